@@ -1,0 +1,1 @@
+"""The programs inside the jobs; reached by process only, they import nothing else of idleq."""

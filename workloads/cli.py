@@ -1,0 +1,60 @@
+"""`idleq-workload`: the named jobs as programs; each job's libraries are imported only when it runs."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from idleq.workloads.errors import MissingPackage, WorkloadError
+from idleq.workloads.messages import say
+
+# Job -> (its module, one line for --help). A module offers add_options(parser) and run(options) -> exit code.
+JOBS = {
+    "count": ("idleq.workloads.count", "count with a state of a given size: a job for trying the machinery"),
+    "make-data": ("idleq.workloads.iact.make", "make the TAIGA-IACT data set ahead of a training"),
+    "train-cgan": ("idleq.workloads.cgan.train", "train the conditional GAN on TAIGA-IACT images"),
+    "generate-cgan": ("idleq.workloads.cgan.generate", "generate images with a trained conditional GAN"),
+}
+
+# Top-level packages of the `train` extra: their absence has a plain answer.
+TRAIN_PACKAGES = ("torch", "ctapipe", "matplotlib", "safetensors", "astropy")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one job; errors become one line on stderr and the exit code of their kind."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except WorkloadError as error:
+        say(f"idleq-workload: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: list[str]) -> int:
+    name = arguments[0] if arguments and arguments[0] in JOBS else None
+    parser = _parser(name)
+    options = parser.parse_args(arguments)
+    module = importlib.import_module(JOBS[options.job][0])
+    try:
+        return int(module.run(options))
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in TRAIN_PACKAGES:
+            raise
+        raise MissingPackage(error.name or "?") from error
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    """All the jobs by name, with the options of the *chosen* one only (the others stay unimported)."""
+    parser = argparse.ArgumentParser(prog="idleq-workload", description="The named jobs of idleq, as programs.", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="job", required=True, metavar="JOB")
+    for name, (module, description) in JOBS.items():
+        command = commands.add_parser(name, help=description, description=description, allow_abbrev=False)
+        if name == chosen:
+            importlib.import_module(module).add_options(command)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

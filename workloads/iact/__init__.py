@@ -1,0 +1,1 @@
+"""Images of the TAIGA-IACT camera: geometry, simulated showers, the data set."""
