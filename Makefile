@@ -1,0 +1,44 @@
+# make demo, make test: all that a fresh clone needs. Everything lands in .venv; nothing else on the machine is touched.
+VENV := .venv
+INSTALLED_BY := pyproject.toml constraints.txt scripts/install
+PYTEST := $(VENV)/bin/pytest
+ARGS ?=
+export PYTHON
+
+.PHONY: help demo test bench check docs clean distclean
+
+help:
+	@echo "make demo    install idleq into .venv and run a training job in the idle gaps of a small busy cluster"
+	@echo "make test    install what development needs too, and run every test (ARGS=... is passed to pytest)"
+	@echo "make check   formatting, lint, types, layers, dependencies, then the tests"
+	@echo "make bench   run the benchmarks; the table is also written to bench/results.json"
+	@echo "make docs    write the pages that are made from the code"
+	@echo "make clean   remove what builds, tests and tools have left (distclean: .venv as well)"
+
+demo: $(VENV)/.installed-demo
+	$(VENV)/bin/idleq demo $(ARGS)
+
+test: $(VENV)/.installed-dev
+	$(PYTEST) -n 2 --dist loadgroup $(ARGS)
+
+check: $(VENV)/.installed-dev
+	scripts/check
+
+bench: $(VENV)/.installed-dev
+	$(VENV)/bin/python -m bench.run $(ARGS)
+
+docs: $(VENV)/.installed-dev
+	$(VENV)/bin/python scripts/generate-docs
+
+clean:
+	rm -rf build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
+
+$(VENV)/.installed-demo: $(INSTALLED_BY)
+	@scripts/install demo
+
+$(VENV)/.installed-dev: $(INSTALLED_BY)
+	@scripts/install dev

@@ -1,0 +1,1 @@
+"""Names that only look unused: something outside the code calls them."""
