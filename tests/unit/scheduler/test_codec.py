@@ -1,0 +1,110 @@
+import dataclasses
+import json
+from types import UnionType
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from idleq.scheduler import codec
+from idleq.scheduler.core.commands import Command
+from idleq.scheduler.core.facts import EntryReady, Fact, NodesSeen, SegmentStarted
+from idleq.scheduler.core.inputs import Input, NodeReport, Tick
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.errors import BadMessage
+
+FAMILIES = {"fact": Fact, "command": Command, "input": Input}
+MEMBERS = [
+    pytest.param(cls, family, id=f"{name}-{cls.__name__}")
+    for name, family in FAMILIES.items()
+    for cls in get_args(family)
+]
+
+
+@pytest.mark.parametrize(("cls", "family"), MEMBERS)
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_every_message_comes_back_as_it_was(cls: type, family: UnionType, data: st.DataObject) -> None:
+    value = data.draw(st.from_type(cls))
+    kind, payload = codec.encode(value)
+    assert kind == cls.__name__
+    assert codec.decode(kind, payload, family) == value
+    assert type(codec.decode(kind, payload, family)) is cls
+    assert codec.decode_plain(kind, json.loads(payload), family) == value
+    assert codec.from_plain(codec.to_plain(value), cls) == value
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_no_two_members_of_a_family_share_a_kind(family: UnionType) -> None:
+    assert len(codec.kinds(family)) == len(get_args(family))
+
+
+@pytest.mark.parametrize(("cls", "family"), MEMBERS)
+def test_a_field_without_default_that_is_missing_is_named(cls: type, family: UnionType) -> None:
+    fields = dataclasses.fields(cls)
+    if required := [field.name for field in fields if field.default is dataclasses.MISSING]:
+        with pytest.raises(BadMessage, match=f"no {cls.__name__}: .*missing required field `{required[0]}`"):
+            codec.decode(cls.__name__, b"{}", family)
+    else:
+        assert codec.decode(cls.__name__, b"{}", family) == cls()
+
+
+def test_a_missing_field_deep_inside_is_named_with_its_place() -> None:
+    payload = (
+        b'{"job": "1", "fence": 1, "allocation": "a1", "node": "n", "thaw_from": null, "command": 1,'
+        b' "plan": {"freeze_at": 1, "ends_at": 2}}'
+    )
+    with pytest.raises(BadMessage, match=r"no SegmentStarted: .*`save_every_ms` - at `\$.plan`"):
+        codec.decode_fact("SegmentStarted", payload)
+
+
+def test_what_a_newer_writer_adds_is_passed_over() -> None:
+    assert codec.decode_fact("EntryReady", b'{"entry": 3, "colour": {"deep": [1]}}') == EntryReady(entry=3)
+
+
+def test_a_field_that_an_older_writer_did_not_know_takes_its_default() -> None:
+    report = b'{"deltas": [{"name": "n1", "capacity": {"cores": 4, "memory": 8}, "free": {"cores": 1, "memory": 2}}], "gone": []}'
+    expected = NodeReport(name="n1", capacity=Resources(4, 8, 0), free=Resources(1, 2, 0))
+    assert codec.decode_fact("NodesSeen", report) == NodesSeen(deltas=(expected,), gone=())
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"entry": "3"}',
+        b'{"entry": 3.5}',
+        b'{"entry": true}',
+        b'{"entry": 3} {}',
+        b"\xff{}",
+    ],
+)
+def test_what_is_not_the_message_is_refused_by_its_kind(payload: bytes) -> None:
+    with pytest.raises(BadMessage, match="no EntryReady"):
+        codec.decode_fact("EntryReady", payload)
+
+
+def test_an_unknown_kind_is_refused_by_its_name() -> None:
+    with pytest.raises(BadMessage, match="'Teleported' is not a kind of message"):
+        codec.decode_input("Teleported", b"{}")
+
+
+def test_a_command_is_no_fact() -> None:
+    assert codec.decode_input("Tick", b"{}") == Tick()
+    with pytest.raises(BadMessage, match="'Tick' is not a kind"):
+        codec.decode_fact("Tick", b"{}")
+    with pytest.raises(BadMessage, match="'SegmentStarted' is not a kind"):
+        codec.decode_command(SegmentStarted.__name__, b"{}")
+
+
+def test_plain_dataclasses_travel_as_json() -> None:
+    assert codec.to_json(Resources(1, 2)) == b'{"cores":1,"memory":2,"gpus":0}'
+    assert codec.from_json(b'{"cores":1,"memory":2}', Resources) == Resources(1, 2)
+    with pytest.raises(BadMessage, match=r"no Resources: .*`memory`"):
+        codec.from_json(b'{"cores":1}', Resources)
+    with pytest.raises(BadMessage, match="no Resources: Expected `int`"):
+        codec.from_plain({"cores": "1", "memory": 1}, Resources)
