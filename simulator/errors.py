@@ -1,0 +1,55 @@
+"""What can go wrong in the simulator and the embedded cluster.
+
+SimulatorError
+├── BadTrace            a log of main jobs cannot be used
+├── JobTooLarge         a main job asks for more than the whole machine
+├── BadSettings         the embedded cluster's settings are missing or wrong
+├── ImpossibleRequest   no node could ever give what an allocation asks for
+├── ClusterAway         the embedded cluster's process does not answer
+└── ClusterRunning      another process steps this embedded cluster
+"""
+
+from typing import ClassVar
+
+from idleq.errors import IdleqError
+
+
+class SimulatorError(IdleqError):
+    """Something in the simulator went wrong."""
+
+
+class BadTrace(SimulatorError):
+    """A log of main jobs cannot be used."""
+
+    exit_code: ClassVar[int] = 50
+
+
+class JobTooLarge(SimulatorError):
+    """A main job asks for more than the whole machine has, and would block the queue for ever."""
+
+    exit_code: ClassVar[int] = 51
+
+
+class BadSettings(SimulatorError):
+    """The embedded cluster's settings are missing or wrong."""
+
+    exit_code: ClassVar[int] = 52
+
+
+class ImpossibleRequest(SimulatorError):
+    """No node could ever give what an allocation asks for."""
+
+    exit_code: ClassVar[int] = 53
+
+
+class ClusterAway(SimulatorError):
+    """The embedded cluster's process does not answer."""
+
+    exit_code: ClassVar[int] = 54
+    transient: ClassVar[bool] = True
+
+
+class ClusterRunning(SimulatorError):
+    """Another process steps this embedded cluster already."""
+
+    exit_code: ClassVar[int] = 55

@@ -1,0 +1,44 @@
+"""The one kind of event that the worlds are made of: a moment, its rank among equal moments, and what to do then."""
+
+from collections.abc import Callable
+
+from simpy import Environment
+from simpy.events import Event
+
+# Ranks within one instant. SimPy itself uses 0 and 1.
+ARRIVE = 1
+END = 1
+#: Ends that must come after all arrivals of their instant (per-event semantics).
+LATE_END = 2
+#: The main queue's pass, once everything of its instant is in.
+PASS = 3
+#: Guests take what main jobs have left.
+GUEST_PASS = 4
+#: The site shows what has become of it.
+SHOW = 5
+#: Who watches the site acts on what it shows.
+REACT = 6
+
+
+class Moment(Event):
+    """After *delay* calls *callback* (with itself, as all of SimPy's callbacks)."""
+
+    def __init__(self, env: Environment, delay: int, rank: int, callback: Callable[[Event], None]) -> None:
+        # What Event.__init__ does, and the state of an event that has been triggered, as in simpy.Timeout.
+        self.env = env
+        self.callbacks = [callback]
+        self._value = None
+        self._ok = True
+        env.schedule(self, rank, delay)  # type: ignore[arg-type]  # SimPy's type names only its own two ranks
+
+
+def advance(env: Environment, to: int) -> None:
+    """Let everything happen that is due up to and including *to*; then it is *to*."""
+    if to > env.now:
+        Moment(env, to - int(env.now), ARRIVE, _nothing)
+    while env.peek() <= to:
+        env.step()
+
+
+def _nothing(_: Event) -> None:
+    """A moment that only moves the clock."""

@@ -1,0 +1,160 @@
+"""The site's queue in simulated time: one source of arrivals, bare moments for ends, one pass an instant; no process per job."""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from simpy import Environment
+from simpy.events import Event
+
+from idleq.simulator.errors import JobTooLarge
+from idleq.simulator.jobs import MainJob
+from idleq.simulator.kernel import ARRIVE, END, LATE_END, PASS, Moment
+from idleq.simulator.queueing.policy import Policy, Semantics, Slot
+
+Gate = Callable[[MainJob], bool]
+"""Told of a job that shall start: whether it may begin at once; if not, MainQueue.begin follows."""
+
+
+def _open_gate(_: MainJob) -> bool:
+    return True
+
+
+def _ignore(_: MainJob) -> None:
+    """Nobody wants to know."""
+
+
+class MainQueue:
+    """Runs a stream of jobs, sorted by submit time, on a number of processors under a policy.
+
+    Attributes:
+        free: processors that no job holds.
+        waiting: the jobs that have come in and hold nothing, first come first.
+        running: the jobs that hold processors, by the end of their limits.
+        passes: how often the policy was asked.
+    """
+
+    def __init__(
+        self,
+        env: Environment,
+        jobs: Iterable[MainJob],
+        processors: int,
+        policy: Policy,
+        *,
+        semantics: Semantics = Semantics.PER_TIMESTAMP,
+        gate: Gate = _open_gate,
+        on_end: Callable[[MainJob], None] = _ignore,
+        on_pass: Callable[[], None] | None = None,
+    ) -> None:
+        self.free = processors
+        self.waiting: list[MainJob] = []
+        self.running: list[Slot] = []
+        self.passes = 0
+        self._env = env
+        self._source: Iterator[MainJob] = iter(jobs)
+        self._processors = processors
+        self._policy = policy
+        self._per_event = semantics is Semantics.PER_EVENT
+        self._end_rank = LATE_END if self._per_event else END
+        self._gate = gate
+        self._on_end = on_end
+        self._on_pass = on_pass
+        self._held: dict[int, Slot] = {}
+        self._starts = 0
+        self._pass_at: int | None = None
+        self._next = next(self._source, None)
+        self._await_arrival()
+
+    def begin(self, job: MainJob) -> None:
+        """Let *job*, which the gate had kept back, run from now on."""
+        held = self._held.pop(job.id)
+        self._remove(held)
+        slot = (int(self._env.now) + job.limit, held[1], held[2])
+        insort(self.running, slot)
+        Moment(self._env, job.run, self._end_rank, partial(self._end, job, slot))
+
+    def _await_arrival(self) -> None:
+        if self._next is not None:
+            Moment(self._env, self._next.submit - int(self._env.now), ARRIVE, self._arrive)
+
+    def _arrive(self, _: Event) -> None:
+        now = self._env.now
+        while (job := self._next) is not None and job.submit <= now:
+            self._next = next(self._source, None)
+            if job.size > self._processors:
+                raise JobTooLarge(f"main job {job.id} asks for {job.size} of {self._processors} processors")
+            self.waiting.append(job)
+            if self._per_event:
+                self._pass_per_event(job.size)
+            elif job.size <= self.free:
+                self._want_pass()
+        self._await_arrival()
+
+    def _end(self, job: MainJob, slot: Slot, _: Event) -> None:
+        self._remove(slot)
+        self.free += job.size
+        self._on_end(job)
+        if self._per_event:
+            self._pass_per_event(0)
+        elif self.waiting:
+            self._want_pass()
+
+    def _remove(self, slot: Slot) -> None:
+        del self.running[bisect_left(self.running, slot)]
+
+    def _want_pass(self) -> None:
+        now = int(self._env.now)
+        if self._pass_at != now:
+            self._pass_at = now
+            Moment(self._env, 0, PASS, self._pass)
+
+    def _pass(self, _: Event) -> None:
+        self._pass_at = None
+        now = int(self._env.now)
+        self._start(self._policy(self.waiting, self.free, self.running, now), now)
+
+    def _pass_per_event(self, needed: int) -> None:
+        """Make a pass in which jobs whose limit ends now are gone already, unless *needed* is more than is free then."""
+        now = int(self._env.now)
+        running = self.running
+        gone = bisect_left(running, (now + 1, 0, 0))
+        free = self.free + sum(slot[2] for slot in running[:gone])
+        if self.waiting and needed <= free:
+            self._start(self._policy(self.waiting, free, running[gone:], now), now)
+
+    def _start(self, places: list[int], now: int) -> None:
+        self.passes += 1
+        waiting = self.waiting
+        chosen = [waiting[place] for place in places]
+        if places and places[-1] == len(places) - 1:
+            del waiting[: len(places)]
+        else:
+            for place in reversed(places):
+                del waiting[place]
+        for job in chosen:
+            self._starts += 1
+            slot = (now + job.limit, self._starts, job.size)
+            insort(self.running, slot)
+            self.free -= job.size
+            if self._gate(job):
+                Moment(self._env, job.run, self._end_rank, partial(self._end, job, slot))
+            else:
+                self._held[job.id] = slot
+        if self._on_pass is not None:
+            self._on_pass()
+
+
+def replay(
+    jobs: Iterable[MainJob], processors: int, policy: Policy, semantics: Semantics = Semantics.PER_TIMESTAMP
+) -> dict[int, int]:
+    """Return when each of *jobs* starts when nothing but the queue decides."""
+    env = Environment()
+    starts: dict[int, int] = {}
+
+    def note(job: MainJob) -> bool:
+        starts[job.id] = int(env.now)
+        return True
+
+    MainQueue(env, jobs, processors, policy, semantics=semantics, gate=note)
+    env.run()
+    return starts
