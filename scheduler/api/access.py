@@ -1,0 +1,54 @@
+"""access.json: how a client finds the daemon, knows it, and is let in."""
+
+from dataclasses import dataclass
+
+from idleq.ids import Millis
+from idleq.scheduler import codec
+from idleq.scheduler.atomic import write_atomically
+from idleq.scheduler.errors import BadMessage, DaemonAway
+from idleq.scheduler.paths import ServerPaths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What the daemon tells those who may read its server directory.
+
+    Attributes:
+        url: where it listens.
+        token: lets people in.
+        certificate: the only one (PEM) that it shows.
+        pid: its process.
+        started: when it started.
+    """
+
+    url: str
+    token: str
+    certificate: str
+    pid: int
+    started: Millis
+
+
+def write_access(paths: ServerPaths, access: Access) -> None:
+    """Tell clients of the daemon; call it once the daemon listens."""
+    write_atomically(paths.access, codec.to_json(access), mode=0o600)
+
+
+def read_access(paths: ServerPaths) -> Access:
+    """Return how to reach the daemon of this server directory.
+
+    Raises:
+        DaemonAway: there is none, or what it left cannot be read.
+    """
+    try:
+        return codec.from_json(paths.access.read_bytes(), Access)
+    except FileNotFoundError:
+        message = f"no daemon serves {paths.root}: start one with `idleq daemon start`"
+        raise DaemonAway(message) from None
+    except (OSError, BadMessage) as error:
+        message = f"{paths.access} cannot be read ({error}): start the daemon anew with `idleq daemon start`"
+        raise DaemonAway(message) from error
+
+
+def remove_access(paths: ServerPaths) -> None:
+    """The daemon no longer listens."""
+    paths.access.unlink(missing_ok=True)

@@ -1,0 +1,91 @@
+"""Tokens: one for people, and one per allocation for its agent. Without the right one there is no answer but "no"."""
+
+import hmac
+import secrets
+import threading
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from idleq.ids import AllocationId
+from idleq.scheduler.api.answers import failure
+from idleq.scheduler.atomic import write_atomically
+from idleq.scheduler.errors import AccessDenied, BadMessage
+from idleq.scheduler.paths import ServerPaths
+
+AGENTS = "/v1/agents/"
+SCHEME = b"Bearer "
+
+
+def new_token() -> str:
+    """Return a token that nobody can guess."""
+    return secrets.token_urlsafe(32)
+
+
+class AgentTokens:
+    """The agents' tokens, each in its allocation's directory; they outlive the daemon."""
+
+    def __init__(self, paths: ServerPaths) -> None:
+        self._paths = paths
+        self._lock = threading.Lock()
+        self._known: dict[AllocationId, bytes] = {}
+
+    def make(self, allocation: AllocationId) -> None:
+        """Give *allocation* a token, if it has none, where its agent will look for it."""
+        where = self._paths.allocation(allocation)
+        where.root.mkdir(mode=0o700, exist_ok=True)
+        if not where.token.exists():
+            write_atomically(where.token, new_token().encode(), mode=0o600)
+
+    def matches(self, allocation: AllocationId, token: bytes) -> bool:
+        """Whether *token* is that of *allocation*; how long this takes does not depend on how much of it is right."""
+        known = self._of(allocation)
+        return known is not None and hmac.compare_digest(known, token)
+
+    def forget(self, allocation: AllocationId) -> None:
+        """Read the token anew next time, if there is one."""
+        with self._lock:
+            self._known.pop(allocation, None)
+
+    def _of(self, allocation: AllocationId) -> bytes | None:
+        with self._lock:
+            known = self._known.get(allocation)
+            if known is None:
+                known = self._read(allocation)
+                if known:
+                    self._known[allocation] = known
+            return known
+
+    def _read(self, allocation: AllocationId) -> bytes | None:
+        try:
+            return self._paths.allocation(allocation).token.read_bytes().strip() or None
+        except (OSError, BadMessage):
+            return None
+
+
+class Gate:
+    """Stands before the whole API: what has no right token learns nothing, not even which paths exist."""
+
+    def __init__(self, app: ASGIApp, people: str, agents: AgentTokens) -> None:
+        self._app = app
+        self._people = people.encode()
+        self._agents = agents
+        self._denied: Response = failure(AccessDenied("no token, or not the right one"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        may_enter = scope["type"] == "http" and self._may_enter(scope["path"], bearer(scope))
+        await (self._app if may_enter else self._denied)(scope, receive, send)
+
+    def _may_enter(self, path: str, token: bytes) -> bool:
+        if path.startswith(AGENTS):
+            allocation, _, _ = path.removeprefix(AGENTS).partition("/")
+            return self._agents.matches(AllocationId(allocation), token)
+        return hmac.compare_digest(self._people, token)
+
+
+def bearer(scope: Scope) -> bytes:
+    """Return the token that a request shows; nothing if it shows none, or more than one."""
+    shown = [value for name, value in scope["headers"] if name == b"authorization"]
+    if len(shown) != 1 or not shown[0].startswith(SCHEME):
+        return b""
+    return bytes(shown[0].removeprefix(SCHEME).strip())

@@ -1,0 +1,63 @@
+"""When each agent was last heard, and whose silence has lasted so long that it has stopped its guests."""
+
+import threading
+from collections.abc import Iterable
+
+from idleq.ids import AllocationId, Millis
+from idleq.scheduler.ports import Clock
+
+
+class Leases:
+    """The allocations that are not over, each with the end of its agent's lease.
+
+    The agent counts from when it *sent* the last message that was answered, we from when that message came, which is
+    later; so by our end of a lease its own has passed. *margin_ms* is what it then needs to stop its guests. The clock
+    must be a steady one: a stepped wall clock ends no lease.
+    """
+
+    def __init__(self, clock: Clock, lease_ms: Millis, margin_ms: Millis) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._length = lease_ms + margin_ms
+        self._ends: dict[AllocationId, Millis | None] = {}
+        self.lease_ms = lease_ms
+
+    def add(self, allocation: AllocationId) -> None:
+        """Know *allocation*; its agent has no lease before it has started."""
+        with self._lock:
+            self._ends.setdefault(allocation, None)
+
+    def renew(self, allocation: AllocationId) -> None:
+        """Give the agent of *allocation* a whole lease from now on, if the allocation is one of ours."""
+        with self._lock:
+            if allocation in self._ends:
+                self._ends[allocation] = Millis(self._clock.now() + self._length)
+
+    def remove(self, allocation: AllocationId) -> None:
+        """*allocation* is over."""
+        with self._lock:
+            self._ends.pop(allocation, None)
+
+    def replace(self, started: Iterable[AllocationId], queued: Iterable[AllocationId]) -> None:
+        """After a restart: these are all, and each started one gets a whole lease, whenever it was heard last."""
+        end = Millis(self._clock.now() + self._length)
+        with self._lock:
+            self._ends = dict.fromkeys(queued) | dict.fromkeys(started, end)
+
+    def __contains__(self, allocation: object) -> bool:
+        with self._lock:
+            return allocation in self._ends
+
+    def take_expired(self) -> tuple[AllocationId, ...]:
+        """Return those whose lease has run out, each once until it is heard again."""
+        now = self._clock.now()
+        with self._lock:
+            expired = tuple(name for name, end in self._ends.items() if end is not None and end <= now)
+            self._ends.update(dict.fromkeys(expired))
+        return expired
+
+    def next_end_in(self) -> Millis | None:
+        """Return how long it is until the next lease runs out; None if no lease runs."""
+        with self._lock:
+            ends = [end for end in self._ends.values() if end is not None]
+        return Millis(max(0, min(ends) - self._clock.now())) if ends else None

@@ -1,0 +1,47 @@
+"""Accepted results: a link from the job to the one segment whose output counts."""
+
+import os
+import shutil
+from pathlib import Path
+
+from idleq.ids import Fence, JobId
+from idleq.scheduler.paths import JobPaths, ServerPaths
+
+
+class LinkedResults:
+    """Implements the port Results in the server directory.
+
+    The link is relative, so that the directory can be moved; it is made beside and renamed, so that a reader sees the
+    result or none. It is not synced: after a power cut a lost link is made again from the journal.
+    """
+
+    def __init__(self, paths: ServerPaths) -> None:
+        self._paths = paths
+
+    def publish(self, job: JobId, fence: Fence) -> None:
+        """Make the segment's output the job's result, and drop the snapshots; a second time changes nothing.
+
+        Raises:
+            OSError: the disk is full or away; nothing was published.
+        """
+        where = self._paths.job(job)
+        target = os.path.relpath(where.segment(fence).output, where.root)
+        if read_link(where.result) != target:
+            _link(target, where)
+        shutil.rmtree(where.snapshots, ignore_errors=True)
+
+
+def read_link(link: Path) -> str | None:
+    """Return where *link* leads, None if there is no link."""
+    try:
+        return os.readlink(link)
+    except OSError:
+        return None
+
+
+def _link(target: str, where: JobPaths) -> None:
+    where.root.mkdir(parents=True, exist_ok=True)
+    beside = where.root / ".result"
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(target)
+    beside.replace(where.result)
