@@ -1,0 +1,251 @@
+"""The keys of a job description: what each may hold, and how it goes into a JobSpec."""
+
+import difflib
+import re
+import signal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.submission import FreezeMethod, JobSpec
+from idleq.scheduler.errors import BadJobFile
+from idleq.scheduler.ranges import parse_array
+from idleq.scheduler.units import parse_duration, parse_size
+
+DEFAULT_MEMORY = 2**30
+"""What a command is given that asks for nothing; a tree that uses more is ended, so it is not stingy."""
+
+RESERVED = frozenset({
+    "IDLEQ_JOB_ID", "IDLEQ_ARRAY_INDEX", "IDLEQ_CHECKPOINT_DIR", "IDLEQ_OUTPUT_DIR", "IDLEQ_CONTROL",
+    "IDLEQ_SERVER_DIR", "IDLEQ_ALLOCATION",
+})  # fmt: skip
+"""Set by the agent; a job that set them itself would write where it must not."""
+
+LONGEST = 10 * 365 * 86_400_000
+LONGEST_TEXT = 200
+LONGEST_ARGUMENT = 100_000
+LARGEST_PRIORITY = 1_000_000
+LARGEST_COUNT = 1_000_000
+LARGEST_MEMORY = 2**50
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+Reader = Callable[[Any], Any]
+
+
+def _whole(least: int, most: int) -> Reader:
+    def read(value: object) -> int:
+        if type(value) is not int:  # a TOML boolean is an int to isinstance
+            raise ValueError(f"it must be a whole number, not {value!r}")
+        if value < least:
+            raise ValueError(f"it must be at least {least}, not {value}")
+        if value > most:
+            raise ValueError(f"it must be at most {most}, not {value}")
+        return value
+
+    return read
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"it must be a text in quotes, not {value!r}")
+    if not value or len(value) > LONGEST_TEXT or not value.isprintable():
+        raise ValueError(f"it must be 1 to {LONGEST_TEXT} printable characters, not {value[:LONGEST_TEXT]!r}")
+    return value
+
+
+def _as(parse: Callable[[str], Any]) -> Reader:
+    return lambda value: parse(_text(value))
+
+
+def _some_time(value: object) -> int:
+    if type(value) is int:
+        raise ValueError(
+            f'write it with its unit, like "{value}s" or "{value}m"' if value >= 0 else f"{value} is negative"
+        )
+    if isinstance(value, str) and value.lstrip().startswith("-"):
+        raise ValueError(f"{value!r} is negative; a duration is like 90s, 10m or 1h30m")
+    duration = parse_duration(_text(value))
+    if not 0 < duration <= LONGEST:
+        raise ValueError(f"it must be longer than nothing and at most ten years, not {value}")
+    return duration
+
+
+def _memory(value: object) -> int:
+    size = parse_size(_text(value))
+    if not 0 < size <= LARGEST_MEMORY:
+        raise ValueError(f"it must be more than nothing and at most 1024T, not {value}")
+    return size
+
+
+def _argument(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"it must be a list of texts; put {value!r} in quotes")
+    if "\0" in value or len(value) > LONGEST_ARGUMENT:
+        raise ValueError("no argument may hold a zero byte or be longer than 100,000 characters")
+    return value
+
+
+def _arguments(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f'it must be a list of texts, like ["--quick"], not {value!r}')
+    return tuple(map(_argument, value))
+
+
+def _command(value: object) -> tuple[str, ...]:
+    command = _arguments(value)
+    if not command or not command[0]:
+        raise ValueError("it begins with the program to run, and that is missing")
+    return command
+
+
+def _after(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f'it must be a list of names or numbers, like ["prepare"] or [17], not {value!r}')
+    names = (str(one) if type(one) is int and one >= 0 else _text(one) for one in value)
+    return tuple(dict.fromkeys(names))
+
+
+def _pairs(value: object, check: Callable[[str], None]) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f'it must be a table, like {{ KEY = "value" }}, not {value!r}')
+    for key, text in value.items():
+        check(key)
+        if not isinstance(text, str) or "\0" in text or len(text) > LONGEST_ARGUMENT:
+            raise ValueError(f"{key} must be a text in quotes, without zero bytes, not {text!r}")
+    return tuple(sorted(value.items()))
+
+
+def _variable(key: str) -> None:
+    if not _VARIABLE.fullmatch(key):
+        raise ValueError(f"{key!r} is no name of an environment variable")
+    if key in RESERVED:
+        raise ValueError(f"{key} is set by idleq itself and cannot be given")
+
+
+def _label(key: str) -> None:
+    if not key.isprintable() or not 0 < len(key) <= LONGEST_TEXT:
+        raise ValueError(f"{key[:LONGEST_TEXT]!r} is no name for a label")
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"it must be true or false, not {value!r}")
+    return value
+
+
+def _one_of(names: Iterable[str]) -> Reader:
+    known = sorted(names)
+
+    def read(value: object) -> str:
+        if value not in known:
+            raise ValueError(f"it must be one of {', '.join(known)}, not {value!r}")
+        return str(value)
+
+    return read
+
+
+SIGNALS = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGCONT", "SIGURG", "SIGWINCH")
+
+SPEC_KEYS: dict[str, Reader] = {
+    "name": _text,
+    "command": _command,
+    "cores": _whole(1, LARGEST_COUNT),
+    "memory": _memory,
+    "gpus": _whole(0, LARGEST_COUNT),
+    "environment": lambda value: _pairs(value, _variable),
+    "labels": lambda value: _pairs(value, _label),
+    "priority": _whole(-LARGEST_PRIORITY, LARGEST_PRIORITY),
+    "expected": _some_time,
+    "max_run": _some_time,
+    "retries": _whole(0, LARGEST_COUNT),
+    "freeze": _one_of(FreezeMethod),
+    "signal": _one_of(name for name in SIGNALS if name in signal.Signals.__members__),
+}
+
+JOB_KEYS = SPEC_KEYS | {
+    "workload": _text,
+    "args": _arguments,
+    "after": _after,
+    "array": _as(parse_array),
+    "hold": _boolean,
+}
+
+CATALOG_KEYS = {
+    key: reader for key, reader in SPEC_KEYS.items() if key not in {"name", "labels", "priority", "expected"}
+} | {
+    "description": _text,
+    "expected_duration": _some_time,
+}
+
+OTHER_WORDS = {
+    "env": "environment", "environ": "environment", "label": "labels", "max-run": "max_run", "mem": "memory", "cpus": "cores",
+    "dependencies": "after", "argv": "command", "arguments": "args", "held": "hold", "expected_duration": "expected",
+    "time": "max_run", "duration": "expected", "gres": "gpus",
+}  # fmt: skip
+"""What people write who know the options of `idleq submit`, or of Slurm."""
+
+
+def checked(table: object, keys: Mapping[str, Reader], where: str) -> dict[str, Any]:
+    """Return the values of *table*, each read by its key's reader.
+
+    Raises:
+        BadJobFile: it is no table, has a key that *keys* lacks (the nearest is named), or a value that cannot be.
+    """
+    if not isinstance(table, Mapping):
+        raise BadJobFile(f"{where}: it must be a table of keys and values, not {table!r}")
+    values = {}
+    for key, value in table.items():
+        if key not in keys:
+            raise BadJobFile(f"{where}: {no_such('key', key, keys)}")
+        try:
+            values[key] = keys[key](value)
+        except ValueError as error:
+            raise BadJobFile(f"{where}: {key}: {error}") from None
+    return values
+
+
+def no_such(what: str, name: object, known: Iterable[str]) -> str:
+    """Say that *name* does not exist, with the nearest that does, or with all that do."""
+    names = sorted(known)
+    word = OTHER_WORDS.get(str(name))
+    near = [word] if word in names else difflib.get_close_matches(str(name), names, n=1)
+    if near:
+        return f"there is no {what} {str(name)!r}; did you mean {near[0]!r}?"
+    return f"there is no {what} {str(name)!r}; " + (
+        f"there are {', '.join(names)}" if names else "there is none at all"
+    )
+
+
+def spec_of(
+    values: Mapping[str, Any], name: str, where: str, *, base: JobSpec | None = None, arguments: Sequence[str] = ()
+) -> JobSpec:
+    """Return *base* (the named job) changed by *values*; without one a command, which must be told if it can be frozen.
+
+    Raises:
+        BadJobFile: there is nothing to run.
+    """
+    if base is None:
+        if "command" not in values:
+            raise BadJobFile(f"{where}: command is missing")
+        base = JobSpec(
+            name=name, argv=values["command"], resources=Resources(1, DEFAULT_MEMORY), freeze=FreezeMethod.NONE
+        )
+    held = base.resources
+    return replace(
+        base,
+        name=values.get("name", name),
+        argv=(*base.argv, *arguments),
+        resources=Resources(
+            values.get("cores", held.cores), values.get("memory", held.memory), values.get("gpus", held.gpus)
+        ),
+        environment=tuple(sorted((dict(base.environment) | dict(values.get("environment", ()))).items())),
+        labels=values.get("labels", base.labels),
+        priority=values.get("priority", base.priority),
+        expected_ms=values.get("expected", values.get("expected_duration", base.expected_ms)),
+        max_run_ms=values.get("max_run", base.max_run_ms),
+        retries=values.get("retries", base.retries),
+        freeze=FreezeMethod(values.get("freeze", base.freeze)),
+        signal=values.get("signal", base.signal),
+    )
