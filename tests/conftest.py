@@ -1,0 +1,51 @@
+"""What every test may use, and what keeps tests apart from the person who runs them."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+KEPT = {"IDLEQ_TESTBED", "IDLEQ_REQUIRE_POSTGRES", "IDLEQ_POSTGRES_URL", "IDLEQ_SHARED"}
+"""Variables that are meant for the tests; all others of ours belong to somebody's real daemon."""
+
+for variable in set(os.environ) - KEPT:
+    if variable.startswith("IDLEQ_"):
+        del os.environ[variable]
+
+# Machines differ in speed, so no example has a deadline; CI runs the same examples every time.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("IDLEQ_TESTBED") == "1":
+        return
+    skip = pytest.mark.skip(reason="needs root and the test cluster: set IDLEQ_TESTBED=1")
+    for item in items:
+        if item.get_closest_marker("testbed"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data(repository: Path) -> Path:
+    """Real logs and reference schedules, too large for the repository: $IDLEQ_SHARED, or a folder beside the checkout."""
+    folder = Path(os.environ.get("IDLEQ_SHARED", repository.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no folder {folder}: set IDLEQ_SHARED to where the traces are")
+    return folder
+
+
+@pytest.fixture
+def weird_tmp_path(tmp_path: Path) -> Path:
+    """A folder whose name breaks whoever builds shell commands or splits at spaces."""
+    folder = tmp_path / "it's a \"folder\" $HOME; é\n#1"
+    folder.mkdir()
+    return folder
