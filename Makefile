@@ -28,7 +28,8 @@ bench: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m bench.run $(ARGS)
 
 docs: $(VENV)/.installed-dev
-	$(VENV)/bin/python scripts/generate-docs
+	$(VENV)/bin/python scripts/lifecycle-diagram
+	$(VENV)/bin/python scripts/exit-codes
 
 clean:
 	rm -rf build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov

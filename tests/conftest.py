@@ -46,6 +46,6 @@ def shared_data(repository: Path) -> Path:
 @pytest.fixture
 def weird_tmp_path(tmp_path: Path) -> Path:
     """A folder whose name breaks whoever builds shell commands or splits at spaces."""
-    folder = tmp_path / "it's a \"folder\" $HOME; é\n#1"
+    folder = tmp_path / 'it\'s a "folder" $HOME; é\n#1'
     folder.mkdir()
     return folder

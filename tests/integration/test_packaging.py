@@ -41,7 +41,11 @@ def wheel(repository: Path, tracked: list[str], tmp_path_factory: pytest.TempPat
 def test_the_wheel_holds_every_tracked_file_of_the_packages_and_nothing_else(
     repository: Path, tracked: list[str], wheel: Path
 ) -> None:
-    umbrella = {name.removeprefix("src/") for name in tracked if name.startswith("src/") and not (repository / name).is_symlink()}
+    umbrella = {
+        name.removeprefix("src/")
+        for name in tracked
+        if name.startswith("src/") and not (repository / name).is_symlink()
+    }
     folders = {f"idleq/{name}" for name in tracked if name.startswith(tuple(f"{folder}/" for folder in FOLDERS))}
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if not name.split("/")[0].endswith(".dist-info")}

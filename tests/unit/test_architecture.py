@@ -99,7 +99,9 @@ def test_the_simulator_knows_the_engine_and_the_ports_but_no_adapter() -> None:
 def test_nobody_imports_a_folder_by_its_short_name(folder: str) -> None:
     short = {"scheduler", "migration", "simulator", "workloads"}
 
-    assert [f"{path}: {name}" for path in modules(folder) for name in imports(path) if name.split(".")[0] in short] == []
+    assert [
+        f"{path}: {name}" for path in modules(folder) for name in imports(path) if name.split(".")[0] in short
+    ] == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

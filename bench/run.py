@@ -1,0 +1,93 @@
+"""Run the benchmarks, print the table and write results.json: `python -m bench.run [NAME...]`.
+
+Named benchmarks replace their own rows in results.json; the others stay.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.row import Row
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results.json"
+LONGEST_SECONDS = 1200
+"""A benchmark that takes longer is stopped, and gives a row without a value."""
+
+MACHINERY = {"__init__", "one", "row", "run"}
+
+
+def names() -> list[str]:
+    """Every benchmark, in the order of the alphabet."""
+    return sorted(path.stem for path in HERE.glob("*.py") if path.stem not in MACHINERY)
+
+
+def measure(name: str) -> list[Row]:
+    """Return the rows of benchmark *name*; if it fails, one row that says why."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.json"
+        argv = [sys.executable, "-m", "bench.one", name, str(file)]
+        try:
+            run = subprocess.run(
+                argv, cwd=HERE.parent, stderr=subprocess.PIPE, text=True, timeout=LONGEST_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return [failed(name, f"took longer than {LONGEST_SECONDS} s")]
+        if run.returncode:
+            lines = run.stderr.strip().splitlines()
+            return [failed(name, lines[-1] if lines else f"ended with code {run.returncode}")]
+        return [Row(**row) for row in json.loads(file.read_text())]
+
+
+def failed(name: str, reason: str) -> Row:
+    """A row for a benchmark that could not be run; it counts as not met."""
+    return Row(name=name, value=None, unit="", note=reason)
+
+
+def table(results: list[dict[str, object]]) -> Table:
+    """The results as people read them."""
+    drawn = Table("benchmark", "name", "value", "unit", "target", "met", "note")
+    for row in results:
+        better = "<=" if row["better"] == "less" else ">="
+        target = "" if row["target"] is None else f"{better} {row['target']:g}"
+        value = "-" if row["value"] is None else f"{row['value']:.4g}"
+        met = {True: "yes", False: "[bold red]no[/]", None: ""}[row["met"]]  # type: ignore[index]  # it is one of the three
+        drawn.add_row(
+            str(row["benchmark"]), str(row["name"]), value, str(row["unit"]), target, met, str(row.get("note", ""))
+        )
+    return drawn
+
+
+def merged(before: list[dict[str, object]], measured: dict[str, list[Row]]) -> list[dict[str, object]]:
+    """Return the results of *before* with those of the benchmarks in *measured* replaced."""
+    kept = [row for row in before if row["benchmark"] not in measured and row["benchmark"] in names()]
+    new = [{"benchmark": name} | row.as_json() for name, rows in measured.items() for row in rows]
+    return sorted(kept + new, key=lambda row: str(row["benchmark"]))
+
+
+def main() -> None:
+    """Run what was named, or all."""
+    parser = argparse.ArgumentParser(prog="make bench ARGS=...", description="Run benchmarks.")
+    parser.add_argument("names", nargs="*", choices=[[], *names()], metavar="NAME", help=f"of: {', '.join(names())}")
+    chosen = parser.parse_args().names or names()
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    measured = {}
+    for name in chosen:
+        console.print(f"[dim]{name} ...[/]")
+        measured[name] = measure(name)
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    results = merged(before, measured)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    console.print(table(results))
+    missed = sum(row["met"] is False for row in results)
+    console.print(f"{len(results)} rows, {missed} not met; written to {RESULTS.relative_to(HERE.parent)}")
+
+
+if __name__ == "__main__":
+    main()
