@@ -1,0 +1,54 @@
+"""What can go wrong with processes, containers and snapshots.
+
+MigrationError
+├── StartFailed            a process could not be started, for now
+│   └── ProgramMissing     its program is not there or is no program
+├── FolderRefused          a folder holds something that cannot be taken along
+├── SnapshotNotWritten     a snapshot or an output could not be written; nothing of it is left
+└── SnapshotDamaged        a snapshot does not verify
+"""
+
+from typing import ClassVar
+
+from idleq.errors import IdleqError
+
+
+class MigrationError(IdleqError):
+    """Something with processes, containers or snapshots went wrong."""
+
+
+class StartFailed(MigrationError):
+    """The process could not be started, through no fault of its program."""
+
+    exit_code: ClassVar[int] = 30
+    transient: ClassVar[bool] = True
+
+
+class ProgramMissing(StartFailed):
+    """The program is not there or is no program; *code* is what a shell would answer (127, 126)."""
+
+    exit_code: ClassVar[int] = 31
+    transient: ClassVar[bool] = False
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class FolderRefused(MigrationError):
+    """The folder holds something that cannot be taken along."""
+
+    exit_code: ClassVar[int] = 32
+
+
+class SnapshotNotWritten(MigrationError):
+    """Nothing was published; what was half written is removed."""
+
+    exit_code: ClassVar[int] = 33
+    transient: ClassVar[bool] = True
+
+
+class SnapshotDamaged(MigrationError):
+    """The snapshot does not verify."""
+
+    exit_code: ClassVar[int] = 34

@@ -1,0 +1,206 @@
+"""Containers without a container engine: ordinary processes, each in a session of its own.
+
+Facts that shape this module: the process that this runs in adopts every orphan below it (it is their "subreaper"), so
+that nothing can leave the tree by losing its parent; a process that has been sent SIGKILL cannot fork any more, so that
+looking again until there is nobody new ends a whole tree; and a leader that is not yet reaped keeps its number, so that
+nobody else can be taken for its session.
+"""
+
+import contextlib
+import ctypes
+import errno
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from idleq.migration.errors import ProgramMissing, StartFailed
+from idleq.migration.ports import MARK, ContainerName, Ended, Order
+from idleq.migration.processes import Process, owners, read_children, read_processes, read_variable, resident_share
+
+OPEN_FILES = 65_536
+"""How many files a guest may have open, as far as the node allows it; the usual 1024 is too few for data loaders."""
+
+ROUNDS = 100
+"""A tree that still grows after so many looks is left to the next call."""
+
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+"""What shells answer for a program that is missing, or is there and cannot be run."""
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(slots=True)
+class ProcessRuntime:
+    """The containers of this process, which must start no other child processes than these."""
+
+    _leaders: dict[ContainerName, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _adopt_orphans()
+
+    def start(self, order: Order) -> None:
+        """See Runtime; the process is a session and a group of its own."""
+        with _appended(order.stdout) as stdout, _appended(order.stderr) as stderr, _only_cores(order.cores):
+            try:
+                # Without close_fds and preexec_fn Python uses vfork: no copy of this process's page tables.
+                leader = subprocess.Popen(
+                    list(order.argv),
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                    cwd=order.folder,
+                    env={**order.environment, MARK: order.name},
+                    close_fds=False,
+                    start_new_session=True,
+                )
+            except (OSError, ValueError) as error:
+                raise _refusal(order, error) from error
+        self._leaders[order.name] = leader
+        _limit(leader.pid)
+
+    def signal(self, name: ContainerName, number: int) -> None:
+        """See Runtime; helpers that the program started get no signal, which they would not expect."""
+        if leader := self._leaders.get(name):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(leader.pid, number)
+
+    def kill(self, names: Collection[ContainerName]) -> None:
+        """See Runtime; found by session, group, descent and mark."""
+        sent: set[int] = set()
+        for _ in range(ROUNDS):
+            new = set(self._members(names)) - sent
+            if not new:
+                return
+            for pid in new:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            sent |= new
+
+    def ended(self) -> list[Ended]:
+        """See Runtime; what a container leaves running behind it is killed first."""
+        over = [name for name, leader in self._leaders.items() if _has_ended(leader.pid)]
+        if self._reap_strays() and over:
+            self.kill(over)
+            living = set(self._members(over).values())
+            over = [name for name in over if name not in living]
+        # Reaping gives the leader's number back: only now, when nobody is left in its session.
+        return [Ended(name, self._leaders.pop(name).wait()) for name in over]
+
+    def over(self, limits: Mapping[ContainerName, int]) -> dict[ContainerName, int]:
+        """See Meter; pages that processes of a tree share are counted once."""
+        processes = read_processes()
+        trees: dict[str, list[Process]] = {}
+        for pid, name in owners(processes, self._roots(processes, own_children_only=True)).items():
+            trees.setdefault(name, []).append(processes[pid])
+        found: dict[ContainerName, int] = {}
+        for name, limit in limits.items():
+            tree = trees.get(name, [])
+            if sum(process.resident for process in tree) > limit:
+                used = resident_share(process.pid for process in tree)
+                found |= {name: used} if used > limit else {}
+        return found
+
+    def close(self) -> None:
+        """Kill everything below this process, whoever it belongs to."""
+        self.kill(list(self._leaders))
+        for pid in read_children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _members(self, names: Collection[ContainerName]) -> dict[int, ContainerName]:
+        processes = read_processes()
+        roots = self._roots(processes)
+        if set(self._leaders) <= set(names):
+            # Orphans that hide whose they are can only be of these.
+            anybody = next(iter(names), None)
+            roots |= {pid: anybody for pid in self._strays() - set(roots) if anybody}
+        owned = owners(processes, roots)
+        return {
+            pid: ContainerName(owner) for pid, owner in owned.items() if owner in names and not processes[pid].is_zombie
+        }
+
+    def _roots(self, processes: Mapping[int, Process], *, own_children_only: bool = False) -> dict[int, str]:
+        """Return the leaders, and by their marks those that have left their leader's session and descent."""
+        leaders: dict[int, str] = {leader.pid: name for name, leader in self._leaders.items()}
+        owned = owners(processes, leaders)
+        me = os.getpid()
+        marks = {
+            pid: read_variable(pid, MARK)
+            for pid, process in processes.items()
+            if pid not in owned and pid != me and (process.parent == me or not own_children_only)
+        }
+        return leaders | {pid: mark for pid, mark in marks.items() if mark in self._leaders}
+
+    def _strays(self) -> set[int]:
+        return read_children() - {leader.pid for leader in self._leaders.values()}
+
+    def _reap_strays(self) -> set[int]:
+        """Return the adopted orphans that live; those that have ended are gone for good."""
+        return {pid for pid in self._strays() if not _reaped(pid)}
+
+
+def _adopt_orphans() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise StartFailed(f"this kernel lets no process adopt orphans: {os.strerror(ctypes.get_errno())}")
+
+
+def _refusal(order: Order, error: OSError | ValueError) -> StartFailed:
+    program = order.argv[0] if order.argv else ""
+    if isinstance(error, ValueError):
+        return ProgramMissing(f"no program can be started like this: {error}", NOT_FOUND)
+    if error.errno in {errno.ENOENT, errno.ENOTDIR} and error.filename != str(order.folder):
+        return ProgramMissing(f"there is no program {program!r} on this node", NOT_FOUND)
+    if error.errno in {errno.EACCES, errno.EPERM, errno.ENOEXEC, errno.EISDIR, errno.E2BIG}:
+        return ProgramMissing(f"{program!r} cannot be run here: {error.strerror}", NOT_EXECUTABLE)
+    return StartFailed(f"cannot start {program!r} now: {error.strerror}")
+
+
+@contextlib.contextmanager
+def _appended(path: Path) -> Iterator[int]:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise StartFailed(f"cannot write {path}: {error.strerror}") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _only_cores(cores: frozenset[int]) -> Iterator[None]:
+    """Whatever is started inside starts on *cores*; asking the started process to move would be too late for its threads."""
+    if not cores:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _limit(pid: int) -> None:
+    """No core files; many open files."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+
+
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _reaped(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True

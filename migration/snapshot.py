@@ -1,0 +1,207 @@
+"""Snapshots and published outputs: there whole or not at all, and used only after every byte of them has been verified.
+
+SNAPSHOT/manifest.json      what is in it, with size and SHA-256 of every file
+        /files/...          the files
+"""
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+
+from idleq.migration import copying
+from idleq.migration.errors import SnapshotDamaged, SnapshotNotWritten
+from idleq.migration.manifest import FileEntry, Manifest, Origin, decode, digest_of, encode
+from idleq.migration.tree import Item, list_folder
+
+MANIFEST = "manifest.json"
+FILES = "files"
+
+KEPT = 2
+"""The newest snapshot and one to fall back to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What is on the disk now: the digest of its manifest, and the bytes of its files."""
+
+    digest: str
+    bytes: int
+
+
+def publish(items: Sequence[Item], target: Path, *, kind: str, origin: Origin) -> Published:
+    """Make the snapshot *target* of *items*.
+
+    Raises:
+        SnapshotNotWritten: nothing is at *target*, and nothing is left beside it.
+    """
+    beside = copying.half_written(target)
+    with _nothing_left(target, beside):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copying.remove_half_written(target.parent)
+        beside.mkdir()
+        manifest = _copy_all(items, beside / FILES, kind, origin)
+        text = encode(manifest)
+        copying.write_synced(beside / MANIFEST, text)
+        copying.sync_folder(beside)
+        beside.rename(target)
+        copying.sync_folder(target.parent)
+    return Published(digest_of(text), manifest.bytes)
+
+
+def publish_output(folder: Path, target: Path, manifest_path: Path) -> Published:
+    """Make the results *target* of what *folder* holds, its manifest first.
+
+    Raises:
+        FolderRefused: *folder* holds something that is not kept.
+        SnapshotNotWritten: nothing is at *target*, and nothing is left beside it.
+    """
+    beside, manifest_beside = copying.half_written(target), copying.half_written(manifest_path)
+    with _nothing_left(target, beside, manifest_beside):
+        items = list_folder(folder)
+        manifest = _copy_all(items, beside, "output", None)
+        text = encode(manifest)
+        if items:
+            copying.write_synced(manifest_beside, text)
+        else:
+            # Nothing that a power cut could take; jobs of a few milliseconds would feel the flushing.
+            manifest_beside.write_bytes(text)
+        manifest_beside.rename(manifest_path)
+        beside.rename(target)
+        if items:
+            copying.sync_folder(target.parent)
+    return Published(digest_of(text), manifest.bytes)
+
+
+def restore(snapshot: Path, digest: str, folders: Mapping[str, Path]) -> Manifest:
+    """Copy the snapshot's files into *folders* (first part of the path -> an empty folder), verifying each on the way.
+
+    Raises:
+        SnapshotDamaged: something is missing, too short or not what it was; *folders* are empty again.
+        OSError: *folders* cannot be written; they are empty again.
+    """
+    manifest = read_manifest(snapshot, digest)
+    try:
+        for path in manifest.folders:
+            _place(path, folders).mkdir(parents=True, exist_ok=True)
+        for entry in manifest.files:
+            _restore_file(snapshot / FILES / entry.path, _place(entry.path, folders), entry)
+    except BaseException:
+        for folder in folders.values():
+            _empty(folder)
+        raise
+    return manifest
+
+
+def verify(snapshot: Path, digest: str) -> Manifest:
+    """Return the snapshot's manifest once every byte has been read and compared.
+
+    Raises:
+        SnapshotDamaged: something is missing, too short or not what it was.
+    """
+    manifest = read_manifest(snapshot, digest)
+    for entry in manifest.files:
+        _check_file(snapshot / FILES / entry.path, entry)
+    return manifest
+
+
+def read_manifest(snapshot: Path, digest: str) -> Manifest:
+    """Return the manifest if it is the one that *digest* names; raise SnapshotDamaged otherwise."""
+    try:
+        text = (snapshot / MANIFEST).read_bytes()
+    except OSError as error:
+        raise SnapshotDamaged(f"snapshot {snapshot.name}: its manifest cannot be read: {error.strerror}") from error
+    if digest_of(text) != digest:
+        raise SnapshotDamaged(f"snapshot {snapshot.name}: its manifest is not the one that was published")
+    return decode(text)
+
+
+def prune(root: Path, keep: int = KEPT) -> None:
+    """Remove all snapshots in *root* but the newest *keep*; their names count up."""
+    names = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    for path in names[: max(len(names) - keep, 0)]:
+        # Renamed first: a snapshot that is being removed must not be taken for a damaged one.
+        doomed = copying.half_written(path)
+        with contextlib.suppress(OSError):
+            path.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _nothing_left(target: Path, *beside: Path) -> Iterator[None]:
+    try:
+        if os.path.lexists(target):
+            raise SnapshotNotWritten(f"{target} is there already; nothing was written")
+        yield
+    except BaseException as error:
+        for path in beside:
+            shutil.rmtree(path, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+            message = (
+                f"{target} was not written: {reason}; free some space (or raise the quota) and see to its permissions"
+            )
+            raise SnapshotNotWritten(message) from error
+        raise
+
+
+def _copy_all(items: Sequence[Item], target: Path, kind: str, origin: Origin | None) -> Manifest:
+    target.mkdir()
+    entries: list[FileEntry] = []
+    folders = [item.path for item in items if item.is_folder]
+    for item in items:
+        place = target / item.path
+        if item.is_folder:
+            place.mkdir()
+        else:
+            mode = item.source.stat().st_mode & 0o777
+            size, digest = copying.copy_hashed(item.source, place, mode=mode, length=item.length)
+            entries.append(FileEntry(path=item.path, size=size, sha256=digest, mode=mode))
+    for folder in folders:
+        copying.sync_folder(target / folder)
+    if items:
+        copying.sync_folder(target)
+    return Manifest(kind=kind, files=tuple(entries), folders=tuple(folders), origin=origin)
+
+
+def _place(path: str, folders: Mapping[str, Path]) -> Path:
+    first, _, rest = path.partition("/")
+    if first not in folders:
+        raise SnapshotDamaged(f"it holds {path!r}, which has no place")
+    return folders[first] / rest
+
+
+def _restore_file(source: Path, target: Path, entry: FileEntry) -> None:
+    _check_size(source, entry)
+    if copying.copy_hashed(source, target, mode=entry.mode & 0o777, sync=False) != (entry.size, entry.sha256):
+        raise SnapshotDamaged(f"{entry.path!r} does not match its checksum")
+
+
+def _check_file(source: Path, entry: FileEntry) -> None:
+    _check_size(source, entry)
+    with source.open("rb") as file:
+        if file_digest(file, "sha256").hexdigest() != entry.sha256:
+            raise SnapshotDamaged(f"{entry.path!r} does not match its checksum")
+
+
+def _check_size(source: Path, entry: FileEntry) -> None:
+    try:
+        found = source.lstat()
+    except OSError as error:
+        raise SnapshotDamaged(f"{entry.path!r} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(found.st_mode) or found.st_size != entry.size:
+        raise SnapshotDamaged(f"{entry.path!r} has {found.st_size} bytes instead of {entry.size}")
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
