@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from idleq.ids import EntryId, NodeName
 from idleq.scheduler import codec
 from idleq.scheduler.core.commands import Command
 from idleq.scheduler.core.facts import EntryReady, Fact, NodesSeen, SegmentStarted
@@ -60,12 +61,12 @@ def test_a_missing_field_deep_inside_is_named_with_its_place() -> None:
 
 
 def test_what_a_newer_writer_adds_is_passed_over() -> None:
-    assert codec.decode_fact("EntryReady", b'{"entry": 3, "colour": {"deep": [1]}}') == EntryReady(entry=3)
+    assert codec.decode_fact("EntryReady", b'{"entry": 3, "colour": {"deep": [1]}}') == EntryReady(entry=EntryId(3))
 
 
 def test_a_field_that_an_older_writer_did_not_know_takes_its_default() -> None:
     report = b'{"deltas": [{"name": "n1", "capacity": {"cores": 4, "memory": 8}, "free": {"cores": 1, "memory": 2}}], "gone": []}'
-    expected = NodeReport(name="n1", capacity=Resources(4, 8, 0), free=Resources(1, 2, 0))
+    expected = NodeReport(name=NodeName("n1"), capacity=Resources(4, 8, 0), free=Resources(1, 2, 0))
     assert codec.decode_fact("NodesSeen", report) == NodesSeen(deltas=(expected,), gone=())
 
 

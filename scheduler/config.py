@@ -1,0 +1,148 @@
+"""What a site's person can set in config.toml, and what holds where they set nothing."""
+
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from idleq.ids import Millis
+from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.errors import BadConfig
+from idleq.scheduler.keys import keys, read_settings, read_table, refuse_unknown, words_of
+
+GIGABYTE = 2**30
+POLICY = Policy()
+
+DATABASES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
+"""How a database's URL may begin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """Where the daemon listens and keeps its journal.
+
+    Attributes:
+        address: where the daemon listens; only this machine by default, as nobody else needs to reach it until agents do.
+        port: 0 takes any that is free; the clients find it in the server directory.
+        database: where the journal is; journal.db in the server directory by default, which needs no set-up. A PostgreSQL URL is for server directories on a shared file system, where SQLite is not safe.
+        transport: how agents and the daemon talk: "api" is quicker; "spool" needs nothing but shared files, for nodes that cannot reach the login node.
+    """  # fmt: skip
+
+    address: str = "127.0.0.1"
+    port: int = 0
+    database: str = ""
+    transport: Literal["api", "spool"] = "api"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSettings:
+    """This machine's own idle cores, without main jobs.
+
+    Attributes:
+        cores: how many cores guests may use in all; all of this machine's where it is not set.
+        memory_bytes: how much memory guests may use in all; three quarters of this machine's where it is not set, as its owner needs some too.
+    """  # fmt: skip
+
+    cores: int | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedSettings:
+    """A small made-up cluster on this machine, with main jobs of its own.
+
+    Attributes:
+        nodes: how many virtual nodes; with 4 there is nearly always a gap somewhere, and never everywhere.
+        cores: the cores of each node.
+        memory_bytes: the memory of each node.
+        seed: of the main jobs; the same seed makes the same main jobs.
+        load: how much of the cluster main jobs ask for; 1 is all of it. Sites run at 0.6 to 0.9.
+        trace: a log in Standard Workload Format to take the main jobs from, relative to the server directory; none makes them up from the seed and the load.
+        speed: how many seconds of the main jobs pass in one of ours, so that a day's trace can be watched in minutes.
+        grace_ms: how long a guest has from the signal to its end; the policy's grace where it is not set, so that the policy believes what is so.
+    """  # fmt: skip
+
+    nodes: int = 4
+    cores: int = 2
+    memory_bytes: int = 2 * GIGABYTE
+    seed: int = 1
+    load: float = 0.7
+    trace: str = ""
+    speed: float = 1.0
+    grace_ms: Millis = POLICY.grace_ms
+
+
+ClusterSettings = LocalSettings | EmbeddedSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All settings."""
+
+    server: ServerSettings = ServerSettings()
+    policy: Policy = POLICY
+    cluster: ClusterSettings = LocalSettings()
+
+
+CLUSTERS: Mapping[str, type[ClusterSettings]] = {"local": LocalSettings, "embedded": EmbeddedSettings}
+
+
+def load_config(path: Path) -> Config:
+    """Return what *path* says; no such file means that nothing is set.
+
+    Raises:
+        BadConfig: naming the file, the key and what is allowed.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Config()
+    except OSError as error:
+        raise BadConfig(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{path} is not TOML: {error}") from error
+    return parse_config(data, str(path))
+
+
+def parse_config(data: Mapping[str, Any], source: str) -> Config:
+    """Return what the tables of *data* say; *source* is named in errors.
+
+    Raises:
+        BadConfig: naming *source*, the key and what is allowed.
+    """
+    try:
+        refuse_unknown(data, ("server", "policy", "cluster"), "")
+        server = read_settings(ServerSettings, data, "server")
+        policy = read_settings(Policy, data, "policy")
+        config = Config(server=server, policy=policy, cluster=_cluster(data, policy))
+        _check_server(server)
+        if policy.min_gap_ms > policy.max_allocation_ms:
+            raise ValueError("policy.min_gap is longer than policy.max_allocation, so no gap would ever be used")
+    except ValueError as error:
+        raise BadConfig(f"{source}: {error}") from None
+    return config
+
+
+def _cluster(data: Mapping[str, Any], policy: Policy) -> ClusterSettings:
+    table = dict(read_table(data, "cluster"))
+    kind = table.pop("kind", "local")
+    if not isinstance(kind, str) or kind not in CLUSTERS:
+        raise ValueError(f"cluster.kind is {kind!r}; it may be {words_of(CLUSTERS)}")
+    if kind == "embedded":
+        table.setdefault("grace", f"{policy.grace_ms}ms")
+    for name in sorted(table.keys() & keys(EmbeddedSettings).keys() - keys(CLUSTERS[kind]).keys()):
+        raise ValueError(f'cluster.{name} is for cluster.kind = "embedded" only; this one is "{kind}"')
+    return read_settings(CLUSTERS[kind], {"cluster": table}, "cluster")
+
+
+def _check_server(server: ServerSettings) -> None:
+    if server.address != "localhost":
+        try:
+            ipaddress.ip_address(server.address)
+        except ValueError:
+            raise ValueError(f'server.address: {server.address!r} is no IP address like "127.0.0.1"') from None
+    if server.database and not server.database.startswith(DATABASES):
+        # The URL may hold a password, so it is not repeated.
+        raise ValueError(f"server.database: the URL does not begin with {words_of(DATABASES)}")

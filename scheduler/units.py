@@ -1,0 +1,62 @@
+"""Durations and sizes as people write them: "30s", "1h30m", "2G"."""
+
+import re
+from decimal import Decimal
+
+from idleq.ids import Millis
+
+DURATION_HELP = 'a duration like "30s", "5m", "1h30m" or "2d" (units: ms, s, m, h, d)'
+SIZE_HELP = 'a size like "512M" or "2G" (units: B, K, M, G, T; 1K is 1024 bytes)'
+
+_MILLIS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+_BYTES = {"T": 2**40, "G": 2**30, "M": 2**20, "K": 2**10, "B": 1}
+_NUMBER = r"(\d{1,15}(?:\.\d{1,9})?)"
+_DURATION = re.compile(rf"(?:{_NUMBER}\s*(?:ms|s|m|h|d)\s*)+", re.ASCII)
+_DURATION_PART = re.compile(rf"{_NUMBER}\s*(ms|s|m|h|d)", re.ASCII)
+_SIZE = re.compile(rf"{_NUMBER}\s*(?:([KMGT])(?:iB)?|(B))", re.ASCII)
+
+
+def parse_duration(text: str) -> Millis:
+    """Return *text* in milliseconds; a bare number is refused, as nobody can tell its unit.
+
+    Raises:
+        ValueError: *text* is no duration; the message says what is.
+    """
+    if not _DURATION.fullmatch(text.strip()):
+        raise ValueError(f"{text!r} is not {DURATION_HELP}")
+    parts = _DURATION_PART.findall(text)
+    return Millis(_whole(sum(Decimal(number) * _MILLIS[unit] for number, unit in parts), text, "milliseconds"))
+
+
+def format_duration(duration: Millis) -> str:
+    """Return *duration* (not negative) as `parse_duration` reads it, in the largest units: "1h30m"."""
+    parts, rest = [], int(duration)
+    for unit, millis in _MILLIS.items():
+        count, rest = divmod(rest, millis)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def parse_size(text: str) -> int:
+    """Return *text* in bytes; K, M, G and T are powers of 1024, as in Slurm.
+
+    Raises:
+        ValueError: *text* is no size; the message says what is.
+    """
+    if (match := _SIZE.fullmatch(text.strip())) is None:
+        raise ValueError(f"{text!r} is not {SIZE_HELP}")
+    number, prefix, single = match.groups()
+    return _whole(Decimal(number) * _BYTES[prefix or single], text, "bytes")
+
+
+def format_size(size: int) -> str:
+    """Return *size* (not negative) exactly, in the largest unit that divides it: "2G"."""
+    unit = next(unit for unit, count in _BYTES.items() if size % count == 0) if size else "B"
+    return f"{size // _BYTES[unit]}{unit}"
+
+
+def _whole(amount: Decimal | int, text: str, unit: str) -> int:
+    if amount != int(amount):
+        raise ValueError(f"{text!r} is no whole number of {unit}")
+    return int(amount)

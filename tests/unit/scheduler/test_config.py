@@ -1,0 +1,147 @@
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from idleq.ids import Millis
+from idleq.scheduler.config import (
+    CLUSTERS,
+    Config,
+    EmbeddedSettings,
+    LocalSettings,
+    ServerSettings,
+    load_config,
+)
+from idleq.scheduler.core.commands import Mode
+from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.errors import BadConfig
+from idleq.scheduler.keys import LIMITS, keys
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "config.toml"
+
+
+def test_where_nothing_is_set_the_defaults_hold(file: Path) -> None:
+    assert load_config(file) == Config()
+    file.touch()
+    assert load_config(file) == Config(server=ServerSettings(), policy=Policy(), cluster=LocalSettings())
+
+
+def test_every_kind_of_value_is_read_in_human_units(file: Path) -> None:
+    file.write_text("""
+        [server]
+        address = "::1"
+        port = 8443
+        database = "postgresql://idleq:secret@db/idleq"
+        transport = "spool"
+        [policy]
+        mode = "window"
+        grace = "1m30s"
+        max_pending = 7
+        [cluster]
+        kind = "embedded"
+        nodes = 8
+        memory = "1.5G"
+        load = 1
+        speed = 60.5
+        trace = "kth.swf"
+        grace = "5s"
+    """)
+    assert load_config(file) == Config(
+        server=ServerSettings(
+            address="::1", port=8443, database="postgresql://idleq:secret@db/idleq", transport="spool"
+        ),
+        policy=dataclasses.replace(Policy(), mode=Mode.WINDOW, grace_ms=Millis(90_000), max_pending=7),
+        cluster=EmbeddedSettings(
+            nodes=8, memory_bytes=3 * 2**29, load=1.0, speed=60.5, trace="kth.swf", grace_ms=Millis(5000)
+        ),
+    )
+
+
+def test_the_embedded_cluster_gives_the_grace_that_the_policy_believes_in(file: Path) -> None:
+    file.write_text('policy.grace = "7s"\ncluster.kind = "embedded"')
+    assert load_config(file).cluster == EmbeddedSettings(grace_ms=Millis(7000))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("polcy.lease = '3s'", "there is no key polcy; did you mean policy?"),
+        ("policy.leese = '3s'", "there is no key policy.leese; did you mean policy.lease?"),
+        ("server.colour = 1", "there is no key server.colour; there are address, database, port, transport"),
+        ("policy = 3", "policy is 3; it is a table"),
+        ("policy.lease = 30", 'policy.lease: 30 is not a duration like "30s"'),
+        ("policy.lease = '-30s'", "policy.lease: '-30s' is not a duration like \"30s\""),
+        ("policy.lease = '0s'", 'policy.lease: "0s" is not allowed; it must be "1ms" to "36600d"'),
+        ("policy.lease = '99999d'", 'policy.lease: "99999d" is not allowed'),
+        ("policy.max_pending = 0", "policy.max_pending: 0 is not allowed; it must be 1 or more"),
+        ("policy.max_pending = 2.5", "policy.max_pending: 2.5 is not a whole number"),
+        ("policy.max_pending = true", "policy.max_pending: True is not a whole number"),
+        ("policy.mode = 'rude'", 'policy.mode: \'rude\' is not "preemptible" or "window"'),
+        ("policy.min_gap = '5h'", "policy.min_gap is longer than policy.max_allocation"),
+        ("server.port = 65536", "server.port: 65536 is not allowed; it must be 0 to 65535"),
+        ("server.address = 'somewhere'", "server.address: 'somewhere' is no IP address"),
+        ("server.address = 1", "server.address: 1 is not text in quotes"),
+        ("server.transport = ['api']", 'server.transport: [\'api\'] is not "api" or "spool"'),
+        ("cluster.kind = 'slurm'", 'cluster.kind is \'slurm\'; it may be "local" or "embedded"'),
+        ("cluster.kind = []", "cluster.kind is []; it may be"),
+        ("cluster.seed = 3", 'cluster.seed is for cluster.kind = "embedded" only; this one is "local"'),
+        ("cluster.cores = 0", "cluster.cores: 0 is not allowed; it must be 1 to 4096"),
+        ("cluster.memory = '2'", "cluster.memory: '2' is not a size like \"512M\""),
+        ("cluster.memory = '0B'", 'cluster.memory: "0B" is not allowed'),
+        ("cluster = {kind = 'embedded', load = nan}", "cluster.load: nan is not allowed; it must be 0 to 2"),
+        ("cluster = {kind = 'embedded', speed = 0}", "cluster.speed: 0.0 is not allowed"),
+        ("cluster = {kind = 'embedded', seed = -1}", "cluster.seed: -1 is not allowed; it must be 0 or more"),
+        ("[policy\nlease = 1", "is not TOML: Expected ']'"),
+        ("a = 1\na = 2", "is not TOML: Cannot overwrite a value"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_file_and_key_and_what_is_allowed(file: Path, text: str, problem: str) -> None:
+    file.write_text(text)
+    with pytest.raises(BadConfig) as caught:
+        load_config(file)
+    assert str(caught.value).startswith(str(file))
+    assert problem in str(caught.value)
+
+
+def test_a_password_in_a_url_is_not_repeated(file: Path) -> None:
+    file.write_text("server.database = 'mysql://idleq:secret@db'")
+    with pytest.raises(BadConfig, match=r'server.database: the URL does not begin with "sqlite:///" or') as caught:
+        load_config(file)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_refused(file: Path) -> None:
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(BadConfig, match=r"config\.toml is not TOML"):
+        load_config(file)
+
+
+def test_a_directory_in_its_place_is_refused(file: Path) -> None:
+    file.mkdir()
+    with pytest.raises(BadConfig, match=r"config\.toml cannot be read: Is a directory"):
+        load_config(file)
+
+
+@pytest.mark.parametrize("settings", [ServerSettings, Policy, *CLUSTERS.values()])
+def test_every_default_is_allowed(settings: type) -> None:
+    for key in keys(settings).values():
+        least, most = key.limits
+        assert not isinstance(key.default, int | float) or least <= key.default <= most, key.name
+
+
+def test_every_limit_is_of_a_key_that_exists() -> None:
+    known = {name for settings in (ServerSettings, Policy, *CLUSTERS.values()) for name in keys(settings)}
+    assert set(LIMITS) - known == set()
+
+
+def test_the_reference_page_is_current() -> None:
+    script = ROOT / "scripts" / "configuration-reference"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
