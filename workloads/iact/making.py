@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,13 @@ from idleq.workloads.errors import DamagedData
 from idleq.workloads.iact import dataset
 from idleq.workloads.iact.dataset import Dataset, DatasetSpec
 from idleq.workloads.iact.progress import progress_bar
+from idleq.workloads.iact.showers import ShowerTable, load_showers
 from idleq.workloads.messages import say
 
 Array = npt.NDArray[Any]
+
+if TYPE_CHECKING:
+    from idleq.workloads.iact.rendering import Renderer
 
 PACKAGES = ("ctapipe", "numpy", "scipy")
 
@@ -58,14 +62,14 @@ def _make_chunks(spec: DatasetSpec, folder: Path, should_stop: Callable[[], bool
     from idleq.workloads.iact.camera import Camera
     from idleq.workloads.iact.rendering import Renderer
 
-    renderer = Renderer.for_camera(Camera.load())
+    renderer, showers = Renderer.for_camera(Camera.load()), load_showers(spec.particle, spec.split)
     started, made = time.perf_counter(), 0
     with progress_bar("making images", spec.events) as advance:
         advance(spec.events - sum(spec.events_in(index) for index in missing))
         for index in missing:
             if should_stop():
                 return False
-            durable.replace_file(folder / dataset.chunk_name(index), make_chunk(spec, index, renderer))
+            durable.replace_file(folder / dataset.chunk_name(index), make_chunk(spec, index, renderer, showers))
             made += spec.events_in(index)
             advance(spec.events_in(index))
     seconds = time.perf_counter() - started
@@ -73,11 +77,8 @@ def _make_chunks(spec: DatasetSpec, folder: Path, should_stop: Callable[[], bool
     return True
 
 
-def make_chunk(spec: DatasetSpec, index: int, renderer: Any) -> bytes:
+def make_chunk(spec: DatasetSpec, index: int, renderer: "Renderer", showers: ShowerTable) -> bytes:
     """The bytes of chunk *index*: the same on every run."""
-    from idleq.workloads.iact.showers import load_showers
-
-    showers = load_showers(spec.particle, spec.split)
     random = np.random.default_rng([spec.seed, _PARTICLE_CODE[spec.particle], _SPLIT_CODE[spec.split], index])
     images, rows, tried = [], [], 0
     while len(images) < spec.events_in(index):

@@ -1,0 +1,148 @@
+"""The two networks: a class-conditional generator and discriminator on the camera's 32x32 map.
+
+After arXiv:2211.15807, sized for one CPU core. What keeps the training stable: spectral normalisation of every layer
+of the discriminator with the hinge loss, a projection discriminator (the class enters as an inner product), and an
+average over the generator's steps as the result. The discriminator is also told the image's size, since that is
+what the classes mean.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+from torch.nn.utils.parametrizations import spectral_norm
+
+from idleq.workloads.cgan.scaling import to_light
+from idleq.workloads.iact.camera import SIDE
+from idleq.workloads.iact.dataset import CLASSES
+
+SLOPE = 0.2
+
+# log10 of the size: the middle and the spread of the training set, so that the feature is of order one.
+_LOG_SIZE_MIDDLE = 2.7
+_LOG_SIZE_SPREAD = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSize:
+    """What must be known to build the generator that fits given weights."""
+
+    latent: int
+    width: int
+
+    def to_dict(self) -> dict[str, int]:
+        """Plain values, for a file's header."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, int]) -> Self:
+        """The inverse of `to_dict`."""
+        return cls(latent=values["latent"], width=values["width"])
+
+
+class ClassNorm(nn.Module):
+    """Batch normalisation whose gain and bias belong to the class."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gain = nn.Embedding(CLASSES, channels)
+        self.bias = nn.Embedding(CLASSES, channels)
+        nn.init.ones_(self.gain.weight)
+        nn.init.zeros_(self.bias.weight)
+
+    def forward(self, maps: Tensor, classes: Tensor) -> Tensor:
+        gain, bias = self.gain(classes)[:, :, None, None], self.bias(classes)[:, :, None, None]
+        normed: Tensor = self.norm(maps) * gain + bias
+        return normed
+
+
+class SizeDraw(nn.Module):
+    """The size of each image (B, 1): within its class as the training set's sizes are, placed by the first noise."""
+
+    def __init__(self, log_quantiles: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("log_quantiles", log_quantiles)
+
+    def forward(self, noise: Tensor, classes: Tensor) -> Tensor:
+        within = torch.special.ndtr(noise[:, 0])  # uniform, since the noise is normal
+        quantiles = self.get_buffer("log_quantiles")
+        position = (classes + within) / CLASSES * (len(quantiles) - 1)
+        lower = position.long().clamp(max=len(quantiles) - 2)
+        return torch.exp(torch.lerp(quantiles[lower], quantiles[lower + 1], position - lower))[:, None]
+
+
+class Generator(nn.Module):
+    """Noise (B, latent) and classes (B,) -> light (B, 1, 32, 32) in photo-electrons, none outside the camera.
+
+    The light is a shape that sums to one times a size drawn from the class, so that an image is of the class asked
+    for by construction, and the adversary's work is the shape.
+    """
+
+    def __init__(self, size: ModelSize, mask: Tensor, log_quantiles: Tensor) -> None:
+        super().__init__()
+        width = size.width
+        self.start_channels = 4 * width
+        self.embed = nn.Embedding(CLASSES, 16)
+        self.start = nn.Linear(size.latent + 16 + 1, self.start_channels * 4 * 4)
+        channels = (4 * width, 4 * width, 2 * width)
+        self.norms = nn.ModuleList(ClassNorm(count) for count in channels)
+        self.grow = nn.ModuleList(
+            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
+            for before, after in zip(channels, channels[1:], strict=False)
+        )
+        # The last doubling by rearranging four maps into one: a convolution at full size would cost half of the step.
+        self.draw = nn.Sequential(nn.Conv2d(2 * width, 4, 3, padding=1), nn.PixelShuffle(2))
+        self.size = SizeDraw(log_quantiles)
+        self.register_buffer("mask", mask.reshape(1, 1, SIDE, SIDE), persistent=False)
+
+    def forward(self, noise: Tensor, classes: Tensor) -> Tensor:
+        rank = classes[:, None] / (CLASSES - 1) * 2 - 1  # the classes are ordered, which an embedding does not know
+        flat = self.start(torch.cat([noise, self.embed(classes), rank], dim=1))
+        maps = flat.reshape(-1, self.start_channels, 4, 4)  # (B, 4w, 4, 4)
+        maps = leaky_relu(self.norms[0](maps, classes), SLOPE)
+        for grow, norm in zip(self.grow, self.norms[1:], strict=True):
+            maps = leaky_relu(norm(grow(maps), classes), SLOPE)  # (B, 4w, 8, 8), (B, 2w, 16, 16)
+        logits = self.draw(maps).masked_fill(~self.get_buffer("mask"), float("-inf"))  # (B, 1, 32, 32)
+        shape = torch.softmax(logits.flatten(1), dim=1)  # (B, 1024)
+        return (shape * self.size(noise, classes)).reshape(-1, 1, SIDE, SIDE)
+
+
+class Discriminator(nn.Module):
+    """Maps (B, 1, 32, 32) and classes (B,) -> how real each looks (B,)."""
+
+    def __init__(self, size: ModelSize) -> None:
+        super().__init__()
+        width = size.width
+        channels = (1, width, 2 * width, 4 * width)
+        self.shrink = nn.ModuleList(
+            spectral_norm(nn.Conv2d(before, after, 4, stride=2, padding=1))
+            for before, after in zip(channels, channels[1:], strict=False)
+        )
+        features = 4 * width * 4 * 4 + 1
+        self.merge = spectral_norm(nn.Linear(features, 128))
+        self.judge = spectral_norm(nn.Linear(128, 1))
+        self.embed = spectral_norm(nn.Embedding(CLASSES, 128))
+        self.size_of_class = nn.Embedding(CLASSES, 3)  # a parabola in the size for each class
+        nn.init.zeros_(self.size_of_class.weight)
+
+    def forward(self, maps: Tensor, classes: Tensor) -> Tensor:
+        size = log_size(maps)  # (B, 1)
+        spread = maps.std(dim=0).mean().expand(len(maps), 1)  # minibatch spread: tells a collapsed generator
+        for shrink in self.shrink:
+            maps = leaky_relu(shrink(maps), SLOPE)  # (B, ., 16, 16), (B, ., 8, 8), (B, 4w, 4, 4)
+        merged = leaky_relu(self.merge(torch.cat([maps.flatten(1), spread], dim=1)), SLOPE)  # (B, 128)
+        by_class = (self.embed(classes) * merged).sum(dim=1)  # (B,)
+        parabola = torch.cat([torch.ones_like(size), size, size.square()], dim=1)  # (B, 3)
+        by_size = (self.size_of_class(classes) * parabola).sum(dim=1)  # (B,)
+        judged: Tensor = self.judge(merged).squeeze(1) + by_class + by_size
+        return judged
+
+
+def log_size(maps: Tensor) -> Tensor:
+    """(B, 1, 32, 32) -> (B, 1): the logarithm of each image's light, of order one."""
+    total = to_light(maps).sum(dim=(2, 3))
+    return (torch.log10(total + 1) - _LOG_SIZE_MIDDLE) / _LOG_SIZE_SPREAD

@@ -1,0 +1,90 @@
+"""The loss curve and the page of images, as PNG bytes that depend on the numbers alone."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from idleq.workloads.cgan.scaling import MAX_LIGHT, MIN_LIGHT
+from idleq.workloads.iact.camera import PITCH_MM, Camera
+
+Array = npt.NDArray[Any]
+
+GENERATED_COLOUR = "#3d6fb4"
+DISCRIMINATOR_COLOUR = "#c1602a"
+DARK = "#15151f"
+
+# The neighbours of a pixel lie at this angle (and every 60 degrees on); a hexagon's corners lie between them.
+_NEIGHBOUR_ANGLE = np.radians(22.5)
+
+
+def draw_losses(reports: Sequence[Mapping[str, float]]) -> bytes:
+    """Both losses against the step."""
+    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
+    axes = figure.add_subplot()
+    steps = [report["step"] for report in reports]
+    axes.plot(steps, [report["discriminator_loss"] for report in reports], color=DISCRIMINATOR_COLOUR, label="discriminator")
+    axes.plot(steps, [report["generator_loss"] for report in reports], color=GENERATED_COLOUR, label="generator")
+    axes.axhline(2, color="0.6", linewidth=0.8, linestyle=":")
+    axes.set(xlabel="step", ylabel="hinge loss", title="Training: at 2 (dotted) the discriminator cannot tell")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return _png(figure)
+
+
+def draw_images(camera: Camera, real: Sequence[Array], generated: Sequence[Array]) -> bytes:
+    """One row per size class, the faintest first: real images on the left, generated ones on the right."""
+    columns = max(len(images) for images in (*real, *generated))
+    figure = Figure(figsize=(1.05 * (2 * columns + 1), 1.12 * len(real) + 1.1), dpi=110, facecolor=DARK)
+    widths = [1.0] * columns + [0.25] + [1.0] * columns
+    grid = figure.add_gridspec(
+        len(real), 2 * columns + 1, width_ratios=widths, left=0.06, right=0.9, top=0.93, bottom=0.02, wspace=0.04, hspace=0.04
+    )
+    corners, norm = _hexagons(camera), LogNorm(MIN_LIGHT, MAX_LIGHT)
+    for row, (left, right) in enumerate(zip(real, generated, strict=True)):
+        for column, image in [*enumerate(left), *enumerate(right, start=columns + 1)]:
+            axes = figure.add_subplot(grid[row, column])
+            _draw_camera(axes, corners, image, norm)
+            if column == 0:
+                axes.set_ylabel(f"{row + 1}", color="white", rotation=0, labelpad=10, va="center")
+    figure.text(0.26, 0.955, "real (simulated showers)", color="white", ha="center", fontsize=12)
+    figure.text(0.70, 0.955, "generated", color="white", ha="center", fontsize=12)
+    figure.text(0.012, 0.955, "size class", color="white", fontsize=8)
+    bar = figure.colorbar(mpl.cm.ScalarMappable(norm, "inferno"), cax=figure.add_axes((0.925, 0.3, 0.014, 0.4)))
+    bar.set_label("photo-electrons", color="white")
+    bar.ax.tick_params(colors="white", which="both")
+    return _png(figure)
+
+
+def _hexagons(camera: Camera) -> Array:
+    """(609, 6, 2): the corners of every pixel."""
+    angles = _NEIGHBOUR_ANGLE + np.radians(30) + np.radians(60) * np.arange(6)
+    offsets = PITCH_MM / 3**0.5 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    centres = np.stack([camera.x_mm, camera.y_mm], axis=1)
+    corners: Array = centres[:, None, :] + offsets[None, :, :]
+    return corners
+
+
+def _draw_camera(axes: Axes, corners: Array, image: Array, norm: LogNorm) -> None:
+    palette = mpl.colormaps["inferno"].with_extremes(bad="#262633", under="#262633")
+    lit = np.ma.masked_less(image, MIN_LIGHT / 2)
+    pixels = PolyCollection(list(corners), array=lit, cmap=palette, norm=norm, edgecolors="face", linewidths=0.1)
+    axes.add_collection(pixels)
+    axes.set(xlim=(-450, 450), ylim=(-450, 450), xticks=[], yticks=[], aspect="equal", facecolor=DARK)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _png(figure: Figure) -> bytes:
+    FigureCanvasAgg(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None}, facecolor=figure.get_facecolor())
+    return buffer.getvalue()
