@@ -1,0 +1,89 @@
+"""Guests' allocations as a site's queue sees them: the lowest tier, which takes what main jobs leave."""
+
+from dataclasses import dataclass, field
+
+from idleq.ids import AllocationId, Millis, NodeName
+from idleq.scheduler.core.commands import Mode
+from idleq.scheduler.core.resources import NOTHING, Resources
+from idleq.simulator.jobs import MainJob, NodeSpec
+from idleq.simulator.placement import Parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An allocation that is asked for; *node* None leaves the choice to the site."""
+
+    allocation: AllocationId
+    mode: Mode
+    node: NodeName | None
+    resources: Resources
+    min_ms: Millis
+    max_ms: Millis
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Guest:
+    """An allocation that holds resources.
+
+    Attributes:
+        request: as it was asked for.
+        node: its node's place in the site's list.
+        until: when it ends at the latest.
+        leave_by: when it is killed, once it has been asked to leave.
+        reason: why it was asked to.
+    """
+
+    request: Request
+    node: int
+    until: Millis
+    leave_by: Millis | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Hold:
+    """A main job that was chosen to start, and the allocations that still hold its nodes."""
+
+    job: MainJob
+    decided_at: Millis
+    bound_ms: Millis
+    left: tuple[AllocationId, ...]
+    waiting_for: set[AllocationId]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Node:
+    """A node's present state.
+
+    Attributes:
+        spec: what it is.
+        units: what main jobs can hold of it.
+        free_units: what of that they do not.
+        jobs: the main jobs that hold some.
+        guests: the allocations on it, oldest first.
+    """
+
+    spec: NodeSpec
+    units: int
+    free_units: int
+    jobs: dict[int, int] = field(default_factory=dict)
+    guests: dict[AllocationId, Guest] = field(default_factory=dict)
+
+    def used_by_guests(self) -> Resources:
+        """Return what all guests hold, those asked to leave included."""
+        return sum((guest.request.resources for guest in self.guests.values()), NOTHING)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Running:
+    """A main job that holds nodes; *ends_at* is by its limit."""
+
+    job: MainJob
+    parts: Parts
+    ends_at: Millis
+
+
+def granted_until(request: Request, now: Millis, planned_start: Millis | None) -> Millis | None:
+    """Return when *request* would have to end if granted now, None if that is too short to be of use."""
+    length = request.max_ms if planned_start is None else min(request.max_ms, planned_start - now)
+    return Millis(now + length) if length >= max(1, request.min_ms) else None

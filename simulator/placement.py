@@ -1,0 +1,81 @@
+"""Which nodes a main job gets: labels of a decision that counted processors, and never a reason for one."""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from idleq.ids import AllocationId
+from idleq.scheduler.core.resources import Resources
+from idleq.simulator.jobs import MainJob, NodeSpec
+
+Parts = tuple[tuple[int, int], ...]
+"""What a main job holds: nodes by their place in the site's list, and units of each."""
+
+
+class Sharing(StrEnum):
+    """What a main job's size counts."""
+
+    #: Whole nodes; a node is one unit.
+    NODES = "nodes"
+    #: Cores, a node's memory and GPUs going with them in proportion; a job may spread over nodes.
+    CORES = "cores"
+
+
+def units_of(node: NodeSpec, sharing: Sharing) -> int:
+    """Return how many units main jobs can hold of *node*."""
+    return 1 if sharing is Sharing.NODES else node.resources.cores
+
+
+def room_beside(node: Resources, used: int, units: int) -> Resources:
+    """Return what main jobs that hold *used* of a node's *units* leave of it."""
+    left = units - used
+    return Resources(node.cores * left // units, node.memory * left // units, node.gpus * left // units)
+
+
+def place(free_units: Sequence[int], size: int) -> Parts:
+    """Take *size* units from the first nodes in the list that have some free."""
+    parts: list[tuple[int, int]] = []
+    for node, free in enumerate(free_units):
+        if size == 0:
+            break
+        if free:
+            taken = min(free, size)
+            parts.append((node, taken))
+            size -= taken
+    assert size == 0, "the queue starts no job that does not fit"
+    return tuple(parts)
+
+
+def planned_starts(
+    planned: Iterable[tuple[int, MainJob]], free_units: Sequence[int], ends: Iterable[tuple[int, Parts]]
+) -> dict[int, int]:
+    """Return when the next main job is planned to start on each node that has one.
+
+    *planned* is by start; *ends* says when, by their limits, running jobs give up what they hold. In this order the
+    counted plan always finds its nodes.
+    """
+    free = list(free_units)
+    releases = list(ends)
+    heapq.heapify(releases)
+    first: dict[int, int] = {}
+    for start, job in planned:
+        while releases and releases[0][0] <= start:
+            for node, units in heapq.heappop(releases)[1]:
+                free[node] += units
+        parts = place(free, job.size)
+        for node, units in parts:
+            free[node] -= units
+            first.setdefault(node, start)
+        heapq.heappush(releases, (start + job.limit, parts))
+    return first
+
+
+def must_leave(room: Resources, guests: Iterable[tuple[AllocationId, Resources]]) -> list[AllocationId]:
+    """Return which of *guests* no longer fit in *room*; those named first stay first."""
+    leaving: list[AllocationId] = []
+    for allocation, resources in guests:
+        if resources.fits_in(room):
+            room -= resources
+        else:
+            leaving.append(allocation)
+    return leaving

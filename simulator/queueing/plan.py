@@ -1,0 +1,61 @@
+"""The plan that a site shows: when each waiting job would start if every running one used its whole limit."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+
+from idleq.simulator.jobs import MainJob
+from idleq.simulator.queueing.policy import Slot
+
+
+class Profile:
+    """Processors free from now on, as steps: free[i] from times[i] until times[i + 1], the last one for ever."""
+
+    def __init__(self, now: int, free: int, running: Iterable[Slot]) -> None:
+        """Begin with *free* at *now*; *running* is sorted, and gives its processors back at its limits."""
+        self.times = [now]
+        self.free = [free]
+        for end, _, size in running:
+            if end <= self.times[-1]:
+                self.free[-1] += size
+            else:
+                self.times.append(end)
+                self.free.append(self.free[-1] + size)
+
+    def earliest(self, size: int, duration: int) -> int | None:
+        """Return the first time from which *size* is free for *duration*, None if there is none."""
+        times, free = self.times, self.free
+        start: int | None = None
+        for step, at in enumerate(times):
+            if start is not None and at >= start + duration:
+                return start
+            if free[step] < size:
+                start = None
+            elif start is None:
+                start = at
+        return start
+
+    def take(self, start: int, duration: int, size: int) -> None:
+        """Take *size* out from *start* on for *duration*."""
+        first, last = self._step_at(start), self._step_at(start + duration)
+        for step in range(first, last):
+            self.free[step] -= size
+
+    def _step_at(self, at: int) -> int:
+        """Return the step that begins at *at*, made if there is none."""
+        step = bisect_left(self.times, at)
+        if step == len(self.times) or self.times[step] != at:
+            self.times.insert(step, at)
+            self.free.insert(step, self.free[step - 1])
+        return step
+
+
+def plan(waiting: Sequence[MainJob], free: int, running: Sequence[Slot], now: int) -> list[tuple[int, MainJob]]:
+    """Return when each of *waiting* is planned to start, none of them delaying one before it; by start, then by place."""
+    profile = Profile(now, free, running)
+    planned: list[tuple[int, int, MainJob]] = []
+    for place, job in enumerate(waiting):
+        start = profile.earliest(job.size, job.limit)
+        if start is not None:
+            profile.take(start, job.limit, job.size)
+            planned.append((start, place, job))
+    return [(start, job) for start, _, job in sorted(planned, key=lambda entry: entry[:2])]
