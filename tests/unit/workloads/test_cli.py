@@ -1,0 +1,87 @@
+"""What the programs do with bad input: one line that says what to do, and an exit code of its own."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import idleq.workloads
+from idleq.workloads import cli, errors
+
+CATALOG = Path(idleq.workloads.__file__).with_name("catalog.toml")
+
+
+def every_error() -> list[type[errors.WorkloadError]]:
+    return [errors.WorkloadError, *errors.WorkloadError.__subclasses__()]
+
+
+def test_every_error_has_an_exit_code_of_its_own_and_none_of_the_contract() -> None:
+    codes = [kind.exit_code for kind in every_error()]
+    assert len(set(codes)) == len(codes)
+    assert not {0, 85, 99} & set(codes)
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "message"),
+    [
+        (["count", "--steps", "0", "--output", "o"], 2, "--steps must be at least 1"),
+        (["count", "--step-seconds", "nan", "--output", "o"], 2, "--step-seconds"),
+        (["count", "--memory-mb", "-1", "--output", "o"], 2, "--memory-mb must be between"),
+        (["count"], 2, "give --output DIR"),
+        (["train-cgan", "--steps", "0", "--output", "o"], 2, "--steps must be between"),
+        (["train-cgan", "--events", "3", "--output", "o"], 2, "at least one batch"),
+        (["train-cgan", "--threads", "0", "--output", "o"], 2, "--threads must be between"),
+        (["generate-cgan", "--weights", "none.safetensors", "--output", "o"], 66, "cannot read the weights"),
+        (["generate-cgan", "--weights", "w", "--count", "0", "--output", "o"], 2, "--count must be between"),
+    ],
+)
+def test_bad_options_are_refused_and_change_nothing(
+    argv: list[str],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("IDLEQ_OUTPUT_DIR", "IDLEQ_CONTROL", "IDLEQ_CHECKPOINT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    assert cli.main(argv) == code
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("argv", [["count", "--nope"], ["nope"], [], ["count", "--step", "3"]])
+def test_an_unknown_option_or_job_is_a_usage_error(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(argv)
+    assert left.value.code == 2
+    assert "usage: idleq-workload" in capsys.readouterr().err
+
+
+def test_the_count_job_imports_nothing_heavy(tmp_path: Path) -> None:
+    program = (
+        "import sys; from idleq.workloads import cli; cli.main(['count', '--steps', '1', '--step-seconds', '0', '--output', sys.argv[1]]);"
+        "print([name for name in ('numpy', 'torch', 'ctapipe', 'rich', 'matplotlib') if name in sys.modules])"
+    )
+    argv = [sys.executable, "-c", program, str(tmp_path)]
+    finished = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603 - our interpreter
+    assert finished.stdout == "[]\n"
+
+
+def test_the_catalog_names_jobs_that_exist() -> None:
+    catalog = tomllib.loads(CATALOG.read_text())
+    assert catalog["format"] == 1
+    assert set(catalog["jobs"]) == {"train-cgan", "generate-cgan", "count"}
+    for name, job in catalog["jobs"].items():
+        assert job["command"] == ["{python}", "-m", "idleq.workloads.cli", name]
+        assert name in cli.JOBS
+        assert set(job) == {"description", "command", "cores", "memory", "gpus", "freeze", "expected_duration", "environment"}
+        assert job["freeze"] == "app"
+
+
+def test_a_training_job_has_one_thread() -> None:
+    environment = tomllib.loads(CATALOG.read_text())["jobs"]["train-cgan"]["environment"]
+    assert environment["OMP_NUM_THREADS"] == "1"
