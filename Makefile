@@ -30,6 +30,7 @@ bench: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(VENV)/bin/python scripts/lifecycle-diagram
 	$(VENV)/bin/python scripts/exit-codes
+	$(VENV)/bin/python scripts/configuration-reference
 
 clean:
 	rm -rf build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
