@@ -1,0 +1,161 @@
+"""What the cluster shows and what becomes of allocations."""
+
+from collections.abc import Iterator
+
+from idleq.ids import AllocationId, Millis
+from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
+from idleq.scheduler.core.draft import Draft
+from idleq.scheduler.core.facts import (
+    AllocationEnded,
+    AllocationReleased,
+    AllocationStarted,
+    GapClosed,
+    MainJobHeldUp,
+    NodesSeen,
+    RequestsSlowed,
+)
+from idleq.scheduler.core.inputs import (
+    AllocationGranted,
+    AllocationLost,
+    CommandFailed,
+    LeaseExpired,
+    MainJobStarted,
+    NodeLost,
+    NodeReport,
+    Reconciled,
+    ViewChanged,
+)
+from idleq.scheduler.core.segments import end_segment, lose_segment
+from idleq.scheduler.core.state import Allocation, Hold, State
+
+
+def see(draft: Draft, what: ViewChanged) -> None:
+    """Take in how nodes look now, and which gaps have closed thereby."""
+    state = draft.state
+    deltas = tuple(report for report in what.deltas if _is_new(state, report))
+    gone = tuple(name for name in what.gone if name in state.nodes)
+    for closed in list(_closed_gaps(state, deltas)):
+        draft.record(closed)
+    if deltas or gone:
+        draft.record(NodesSeen(deltas=deltas, gone=gone))
+
+
+def _is_new(state: State, report: NodeReport) -> bool:
+    node = state.nodes.get(report.name)
+    return node is None or node.report != report
+
+
+def _closed_gaps(state: State, deltas: tuple[NodeReport, ...]) -> Iterator[GapClosed]:
+    for report in deltas:
+        node = state.nodes.get(report.name)
+        if node is None or node.gap is None or not report.is_up or report.free.cores >= node.gap.free.cores:
+            continue
+        warned = Millis(0) if node.planned_since is None else Millis(state.now - node.planned_since)
+        yield GapClosed(
+            node=report.name, opened_at=node.gap.since, planned_end=node.report.planned_start, warned_ms=warned
+        )
+
+
+def lose_node(draft: Draft, what: NodeLost) -> None:
+    """Start nothing there. Its guests count as alive until their lease is over or the site's scheduler says so."""
+    node = draft.state.nodes.get(what.node)
+    if node is not None and node.report.is_up:
+        report = node.report
+        down = NodeReport(name=report.name, capacity=report.capacity, free=report.free, is_up=False)
+        draft.record(NodesSeen(deltas=(down,), gone=()))
+
+
+def note_main_job(draft: Draft, what: MainJobStarted) -> None:
+    """Keep what a main job had to wait for our guests."""
+    draft.record(
+        MainJobHeldUp(
+            main_job=what.main_job,
+            nodes=what.nodes,
+            waited_ms=what.waited_ms,
+            bound_ms=what.bound_ms,
+            guests_alive=what.guests_alive,
+        )
+    )
+
+
+def grant(draft: Draft, what: AllocationGranted) -> None:
+    """The allocation has started. One that nobody knows (any more) is given back."""
+    allocation = draft.state.allocations.get(what.allocation)
+    if allocation is None:
+        return
+    if allocation.hold is Hold.ASKED:
+        draft.record(
+            AllocationStarted(allocation=what.allocation, node=what.node, resources=what.resources, until=what.until)
+        )
+
+
+def lose_allocation(draft: Draft, what: AllocationLost) -> None:
+    """The allocation is over, and so are the segments in it."""
+    allocation = draft.state.allocations.get(what.allocation)
+    if allocation is not None:
+        _end_guests(draft, allocation, what.reason)
+        draft.record(AllocationEnded(allocation=what.allocation, reason=what.reason))
+
+
+def expire(draft: Draft, what: LeaseExpired) -> None:
+    """Its agent has stopped its guests by its own rule: the segments are over, and the allocation is of no use."""
+    allocation = draft.state.allocations.get(what.allocation)
+    if allocation is None or allocation.hold is not Hold.READY:
+        return
+    _end_guests(draft, allocation, "its agent fell silent, and the lease has run out")
+    give_back(draft, allocation, "its agent fell silent")
+
+
+def _end_guests(draft: Draft, allocation: Allocation, reason: str) -> None:
+    for job in list(allocation.guests):
+        end_segment(draft, draft.state.jobs[job], reason)
+
+
+def give_back(draft: Draft, allocation: Allocation, reason: str) -> None:
+    """Release *allocation*."""
+    command = draft.next_command
+    draft.record(
+        AllocationReleased(allocation=allocation.id, reason=reason, command=command),
+        ReleaseAllocation(id=command, allocation=allocation.id, reason=reason),
+    )
+
+
+def fail_command(draft: Draft, what: CommandFailed) -> None:
+    """A command was not carried out: undo what stood on it."""
+    state = draft.state
+    allocation = next((a for a in state.allocations.values() if a.command == what.command), None)
+    if allocation is not None and allocation.hold is Hold.ASKED:
+        draft.record(AllocationEnded(allocation=allocation.id, reason=what.reason))
+        until = Millis(draft.now + state.policy.slow_ms)
+        draft.record(RequestsSlowed(until=until, reason=what.reason))
+        return
+    for hosting in list(state.allocations.values()):
+        for name in list(hosting.guests):
+            job = state.jobs[name]
+            segment = job.segment
+            if segment is not None and segment.command == what.command and segment.since is None:
+                lose_segment(draft, job, what.reason, delay_ms=state.policy.retry_ms)
+
+
+def reconcile(draft: Draft, what: Reconciled) -> None:
+    """After a start: ask again for what never arrived, and count as over what is no longer there."""
+    there = set(what.allocations)
+    for allocation in list(draft.state.allocations.values()):
+        if allocation.hold is Hold.ASKED and allocation.id not in there:
+            draft.tell_again(_request(allocation))
+        elif allocation.hold is Hold.RELEASED and allocation.id in there:
+            draft.tell_again(ReleaseAllocation(id=allocation.command, allocation=allocation.id, reason="given back"))
+        elif allocation.id not in there:
+            lose_allocation(draft, AllocationLost(allocation=AllocationId(allocation.id), reason="it is gone"))
+
+
+def _request(allocation: Allocation) -> RequestAllocation:
+    return RequestAllocation(
+        id=allocation.command,
+        allocation=allocation.id,
+        mode=allocation.mode,
+        node=allocation.node,
+        resources=allocation.resources,
+        min_ms=allocation.min_ms,
+        max_ms=allocation.max_ms,
+    )

@@ -1,0 +1,175 @@
+"""What facts about nodes and allocations make of the state."""
+
+from heapq import heappush
+from typing import assert_never
+
+from idleq.ids import AllocationId, Millis, NodeName
+from idleq.scheduler.core.facts import (
+    AgentArrived,
+    AllocationAsked,
+    AllocationClosing,
+    AllocationEnded,
+    AllocationReleased,
+    AllocationStarted,
+    GapClosed,
+    MainJobHeldUp,
+    NodesSeen,
+    RequestsSlowed,
+)
+from idleq.scheduler.core.gaps import Gap
+from idleq.scheduler.core.inputs import NodeReport
+from idleq.scheduler.core.state import Alarm, Allocation, Hold, Node, State
+
+ClusterFact = (
+    NodesSeen
+    | GapClosed
+    | MainJobHeldUp
+    | AllocationAsked
+    | AllocationStarted
+    | AgentArrived
+    | AllocationClosing
+    | AllocationReleased
+    | AllocationEnded
+    | RequestsSlowed
+)
+
+
+def apply_cluster(state: State, at: Millis, fact: ClusterFact) -> None:
+    """Change *state* as *fact* says."""
+    match fact:
+        case NodesSeen():
+            for report in fact.deltas:
+                _see(state, at, report)
+            for name in fact.gone:
+                state.open_gaps.drop(name)
+                state.nodes.pop(name, None)
+        case GapClosed():
+            freeze_ms = state.policy.freeze_ms + state.policy.margin_ms
+            state.foresight.learn(
+                opened_at=fact.opened_at,
+                closed_at=at,
+                planned_end=fact.planned_end,
+                is_surprise=fact.warned_ms < freeze_ms,
+            )
+        case MainJobHeldUp():
+            pass
+        case RequestsSlowed(until=until, reason=reason):
+            state.slowed_until, state.slowed_reason = until, reason
+            state.ramp = max(state.ramp // 2, 1)
+            heappush(state.alarms, (until, Alarm.SLOW, ""))
+        case AllocationAsked():
+            _ask(state, fact)
+        case AllocationStarted() | AgentArrived() | AllocationClosing() | AllocationReleased() | AllocationEnded():
+            _move_allocation(state, fact)
+        case _:
+            assert_never(fact)
+
+
+def _see(state: State, at: Millis, report: NodeReport) -> None:
+    node = state.nodes.get(report.name)
+    if node is None:
+        node = state.nodes[report.name] = Node(report, allocation=_held_on(state, report.name))
+    before, node.report = node.gap, report
+    if not report.is_up or report.free.cores <= 0:
+        node.gap = None
+    else:
+        is_same = before is not None and before.free.cores <= report.free.cores
+        since = before.since if before is not None and is_same else at
+        node.gap = Gap(node=report.name, free=report.free, since=since, end=state.foresight.end_of(report))
+        node.planned_since = None if not is_same else node.planned_since
+    if report.planned_start is None:
+        node.planned_since = None
+    elif node.planned_since is None:
+        node.planned_since = at
+    state.agenda.moved[report.name] = None
+    index_gap(state, report.name)
+
+
+def _held_on(state: State, name: NodeName) -> AllocationId | None:
+    return next((allocation.id for allocation in state.allocations.values() if allocation.node == name), None)
+
+
+def index_gap(state: State, name: NodeName) -> None:
+    """Let requests see the node's gap, if it has one in which we hold nothing."""
+    node = state.nodes[name]
+    if node.gap is None or node.allocation is not None:
+        state.open_gaps.drop(name)
+        return
+    state.open_gaps.put(name, node.gap.end.likely)
+    state.agenda.demand = True
+
+
+def _ask(state: State, fact: AllocationAsked) -> None:
+    state.allocations[fact.allocation] = Allocation(
+        id=fact.allocation,
+        hold=Hold.ASKED,
+        mode=fact.mode,
+        command=fact.command,
+        node=fact.node,
+        resources=fact.resources,
+        min_ms=fact.min_ms,
+        max_ms=fact.max_ms,
+    )
+    state.asked[fact.allocation] = None
+    state.next_allocation += 1
+    if fact.node is not None:
+        _settle_on(state, fact.allocation, fact.node)
+
+
+def _move_allocation(
+    state: State,
+    fact: AllocationStarted | AgentArrived | AllocationClosing | AllocationReleased | AllocationEnded,
+) -> None:
+    allocation = state.allocations[fact.allocation]
+    match fact:
+        case AllocationStarted():
+            state.asked.pop(allocation.id, None)
+            allocation.hold, allocation.node = Hold.GRANTED, fact.node
+            allocation.resources, allocation.until = fact.resources, fact.until
+            _settle_on(state, allocation.id, fact.node)
+            state.ramp = min(max(state.ramp * 3 // 2, state.ramp + 1), state.policy.max_pending)
+            state.agenda.demand = True
+        case AgentArrived():
+            allocation.hold, allocation.resources, allocation.until = Hold.READY, fact.resources, fact.until
+            offer_room(state, allocation)
+        case AllocationClosing():
+            allocation.hold = Hold.CLOSING
+            state.roomy.pop(allocation.id, None)
+        case AllocationReleased():
+            allocation.hold, allocation.command = Hold.RELEASED, fact.command
+            state.asked.pop(allocation.id, None)
+            state.roomy.pop(allocation.id, None)
+        case AllocationEnded():
+            _end(state, allocation)
+        case _:
+            assert_never(fact)
+
+
+def offer_room(state: State, allocation: Allocation) -> None:
+    """Let jobs be bound to what is free of *allocation*, and see later whether any were."""
+    if allocation.hold is not Hold.READY:
+        return
+    if allocation.room.cores > 0:
+        state.roomy[allocation.id] = None
+        state.agenda.rooms[allocation.id] = None
+    if not allocation.guests:
+        allocation.idle_since = state.now
+        heappush(state.alarms, (Millis(state.now + state.policy.linger_ms), Alarm.LINGER, allocation.id))
+
+
+def _settle_on(state: State, allocation: AllocationId, name: NodeName) -> None:
+    node = state.nodes.get(name)
+    if node is not None:
+        node.allocation = allocation
+        state.open_gaps.drop(name)
+
+
+def _end(state: State, allocation: Allocation) -> None:
+    del state.allocations[allocation.id]
+    state.asked.pop(allocation.id, None)
+    state.roomy.pop(allocation.id, None)
+    node = state.nodes.get(allocation.node) if allocation.node is not None else None
+    if node is not None and node.allocation == allocation.id:
+        node.allocation = None
+        index_gap(state, node.report.name)
+    state.agenda.demand = True

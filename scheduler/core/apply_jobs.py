@@ -1,0 +1,251 @@
+"""What facts about jobs make of the state: the job's next state, and the books that follow from it."""
+
+from dataclasses import replace
+from heapq import heappush
+from typing import assert_never
+
+from idleq.ids import Millis, index_of
+from idleq.scheduler.core.apply_cluster import offer_room
+from idleq.scheduler.core.apply_entries import note_if_over
+from idleq.scheduler.core.entry import Entry
+from idleq.scheduler.core.facts import (
+    FreezeAsked,
+    JobDone,
+    JobFailed,
+    JobHeldBack,
+    JobLetGo,
+    JobWithdrawn,
+    KillAsked,
+    PlanMoved,
+    SegmentFailed,
+    SegmentFrozen,
+    SegmentLost,
+    SegmentProgressed,
+    SegmentRunning,
+    SegmentStarted,
+    SnapshotDropped,
+)
+from idleq.scheduler.core.job import (
+    Cancelled,
+    Delayed,
+    Done,
+    Failed,
+    Freezing,
+    Held,
+    Job,
+    JobState,
+    Killing,
+    Queued,
+    Running,
+    Segment,
+    Starting,
+    Waiting,
+)
+from idleq.scheduler.core.lifecycle import JobFact, check
+from idleq.scheduler.core.lines import leave_line, stand_alone, stand_in_line
+from idleq.scheduler.core.snapshot import Snapshot
+from idleq.scheduler.core.state import Alarm, State
+
+SNAPSHOTS_KEPT = 2
+"""With one alone a damaged snapshot would cost the whole job."""
+
+
+def apply_job(state: State, at: Millis, fact: JobFact) -> None:
+    """Change *state* as *fact* says.
+
+    Raises:
+        IllegalTransition: the fact cannot happen to the job in its state.
+    """
+    job = state.job(fact.job)
+    assert job is not None  # facts name jobs that exist
+    entry = state.entries[job.entry]
+    after = _step(job, fact, at=at, is_ready=entry.is_ready)
+    check(job, fact, after.state)
+    _learn(state, entry, job, fact)
+    if job.id not in state.jobs:
+        _touch(state, entry, job)
+    state.jobs[job.id] = after
+    _keep_books(state, entry, job, after)
+
+
+def _step(job: Job, fact: JobFact, *, at: Millis, is_ready: bool) -> Job:
+    """Return *job* as it is after *fact*."""
+    match fact:
+        case SegmentStarted():
+            segment = Segment(
+                fence=fact.fence,
+                allocation=fact.allocation,
+                node=fact.node,
+                plan=fact.plan,
+                command=fact.command,
+                thaw_from=fact.thaw_from,
+                bound_at=at,
+                first_step=job.step,
+                first_run_ms=job.run_ms,
+            )
+            return replace(job, state=Starting(segment), fence=fact.fence)
+        case SegmentFrozen() | SegmentLost() | SegmentFailed():
+            return _after_segment(job, fact)
+        case SegmentRunning() | SegmentProgressed() | PlanMoved() | FreezeAsked() | KillAsked():
+            return _within_segment(job, fact)
+        case SnapshotDropped(snapshot=dropped):
+            left = tuple(snapshot for snapshot in job.snapshots if snapshot.id != dropped)
+            return replace(job, snapshots=left, run_ms=left[-1].run_ms if left else Millis(0))
+        case JobDone(fence=fence, ended_at=ended_at):
+            return replace(job, state=Done(fence, ended_at))
+        case JobFailed(reason=reason, code=code, ended_at=ended_at):
+            return replace(job, state=Failed(reason, code, ended_at))
+        case JobWithdrawn(reason=reason):
+            return replace(job, state=Cancelled(reason, at))
+        case JobHeldBack(reason=reason):
+            return replace(job, state=Held(reason))
+        case JobLetGo():
+            stalled = 0 if isinstance(job.state, Held) else job.stalled
+            return replace(job, state=Queued() if is_ready else Waiting(), stalled=stalled)
+        case _:
+            assert_never(fact)
+
+
+def _within_segment(job: Job, fact: SegmentRunning | SegmentProgressed | PlanMoved | FreezeAsked | KillAsked) -> Job:
+    segment = job.segment
+    assert segment is not None  # the table has these facts for active states only
+    match fact:
+        case SegmentRunning(since=since):
+            segment = replace(segment, since=since)
+            state = Running(segment) if isinstance(job.state, Starting) else _with_segment(job.state, segment)
+            return replace(job, state=state)
+        case SegmentProgressed():
+            moved = replace(job, step=max(job.step, fact.step), total=fact.total)
+            if fact.saved is None:
+                return moved
+            segment = replace(segment, has_saved=True)
+            return replace(_with_snapshot(moved, fact.saved), state=_with_segment(job.state, segment))
+        case PlanMoved(plan=plan, command=command):
+            return replace(job, state=_with_segment(job.state, replace(segment, plan=plan, command=command)))
+        case FreezeAsked(reason=reason, hold=hold, command=command):
+            return replace(job, state=Freezing(replace(segment, command=command), reason, hold))
+        case KillAsked(reason=reason, withdraw=withdraw, command=command):
+            return replace(job, state=Killing(replace(segment, command=command), reason, withdraw))
+        case _:
+            assert_never(fact)
+
+
+def _after_segment(job: Job, fact: SegmentFrozen | SegmentLost | SegmentFailed) -> Job:
+    segment = job.segment
+    if segment is None:  # late news of a segment that was given up
+        assert isinstance(fact, SegmentFrozen)
+        return _with_snapshot(job, fact.snapshot)
+    after = job
+    match fact:
+        case SegmentFrozen():
+            after = _with_snapshot(job, fact.snapshot)
+            has_moved = job.step > segment.first_step or (job.total is None and after.run_ms > segment.first_run_ms)
+            after = replace(after, stalled=0 if has_moved else job.stalled + 1)
+        case SegmentLost():
+            after = replace(job, stalled=0 if segment.has_saved else job.stalled + 1)
+        case SegmentFailed():
+            after = replace(job, failures=job.failures + 1)
+    if isinstance(job.state, Freezing) and job.state.hold:
+        return replace(after, state=Held(job.state.reason))
+    return replace(after, state=Queued() if fact.delayed_until is None else Delayed(fact.delayed_until))
+
+
+def _with_segment(state: JobState, segment: Segment) -> JobState:
+    match state:
+        case Starting():
+            return Starting(segment)
+        case Running():
+            return Running(segment)
+        case Freezing():
+            return replace(state, segment=segment)
+        case Killing():
+            return replace(state, segment=segment)
+        case _:
+            return state
+
+
+def _with_snapshot(job: Job, snapshot: Snapshot) -> Job:
+    kept = (*job.snapshots, snapshot)[-SNAPSHOTS_KEPT:]
+    return replace(job, snapshots=kept, run_ms=snapshot.run_ms)
+
+
+def _learn(state: State, entry: Entry, job: Job, fact: JobFact) -> None:
+    """Let the cost model see what was measured."""
+    match fact:
+        case SegmentFrozen():
+            state.costs.learn_freeze(entry.spec.name, fact.freeze_ms, fact.snapshot.bytes)
+        case SegmentProgressed(saved=Snapshot() as saved, save_ms=save_ms) if save_ms is not None:
+            state.costs.learn_save(entry.spec.name, save_ms, saved.bytes)
+        case SegmentRunning(thaw_ms=thaw_ms) if job.segment is not None and job.segment.thaw_from is not None:
+            state.costs.learn_thaw(entry.spec.name, thaw_ms)
+        case _:
+            pass
+
+
+def _touch(state: State, entry: Entry, job: Job) -> None:
+    """Count the job out of the entry's rest, as which it stood in line until now."""
+    entry.touch(entry.ordinal_of(index_of(job.id)))
+    entry.open[job.id] = None
+    state.queue.take(entry.id, None, 1)
+
+
+def _keep_books(state: State, entry: Entry, before: Job, after: Job) -> None:
+    was, now = before.segment, after.segment
+    if was is not None and now is not None:
+        return
+    if was is not None:
+        _free(state, entry, before, was)
+    elif now is not None:
+        state.queue.take(entry.id, after.id)
+        _occupy(state, entry, after, now)
+    else:
+        state.queue.take(entry.id, after.id)
+    match after.state:
+        case Queued():
+            stand_alone(state, entry, after)
+        case Delayed(until=until):
+            heappush(state.alarms, (until, Alarm.DELAY, after.id))
+        case Done() | Failed() | Cancelled():
+            _close(state, entry, after)
+        case _:
+            pass
+
+
+def _occupy(state: State, entry: Entry, job: Job, segment: Segment) -> None:
+    allocation = state.allocations[segment.allocation]
+    allocation.used = allocation.used + entry.spec.resources
+    allocation.guests[job.id] = None
+    allocation.idle_since = None
+    if allocation.room.cores <= 0:
+        state.roomy.pop(allocation.id, None)
+    state.agenda.moved[segment.node] = None
+    entry.active += 1
+    if entry.room_for() == 0:
+        leave_line(state, entry)
+    if entry.spec.max_run_ms is not None:
+        end = Millis(segment.bound_at + entry.spec.max_run_ms - job.run_ms)
+        heappush(state.alarms, (end, Alarm.MAX_RUN, job.id))
+
+
+def _free(state: State, entry: Entry, job: Job, segment: Segment) -> None:
+    entry.active -= 1
+    if entry.room_for() == 1:
+        stand_in_line(state, entry)
+    allocation = state.allocations.get(segment.allocation)
+    if allocation is None or job.id not in allocation.guests:
+        return
+    del allocation.guests[job.id]
+    allocation.used = allocation.used - entry.spec.resources
+    offer_room(state, allocation)
+
+
+def _close(state: State, entry: Entry, job: Job) -> None:
+    entry.open.pop(job.id, None)
+    match job.state:
+        case Done():
+            entry.done += 1
+        case Failed():
+            entry.failed += 1
+        case _:
+            entry.cancelled += 1
+    note_if_over(state, entry)

@@ -1,0 +1,123 @@
+"""Which allocations to ask for: gaps times queue, no more than can be used, and slowly at first."""
+
+from itertools import islice
+
+from idleq.ids import AllocationId, Millis
+from idleq.scheduler.core.accept_cluster import give_back
+from idleq.scheduler.core.commands import Mode, RequestAllocation
+from idleq.scheduler.core.draft import Draft
+from idleq.scheduler.core.facts import AllocationAsked
+from idleq.scheduler.core.gaps import Gap
+from idleq.scheduler.core.placement import LOOKED_AT, entry_and_job, stretch
+from idleq.scheduler.core.queue import Shape
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.state import Alarm, Hold, State
+
+GAPS_LOOKED_AT = 256
+"""Gaps looked at in one turn; more than can be asked for at once, and the rest has its turn later."""
+
+
+def ask(draft: Draft) -> None:
+    """Ask for allocations in the longest gaps as long as there are jobs that would use them."""
+    state = draft.state
+    free_asks = min(state.ramp, state.policy.max_pending) - len(state.asked)
+    if not state.agenda.demand or state.is_paused or draft.now < state.slowed_until or free_asks <= 0:
+        return
+    demand = {shape: line.jobs for shape, line in state.queue.lines.items()}
+    for allocation in state.allocations.values():
+        if allocation.hold in (Hold.ASKED, Hold.GRANTED):
+            _use(demand, allocation.resources)
+    unplaced = sum(state.allocations[name].node is None for name in state.asked)
+    candidates = islice(reversed(state.open_gaps.order), unplaced, unplaced + GAPS_LOOKED_AT)
+    for _, name in list(candidates):
+        gap = state.nodes[name].gap
+        if not demand or free_asks <= 0 or gap is None or _length(state, gap, draft.now) < state.policy.min_gap_ms:
+            return
+        if _is_of_use(state, demand, gap, draft.now) and _use(demand, gap.free):
+            _ask_for(draft, gap)
+            free_asks -= 1
+
+
+def _length(state: State, gap: Gap, now: Millis) -> Millis:
+    longest = state.policy.max_allocation_ms
+    return longest if gap.end.likely is None else min(Millis(gap.end.likely - now), longest)
+
+
+def _is_of_use(state: State, demand: dict[Shape, int], gap: Gap, now: Millis) -> bool:
+    """Whether anybody in line would make more of the gap than it costs."""
+    length_ms = _length(state, gap, now)
+    for shape in demand:
+        if shape.resources.fits_in(gap.free):
+            for candidate in islice(state.queue.in_line(shape), LOOKED_AT):
+                entry, job = entry_and_job(state, candidate)
+                if stretch(entry.spec, job, length_ms, state.costs, state.policy).pays:
+                    return True
+    return False
+
+
+def _use(demand: dict[Shape, int], room: Resources) -> int:
+    """Take out of *demand* what fits into *room* and return how many jobs that is."""
+    used = 0
+    for shape, jobs in list(demand.items()):
+        need = shape.resources
+        fitting = min(
+            room.cores // need.cores,
+            room.memory // need.memory,
+            room.gpus // need.gpus if need.gpus else jobs,
+            jobs,
+        )
+        if fitting > 0:
+            room = Resources(
+                room.cores - fitting * need.cores, room.memory - fitting * need.memory, room.gpus - fitting * need.gpus
+            )
+            used += fitting
+            demand[shape] = jobs - fitting
+            if not demand[shape]:
+                del demand[shape]
+    return used
+
+
+def _ask_for(draft: Draft, gap: Gap) -> None:
+    policy, command = draft.state.policy, draft.next_command
+    allocation = AllocationId(f"a{draft.state.next_allocation}")
+    node = gap.node if policy.mode is Mode.WINDOW else None
+    longest = _length(draft.state, gap, draft.now)
+    request = RequestAllocation(
+        id=command,
+        allocation=allocation,
+        mode=policy.mode,
+        node=node,
+        resources=gap.free,
+        min_ms=min(policy.min_gap_ms, longest),
+        max_ms=longest,
+    )
+    draft.record(
+        AllocationAsked(
+            allocation=allocation,
+            mode=request.mode,
+            node=request.node,
+            resources=request.resources,
+            min_ms=request.min_ms,
+            max_ms=request.max_ms,
+            command=command,
+        ),
+        request,
+    )
+
+
+def give_back_idle(draft: Draft, due: list[tuple[Alarm, str]]) -> None:
+    """Give back allocations that have been empty for long enough, or at once while idleq is paused."""
+    state = draft.state
+    if state.is_paused:
+        names = [a.id for a in state.allocations.values() if not a.guests]
+    else:
+        names = [AllocationId(name) for alarm, name in due if alarm is Alarm.LINGER]
+    for name in names:
+        allocation = state.allocations.get(name)
+        if allocation is None or allocation.guests or allocation.hold is Hold.RELEASED:
+            continue
+        since = allocation.idle_since
+        if state.is_paused:
+            give_back(draft, allocation, "idleq is paused")
+        elif since is not None and draft.now >= Millis(since + state.policy.linger_ms):
+            give_back(draft, allocation, "nothing in the queue fits what is left of it")

@@ -1,0 +1,98 @@
+"""Which job starts where: late binding, once an agent has room."""
+
+from idleq.ids import Fence, JobId, Millis
+from idleq.scheduler.core.accept_agents import launch_command
+from idleq.scheduler.core.commands import Replan, SegmentPlan
+from idleq.scheduler.core.draft import Draft
+from idleq.scheduler.core.facts import PlanMoved, SegmentStarted
+from idleq.scheduler.core.job import Running, Starting
+from idleq.scheduler.core.placement import choose, entry_and_job
+from idleq.scheduler.core.queue import Candidate
+from idleq.scheduler.core.state import Allocation, Hold
+from idleq.scheduler.core.timing import length_of, segment_plans
+
+WORTH_TELLING = Millis(1000)
+"""A freeze that moves by less is not worth a message; the margin covers it."""
+
+
+def bind(draft: Draft) -> None:
+    """Give the room of agents to jobs."""
+    state = draft.state
+    if state.is_paused or not state.queue.lines:
+        return
+    rooms = dict(state.roomy if state.agenda.queue_grew else state.agenda.rooms)
+    for name in rooms:
+        allocation = state.allocations.get(name)
+        if allocation is not None and allocation.hold is Hold.READY:
+            _fill(draft, allocation)
+
+
+def _fill(draft: Draft, allocation: Allocation) -> None:
+    state = draft.state
+    length_ms = length_of(state, allocation, draft.now)
+    while allocation.room.cores > 0:
+        candidate = choose(state, allocation.room, length_ms, draft.now)
+        if candidate is None:
+            return
+        _start(draft, allocation, candidate)
+
+
+def _start(draft: Draft, allocation: Allocation, candidate: Candidate) -> None:
+    state = draft.state
+    entry, job = entry_and_job(state, candidate)
+    name = entry.job_at(entry.cursor) if job is None else job.id
+    snapshot = job.snapshots[-1] if job is not None and job.snapshots else None
+    node = allocation.node
+    assert node is not None  # an allocation with an agent is on a node
+    draft.record(
+        SegmentStarted(
+            job=name,
+            fence=Fence(1 if job is None else job.fence + 1),
+            allocation=allocation.id,
+            node=node,
+            plan=_plans(draft, allocation, name)[name],
+            thaw_from=None if snapshot is None else snapshot.id,
+            command=draft.next_command,
+        )
+    )
+    started = state.jobs[name]
+    assert started.segment is not None  # it has just been given one
+    draft.commands.append(launch_command(draft, started, started.segment))
+
+
+def _plans(draft: Draft, allocation: Allocation, newcomer: JobId | None = None) -> dict[JobId, SegmentPlan]:
+    state = draft.state
+    names = [*allocation.guests] if newcomer is None else [*allocation.guests, newcomer]
+    jobs = ((name, state.job(name)) for name in names)
+    specs = {name: state.entries[job.entry].spec for name, job in jobs if job is not None}
+    return segment_plans(state, allocation, specs)
+
+
+def replan(draft: Draft) -> None:
+    """Tell agents on nodes whose gap or guests have changed when their guests freeze now."""
+    state = draft.state
+    for name in list(state.agenda.moved):
+        node = state.nodes.get(name)
+        allocation = None if node is None or node.allocation is None else state.allocations.get(node.allocation)
+        if allocation is None or allocation.hold is not Hold.READY:
+            continue
+        for guest, plan in _plans(draft, allocation).items():
+            state_now = state.jobs[guest].state
+            if isinstance(state_now, Starting | Running) and _has_moved(state_now.segment.plan, plan):
+                segment, command = state_now.segment, draft.next_command
+                draft.record(
+                    PlanMoved(job=guest, fence=segment.fence, plan=plan, command=command),
+                    Replan(id=command, allocation=allocation.id, job=guest, fence=segment.fence, plan=plan),
+                )
+
+
+def _has_moved(old: SegmentPlan, new: SegmentPlan) -> bool:
+    if (old.save_every_ms is None) != (new.save_every_ms is None):
+        return True
+    return _differ(old.freeze_at, new.freeze_at) or _differ(old.ends_at, new.ends_at)
+
+
+def _differ(old: Millis | None, new: Millis | None) -> bool:
+    if old is None or new is None:
+        return old is not new
+    return abs(old - new) > WORTH_TELLING

@@ -1,0 +1,124 @@
+"""Everything that the engine can ask the world to do. A command may be carried out twice; its id makes that harmless."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.snapshot import Snapshot
+from idleq.scheduler.core.submission import JobSpec
+
+
+class Mode(StrEnum):
+    """How an allocation gives way to main jobs."""
+
+    #: The site's scheduler may end it at any time, after a grace.
+    PREEMPTIBLE = "preemptible"
+    #: It lies on a named node and ends by itself before the gap does.
+    WINDOW = "window"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentPlan:
+    """When a segment's agent acts by itself, daemon or no daemon.
+
+    Attributes:
+        freeze_at: when the freeze starts; None if no end is known.
+        ends_at: when the node must be empty; None if no end is known.
+        save_every_ms: how often the workload saves as insurance; None if only when asked.
+    """
+
+    freeze_at: Millis | None
+    ends_at: Millis | None
+    save_every_ms: Millis | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAllocation:
+    """Ask the site's scheduler for resources on one node.
+
+    Attributes:
+        id: the command.
+        allocation: our name for it.
+        mode: how it gives way.
+        node: which node; None lets the site's scheduler choose.
+        resources: how much of the node.
+        min_ms: no use if shorter.
+        max_ms: never longer.
+    """
+
+    id: CommandId
+    allocation: AllocationId
+    mode: Mode
+    node: NodeName | None
+    resources: Resources
+    min_ms: Millis
+    max_ms: Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseAllocation:
+    """Give *allocation* back; its agent ends what is left in it."""
+
+    id: CommandId
+    allocation: AllocationId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """Start a segment of a job in *allocation*: from *thaw_from*, or from the beginning if that is None."""
+
+    id: CommandId
+    allocation: AllocationId
+    job: JobId
+    fence: Fence
+    spec: JobSpec
+    plan: SegmentPlan
+    thaw_from: Snapshot | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replan:
+    """The gap's end has moved: the segment's agent shall act by this plan from now on."""
+
+    id: CommandId
+    allocation: AllocationId
+    job: JobId
+    fence: Fence
+    plan: SegmentPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """Freeze the segment now."""
+
+    id: CommandId
+    allocation: AllocationId
+    job: JobId
+    fence: Fence
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """End the segment now; what it has not saved is lost."""
+
+    id: CommandId
+    allocation: AllocationId
+    job: JobId
+    fence: Fence
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publish:
+    """Make the accepted segment's output the job's result."""
+
+    id: CommandId
+    job: JobId
+    fence: Fence
+
+
+Command = RequestAllocation | ReleaseAllocation | Launch | Replan | Freeze | Kill | Publish
+AgentCommand = Launch | Replan | Freeze | Kill

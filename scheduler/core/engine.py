@@ -1,0 +1,180 @@
+"""The engine: events in, commands out. Three worlds run this one: the daemon, the embedded cluster and the simulator."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self, assert_never
+
+from idleq.ids import EntryId, Millis
+from idleq.scheduler.core.accept_agents import (
+    end_exited,
+    end_frozen,
+    greet,
+    part,
+    progress,
+    reject_snapshot,
+    start_running,
+)
+from idleq.scheduler.core.accept_cluster import (
+    expire,
+    fail_command,
+    grant,
+    lose_allocation,
+    lose_node,
+    note_main_job,
+    reconcile,
+    see,
+)
+from idleq.scheduler.core.accept_people import cancel, hold, pause, release, resume, submit
+from idleq.scheduler.core.apply import apply
+from idleq.scheduler.core.ask import ask, give_back_idle
+from idleq.scheduler.core.bind import bind, replan
+from idleq.scheduler.core.commands import Command
+from idleq.scheduler.core.draft import Draft, Refusal
+from idleq.scheduler.core.facts import Fact, PolicySet
+from idleq.scheduler.core.inputs import (
+    AgentLeaving,
+    AgentReady,
+    AllocationGranted,
+    AllocationLost,
+    CommandFailed,
+    Exited,
+    Frozen,
+    Input,
+    JobCancelled,
+    JobHeld,
+    JobReleased,
+    JobsSubmitted,
+    Launched,
+    LeaseExpired,
+    MainJobStarted,
+    NodeLost,
+    Paused,
+    Progressed,
+    Reconciled,
+    Resumed,
+    SnapshotRejected,
+    Tick,
+    ViewChanged,
+)
+from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.core.settle import ring, settle
+from idleq.scheduler.core.state import Agenda, State
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one input led to.
+
+    Attributes:
+        at: the turn's time.
+        facts: what is so now; the state has them already.
+        commands: what the world shall do, once the facts are in the journal.
+        refusal: why the input was not accepted, None if it was.
+        entries: what a submission made, in its order.
+    """
+
+    at: Millis
+    facts: tuple[Fact, ...]
+    commands: tuple[Command, ...]
+    refusal: Refusal | None
+    entries: tuple[EntryId, ...]
+
+
+class Engine:
+    """One state and the only way to change it.
+
+    If a call raises, the state is not to be trusted any more: build a new engine from the journal.
+    """
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        policy = policy or Policy()
+        self.state = State(policy=policy, ramp=policy.ramp_start)
+
+    @classmethod
+    def restore(cls, facts: Iterable[tuple[Millis, Fact]]) -> Self:
+        """Return the engine that has come so far; nothing is decided."""
+        engine = cls()
+        for at, fact in facts:
+            apply(engine.state, at, fact)
+        engine.state.agenda = Agenda()
+        return engine
+
+    def configure(self, policy: Policy, now: Millis) -> Decision:
+        """Decide by *policy* from now on."""
+        draft = Draft(self.state, max(now, self.state.now))
+        if policy != self.state.policy or not self.state.now:
+            draft.record(PolicySet(policy=policy))
+        return self._close(draft)
+
+    def handle(self, what: Input, now: Millis) -> Decision:
+        """Take in what happened and decide what follows; a *now* before the last one counts as the last one."""
+        state = self.state
+        state.now = max(now, state.now)
+        draft = Draft(state, state.now)
+        _accept(draft, what)
+        if draft.refusal is None:
+            due = ring(draft)
+            settle(draft)
+            bind(draft)
+            ask(draft)
+            replan(draft)
+            give_back_idle(draft, due)
+        return self._close(draft)
+
+    def wake_at(self) -> Millis | None:
+        """Return when a Tick is wanted, None if there is nothing to wait for."""
+        return self.state.alarms[0][0] if self.state.alarms else None
+
+    def _close(self, draft: Draft) -> Decision:
+        self.state.agenda = Agenda()
+        return Decision(draft.now, tuple(draft.facts), tuple(draft.commands), draft.refusal, draft.entries)
+
+
+def _accept(draft: Draft, what: Input) -> None:
+    match what:
+        case JobsSubmitted():
+            submit(draft, what)
+        case JobCancelled():
+            cancel(draft, what)
+        case JobHeld():
+            hold(draft, what)
+        case JobReleased():
+            release(draft, what)
+        case Paused():
+            pause(draft, what)
+        case Resumed():
+            resume(draft, what)
+        case ViewChanged():
+            see(draft, what)
+        case NodeLost():
+            lose_node(draft, what)
+        case MainJobStarted():
+            note_main_job(draft, what)
+        case AllocationGranted():
+            grant(draft, what)
+        case AllocationLost():
+            lose_allocation(draft, what)
+        case LeaseExpired():
+            expire(draft, what)
+        case CommandFailed():
+            fail_command(draft, what)
+        case Reconciled():
+            reconcile(draft, what)
+        case AgentReady():
+            greet(draft, what)
+        case AgentLeaving():
+            part(draft, what)
+        case Launched():
+            start_running(draft, what)
+        case Progressed():
+            progress(draft, what)
+        case Frozen():
+            end_frozen(draft, what)
+        case Exited():
+            end_exited(draft, what)
+        case SnapshotRejected():
+            reject_snapshot(draft, what)
+        case Tick():
+            pass
+        case _:
+            assert_never(what)

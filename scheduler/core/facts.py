@@ -1,0 +1,385 @@
+"""What the engine knows to be so: what was accepted and what was decided. The journal holds these, and nothing else makes state.
+
+A fact's time is that of the turn that made it (it stands beside the fact in the journal).
+"""
+
+from dataclasses import dataclass
+
+from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
+from idleq.scheduler.core.commands import Mode, SegmentPlan
+from idleq.scheduler.core.inputs import NodeReport
+from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.snapshot import Snapshot
+from idleq.scheduler.core.submission import Submission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySet:
+    """From here on decisions follow *policy*."""
+
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseSet:
+    """Starting jobs is off (*paused*) or on again; with *empty* nothing may stay on the nodes either."""
+
+    paused: bool
+    empty: bool
+    reason: str
+
+
+# Entries: what a submit left, as far as none of it has started.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryAdded:
+    """*entry* is in the queue; its dependencies are named in the submission (all by id)."""
+
+    entry: EntryId
+    submission: Submission
+    request: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryReady:
+    """All that *entry* waited for is done."""
+
+    entry: EntryId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryHeld:
+    """What of *entry* has not started does not start."""
+
+    entry: EntryId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryReleased:
+    """What of *entry* has not started may start."""
+
+    entry: EntryId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryCancelled:
+    """What of *entry* has not started never will."""
+
+    entry: EntryId
+    reason: str
+
+
+# Jobs and their segments.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobHeldBack:
+    """The job waits for a release."""
+
+    job: JobId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobLetGo:
+    """The job may start again: it was released, or its delay is over."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobWithdrawn:
+    """The job is cancelled and nothing of it runs."""
+
+    job: JobId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentStarted:
+    """The job is bound to an allocation under a new fencing number."""
+
+    job: JobId
+    fence: Fence
+    allocation: AllocationId
+    node: NodeName
+    plan: SegmentPlan
+    thaw_from: SnapshotId | None
+    command: CommandId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRunning:
+    """The segment's process is up since *since*."""
+
+    job: JobId
+    fence: Fence
+    since: Millis
+    thaw_ms: Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentProgressed:
+    """The workload is at *step* of *total*; *saved* if it has left a snapshot and goes on."""
+
+    job: JobId
+    fence: Fence
+    step: int
+    total: int | None
+    saved: Snapshot | None
+    save_ms: Millis | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanMoved:
+    """The segment's agent is told to act by another plan."""
+
+    job: JobId
+    fence: Fence
+    plan: SegmentPlan
+    command: CommandId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeAsked:
+    """The segment is asked to freeze now; *hold* if the job shall not be thawed until released."""
+
+    job: JobId
+    fence: Fence
+    reason: str
+    hold: bool
+    command: CommandId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillAsked:
+    """The segment is ended now; then the job is cancelled (*withdraw*), or has failed."""
+
+    job: JobId
+    fence: Fence
+    reason: str
+    withdraw: bool
+    command: CommandId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFrozen:
+    """The segment left a snapshot; the job goes on from it, not before *delayed_until*."""
+
+    job: JobId
+    fence: Fence
+    snapshot: Snapshot
+    ended_at: Millis
+    freeze_ms: Millis
+    reason: str
+    delayed_until: Millis | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentLost:
+    """The segment is over without a result, through no fault of the workload; the job goes on from its last snapshot."""
+
+    job: JobId
+    fence: Fence
+    reason: str
+    ended_at: Millis
+    delayed_until: Millis | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFailed:
+    """The workload failed, and is tried again from *delayed_until* on."""
+
+    job: JobId
+    fence: Fence
+    code: int
+    reason: str
+    ended_at: Millis
+    delayed_until: Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrayFound:
+    """An agent hosts a segment that is not the job's present one; it is ended, and nothing of it counts."""
+
+    job: JobId
+    fence: Fence
+    allocation: AllocationId
+    command: CommandId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotDropped:
+    """The snapshot does not verify; the one before it is used."""
+
+    job: JobId
+    snapshot: SnapshotId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDone:
+    """The segment's output is the job's result: the only one that is ever accepted."""
+
+    job: JobId
+    fence: Fence
+    ended_at: Millis
+    digest: str
+    command: CommandId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFailed:
+    """The workload failed and is not tried again."""
+
+    job: JobId
+    fence: Fence
+    code: int
+    reason: str
+    ended_at: Millis
+
+
+# The cluster.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodesSeen:
+    """These nodes look like this now, and those are no longer there."""
+
+    deltas: tuple[NodeReport, ...]
+    gone: tuple[NodeName, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapClosed:
+    """Main jobs took what had been free on *node* since *opened_at*.
+
+    Attributes:
+        node: where.
+        opened_at: since when it was free.
+        planned_end: the end that the plan had named just before; None if it had named none.
+        warned_ms: how long before the end the plan first named one (0: no notice at all).
+    """
+
+    node: NodeName
+    opened_at: Millis
+    planned_end: Millis | None
+    warned_ms: Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MainJobHeldUp:
+    """A main job started where guests had to leave (harm is what it waited, and any guest still alive)."""
+
+    main_job: str
+    nodes: tuple[NodeName, ...]
+    waited_ms: Millis
+    bound_ms: Millis
+    guests_alive: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationAsked:
+    """The site's scheduler is asked for an allocation."""
+
+    allocation: AllocationId
+    mode: Mode
+    node: NodeName | None
+    resources: Resources
+    min_ms: Millis
+    max_ms: Millis
+    command: CommandId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationStarted:
+    """The site's scheduler started it."""
+
+    allocation: AllocationId
+    node: NodeName
+    resources: Resources
+    until: Millis | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentArrived:
+    """Its agent is up and takes jobs."""
+
+    allocation: AllocationId
+    node: NodeName
+    resources: Resources
+    until: Millis | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationClosing:
+    """Its agent was told to go: no more jobs are bound to it."""
+
+    allocation: AllocationId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationReleased:
+    """We give it back."""
+
+    allocation: AllocationId
+    reason: str
+    command: CommandId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationEnded:
+    """It is over and nothing of it lives on."""
+
+    allocation: AllocationId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestsSlowed:
+    """The site's scheduler refused a request: none is made again before *until*."""
+
+    until: Millis
+    reason: str
+
+
+Fact = (
+    PolicySet
+    | PauseSet
+    | EntryAdded
+    | EntryReady
+    | EntryHeld
+    | EntryReleased
+    | EntryCancelled
+    | JobHeldBack
+    | JobLetGo
+    | JobWithdrawn
+    | SegmentStarted
+    | SegmentRunning
+    | SegmentProgressed
+    | PlanMoved
+    | FreezeAsked
+    | KillAsked
+    | SegmentFrozen
+    | SegmentLost
+    | SegmentFailed
+    | StrayFound
+    | SnapshotDropped
+    | JobDone
+    | JobFailed
+    | NodesSeen
+    | GapClosed
+    | MainJobHeldUp
+    | AllocationAsked
+    | AllocationStarted
+    | AgentArrived
+    | AllocationClosing
+    | AllocationReleased
+    | AllocationEnded
+    | RequestsSlowed
+)

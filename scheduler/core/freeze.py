@@ -1,0 +1,64 @@
+"""When to freeze: at a known end as late as is safe, at an unknown one by insurance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isqrt
+
+from idleq.ids import Fence, JobId, Millis
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeCost:
+    """What one freeze at the end of a gap takes.
+
+    Attributes:
+        latency_ms: time of its own, which others do not lengthen.
+        transfer_ms: time of the shared path to the file system, which they do.
+    """
+
+    latency_ms: Millis
+    transfer_ms: Millis
+
+
+def pack_backwards(end: Millis, costs: Sequence[FreezeCost]) -> tuple[Millis, ...]:
+    """Return when each freeze starts so that all are over at *end*, their transfers one after the other.
+
+    The shortest transfer goes last: the sum of what all guests lose to waiting is least then.
+    """
+    starts = [Millis(0)] * len(costs)
+    free_until = end
+    for place in sorted(range(len(costs)), key=lambda i: (costs[i].transfer_ms, i)):
+        free_until = Millis(free_until - costs[place].transfer_ms)
+        starts[place] = Millis(free_until - costs[place].latency_ms)
+    return tuple(starts)
+
+
+def save_interval_ms(save_ms: Millis, closures: int, exposure_ms: Millis) -> Millis:
+    """Return how often to save against a loss without notice: sqrt(2 C / lambda).
+
+    Young, "A first order approximation to the optimum checkpoint interval", CACM 17(9), 1974; lambda is the measured
+    rate of such closures, *closures* in *exposure_ms* of gap time.
+    """
+    return Millis(max(isqrt(2 * save_ms * exposure_ms // closures), save_ms, 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """A guest that is to be frozen in a hurry.
+
+    Attributes:
+        job: whose.
+        fence: which segment.
+        unsaved_ms: work since its last save.
+        bytes: what its snapshot weighs.
+    """
+
+    job: JobId
+    fence: Fence
+    unsaved_ms: Millis
+    bytes: int
+
+
+def preemption_order(guests: Sequence[Unsaved]) -> list[Unsaved]:
+    """Return *guests* in the order in which to freeze them when time may not suffice: most unsaved work per byte first."""
+    return sorted(guests, key=lambda guest: (-(guest.unsaved_ms * 1_000_000 // max(guest.bytes, 1)), guest.job))

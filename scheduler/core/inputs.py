@@ -1,0 +1,297 @@
+"""Everything that can happen to the engine. Inputs are told in the past tense and may be late or come twice."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName, SnapshotId
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.snapshot import Snapshot
+from idleq.scheduler.core.submission import Submission
+
+# What people ask for.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsSubmitted:
+    """Jobs came in; the same *request* a second time is the same submission, not another one."""
+
+    submissions: tuple[Submission, ...]
+    request: str
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCancelled:
+    """A person no longer wants *target*: a whole entry ("17") or one task ("17_3")."""
+
+    target: JobId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobHeld:
+    """*target* shall not start until it is released; what runs of it is frozen."""
+
+    target: JobId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobReleased:
+    """*target* may start again."""
+
+    target: JobId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """Nothing starts from here on; with *empty* the nodes are emptied too, saving what fits."""
+
+    empty: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """Jobs may start again."""
+
+
+# What the cluster shows.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReport:
+    """One node as the site's scheduler shows it to anybody.
+
+    Attributes:
+        name: the node.
+        capacity: all it has.
+        free: what main jobs leave (our own guests do not count here).
+        is_up: whether jobs may be started on it at all.
+        busy_until: when its main jobs end at the latest, by their time limits; None if it has none.
+        planned_start: when the next main job is planned to start here; None if none is planned.
+        main_job: the names of main jobs here, for people.
+    """
+
+    name: NodeName
+    capacity: Resources
+    free: Resources
+    is_up: bool = True
+    busy_until: Millis | None = None
+    planned_start: Millis | None = None
+    main_job: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewChanged:
+    """These nodes look different from what was last told, and those have gone."""
+
+    deltas: tuple[NodeReport, ...]
+    gone: tuple[NodeName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationGranted:
+    """The site's scheduler started *allocation*; it ends at *until* at the latest."""
+
+    allocation: AllocationId
+    node: NodeName
+    resources: Resources
+    until: Millis | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationLost:
+    """*allocation* is over, and the site's scheduler says that nothing of it lives on."""
+
+    allocation: AllocationId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeLost:
+    """*node* does not answer; whether its guests still live is not known."""
+
+    node: NodeName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MainJobStarted:
+    """A main job started on nodes that guests had to leave.
+
+    Attributes:
+        main_job: its name.
+        nodes: where.
+        waited_ms: from the signal to our guests until its start.
+        bound_ms: the most it may wait (grace, one scheduling cycle, epilog).
+        guests_alive: guests still alive on its nodes when it started: harm.
+    """
+
+    main_job: str
+    nodes: tuple[NodeName, ...]
+    waited_ms: Millis
+    bound_ms: Millis
+    guests_alive: int
+
+
+# What agents say.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentReady:
+    """The agent in *allocation* is up (or found again) and hosts exactly *guests*.
+
+    Attributes:
+        allocation: where it lives.
+        node: the node it is on.
+        resources: what it may hand out, its guests included.
+        until: when it must be gone, by its own clock; None if it does not know.
+        guests: the segments that it hosts now.
+    """
+
+    allocation: AllocationId
+    node: NodeName
+    resources: Resources
+    until: Millis | None
+    guests: tuple[tuple[JobId, Fence], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentLeaving:
+    """The agent in *allocation* was told to go (*reason*: preempted, time is up); it takes no more jobs and freezes those it has."""
+
+    allocation: AllocationId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseExpired:
+    """The agent in *allocation* has been silent so long that by its own rule it has stopped its guests."""
+
+    allocation: AllocationId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launched:
+    """The segment's process runs; *thaw_ms* is how long the thaw took (0 for a fresh start)."""
+
+    job: JobId
+    fence: Fence
+    at: Millis
+    thaw_ms: Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """The workload said how far it is; *saved* if it has just saved itself."""
+
+    job: JobId
+    fence: Fence
+    step: int
+    total: int | None
+    saved: Snapshot | None = None
+    save_ms: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """The segment ended with a snapshot.
+
+    Attributes:
+        job: whose.
+        fence: which segment.
+        snapshot: what it left.
+        at: when it was over.
+        freeze_ms: from the signal until the snapshot was published.
+        reason: why it was frozen ("gap ends", "preempted", ...).
+    """
+
+    job: JobId
+    fence: Fence
+    snapshot: Snapshot
+    at: Millis
+    freeze_ms: Millis
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exited:
+    """The segment ended without a snapshot.
+
+    Attributes:
+        job: whose.
+        fence: which segment.
+        code: its exit code, or minus the number of the signal that ended it.
+        at: when.
+        cause: "workload" if it ended by itself, "agent" if the agent stopped it.
+        reason: in words, where there is more to say than the code.
+        digest: SHA-256 over its published output, for a result.
+    """
+
+    job: JobId
+    fence: Fence
+    code: int
+    at: Millis
+    cause: Literal["workload", "agent"]
+    reason: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotRejected:
+    """The segment could not be thawed: its snapshot did not verify."""
+
+    job: JobId
+    fence: Fence
+    snapshot: SnapshotId
+    reason: str
+
+
+# What the shell says.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandFailed:
+    """*command* could not be carried out; *transient* if trying again may help."""
+
+    command: CommandId
+    reason: str
+    transient: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """After a start the cluster was asked: exactly these allocations of ours exist (or are queued) there."""
+
+    allocations: tuple[AllocationId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """Time has passed."""
+
+
+Input = (
+    JobsSubmitted
+    | JobCancelled
+    | JobHeld
+    | JobReleased
+    | Paused
+    | Resumed
+    | ViewChanged
+    | AllocationGranted
+    | AllocationLost
+    | NodeLost
+    | MainJobStarted
+    | AgentReady
+    | AgentLeaving
+    | LeaseExpired
+    | Launched
+    | Progressed
+    | Frozen
+    | Exited
+    | SnapshotRejected
+    | CommandFailed
+    | Reconciled
+    | Tick
+)

@@ -1,0 +1,170 @@
+"""One job and what it can be in. What exists only in a state lives in that state's class."""
+
+from dataclasses import dataclass
+
+from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
+from idleq.scheduler.core.commands import SegmentPlan
+from idleq.scheduler.core.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One stretch of a job on one node.
+
+    Attributes:
+        fence: its fencing number.
+        allocation: where it runs.
+        node: on which node that is.
+        plan: when its agent acts by itself.
+        command: the last command about it, to be told again after a restart.
+        thaw_from: the snapshot it goes on from, None for a fresh start.
+        bound_at: when it was decided.
+        since: when its process was up, None until then.
+        first_step: how far the workload was when it began.
+        first_run_ms: how long the job had run by then.
+        has_saved: whether it has left a snapshot.
+    """
+
+    fence: Fence
+    allocation: AllocationId
+    node: NodeName
+    plan: SegmentPlan
+    command: CommandId
+    thaw_from: SnapshotId | None
+    bound_at: Millis
+    since: Millis | None = None
+    first_step: int = 0
+    first_run_ms: Millis = Millis(0)
+    has_saved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """It waits for other entries to be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """It may start wherever it fits; with a snapshot this is a thaw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """It starts only after a release: somebody held it, or it made no progress (livelock is not an option)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delayed:
+    """It may start again from *until* on; unlike Held this ends by itself."""
+
+    until: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """It is bound to an allocation; its process is not up yet."""
+
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Its process is up."""
+
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Freezing:
+    """It was asked to freeze now; a freeze at the planned time needs no asking and stays Running."""
+
+    segment: Segment
+    reason: str
+    hold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Killing:
+    """It is being ended, to be cancelled (*withdraw*) or to fail."""
+
+    segment: Segment
+    reason: str
+    withdraw: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Its result is accepted."""
+
+    fence: Fence
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The workload failed; a closed gap or a preemption never leads here."""
+
+    reason: str
+    code: int
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Nobody wants it any more."""
+
+    reason: str
+    at: Millis
+
+
+Active = Starting | Running | Freezing | Killing
+Idle = Waiting | Queued | Held | Delayed
+Final = Done | Failed | Cancelled
+JobState = Idle | Active | Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job that has started once, or was touched on its own.
+
+    Attributes:
+        id: its name.
+        entry: the submit it came with.
+        state: what it is in.
+        queued_since: since when it waits for its first start (its age; freezing does not make it young again).
+        fence: the last fencing number given out for it.
+        failures: how often the workload failed.
+        stalled: segments in a row that saved no progress.
+        snapshots: what it can be thawed from, newest last; at most two.
+        run_ms: how long it had run up to its newest snapshot.
+        step: how far the workload says it is.
+        total: how far it wants to get, if it says so.
+    """
+
+    id: JobId
+    entry: EntryId
+    state: JobState
+    queued_since: Millis
+    fence: Fence = Fence(0)
+    failures: int = 0
+    stalled: int = 0
+    snapshots: tuple[Snapshot, ...] = ()
+    run_ms: Millis = Millis(0)
+    step: int = 0
+    total: int | None = None
+
+    @property
+    def segment(self) -> Segment | None:
+        """Its present segment, if it has one."""
+        match self.state:
+            case Starting() | Running() | Freezing() | Killing():
+                return self.state.segment
+            case _:
+                return None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing will ever happen to it again."""
+        return isinstance(self.state, Done | Failed | Cancelled)

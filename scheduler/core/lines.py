@@ -1,0 +1,48 @@
+"""Who of an entry stands in the queue: its never-started rest as one candidate, its requeued jobs one by one."""
+
+from idleq.ids import Millis, index_of
+from idleq.scheduler.core.entry import Entry, Rest
+from idleq.scheduler.core.job import Job, Queued
+from idleq.scheduler.core.queue import UNTOUCHED, Candidate, Place, Shape
+from idleq.scheduler.core.state import State
+
+
+def stand_in_line(state: State, entry: Entry) -> None:
+    """Put everything of *entry* that may start in line, unless the array has as many running as it may."""
+    room = entry.room_for()
+    if room is not None and room <= 0:
+        return
+    shape = Shape.of(entry.spec)
+    if entry.rest is Rest.QUEUED and entry.left > 0:
+        state.queue.take(entry.id, None)
+        state.queue.add(shape, Candidate(_place(state, entry, UNTOUCHED), entry.id, None), entry.left)
+        state.agenda.queue_grew = state.agenda.demand = True
+    for job in entry.open:
+        if isinstance(state.jobs[job].state, Queued) and (entry.id, job) not in state.queue.shapes:
+            _stand(state, entry, state.jobs[job])
+
+
+def stand_alone(state: State, entry: Entry, job: Job) -> None:
+    """Put the requeued *job* in line, unless its array has as many running as it may."""
+    room = entry.room_for()
+    if room is None or room > 0:
+        _stand(state, entry, job)
+
+
+def leave_line(state: State, entry: Entry) -> None:
+    """Take everything of *entry* out of line."""
+    state.queue.take(entry.id, None)
+    if entry.submission.array is not None and entry.submission.array.limit is not None:
+        for job in entry.open:
+            state.queue.take(entry.id, job)
+
+
+def _stand(state: State, entry: Entry, job: Job) -> None:
+    candidate = Candidate(_place(state, entry, entry.ordinal_of(index_of(job.id))), entry.id, job.id)
+    state.queue.add(Shape.of(entry.spec), candidate, 1)
+    state.agenda.queue_grew = state.agenda.demand = True
+
+
+def _place(state: State, entry: Entry, ordinal: int) -> Place:
+    standing = Millis(entry.queued_since - entry.spec.priority * state.policy.patience_ms)
+    return Place(standing, entry.id, ordinal)

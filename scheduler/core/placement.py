@@ -1,0 +1,98 @@
+"""Which job a piece of a gap is given to: priority, then fit, then age, and age becomes priority so that nothing starves."""
+
+from dataclasses import dataclass
+from itertools import islice
+
+from idleq.ids import Millis
+from idleq.scheduler.core.costs import Costs
+from idleq.scheduler.core.entry import Entry
+from idleq.scheduler.core.job import Job
+from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.core.queue import Candidate, Place
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.state import State
+from idleq.scheduler.core.submission import FreezeMethod, JobSpec
+
+LOOKED_AT = 64
+"""Candidates of one shape that are looked at: alike as they are, if the first do not pay here the others hardly do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What a job would make of a gap.
+
+    Attributes:
+        useful_ms: progress it would make; 0 or less if the gap does not pay for it.
+        overhead_ms: thaw, freeze and margin.
+        ends_here: whether it would be done before the gap ends.
+    """
+
+    useful_ms: Millis
+    overhead_ms: Millis
+    ends_here: bool
+
+    @property
+    def pays(self) -> bool:
+        """Whether more comes of it than it costs (a job that ends here always pays)."""
+        return self.ends_here or self.useful_ms >= max(self.overhead_ms, 1)
+
+
+def stretch(spec: JobSpec, job: Job | None, length_ms: Millis, costs: Costs, policy: Policy) -> Stretch:
+    """Return what *job* (None: a fresh one of *spec*) would make of a gap of *length_ms*."""
+    has_snapshot = job is not None and bool(job.snapshots)
+    thaw_ms = costs.thaw_ms(spec.name, 950, policy.thaw_ms) if has_snapshot else Millis(0)
+    run_ms = job.run_ms if job is not None else 0
+    left_ms = None if spec.expected_ms is None else max(spec.expected_ms - run_ms, 0)
+    if left_ms is not None and thaw_ms + left_ms <= length_ms:
+        return Stretch(Millis(left_ms), thaw_ms, ends_here=True)
+    if spec.freeze is FreezeMethod.NONE:
+        # Nothing of it survives the gap's end: it is worth a try only if nobody knows how long it takes.
+        return Stretch(length_ms if left_ms is None else Millis(0), Millis(0), ends_here=False)
+    overhead = Millis(thaw_ms + costs.freeze_ms(spec.name, 950, policy.freeze_ms) + policy.margin_ms)
+    return Stretch(Millis(length_ms - overhead), overhead, ends_here=False)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rank:
+    """Where a candidate stands for one piece of a gap; the greatest is taken.
+
+    Attributes:
+        level: priority, plus one for each patience it has waited.
+        fit: core-milliseconds of progress it would make of the gap.
+        standing, entry, ordinal: the longest in line, then the first to come (all negative: less is better).
+    """
+
+    level: int
+    fit: int
+    standing: int
+    entry: int
+    ordinal: int
+
+
+def rank(place: Place, spec: JobSpec, useful_ms: Millis, now: Millis, policy: Policy) -> Rank:
+    """Return where a candidate stands."""
+    level = (now - place.standing) // policy.patience_ms
+    return Rank(level, spec.resources.cores * useful_ms, -place.standing, -place.entry, -place.ordinal)
+
+
+def choose(state: State, room: Resources, length_ms: Millis, now: Millis) -> Candidate | None:
+    """Return who of the queue is given *room* for *length_ms*, None if it pays for nobody."""
+    best: tuple[Rank, Candidate] | None = None
+    for shape in state.queue.lines:
+        if not shape.resources.fits_in(room):
+            continue
+        for candidate in islice(state.queue.in_line(shape), LOOKED_AT):
+            entry, job = entry_and_job(state, candidate)
+            worth = stretch(entry.spec, job, length_ms, state.costs, state.policy)
+            if worth.pays:
+                ranked = rank(candidate.place, entry.spec, worth.useful_ms, now, state.policy)
+                if best is None or ranked > best[0]:
+                    best = (ranked, candidate)
+                break
+    return None if best is None else best[1]
+
+
+def entry_and_job(state: State, candidate: Candidate) -> tuple[Entry, Job | None]:
+    """Return whom *candidate* stands for."""
+    entry = state.entries[candidate.entry]
+    return entry, None if candidate.job is None else state.jobs[candidate.job]

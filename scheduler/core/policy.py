@@ -1,0 +1,53 @@
+"""Every number that a site may want to change, each with the reason for its default."""
+
+from dataclasses import dataclass
+
+from idleq.ids import Millis
+from idleq.scheduler.core.commands import Mode
+
+SECOND = Millis(1000)
+MINUTE = Millis(60 * SECOND)
+HOUR = Millis(60 * MINUTE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How the engine decides; all durations in milliseconds.
+
+    Attributes:
+        mode: how allocations give way to main jobs.
+        grace_ms: what the site's scheduler gives a guest between the signal and the end.
+        min_gap_ms: shorter gaps are left alone; starting and stopping would eat them.
+        max_allocation_ms: no allocation is asked for longer than this, so that plans stay fresh and sites stay friendly.
+        lease_ms: how long an agent goes on without hearing from the daemon.
+        patience_ms: each time a job has waited this long it counts as one priority higher, so that nothing starves.
+        linger_ms: how long an empty allocation is kept when nothing fits it, so that a stream of short jobs needs no new one.
+        retry_ms: a failed workload is tried again after this, doubled each time.
+        stall_segments: after so many segments in a row without progress the job is held (no livelock).
+        max_pending: never more allocations waiting in the site's queue.
+        ramp_start: how many allocations are asked for at once at first; grows by half with each one granted, halves on refusal.
+        slow_ms: after a refusal no allocation is asked for during this time.
+        max_array: the largest array that one submit may make.
+        freeze_ms: how long a freeze takes as long as nothing has been measured.
+        thaw_ms: how long a thaw takes as long as nothing has been measured.
+        bandwidth: bytes a second that one node can count on writing to the shared file system.
+        margin_ms: kept free between a freeze's expected end and the gap's, for clocks and polls.
+    """
+
+    mode: Mode = Mode.PREEMPTIBLE
+    grace_ms: Millis = Millis(30 * SECOND)
+    min_gap_ms: Millis = Millis(5 * MINUTE)
+    max_allocation_ms: Millis = Millis(4 * HOUR)
+    lease_ms: Millis = Millis(2 * MINUTE)
+    patience_ms: Millis = Millis(1 * HOUR)
+    linger_ms: Millis = Millis(2 * SECOND)
+    retry_ms: Millis = Millis(10 * SECOND)
+    stall_segments: int = 5
+    max_pending: int = 20
+    ramp_start: int = 3
+    slow_ms: Millis = Millis(60 * SECOND)
+    max_array: int = 1_000_000
+    freeze_ms: Millis = Millis(10 * SECOND)
+    thaw_ms: Millis = Millis(10 * SECOND)
+    bandwidth: int = 200_000_000
+    margin_ms: Millis = Millis(2 * SECOND)

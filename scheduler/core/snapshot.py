@@ -1,0 +1,26 @@
+"""What the core knows of a snapshot: enough to choose one and to reckon its cost."""
+
+from dataclasses import dataclass
+
+from idleq.ids import Fence, Millis, SnapshotId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a freeze left.
+
+    Attributes:
+        id: its name in the snapshot store.
+        fence: the segment that made it.
+        digest: SHA-256 of its manifest, so that what is thawed is what was frozen.
+        bytes: its size.
+        taken_at: when it was published.
+        run_ms: how long the job had run in all, up to the state it holds.
+    """
+
+    id: SnapshotId
+    fence: Fence
+    digest: str
+    bytes: int
+    taken_at: Millis
+    run_ms: Millis

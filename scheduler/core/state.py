@@ -1,0 +1,193 @@
+"""All that the engine knows. Only `apply` changes it."""
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from idleq.ids import AllocationId, CommandId, EntryId, JobId, Millis, NodeName, entry_of, index_of
+from idleq.scheduler.core.commands import Mode
+from idleq.scheduler.core.costs import Costs
+from idleq.scheduler.core.entry import Entry, Rest
+from idleq.scheduler.core.gaps import Foresight, Gap
+from idleq.scheduler.core.inputs import NodeReport
+from idleq.scheduler.core.job import Cancelled, Held, Job, JobState, Queued, Waiting
+from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.core.queue import Queue
+from idleq.scheduler.core.resources import NOTHING, Resources
+
+FAR = Millis(2**62)
+"""Later than every end: sorts gaps without an end behind all others."""
+
+
+class Hold(StrEnum):
+    """How far an allocation is."""
+
+    #: Asked for, not granted.
+    ASKED = "asked"
+    #: Granted; its agent is not up.
+    GRANTED = "granted"
+    #: Its agent takes jobs.
+    READY = "ready"
+    #: Its agent was told to go, and takes no more jobs.
+    CLOSING = "closing"
+    #: We gave it back, and wait to hear that it is over.
+    RELEASED = "released"
+
+
+@dataclass(slots=True)
+class Allocation:
+    """What we hold of one node.
+
+    Attributes:
+        id: our name for it.
+        hold: how far it is.
+        mode: how it gives way.
+        command: the command that asked for it, or gave it back.
+        node: where, once that is known.
+        resources: how much.
+        min_ms, max_ms: the length that was asked for.
+        until: when it ends at the latest, None if no end is known.
+        used: what its guests hold.
+        guests: whom it hosts.
+        idle_since: since when it hosts nobody, None while it does.
+    """
+
+    id: AllocationId
+    hold: Hold
+    mode: Mode
+    command: CommandId
+    node: NodeName | None
+    resources: Resources
+    min_ms: Millis
+    max_ms: Millis
+    until: Millis | None = None
+    used: Resources = NOTHING
+    guests: dict[JobId, None] = field(default_factory=dict)
+    idle_since: Millis | None = None
+
+    @property
+    def room(self) -> Resources:
+        """What it can still take."""
+        return self.resources - self.used
+
+
+@dataclass(slots=True)
+class Node:
+    """A node as last seen.
+
+    Attributes:
+        report: what the site's scheduler shows.
+        gap: what main jobs leave of it, None if nothing.
+        planned_since: since when the plan has named the gap's end, None if it names none.
+        allocation: what we hold of it, None if nothing.
+    """
+
+    report: NodeReport
+    gap: Gap | None = None
+    planned_since: Millis | None = None
+    allocation: AllocationId | None = None
+
+
+@dataclass(slots=True)
+class Agenda:
+    """What a turn's facts gave reason to look at; empty between turns."""
+
+    finished: dict[EntryId, None] = field(default_factory=dict)
+    rooms: dict[AllocationId, None] = field(default_factory=dict)
+    moved: dict[NodeName, None] = field(default_factory=dict)
+    queue_grew: bool = False
+    demand: bool = False
+
+
+class Alarm(StrEnum):
+    """What to look at again at a certain time. An alarm that no longer matters does nothing."""
+
+    #: A job's delay is over.
+    DELAY = "delay"
+    #: An allocation may have been empty for long enough.
+    LINGER = "linger"
+    #: A job may have run for as long as it may.
+    MAX_RUN = "max run"
+    #: Allocations may be asked for again.
+    SLOW = "slow"
+
+
+@dataclass(slots=True)
+class OpenGaps:
+    """The gaps in which we hold nothing, those that last longest at the end."""
+
+    order: list[tuple[Millis, NodeName]] = field(default_factory=list)
+    ends: dict[NodeName, Millis] = field(default_factory=dict)
+
+    def put(self, node: NodeName, end: Millis | None) -> None:
+        """*node* is open until *end*."""
+        self.drop(node)
+        self.ends[node] = FAR if end is None else end
+        insort(self.order, (self.ends[node], node))
+
+    def drop(self, node: NodeName) -> None:
+        """*node* is not open (any more)."""
+        end = self.ends.pop(node, None)
+        if end is not None:
+            del self.order[bisect_left(self.order, (end, node))]
+
+
+@dataclass(slots=True)
+class State:
+    """The engine's memory; equal facts make equal states."""
+
+    policy: Policy
+    now: Millis = field(default=Millis(0), compare=False)
+    next_entry: int = 1
+    next_allocation: int = 1
+    next_command: int = 1
+    is_paused: bool = False
+    is_emptying: bool = False
+    pause_reason: str = ""
+    slowed_until: Millis = Millis(0)
+    slowed_reason: str = ""
+    ramp: int = 0
+    entries: dict[EntryId, Entry] = field(default_factory=dict)
+    jobs: dict[JobId, Job] = field(default_factory=dict)
+    requests: dict[str, tuple[EntryId, ...]] = field(default_factory=dict)
+    dependents: dict[EntryId, dict[EntryId, None]] = field(default_factory=dict)
+    queue: Queue = field(default_factory=Queue)
+    nodes: dict[NodeName, Node] = field(default_factory=dict)
+    open_gaps: OpenGaps = field(default_factory=OpenGaps)
+    allocations: dict[AllocationId, Allocation] = field(default_factory=dict)
+    asked: dict[AllocationId, None] = field(default_factory=dict)
+    roomy: dict[AllocationId, None] = field(default_factory=dict)
+    costs: Costs = field(default_factory=Costs)
+    foresight: Foresight = field(default_factory=Foresight)
+    agenda: Agenda = field(default_factory=Agenda)
+    alarms: list[tuple[Millis, Alarm, str]] = field(default_factory=list, compare=False)
+
+    def job(self, job: JobId) -> Job | None:
+        """Return the job of that name, also one that has never been touched; None if there is none."""
+        known = self.jobs.get(job)
+        if known is not None:
+            return known
+        entry = self._entry_with(job)
+        if entry is None:
+            return None
+        return Job(id=job, entry=entry.id, state=_rest_state(entry), queued_since=entry.queued_since)
+
+    def _entry_with(self, job: JobId) -> Entry | None:
+        entry = self.entries.get(entry_of(job))
+        if entry is None:
+            return None
+        index, array = index_of(job), entry.submission.array
+        is_its_own = index is None if array is None else index in array
+        return entry if is_its_own else None
+
+
+def _rest_state(entry: Entry) -> JobState:
+    match entry.rest:
+        case Rest.HELD:
+            return Held(entry.reason)
+        case Rest.WAITING:
+            return Waiting()
+        case Rest.CANCELLED:
+            return Cancelled(entry.reason, entry.cancelled_at)
+        case Rest.QUEUED:
+            return Queued()

@@ -1,0 +1,91 @@
+"""What a person submits: a job's description, alone or as an array, and what it waits for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from idleq.ids import EntryId, Millis
+from idleq.scheduler.core.resources import Resources
+
+
+class FreezeMethod(StrEnum):
+    """How a job can be stopped so that it can go on later."""
+
+    #: The workload saves itself on a signal (the workload contract).
+    APP = "app"
+    #: It cannot: a stop loses what the segment did.
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """What one job runs and what it needs; the same for every task of an array.
+
+    Attributes:
+        name: for people; a named workload's own name by default.
+        argv: the program and its arguments; "{python}" stands for the node's interpreter.
+        resources: what the job holds while it runs.
+        environment: variables set for it, on top of the agent's own clean ones.
+        labels: key and value pairs, for people and for filters.
+        priority: higher goes first.
+        expected_ms: how long it runs in all when nothing stops it, if that is known.
+        max_run_ms: it fails once it has run this long in all.
+        retries: how often a failure of the workload itself is tried again.
+        freeze: how it is frozen.
+        signal: the signal that asks it to save and leave.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    resources: Resources
+    environment: tuple[tuple[str, str], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    priority: int = 0
+    expected_ms: Millis | None = None
+    max_run_ms: Millis | None = None
+    retries: int = 0
+    freeze: FreezeMethod = FreezeMethod.APP
+    signal: str = "SIGUSR1"
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayRange:
+    """The tasks first, first + step, ... up to last, of which at most *limit* run at once (None: no limit)."""
+
+    first: int
+    last: int
+    step: int = 1
+    limit: int | None = None
+
+    def __len__(self) -> int:
+        return (self.last - self.first) // self.step + 1
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.first, self.last + 1, self.step))
+
+    def __contains__(self, index: object) -> bool:
+        return index in range(self.first, self.last + 1, self.step)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """One job or one array of them, as it came in.
+
+    Attributes:
+        spec: what runs.
+        array: the tasks, None for a single job.
+        after: entries that must all be done first.
+        after_here: the same for entries of this very call, by their place in it.
+        held: whether it waits for a release.
+    """
+
+    spec: JobSpec
+    array: ArrayRange | None = None
+    after: tuple[EntryId, ...] = ()
+    after_here: tuple[int, ...] = ()
+    held: bool = False
+
+    @property
+    def tasks(self) -> int:
+        """How many jobs this makes."""
+        return 1 if self.array is None else len(self.array)

@@ -1,0 +1,40 @@
+"""What can go wrong in the command line itself.
+
+CliError
+├── DaemonDidNotStart   the daemon ended before it answered
+├── DemoFailed          the demo ran, but did not show what it is to show
+├── NoOutput            there is nothing to show of a job's output
+└── TrainingMissing     the packages that the training needs are not installed
+"""
+
+from typing import ClassVar
+
+from idleq.errors import IdleqError
+
+
+class CliError(IdleqError):
+    """Something in the command line went wrong."""
+
+
+class DaemonDidNotStart(CliError):
+    """The daemon ended, or said nothing, before it answered."""
+
+    exit_code: ClassVar[int] = 60
+
+
+class DemoFailed(CliError):
+    """The demo ran, but did not show what it is to show."""
+
+    exit_code: ClassVar[int] = 61
+
+
+class NoOutput(CliError):
+    """The job has no output yet."""
+
+    exit_code: ClassVar[int] = 62
+
+
+class TrainingMissing(CliError):
+    """The packages that the training needs are not installed."""
+
+    exit_code: ClassVar[int] = 63

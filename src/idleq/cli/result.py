@@ -1,0 +1,38 @@
+"""What a command returns: one value, and how it reads to people and to scripts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of texts under titles.
+
+    Attributes:
+        columns: the titles.
+        rows: as many texts each as there are columns.
+        right: the titles of columns of numbers.
+        title: what the table is about, where a screen has several.
+    """
+
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    right: frozenset[str] = frozenset()
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a command found or did.
+
+    Attributes:
+        value: for --json: dataclasses, dicts, lists, texts and numbers.
+        text: for people: paragraphs and tables.
+        ids: for --quiet: one a line.
+        code: what the process ends with.
+    """
+
+    value: object
+    text: tuple[str | Table, ...] = ()
+    ids: tuple[str, ...] = ()
+    code: int = 0

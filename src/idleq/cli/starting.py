@@ -1,0 +1,85 @@
+"""Starts the daemon as a process of its own, and waits until it answers."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from typing import IO, TYPE_CHECKING
+
+import typer
+
+from idleq.cli.errors import DaemonDidNotStart
+from idleq.scheduler.errors import DaemonAway
+
+if TYPE_CHECKING:
+    from idleq.cli.client import Client
+    from idleq.cli.session import Session
+    from idleq.scheduler.paths import ServerPaths
+
+PATIENCE_SECONDS = 30.0
+"""A busy login node may take this long to import everything; a daemon that fails says so earlier, by ending."""
+
+GLANCE_SECONDS = 0.1
+
+
+def client_or_start(session: "Session", *, may_start: bool) -> "Client":
+    """Return the client; where no daemon answers start one, if that is wanted or a person agrees.
+
+    Raises:
+        DaemonAway: nobody answers, and none was to be started.
+    """
+    try:
+        return session.client()
+    except DaemonAway as error:
+        wanted = may_start or session.environment.get("IDLEQ_AUTOSTART") == "1"
+        if not wanted and not (session.is_talking and session.can_ask):
+            raise DaemonAway(f"{error} (or let this command do it: --start-daemon, or IDLEQ_AUTOSTART=1)") from error
+        if not wanted and not typer.confirm(f"No daemon serves {session.paths.root}. Start one?", default=True, err=True):
+            raise
+    start_daemon(session)
+    return session.client()
+
+
+def start_daemon(session: "Session") -> None:
+    """Start the daemon of the session's server directory; it goes on when this process ends.
+
+    Raises:
+        DaemonDidNotStart: with what it said.
+    """
+    paths = session.paths
+    paths.create()
+    with tempfile.TemporaryFile("w+") as answer:
+        with paths.log.open("a") as log:
+            argv = [sys.executable, "-m", "idleq", "--json", "--server-dir", str(paths.root), "daemon", "run"]
+            process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=answer, stderr=log, cwd="/", start_new_session=True
+            )
+        session.say(f"Starting the daemon of {paths.root} ...")
+        _await_answer(session, process, answer, paths)
+
+
+def _await_answer(session: "Session", process: "subprocess.Popen[bytes]", answer: IO[str], paths: "ServerPaths") -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        try:
+            session.client().status()
+        except DaemonAway:
+            pass
+        else:
+            return
+        try:
+            process.wait(GLANCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        raise DaemonDidNotStart(f"the daemon did not start: {_said(answer, process.returncode)}; its log is {paths.log}")
+    process.terminate()
+    raise DaemonDidNotStart(f"the daemon did not answer within {PATIENCE_SECONDS:.0f} s and was stopped; its log is {paths.log}")
+
+
+def _said(answer: IO[str], code: int) -> str:
+    answer.seek(0)
+    try:
+        return str(json.load(answer)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"it ended with exit code {code}"
