@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from idleq.scheduler.jobfile import read_job_file
 
 PATIENCE_SECONDS = 60
