@@ -63,7 +63,7 @@ class World:
         self._main_moved = False
         processors = sum(node.units for node in self._nodes)
         self._queue = MainQueue(
-            env, jobs, processors, policy, gate=self._gate, on_end=self._main_ended, on_pass=self._main_queue_moved
+            env, jobs, processors, policy, gate=self._gate, on_end=self._main_ended, on_change=self._main_queue_moved
         )
         self._want(GUEST_PASS, self._guest_pass)
 

@@ -44,7 +44,7 @@ class MainQueue:
         semantics: Semantics = Semantics.PER_TIMESTAMP,
         gate: Gate = _open_gate,
         on_end: Callable[[MainJob], None] = _ignore,
-        on_pass: Callable[[], None] | None = None,
+        on_change: Callable[[], None] | None = None,
     ) -> None:
         self.free = processors
         self.waiting: list[MainJob] = []
@@ -58,7 +58,7 @@ class MainQueue:
         self._end_rank = LATE_END if self._per_event else END
         self._gate = gate
         self._on_end = on_end
-        self._on_pass = on_pass
+        self._on_change = on_change
         self._held: dict[int, Slot] = {}
         self._starts = 0
         self._pass_at: int | None = None
@@ -88,6 +88,8 @@ class MainQueue:
                 self._pass_per_event(job.size)
             elif job.size <= self.free:
                 self._want_pass()
+        if self._on_change is not None:
+            self._on_change()
         self._await_arrival()
 
     def _end(self, job: MainJob, slot: Slot, _: Event) -> None:
@@ -140,8 +142,8 @@ class MainQueue:
                 Moment(self._env, job.run, self._end_rank, partial(self._end, job, slot))
             else:
                 self._held[job.id] = slot
-        if self._on_pass is not None:
-            self._on_pass()
+        if self._on_change is not None:
+            self._on_change()
 
 
 def replay(

@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import os
 from pathlib import Path
 
 import pytest
@@ -11,19 +10,14 @@ from idleq.simulator.queueing import Policy, Semantics, easy, fcfs, replay
 from idleq.simulator.queueing.outcome import Outcome, outcome
 from idleq.simulator.swf import Trace, clean, read_swf
 
-DATA = Path(os.environ.get("IDLEQ_SHARED", Path(__file__).parents[4] / "shared")) / "data"
-LOG = DATA / "traces" / "KTH-SP2-1996-2.swf.gz"
-
-pytestmark = pytest.mark.skipif(not LOG.exists(), reason=f"the KTH-SP2 log is not at {LOG} (set IDLEQ_SHARED)")
-
 
 @pytest.fixture(scope="module")
-def trace() -> Trace:
-    return clean(read_swf(LOG))
+def trace(shared_data: Path) -> Trace:
+    return clean(read_swf(shared_data / "traces" / "KTH-SP2-1996-2.swf.gz"))
 
 
-def oracle(name: str) -> dict[int, int]:
-    with gzip.open(DATA / "oracles" / f"{name}.start.csv.gz", "rt") as file:
+def oracle(data: Path, name: str) -> dict[int, int]:
+    with gzip.open(data / "oracles" / f"{name}.start.csv.gz", "rt") as file:
         return {int(row["job_id"]): int(row["start"]) for row in csv.DictReader(file)}
 
 
@@ -41,10 +35,17 @@ def test_the_log_is_cleaned_as_the_study_cleaned_it(trace: Trace) -> None:
     ],
 )
 def test_every_job_starts_when_the_oracle_says(
-    trace: Trace, name: str, policy: Policy, semantics: Semantics, mean_wait: float, slowdown: float, max_wait: int
+    shared_data: Path,
+    trace: Trace,
+    name: str,
+    policy: Policy,
+    semantics: Semantics,
+    mean_wait: float,
+    slowdown: float,
+    max_wait: int,
 ) -> None:
     starts = replay(trace.jobs, trace.processors, policy, semantics)
-    assert starts == oracle(name)
+    assert starts == oracle(shared_data, name)
     found = outcome(trace.jobs, starts)
     assert found == Outcome(
         jobs=28_481,
