@@ -1,0 +1,178 @@
+"""Why a job is where it is: in sentences, from the same functions that decide."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from idleq.ids import JobId, Millis, NodeName
+from idleq.scheduler.core.entry import Entry
+from idleq.scheduler.core.job import (
+    Cancelled,
+    Delayed,
+    Done,
+    Failed,
+    Freezing,
+    Held,
+    Job,
+    Killing,
+    Queued,
+    Running,
+    Segment,
+    Starting,
+    Waiting,
+)
+from idleq.scheduler.core.placement import stretch
+from idleq.scheduler.core.state import Hold, Node, State
+from idleq.scheduler.core.timing import length_of
+
+NODES_NAMED = 20
+"""Nodes that are gone through one by one; more would not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What one node holds for the job."""
+
+    node: NodeName
+    is_possible: bool
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a job is where it is.
+
+    Attributes:
+        job: which.
+        state: the state's name.
+        sentences: the reasons, most important first.
+        ahead: how many in the queue have a better standing; None if it is not in the queue.
+        level: its priority with what waiting has added.
+        nodes: what each node holds for it (some, for large clusters); empty if it needs none.
+    """
+
+    job: JobId
+    state: str
+    sentences: tuple[str, ...]
+    ahead: int | None
+    level: int
+    nodes: tuple[Prospect, ...]
+
+
+def explain(state: State, name: JobId, now: Millis) -> Explanation | None:
+    """Return why the job *name* is where it is, None if there is no such job."""
+    job = state.job(name)
+    if job is None:
+        return None
+    entry = state.entries[job.entry]
+    is_queued = isinstance(job.state, Queued)
+    is_touched = job.id in state.jobs
+    ahead = state.queue.ahead_of(entry.id, job.id if is_touched else None) if is_queued else None
+    standing = entry.queued_since - entry.spec.priority * state.policy.patience_ms
+    return Explanation(
+        job=name,
+        state=type(job.state).__name__.lower(),
+        sentences=tuple(_sentences(state, entry, job, now)),
+        ahead=ahead,
+        level=(now - standing) // state.policy.patience_ms,
+        nodes=tuple(_prospects(state, entry, job, now)) if is_queued else (),
+    )
+
+
+def _sentences(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[str]:
+    match job.state:
+        case Waiting():
+            open_ones = [str(other) for other in entry.submission.after if not state.entries[other].is_over]
+            yield f"It waits for {', '.join(open_ones)} to be done."
+        case Held(reason=reason):
+            yield f"It is held: {reason}. `idleq release {job.id}` lets it go."
+        case Delayed(until=until):
+            yield f"It is tried again in {_span(until - now)}."
+        case Queued():
+            yield from _why_not_started(state, entry, now)
+        case Starting(segment=segment):
+            yield f"It is being started on {segment.node} (segment {segment.fence})."
+        case Running(segment=segment):
+            yield from _while_running(segment, now)
+        case Freezing(segment=segment, reason=reason):
+            yield f"It is being frozen on {segment.node}: {reason}."
+        case Killing(segment=segment, reason=reason):
+            yield f"It is being ended on {segment.node}: {reason}."
+        case Done(fence=fence):
+            yield f"It is done; the result of segment {fence} was accepted."
+        case Failed(reason=reason) | Cancelled(reason=reason):
+            yield f"It is over: {reason}."
+    if job.snapshots and not job.is_final:
+        yield f"It has {_span(job.run_ms)} of work in {len(job.snapshots)} snapshots and goes on from the newest."
+
+
+def _while_running(segment: Segment, now: Millis) -> Iterator[str]:
+    yield f"It runs on {segment.node} (segment {segment.fence})."
+    plan = segment.plan
+    if plan.freeze_at is not None and plan.ends_at is not None:
+        yield f"It will be frozen in {_span(plan.freeze_at - now)}, before the gap ends in {_span(plan.ends_at - now)}."
+    else:
+        yield "No end of its gap is known."
+    if plan.save_every_ms is not None:
+        yield f"It saves every {_span(plan.save_every_ms)}, since the node may be taken with less notice than a freeze needs."
+
+
+def _why_not_started(state: State, entry: Entry, now: Millis) -> Iterator[str]:
+    if state.is_paused:
+        yield f"idleq is paused: {state.pause_reason or 'no reason was given'}. `idleq resume` lets jobs start."
+    if state.slowed_until > now:
+        wait = _span(state.slowed_until - now)
+        yield f"No allocation is asked for during the next {wait}: {state.slowed_reason}."
+    if entry.room_for() == 0:
+        yield f"Its array has as many tasks running as it may ({entry.active})."
+    if not state.nodes:
+        yield "Nothing is known of the cluster yet."
+    waits = sum(a.hold in (Hold.ASKED, Hold.GRANTED) for a in state.allocations.values())
+    if waits:
+        yield f"{waits} allocations are asked for; jobs are given to them as they come up."
+    yield (
+        "Whoever has the highest priority goes first (one more for each "
+        f"{_span(state.policy.patience_ms)} of waiting), then who makes most of the gap, then who has waited longest."
+    )
+
+
+def _prospects(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[Prospect]:
+    for name, node in sorted(state.nodes.items())[:NODES_NAMED]:
+        is_possible, because = _prospect(state, entry, job, node, now)
+        yield Prospect(name, is_possible, because)
+
+
+def _prospect(state: State, entry: Entry, job: Job, node: Node, now: Millis) -> tuple[bool, str]:
+    need, report = entry.spec.resources, node.report
+    if not report.is_up:
+        return False, "it is down or drained"
+    if not need.fits_in(report.capacity):
+        return False, "it is too small"
+    if node.gap is None:
+        return False, f"main jobs have it ({report.main_job})" if report.main_job else "main jobs have it"
+    held = state.allocations.get(node.allocation) if node.allocation is not None else None
+    if not need.fits_in(node.gap.free if held is None else held.room):
+        return False, "what is free of it is too small"
+    if held is not None:
+        length = length_of(state, held, now)
+    else:
+        longest = state.policy.max_allocation_ms
+        end = node.gap.end.likely
+        length = longest if end is None else Millis(min(end - now, longest))
+        if length < state.policy.min_gap_ms:
+            return False, f"its gap of {_span(length)} is shorter than {_span(state.policy.min_gap_ms)}"
+    worth = stretch(entry.spec, job if job.fence else None, length, state.costs, state.policy)
+    if not worth.pays:
+        return (
+            False,
+            f"its gap of {_span(length)} is too short for it: thawing and freezing take {_span(worth.overhead_ms)}",
+        )
+    return True, f"its gap of {_span(length)} is long enough ({node.gap.end.source})"
+
+
+def _span(ms: int) -> str:
+    """Return a duration for people: "4.2 s", "12 min 5 s", "3 h 20 min"."""
+    seconds = max(ms, 0) // 1000
+    minutes, hours = seconds // 60, seconds // 3600
+    if not minutes:
+        return f"{max(ms, 0) / 1000:.1f} s"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min {seconds % 60} s"

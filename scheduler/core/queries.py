@@ -1,0 +1,319 @@
+"""What people and programs may want to know of the state, as plain rows."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName
+from idleq.scheduler.core.entry import Entry, Rest
+from idleq.scheduler.core.job import Cancelled, Delayed, Failed, Freezing, Held, Job, JobState, Killing
+from idleq.scheduler.core.resources import NOTHING, Resources
+from idleq.scheduler.core.snapshot import Snapshot
+from idleq.scheduler.core.state import State
+from idleq.scheduler.core.submission import JobSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """A job, or what of an array has never started.
+
+    Attributes:
+        id: "17", "17_3", or "17_[5-99]" for the rest of an array.
+        entry: the entry.
+        tasks: how many jobs the row stands for.
+        name, user, priority, resources, labels: as submitted.
+        state: the state's name in lower case.
+        reason: why, where the state has a reason.
+        node: where it runs, None if it does not.
+        allocation: in which allocation.
+        fence: its last segment's number, 0 if it never started.
+        step, total: how far it says it is.
+        run_ms: how long it had run up to its newest snapshot.
+        running_since: since when the present segment's process is up.
+        freeze_at: when the present segment will be frozen, if that is known.
+        queued_since: its age.
+        snapshots: how many it can be thawed from.
+        failures: how often its workload failed.
+    """
+
+    id: str
+    entry: EntryId
+    tasks: int
+    name: str
+    user: str
+    priority: int
+    resources: Resources
+    labels: tuple[tuple[str, str], ...]
+    state: str
+    reason: str
+    node: NodeName | None
+    allocation: AllocationId | None
+    fence: Fence
+    step: int
+    total: int | None
+    run_ms: Millis
+    running_since: Millis | None
+    freeze_at: Millis | None
+    queued_since: Millis
+    snapshots: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDetail:
+    """All there is to know of one job."""
+
+    row: JobRow
+    spec: JobSpec
+    after: tuple[EntryId, ...]
+    snapshots: tuple[Snapshot, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRow:
+    """How far an entry is.
+
+    Attributes:
+        entry: its number.
+        tasks: how many jobs it has.
+        untouched: how many of them never started.
+        active: how many hold resources.
+        done, failed, cancelled: how many ended how.
+        is_over: whether all ended.
+    """
+
+    entry: EntryId
+    tasks: int
+    untouched: int
+    active: int
+    done: int
+    failed: int
+    cancelled: int
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRow:
+    """A node, its gap, and what we hold of it.
+
+    Attributes:
+        name, is_up, capacity: as the site's scheduler shows it.
+        free: what main jobs leave.
+        main_job: what main job is on it.
+        busy_until: until when, by its time limit.
+        gap_since, gap_until: the gap, None for either if there is none or no end is known.
+        gap_source: where the belief about its end comes from.
+        allocation, hold: what we hold there and how far that is.
+        used: what guests hold.
+        guests: who they are.
+    """
+
+    name: NodeName
+    is_up: bool
+    capacity: Resources
+    free: Resources
+    main_job: str
+    busy_until: Millis | None
+    gap_since: Millis | None
+    gap_until: Millis | None
+    gap_source: str
+    allocation: AllocationId | None
+    hold: str
+    used: Resources
+    guests: tuple[JobId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Everything at a glance.
+
+    Attributes:
+        now: engine time.
+        is_paused, pause_reason: whether nothing starts, and why.
+        slowed_until, slowed_reason: until when no allocation is asked for, and why (0: not slowed).
+        jobs: how many are in which state.
+        allocations: how many are how far.
+        nodes, nodes_up: how many there are.
+        capacity, free, used: all nodes together: what they have, what main jobs leave, what guests hold.
+    """
+
+    now: Millis
+    is_paused: bool
+    pause_reason: str
+    slowed_until: Millis
+    slowed_reason: str
+    jobs: dict[str, int]
+    allocations: dict[str, int]
+    nodes: int
+    nodes_up: int
+    capacity: Resources
+    free: Resources
+    used: Resources
+
+
+def job_rows(state: State, *, with_final: bool = False, entry: EntryId | None = None) -> Iterator[JobRow]:
+    """Yield a row for every job that is not final (or for all), the rest of an array as one."""
+    entries = state.entries.values() if entry is None else filter(None, (state.entries.get(entry),))
+    finals = _finals(state) if with_final else {}
+    for known in entries:
+        if known.left or (with_final and known.rest is Rest.CANCELLED and known.cancelled):
+            yield _rest_row(known)
+        for name in [*known.open, *finals.get(known.id, ())]:
+            yield job_row(state, state.jobs[name])
+
+
+def _finals(state: State) -> dict[EntryId, list[JobId]]:
+    found: dict[EntryId, list[JobId]] = {}
+    for job in state.jobs.values():
+        if job.is_final:
+            found.setdefault(job.entry, []).append(job.id)
+    return found
+
+
+def job_row(state: State, job: Job) -> JobRow:
+    """Return the row of one job."""
+    entry = state.entries[job.entry]
+    segment = job.segment
+    return JobRow(
+        id=job.id,
+        entry=job.entry,
+        tasks=1,
+        name=entry.spec.name,
+        user=entry.user,
+        priority=entry.spec.priority,
+        resources=entry.spec.resources,
+        labels=entry.spec.labels,
+        state=type(job.state).__name__.lower(),
+        reason=_reason(job.state),
+        node=segment.node if segment else None,
+        allocation=segment.allocation if segment else None,
+        fence=job.fence,
+        step=job.step,
+        total=job.total,
+        run_ms=job.run_ms,
+        running_since=segment.since if segment else None,
+        freeze_at=segment.plan.freeze_at if segment else None,
+        queued_since=job.queued_since,
+        snapshots=len(job.snapshots),
+        failures=job.failures,
+    )
+
+
+def _reason(state: JobState) -> str:
+    match state:
+        case Held(reason=reason) | Freezing(reason=reason) | Killing(reason=reason):
+            return reason
+        case Failed(reason=reason) | Cancelled(reason=reason):
+            return reason
+        case Delayed():
+            return "tried again after a while"
+        case _:
+            return ""
+
+
+def _rest_row(entry: Entry) -> JobRow:
+    array = entry.submission.array
+    tasks = entry.left or entry.cancelled
+    name = str(entry.id)
+    if array is not None:
+        first = entry.job_at(entry.cursor).partition("_")[2]
+        name = f"{entry.id}_[{first}-{array.last}]" if tasks > 1 else f"{entry.id}_{first}"
+    return JobRow(
+        id=name,
+        entry=entry.id,
+        tasks=tasks,
+        name=entry.spec.name,
+        user=entry.user,
+        priority=entry.spec.priority,
+        resources=entry.spec.resources,
+        labels=entry.spec.labels,
+        state=entry.rest.value,
+        reason=entry.reason,
+        node=None,
+        allocation=None,
+        fence=Fence(0),
+        step=0,
+        total=None,
+        run_ms=Millis(0),
+        running_since=None,
+        freeze_at=None,
+        queued_since=entry.queued_since,
+        snapshots=0,
+        failures=0,
+    )
+
+
+def job_detail(state: State, name: JobId) -> JobDetail | None:
+    """Return all there is to know of a job, None if there is no such job."""
+    job = state.job(name)
+    if job is None:
+        return None
+    entry = state.entries[job.entry]
+    return JobDetail(row=job_row(state, job), spec=entry.spec, after=entry.submission.after, snapshots=job.snapshots)
+
+
+def entry_row(state: State, entry: EntryId) -> EntryRow | None:
+    """Return how far an entry is, None if there is no such entry."""
+    known = state.entries.get(entry)
+    if known is None:
+        return None
+    return EntryRow(
+        entry=known.id,
+        tasks=known.submission.tasks,
+        untouched=known.left,
+        active=known.active,
+        done=known.done,
+        failed=known.failed,
+        cancelled=known.cancelled,
+        is_over=known.is_over,
+    )
+
+
+def node_rows(state: State) -> Iterator[NodeRow]:
+    """Yield a row for every node, by name."""
+    for name, node in sorted(state.nodes.items()):
+        held = state.allocations.get(node.allocation) if node.allocation is not None else None
+        gap, report = node.gap, node.report
+        yield NodeRow(
+            name=name,
+            is_up=report.is_up,
+            capacity=report.capacity,
+            free=report.free,
+            main_job=report.main_job,
+            busy_until=report.busy_until,
+            gap_since=gap.since if gap else None,
+            gap_until=gap.end.likely if gap else None,
+            gap_source=gap.end.source if gap else "",
+            allocation=held.id if held else None,
+            hold=held.hold.value if held else "",
+            used=held.used if held else NOTHING,
+            guests=tuple(held.guests) if held else (),
+        )
+
+
+def summary(state: State) -> Summary:
+    """Return everything at a glance."""
+    jobs: Counter[str] = Counter()
+    for entry in state.entries.values():
+        jobs[entry.rest.value] += entry.left
+        jobs["done"] += entry.done
+        jobs["failed"] += entry.failed
+        jobs["cancelled"] += entry.cancelled
+        for name in entry.open:
+            jobs[type(state.jobs[name].state).__name__.lower()] += 1
+    reports = [node.report for node in state.nodes.values()]
+    up = [report for report in reports if report.is_up]
+    return Summary(
+        now=state.now,
+        is_paused=state.is_paused,
+        pause_reason=state.pause_reason,
+        slowed_until=state.slowed_until if state.slowed_until > state.now else Millis(0),
+        slowed_reason=state.slowed_reason if state.slowed_until > state.now else "",
+        jobs={name: count for name, count in sorted(jobs.items()) if count},
+        allocations=dict(sorted(Counter(a.hold.value for a in state.allocations.values()).items())),
+        nodes=len(reports),
+        nodes_up=len(up),
+        capacity=sum((report.capacity for report in up), NOTHING),
+        free=sum((report.free for report in up), NOTHING),
+        used=sum((a.used for a in state.allocations.values()), NOTHING),
+    )
