@@ -2,10 +2,10 @@
 
 import heapq
 import random
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
-from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId, entry_of
+from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
 from idleq.scheduler.core.commands import SegmentPlan
 from idleq.scheduler.core.facts import (
     EntryAdded,
@@ -238,6 +238,10 @@ def large_cluster(nodes: int, length: float, jobs: int, seed: int = 1) -> list[t
     return _Cluster(nodes=nodes, cores=8, length=length, jobs=jobs, seed=seed).facts()
 
 
+_Opening = tuple[float, float, str, bool]
+"""A gap: since, until, the node, and whether its end was planned."""
+
+
 @dataclass(slots=True)
 class _Guest:
     entry: int
@@ -272,7 +276,7 @@ class _Cluster:
         self._fill(gaps)
         return self.story.in_order()
 
-    def _main_jobs(self, node: str) -> Iterator[tuple[float, float, str, bool]]:
+    def _main_jobs(self, node: str) -> Iterator[_Opening]:
         at, number = 0.0, 0
         if self.dice.random() < 0.5:
             self.story.node(at, node, self.cores)
@@ -286,7 +290,7 @@ class _Cluster:
                 self.story.node(at, node, self.cores)
                 at = yield from self._gap(at, node)
 
-    def _gap(self, since: float, node: str) -> Iterator[tuple[float, float, str, bool]]:  # type: ignore[misc] # a generator that also returns the gap's end
+    def _gap(self, since: float, node: str) -> Generator[_Opening, None, float]:
         until = since + self.dice.choice((8, 20, 45, 90, 150, 220)) * self.dice.uniform(0.8, 1.2)
         is_planned = self.dice.random() < 0.7
         if until < self.length:
@@ -295,8 +299,8 @@ class _Cluster:
         yield since, until, node, is_planned
         return until
 
-    def _fill(self, gaps: list[tuple[float, float, str, bool]]) -> None:
-        ready = [(0.0 if guest.fence == 0 else 1.0, guest.entry, guest) for guest in self.waiting]
+    def _fill(self, gaps: list[_Opening]) -> None:
+        ready = [(2.0 * guest.entry, guest.entry, guest) for guest in self.waiting]
         heapq.heapify(ready)
         for since, until, node, is_planned in sorted(gaps):
             if until - since < 15 or not ready or ready[0][0] > until - 15:
