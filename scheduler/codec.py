@@ -19,8 +19,8 @@ T = TypeVar("T")
 
 
 def encode(value: object) -> tuple[str, bytes]:
-    """Return the kind of *value* (its class's name) and the rest of it as JSON."""
-    return type(value).__name__, msgspec.json.encode(value)
+    """Return the kind of *value* (its class's name) and the rest of it as JSON; raise BadMessage if it holds what is no text."""
+    return type(value).__name__, to_json(value)
 
 
 def decode(kind: str, payload: bytes | str, family: UnionType) -> Any:  # noqa: ANN401 - a union as a value has no static type
@@ -48,8 +48,11 @@ def decode_input(kind: str, payload: bytes | str) -> Input:
 
 
 def to_json(value: object) -> bytes:
-    """Return any dataclass of plain values as JSON."""
-    return msgspec.json.encode(value)
+    """Return any dataclass of plain values as JSON; raise BadMessage if it holds what is no text."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError as error:
+        raise BadMessage(f"this {type(value).__name__} holds what is no text: {error}") from error
 
 
 def from_json(payload: bytes | str, cls: type[T]) -> T:

@@ -10,7 +10,7 @@ SIZE_HELP = 'a size like "512M" or "2G" (units: B, K, M, G, T; 1K is 1024 bytes)
 
 _MILLIS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _BYTES = {"T": 2**40, "G": 2**30, "M": 2**20, "K": 2**10, "B": 1}
-_NUMBER = r"(\d{1,15}(?:\.\d{1,9})?)"
+_NUMBER = r"(\d{1,18}(?:\.\d{1,9})?)"
 _DURATION = re.compile(rf"(?:{_NUMBER}\s*(?:ms|s|m|h|d)\s*)+", re.ASCII)
 _DURATION_PART = re.compile(rf"{_NUMBER}\s*(ms|s|m|h|d)", re.ASCII)
 _SIZE = re.compile(rf"{_NUMBER}\s*(?:([KMGT])(?:iB)?|(B))", re.ASCII)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idleq.ids import EntryId, NodeName
+from idleq.ids import EntryId, JobId, NodeName
 from idleq.scheduler import codec
 from idleq.scheduler.core.commands import Command
 from idleq.scheduler.core.facts import EntryReady, Fact, NodesSeen, SegmentStarted
-from idleq.scheduler.core.inputs import Input, NodeReport, Tick
+from idleq.scheduler.core.inputs import Input, JobHeld, NodeReport, Tick
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.errors import BadMessage
 
@@ -109,3 +109,8 @@ def test_plain_dataclasses_travel_as_json() -> None:
         codec.from_json(b'{"cores":1}', Resources)
     with pytest.raises(BadMessage, match="no Resources: Expected `int`"):
         codec.from_plain({"cores": "1", "memory": 1}, Resources)
+
+
+def test_what_is_no_text_is_refused_before_it_is_written() -> None:
+    with pytest.raises(BadMessage, match="this JobHeld holds what is no text"):
+        codec.encode(JobHeld(target=JobId("1"), reason="\ud800"))

@@ -24,7 +24,7 @@ def test_a_duration_is_read_in_its_units(text: str, millis: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "30", "-30s", "s", "1 h 3", "1e3s", "30S", "1,5h", "\u0663s", "30s;", "9" * 16 + "s", "30 seconds"]
+    "text", ["", "30", "-30s", "s", "1 h 3", "1e3s", "30S", "1,5h", "\u0663s", "30s;", "9" * 19 + "s", "30 seconds"]
 )
 def test_what_is_no_duration_is_refused_with_what_is(text: str) -> None:
     with pytest.raises(ValueError, match='is not a duration like "30s"'):

@@ -1,0 +1,1 @@
+"""Journals: in SQLite or PostgreSQL (`journal`), or in memory (`memory`)."""
