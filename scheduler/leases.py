@@ -48,6 +48,11 @@ class Leases:
         with self._lock:
             return allocation in self._ends
 
+    def known(self) -> tuple[AllocationId, ...]:
+        """Return all that are not over."""
+        with self._lock:
+            return tuple(self._ends)
+
     def take_expired(self) -> tuple[AllocationId, ...]:
         """Return those whose lease has run out, each once until it is heard again."""
         now = self._clock.now()

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from idleq.ids import Millis
+from idleq.ids import AllocationId, Millis
 from idleq.scheduler.core.engine import Decision, Engine
 from idleq.scheduler.core.inputs import Input
 from idleq.scheduler.errors import DaemonAway
@@ -19,10 +19,14 @@ Decisions = tuple[Decision, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ask:
-    """Inputs to decide about, together; the reply comes when what was decided is in the journal."""
+    """Inputs to decide about, together; the reply comes when what was decided is in the journal.
+
+    What an agent says counts only as far as it is about its own allocation, *sender*.
+    """
 
     inputs: tuple[Input, ...]
     reply: "Future[Decisions]"
+    sender: AllocationId | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,10 +48,10 @@ class Mailbox:
         self._closing = threading.Lock()
         self._is_closed = False
 
-    def ask(self, inputs: Sequence[Input]) -> "Future[Decisions]":
+    def ask(self, inputs: Sequence[Input], sender: AllocationId | None = None) -> "Future[Decisions]":
         """Have *inputs* decided; the future fails with JournalUnavailable if nothing came of it."""
         reply: Future[Decisions] = Future()
-        self._put(Ask(tuple(inputs), reply))
+        self._put(Ask(tuple(inputs), reply, sender))
         return reply
 
     def look(self, question: Callable[[Engine, Millis], T]) -> "Future[T]":

@@ -1,13 +1,13 @@
 """Commands that agents have not yet said they have.
 
 The outbox lives in memory only, and loses nothing by it. A command gets here after the facts that decided it are in the
-journal, and as long as an agent has not acted on a command, those facts say that it is owed: a segment that starts, that
-was asked to freeze, that is to be killed. So after a restart the engine, told what exists (Reconciled, AgentReady), makes
-every owed command again, with the id it had; and an agent that has it already answers with what came of it.
+journal, and until the segment it is about has ended, those facts say what is wanted of it: that it starts, is frozen, is
+killed, or goes by this plan. So after a restart the commands are made again from the state (see owed.py), with the ids that
+they had; an agent that has one already does nothing, or answers again with what came of it.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from idleq.ids import AllocationId, CommandId
@@ -24,35 +24,28 @@ class Envelope:
 
 
 class Outbox:
-    """Implements the port Agents; *on_post* is told which allocation has got something new, in the thread that sent it."""
+    """Implements the port Agents for those who fetch their commands by the API."""
 
-    def __init__(self, on_post: Callable[[AllocationId, Envelope], None] = lambda _allocation, _envelope: None) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._owed: dict[AllocationId, dict[CommandId, Envelope]] = {}
-        self._on_post = on_post
 
     def send(self, command: AgentCommand) -> None:
         """Leave *command* for the agent of its allocation; it is told again until the agent says that it has it."""
         envelope = seal(command)
         with self._lock:
             self._owed.setdefault(command.allocation, {})[command.id] = envelope
-        self._on_post(command.allocation, envelope)
 
     def forget(self, allocation: AllocationId) -> None:
         """The allocation is over: its agent is owed nothing more."""
         with self._lock:
             self._owed.pop(allocation, None)
 
-    def clear(self) -> None:
-        """Nothing is owed: the engine was made anew from the journal and will say what is."""
-        with self._lock:
-            self._owed.clear()
-
     def acknowledge(self, allocation: AllocationId, have: Sequence[CommandId]) -> None:
         """The agent has these commands; they are not told again."""
         with self._lock:
-            owed = self._owed.get(allocation)
-            for command in have if owed else ():
+            owed = self._owed.get(allocation, {})
+            for command in have:
                 owed.pop(command, None)
 
     def owed(self, allocation: AllocationId) -> tuple[Envelope, ...]:

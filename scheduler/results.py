@@ -26,15 +26,16 @@ class LinkedResults:
         """
         where = self._paths.job(job)
         target = os.path.relpath(where.segment(fence).output, where.root)
-        if read_link(where.result) != target:
+        if _leads_to(where.result) != target:
+            # The job is done in the journal; with the link last, a link that is right means that all of this was done.
+            shutil.rmtree(where.snapshots, ignore_errors=True)
             _link(target, where)
-        shutil.rmtree(where.snapshots, ignore_errors=True)
 
 
-def read_link(link: Path) -> str | None:
+def _leads_to(link: Path) -> str | None:
     """Return where *link* leads, None if there is no link."""
     try:
-        return os.readlink(link)
+        return str(link.readlink())
     except OSError:
         return None
 

@@ -1,11 +1,14 @@
-"""access.json: how a client finds the daemon, knows it, and is let in."""
+"""access.json: how a client finds the daemon, knows it, and is let in.
 
-from dataclasses import dataclass
+Every command reads it, so it is read with the standard library's JSON, which is there sooner than the codec.
+"""
+
+import json
+from dataclasses import asdict, dataclass
 
 from idleq.ids import Millis
-from idleq.scheduler import codec
 from idleq.scheduler.atomic import write_atomically
-from idleq.scheduler.errors import BadMessage, DaemonAway
+from idleq.scheduler.errors import DaemonAway
 from idleq.scheduler.paths import ServerPaths
 
 
@@ -30,7 +33,7 @@ class Access:
 
 def write_access(paths: ServerPaths, access: Access) -> None:
     """Tell clients of the daemon; call it once the daemon listens."""
-    write_atomically(paths.access, codec.to_json(access), mode=0o600)
+    write_atomically(paths.access, json.dumps(asdict(access)).encode(), mode=0o600)
 
 
 def read_access(paths: ServerPaths) -> Access:
@@ -40,11 +43,11 @@ def read_access(paths: ServerPaths) -> Access:
         DaemonAway: there is none, or what it left cannot be read.
     """
     try:
-        return codec.from_json(paths.access.read_bytes(), Access)
+        return Access(**json.loads(paths.access.read_bytes()))
     except FileNotFoundError:
         message = f"no daemon serves {paths.root}: start one with `idleq daemon start`"
         raise DaemonAway(message) from None
-    except (OSError, BadMessage) as error:
+    except (OSError, ValueError, TypeError) as error:
         message = f"{paths.access} cannot be read ({error}): start the daemon anew with `idleq daemon start`"
         raise DaemonAway(message) from error
 

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from idleq.errors import IdleqError
 from idleq.scheduler import codec
-from idleq.scheduler.core.engine import Refusal
+from idleq.scheduler.core.draft import Refusal
 from idleq.scheduler.errors import (
     AccessDenied,
     BadJobFile,

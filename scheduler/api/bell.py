@@ -10,7 +10,7 @@ class Bell:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: dict[str, set[asyncio.Future[None]]] = {}
-        self._is_closed = False
+        self.is_closed = False
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on requests are served in *loop*."""
@@ -24,21 +24,22 @@ class Bell:
 
     def close(self) -> None:
         """Wake everybody, and let nobody wait any more: the daemon stops. To be called in the loop."""
-        self._is_closed = True
+        self.is_closed = True
         self._wake(tuple(self._waiting))
 
-    async def wait(self, topics: Iterable[str], timeout_ms: int) -> None:
-        """Return when one of *topics* is rung, or when the time is up.
+    async def wait(self, topics: Iterable[str], timeout_ms: int) -> bool:
+        """Return whether one of *topics* was rung before the time was up.
 
         Look first, then wait: a ring that comes in between is not missed, since it is heard in this very loop.
         """
-        if self._is_closed or timeout_ms <= 0:
-            return
+        if self.is_closed or timeout_ms <= 0:
+            return False
         mine, topics = asyncio.get_running_loop().create_future(), tuple(topics)
         for topic in topics:
             self._waiting.setdefault(topic, set()).add(mine)
         try:
             await asyncio.wait((mine,), timeout=timeout_ms / 1000)
+            return mine.done()
         finally:
             for topic in topics:
                 self._leave(topic, mine)

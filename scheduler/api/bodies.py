@@ -11,6 +11,9 @@ T = TypeVar("T")
 
 MIB = 2**20
 
+LONGEST_NUMBER = 18
+"""Digits; enough for any time in milliseconds."""
+
 LARGEST_BODY = 32 * MIB
 """Some ten thousands of jobs that have nothing in common; an array of any length is one of them."""
 
@@ -58,7 +61,7 @@ def whole_number(request: Request, name: str, default: int, most: int) -> int:
     given = request.query_params.get(name)
     if given is None:
         return default
-    if not (given.isascii() and given.isdecimal() and len(given) <= 18):
+    if not (given.isascii() and given.isdecimal() and len(given) <= LONGEST_NUMBER):
         message = f"{name} must be a whole number, not {given[:40]!r}"
         raise BadMessage(message)
     return min(int(given), most)

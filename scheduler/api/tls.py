@@ -1,6 +1,6 @@
 """The daemon's certificate: signed by itself, pinned by its clients."""
 
-import datetime
+import datetime as dt
 import ipaddress
 
 from cryptography import x509
@@ -12,16 +12,16 @@ from idleq.ids import Millis
 from idleq.scheduler.atomic import write_atomically
 from idleq.scheduler.paths import ServerPaths
 
-LIFETIME = datetime.timedelta(days=825)
+LIFETIME = dt.timedelta(days=825)
 """Clients read the certificate anew with every access file, so a short life costs nothing; some libraries refuse more."""
 
-RENEW_BEFORE = datetime.timedelta(days=30)
+RENEW_BEFORE = dt.timedelta(days=30)
 """A daemon may run this long on the certificate that it started with."""
 
 
 def ensure_certificate(paths: ServerPaths, hosts: tuple[str, ...], now: Millis) -> str:
     """Return a certificate (PEM) for *hosts* that is valid for a while yet, made anew with its key where there is none."""
-    moment = datetime.datetime.fromtimestamp(now / 1000, tz=datetime.UTC)
+    moment = dt.datetime.fromtimestamp(now / 1000, tz=dt.UTC)
     if not _is_usable(paths, hosts, moment):
         key = ec.generate_private_key(ec.SECP256R1())
         write_atomically(paths.key, _key_pem(key), mode=0o600)
@@ -29,7 +29,7 @@ def ensure_certificate(paths: ServerPaths, hosts: tuple[str, ...], now: Millis) 
     return paths.certificate.read_text(encoding="ascii")
 
 
-def _is_usable(paths: ServerPaths, hosts: tuple[str, ...], moment: datetime.datetime) -> bool:
+def _is_usable(paths: ServerPaths, hosts: tuple[str, ...], moment: dt.datetime) -> bool:
     """Whether key and certificate are there, belong together, name *hosts* and last."""
     try:
         certificate = x509.load_pem_x509_certificate(paths.certificate.read_bytes())
@@ -45,7 +45,7 @@ def _is_usable(paths: ServerPaths, hosts: tuple[str, ...], moment: datetime.date
     )
 
 
-def _certificate(key: ec.EllipticCurvePrivateKey, hosts: tuple[str, ...], moment: datetime.datetime) -> bytes:
+def _certificate(key: ec.EllipticCurvePrivateKey, hosts: tuple[str, ...], moment: dt.datetime) -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "idleq daemon")])
     public = key.public_key()
     usage = x509.KeyUsage(
@@ -59,7 +59,7 @@ def _certificate(key: ec.EllipticCurvePrivateKey, hosts: tuple[str, ...], moment
         .public_key(public)
         .serial_number(x509.random_serial_number())
         # The clocks of the nodes may differ from ours.
-        .not_valid_before(moment - datetime.timedelta(days=1))
+        .not_valid_before(moment - dt.timedelta(days=1))
         .not_valid_after(moment + LIFETIME)
         .add_extension(x509.SubjectAlternativeName(_names(hosts)), critical=False)
         # It can sign no other certificate, so trusting it is trusting this key alone.

@@ -1,0 +1,93 @@
+"""What people ask of the daemon, mostly through the command line."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request, Response
+
+from idleq.ids import EntryId, JobId
+from idleq.scheduler.api.answers import answer
+from idleq.scheduler.api.bodies import read_as
+from idleq.scheduler.api.office import Office
+from idleq.scheduler.core.inputs import Input, JobCancelled, JobHeld, JobReleased, JobsSubmitted, Paused, Resumed
+from idleq.scheduler.errors import BadMessage
+from idleq.scheduler.paths import JOB_NAME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why somebody wants something; for those who see what came of it."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """How idleq is to pause: *empty* is the kill switch."""
+
+    empty: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The entries that a submission made, in its order."""
+
+    entries: tuple[EntryId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """It is journalled."""
+
+    accepted: bool = True
+
+
+def people_routes(office: Office) -> APIRouter:
+    """Return the routes by which people change something."""
+    router = APIRouter(prefix="/v1")
+
+    @router.post("/jobs")
+    async def submit(request: Request) -> Response:
+        decision = await office.ask(await read_as(request, JobsSubmitted))
+        return answer(Submitted(decision.entries))
+
+    @router.post("/jobs/{job}/cancel")
+    async def cancel(job: str) -> Response:
+        return await accept(JobCancelled(target=job_named(job)))
+
+    @router.post("/jobs/{job}/hold")
+    async def hold(job: str, request: Request) -> Response:
+        why = await read_as(request, Reason, Reason())
+        return await accept(JobHeld(target=job_named(job), reason=why.reason or "held by its user"))
+
+    @router.post("/jobs/{job}/release")
+    async def release(job: str) -> Response:
+        return await accept(JobReleased(target=job_named(job)))
+
+    @router.post("/pause")
+    async def pause(request: Request) -> Response:
+        how = await read_as(request, Pause, Pause())
+        return await accept(Paused(empty=how.empty, reason=how.reason))
+
+    @router.post("/resume")
+    async def resume() -> Response:
+        return await accept(Resumed())
+
+    @router.post("/shutdown")
+    async def shutdown() -> Response:
+        office.shut_down()
+        return answer(Accepted())
+
+    async def accept(said: Input) -> Response:
+        await office.ask(said)
+        return answer(Accepted())
+
+    return router
+
+
+def job_named(name: str) -> JobId:
+    """Return *name* as a job's; raise BadMessage if jobs are not named so."""
+    if not JOB_NAME.fullmatch(name):
+        message = f"{name[:40]!r} is no job's name; names are like 17, or 17_3 for a task of an array"
+        raise BadMessage(message)
+    return JobId(name)

@@ -1,0 +1,187 @@
+"""The shell round the engine: takes what happened, has it decided, journals it, and only then has it done.
+
+What a process that dies leaves undone is found again by what the journal says: see `Daemon.restore`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+
+from structlog.typing import FilteringBoundLogger
+
+from idleq.ids import Millis
+from idleq.scheduler.core.commands import Command
+from idleq.scheduler.core.engine import Decision, Engine
+from idleq.scheduler.core.facts import Fact
+from idleq.scheduler.core.inputs import Input, LeaseExpired, Tick
+from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.errors import JournalUnavailable
+from idleq.scheduler.hands import Hands
+from idleq.scheduler.intake import is_foreign
+from idleq.scheduler.leases import Leases
+from idleq.scheduler.mailbox import Ask, Decisions, Letter, Look, Mailbox
+from idleq.scheduler.ports import Clock, Journal, Turn
+
+FIRST_PAUSE_MS = Millis(500)
+LONGEST_PAUSE_MS = Millis(30_000)
+"""Between two tries to reach the journal: doubled from the first, up to the longest."""
+
+SHORTEST_NAP_MS = Millis(5)
+"""Between two ticks, so that an engine that wants one at once again takes no whole core."""
+
+PUBLISH_AGAIN_MS = Millis(5_000)
+"""Between two tries to publish results while the disk does not take them."""
+
+
+class Daemon:
+    """Runs the engine; the thread that calls `run` is the only one that ever touches it.
+
+    *on_restored* is told each time that the engine was made anew, since then it has to be told what exists in the world.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        on_restored: Callable[[], None],
+        journal: Journal,
+        clock: Clock,
+        steady: Clock,
+        mailbox: Mailbox,
+        leases: Leases,
+        hands: Hands,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._policy, self._on_restored, self._journal, self._clock = policy, on_restored, journal, clock
+        self._steady, self._mailbox, self._leases, self._hands, self._log = steady, mailbox, leases, hands, log
+        self._engine: Engine | None = None
+        self._silent: dict[LeaseExpired, None] = {}
+        self._pause_ms, self._try_again_at = FIRST_PAUSE_MS, Millis(0)
+        self._is_stopping = False
+
+    def run(self) -> None:
+        """Take turns until `stop`; the first may come before the journal can be read."""
+        while not self._is_stopping:
+            self.turn(self._mailbox.take(self._nap()))
+
+    def stop(self) -> None:
+        """Finish the turn and return from `run`; may be called in a signal handler or another thread."""
+        self._is_stopping = True
+        self._mailbox.wake()
+
+    def turn(self, letters: Sequence[Letter]) -> None:
+        """Decide all that was asked and all that is due, in one transaction of the journal; then do it, then reply."""
+        try:
+            engine = self._engine or self.restore()
+            self._decide(engine, [*(letter for letter in letters if isinstance(letter, Ask)), *self._due(engine)])
+        except JournalUnavailable as error:
+            self._put_off(letters, error)
+        for letter in letters:
+            if isinstance(letter, Look):
+                self._answer(letter)
+
+    def restore(self) -> Engine:
+        """Make the engine from the journal: at the start, and after each failure that may have left them unlike.
+
+        A journal that failed may have kept the turn all the same; its commands were then never carried out. That is as after
+        a crash, so the same is done about it.
+
+        Raises:
+            JournalUnavailable: it cannot be read yet.
+        """
+        if self._steady.now() < self._try_again_at:
+            raise JournalUnavailable("the journal cannot be read or written; the daemon tries again by itself")
+        engine = Engine.restore(self._journal.facts())
+        self._hands.restart(engine.state)
+        self._journal_all([engine.configure(self._policy, self._clock.now())])
+        self._engine = engine
+        self._on_restored()
+        self._log.info("daemon.restored", entries=len(engine.state.entries), allocations=len(engine.state.allocations))
+        return engine
+
+    def _decide(self, engine: Engine, asks: Sequence[Ask]) -> None:
+        now = self._clock.now()
+        try:
+            decided = [(ask, _decisions(engine, ask, now)) for ask in asks]
+        except Exception as fault:  # noqa: BLE001 - a fault of the engine, of whatever kind; it is logged and told
+            # The state may be half changed: only the journal knows the truth.
+            self._engine = None
+            self._isolate(asks, fault)
+            return
+        self._journal_all([decision for _, decisions in decided for decision in decisions])
+        for ask, decisions in decided:
+            ask.reply.set_result(decisions)
+
+    def _journal_all(self, decisions: Sequence[Decision]) -> None:
+        """Write what was decided, then do it; a decision without facts only repeats what is written already."""
+        turns = [Turn(decision.at, decision.facts, decision.commands) for decision in decisions if decision.facts]
+        facts = [fact for turn in turns for fact in turn.facts]
+        commands = [command for decision in decisions for command in decision.commands]
+        if turns:
+            self._journal.append(turns)
+            self._pause_ms = FIRST_PAUSE_MS
+            self._log.info("daemon.turn_journalled", at=turns[-1].at, facts=_counts(facts), commands=_counts(commands))
+        self._silent.clear()
+        self._hands.follow(facts, commands)
+
+    def _isolate(self, asks: Sequence[Ask], fault: Exception) -> None:
+        """Find the ask that the engine fails on: that one is refused, the others are decided one by one."""
+        if len(asks) == 1:
+            kinds = [type(said).__name__ for said in asks[0].inputs]
+            self._log.error("daemon.input_failed", inputs=kinds, exc_info=fault)
+            asks[0].reply.set_exception(fault)
+            return
+        for ask in asks:
+            self._decide(self._engine or self.restore(), [ask])
+
+    def _put_off(self, letters: Sequence[Letter], error: JournalUnavailable) -> None:
+        """Nothing came of this turn: say so, and make the engine anew before the next."""
+        if self._steady.now() >= self._try_again_at:
+            self._try_again_at = Millis(self._steady.now() + self._pause_ms)
+            self._pause_ms = min(Millis(2 * self._pause_ms), LONGEST_PAUSE_MS)
+            self._log.error("daemon.journal_unavailable", reason=str(error), again_in_ms=self._pause_ms)
+        self._engine = None
+        for letter in letters:
+            if isinstance(letter, Ask) and not letter.reply.done():
+                letter.reply.set_exception(error)
+
+    def _answer(self, look: Look) -> None:
+        if self._engine is None:
+            look.reply.set_exception(JournalUnavailable("the journal cannot be read; the daemon tries again by itself"))
+            return
+        try:
+            look.reply.set_result(look.question(self._engine, self._clock.now()))
+        except Exception as error:  # noqa: BLE001 - whatever the question raises is its answer
+            look.reply.set_exception(error)
+
+    def _due(self, engine: Engine) -> Iterator[Ask]:
+        """Yield what nobody asks, but time does."""
+        self._silent |= {LeaseExpired(allocation=allocation): None for allocation in self._leases.take_expired()}
+        inputs: list[Input] = list(self._silent)
+        wanted = engine.wake_at()
+        if wanted is not None and wanted <= self._clock.now():
+            inputs.append(Tick())
+        if inputs:
+            yield Ask(tuple(inputs), Future())
+
+    def _nap(self) -> Millis | None:
+        """Return how long nothing is due."""
+        if self._engine is None:
+            return Millis(max(0, self._try_again_at - self._steady.now()))
+        ends = [self._leases.next_end_in(), PUBLISH_AGAIN_MS if self._hands.publish_rest() else None]
+        wanted = self._engine.wake_at()
+        if wanted is not None:
+            ends.append(max(SHORTEST_NAP_MS, Millis(wanted - self._clock.now())))
+        return min((end for end in ends if end is not None), default=None)
+
+
+def _decisions(engine: Engine, ask: Ask, now: Millis) -> Decisions:
+    """Decide the inputs of *ask*, but for what its sender has no say in."""
+    sender = ask.sender
+    return tuple(
+        engine.handle(said, now) for said in ask.inputs if sender is None or not is_foreign(said, sender, engine.state)
+    )
+
+
+def _counts(values: Sequence[Fact] | Sequence[Command]) -> dict[str, int]:
+    return dict(Counter(type(value).__name__ for value in values))

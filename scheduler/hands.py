@@ -1,0 +1,133 @@
+"""Does what a turn has decided, once the turn is in the journal."""
+
+from collections.abc import Callable, Iterable
+from typing import assert_never
+
+from structlog.typing import FilteringBoundLogger
+
+from idleq.ids import AllocationId, Fence, JobId, entry_of
+from idleq.scheduler.core.commands import (
+    Command,
+    Freeze,
+    Kill,
+    Launch,
+    Publish,
+    ReleaseAllocation,
+    Replan,
+    RequestAllocation,
+)
+from idleq.scheduler.core.facts import (
+    AgentArrived,
+    AllocationAsked,
+    AllocationEnded,
+    AllocationStarted,
+    EntryCancelled,
+    Fact,
+    JobDone,
+    JobFailed,
+    JobWithdrawn,
+)
+from idleq.scheduler.core.job import Done
+from idleq.scheduler.core.state import Hold, State
+from idleq.scheduler.intake import Intake
+from idleq.scheduler.leases import Leases
+from idleq.scheduler.owed import owed_commands
+from idleq.scheduler.ports import Agents, Results
+
+STARTED = (Hold.GRANTED, Hold.READY, Hold.RELEASED)
+
+
+def allocation_topic(allocation: AllocationId) -> str:
+    """Return what is rung when there is a command for the agent of *allocation*."""
+    return f"allocation/{allocation}"
+
+
+def entry_topic(job: JobId) -> str:
+    """Return what is rung when a job of the same entry as *job* is over."""
+    return f"entry/{entry_of(job)}"
+
+
+class Hands:
+    """Everything outside the journal that a turn changes; each of these can be done again."""
+
+    def __init__(
+        self,
+        *,
+        order: Callable[[RequestAllocation | ReleaseAllocation], None],
+        agents: Agents,
+        results: Results,
+        leases: Leases,
+        intake: Intake,
+        ring: Callable[[Iterable[str]], None],
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._order, self._agents, self._results, self._log = order, agents, results, log
+        self._leases, self._intake, self._ring = leases, intake, ring
+        self._unpublished: dict[JobId, Fence] = {}
+
+    def restart(self, state: State) -> None:
+        """The engine was made anew from the journal: see that all around it fits, and finish what was cut short."""
+        allocations = state.allocations.values()
+        started = [one.id for one in allocations if one.hold in STARTED]
+        self._leases.replace(started, (one.id for one in allocations if one.id not in started))
+        self._intake.restart(one.id for one in allocations if one.hold in (Hold.READY, Hold.RELEASED))
+        for job in state.jobs.values():
+            if isinstance(job.state, Done):
+                self._unpublished[job.id] = job.state.fence
+        self.publish_rest()
+        for command in owed_commands(state):
+            self._agents.send(command)
+
+    def follow(self, facts: Iterable[Fact], commands: Iterable[Command]) -> None:
+        """Carry out *commands*, and keep leases and waiting requests in step with *facts*."""
+        topics: dict[str, None] = {}
+        for fact in facts:
+            self._note(fact, topics)
+        for command in commands:
+            self._carry_out(command, topics)
+        self._ring(topics)
+
+    def publish_rest(self) -> bool:
+        """Try again what could not be published; return whether anything is left."""
+        for job, fence in tuple(self._unpublished.items()):
+            self._publish(job, fence)
+        return bool(self._unpublished)
+
+    def _note(self, fact: Fact, topics: dict[str, None]) -> None:
+        match fact:
+            case AllocationAsked():
+                self._leases.add(fact.allocation)
+            case AllocationStarted() | AgentArrived():
+                self._leases.renew(fact.allocation)
+            case AllocationEnded():
+                self._leases.remove(fact.allocation)
+                self._agents.forget(fact.allocation)
+                self._intake.forget(fact.allocation)
+                topics[allocation_topic(fact.allocation)] = None
+            case JobDone() | JobFailed() | JobWithdrawn():
+                topics[entry_topic(fact.job)] = None
+            case EntryCancelled():
+                topics[entry_topic(JobId(str(fact.entry)))] = None
+            case _:
+                pass
+
+    def _carry_out(self, command: Command, topics: dict[str, None]) -> None:
+        match command:
+            case RequestAllocation() | ReleaseAllocation():
+                self._order(command)
+            case Launch() | Replan() | Freeze() | Kill():
+                self._agents.send(command)
+                topics[allocation_topic(command.allocation)] = None
+            case Publish():
+                self._publish(command.job, command.fence)
+            case _:
+                assert_never(command)
+
+    def _publish(self, job: JobId, fence: Fence) -> None:
+        try:
+            self._results.publish(job, fence)
+        except OSError as error:
+            self._unpublished[job] = fence
+            self._log.warning("daemon.publish_failed", job=job, reason=str(error))
+        else:
+            self._unpublished.pop(job, None)

@@ -1,0 +1,163 @@
+"""Agents' reports: which of them are taken, and where those are found that never came by the API.
+
+An agent numbers its reports and writes each durably before it tells it. So a report may come twice, or be found in its file
+after the agent has gone; it may not be lost. The engine makes nothing of most repeats; what must not be repeated at all is
+held back here (see `Intake.unread`).
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from idleq.ids import AllocationId
+from idleq.scheduler import codec
+from idleq.scheduler.core.inputs import (
+    AgentLeaving,
+    AgentReady,
+    CommandFailed,
+    Exited,
+    Frozen,
+    Input,
+    Launched,
+    Progressed,
+    SnapshotRejected,
+)
+from idleq.scheduler.core.state import State
+from idleq.scheduler.errors import BadMessage
+from idleq.scheduler.paths import ServerPaths
+
+AgentInput = AgentReady | AgentLeaving | Launched | Progressed | Frozen | Exited | SnapshotRejected | CommandFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One report as an agent tells it: *body* is what the codec made of the input."""
+
+    number: int
+    kind: str
+    body: msgspec.Raw
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far an agent's reports are taken.
+
+    Attributes:
+        taken: the highest number that is in the journal.
+        claimed: the highest that is on its way there.
+        offset: bytes of the reports' file that have been read.
+    """
+
+    taken: int = 0
+    claimed: int = 0
+    offset: int = 0
+
+
+@dataclass(slots=True)
+class Intake:
+    """What every agent has told; used by the API's thread and the poller's."""
+
+    paths: ServerPaths
+    _progress: dict[AllocationId, Progress] = field(default_factory=dict)
+    _arrived: frozenset[AllocationId] = frozenset()
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def restart(self, arrived: Iterable[AllocationId]) -> None:
+        """Nothing is known of what was taken before, but that the agents of *arrived* were heard."""
+        with self._lock:
+            self._progress.clear()
+            self._arrived = frozenset(arrived)
+
+    def claim(self, allocation: AllocationId, reports: Sequence[Report]) -> Sequence[Report]:
+        """Return those of *reports* that nobody has claimed yet; end each claim by `settle`."""
+        with self._lock:
+            progress = self._progress.setdefault(allocation, Progress())
+            fresh = [report for report in reports if report.number > progress.claimed]
+            progress.claimed = max((progress.claimed, *(report.number for report in fresh)))
+            return fresh
+
+    def settle(self, allocation: AllocationId, reports: Sequence[Report], *, taken: bool) -> None:
+        """What was claimed is in the journal, or is to be told again."""
+        with self._lock:
+            progress = self._progress.setdefault(allocation, Progress())
+            if taken:
+                progress.taken = max((progress.taken, *(report.number for report in reports)))
+            else:
+                progress.claimed = progress.taken
+
+    def taken(self, allocation: AllocationId) -> int:
+        """Return the highest number that is in the journal, 0 if that is not known."""
+        with self._lock:
+            return self._progress.get(allocation, Progress()).taken
+
+    def forget(self, allocation: AllocationId) -> None:
+        """The allocation is over, and nothing more is heard from it."""
+        with self._lock:
+            self._progress.pop(allocation, None)
+
+    def unread(self, allocation: AllocationId) -> tuple[list[Report], int]:
+        """Return what the reports' file holds that is not taken, and how far the file is then read.
+
+        After a restart that may be the whole file. An old AgentReady is then left out: it says "I host exactly these",
+        which was so once. An agent that lives says it anew.
+        """
+        with self._lock:
+            progress = self._progress.setdefault(allocation, Progress())
+            offset, claimed = progress.offset, progress.claimed
+            is_old = claimed == 0 and allocation in self._arrived
+        lines, end = _whole_lines(self.paths, allocation, offset)
+        reports = [report for line in lines if (report := _report(line)) is not None and report.number > claimed]
+        return [report for report in reports if not (is_old and report.kind == AgentReady.__name__)], end
+
+    def read(self, allocation: AllocationId, offset: int) -> None:
+        """The file is taken up to *offset*."""
+        with self._lock:
+            progress = self._progress.setdefault(allocation, Progress())
+            progress.offset = max(progress.offset, offset)
+
+
+def inputs_of(allocation: AllocationId, reports: Sequence[Report]) -> tuple[Input, ...]:
+    """Return what *reports* say.
+
+    Raises:
+        BadMessage: one of them is no report, or is about another allocation.
+    """
+    inputs = tuple(codec.decode(report.kind, bytes(report.body), AgentInput) for report in reports)
+    for said in inputs:
+        if isinstance(said, AgentReady | AgentLeaving) and said.allocation != allocation:
+            message = f"the agent of {allocation} cannot speak for {said.allocation}"
+            raise BadMessage(message)
+    return inputs
+
+
+def is_foreign(said: Input, allocation: AllocationId, state: State) -> bool:
+    """Whether *said* is about a segment that runs in another allocation than *allocation*."""
+    if not isinstance(said, Launched | Progressed | Frozen | Exited | SnapshotRejected):
+        return False
+    job = state.jobs.get(said.job)
+    segment = job.segment if job is not None else None
+    return segment is not None and segment.fence == said.fence and segment.allocation != allocation
+
+
+def _whole_lines(paths: ServerPaths, allocation: AllocationId, offset: int) -> tuple[list[bytes], int]:
+    """Return the lines from *offset* on without one that is still being written, and where they end."""
+    try:
+        with paths.allocation(allocation).reports.open("rb") as file:
+            file.seek(offset)
+            data = file.read()
+    except FileNotFoundError:
+        return [], offset
+    whole, newline, _ = data.rpartition(b"\n")
+    return whole.splitlines(), offset + len(whole) + len(newline)
+
+
+def _report(line: bytes) -> Report | None:
+    """Return the report, None for a line that a dying node left half written."""
+    try:
+        report = codec.from_json(line, Report)
+        codec.decode(report.kind, bytes(report.body), AgentInput)
+    except BadMessage:
+        return None
+    return report

@@ -1,0 +1,46 @@
+"""The daemon's log: one event a line, past tense, with its facts as keywords."""
+
+import logging
+from typing import TextIO
+
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+
+def make_log(file: TextIO, level: int = logging.INFO) -> FilteringBoundLogger:
+    """Return a log that writes JSON lines to *file*; a console's form if that is a terminal."""
+    renderer: list[Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=file.isatty())]
+        if file.isatty()
+        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    )
+    log: FilteringBoundLogger = structlog.wrap_logger(
+        structlog.WriteLogger(file),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )
+    _take_in_libraries(log)
+    return log
+
+
+def _take_in_libraries(log: FilteringBoundLogger) -> None:
+    """Let what libraries log come here too; from warnings on, as they say much."""
+    root = logging.getLogger()
+    root.handlers = [_Forward(log)]
+    root.setLevel(logging.WARNING)
+
+
+class _Forward(logging.Handler):
+    """Hands the records of the standard library's logging to ours."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._log.log(record.levelno, "library.said", logger=record.name, text=record.getMessage())

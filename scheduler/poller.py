@@ -1,0 +1,210 @@
+"""The thread that speaks with the site's scheduler: carries out what it is asked, and asks what has changed."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from structlog.typing import FilteringBoundLogger
+
+from idleq.errors import IdleqError
+from idleq.ids import AllocationId, Millis
+from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
+from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, CommandFailed, Input, Reconciled
+from idleq.scheduler.errors import DaemonAway, JournalUnavailable
+from idleq.scheduler.intake import Intake, Report, inputs_of
+from idleq.scheduler.leases import Leases
+from idleq.scheduler.mailbox import Decisions
+from idleq.scheduler.ports import Cluster
+
+ClusterCommand = RequestAllocation | ReleaseAllocation
+
+LONGEST_PAUSE_MS = Millis(30_000)
+"""Between two tries while the journal or the site's scheduler is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found in one agent's file: *reports* are claimed, and *end* is how far the file is read then."""
+
+    allocation: AllocationId
+    reports: Sequence[Report]
+    end: int
+
+
+class ClusterPoller:
+    """Owns every call to the cluster, so that none of them holds up the engine.
+
+    What could not be journalled stays here and is told again: the cluster tells a change only once. Before an allocation is
+    told to be over, all that its agent recorded is told, and before Reconciled all that any agent recorded.
+    """
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        intake: Intake,
+        leases: Leases,
+        ask: "Callable[[Sequence[Input]], Future[Decisions]]",
+        admit: Callable[[AllocationId], None],
+        log: FilteringBoundLogger,
+        every_ms: Millis,
+        reads_files: bool = False,
+    ) -> None:
+        self._cluster, self._intake, self._leases = cluster, intake, leases
+        self._ask, self._admit, self._log = ask, admit, log
+        self._every_ms, self._pause_ms, self._reads_files = every_ms, every_ms, reads_files
+        self._orders: queue.SimpleQueue[ClusterCommand | None] = queue.SimpleQueue()
+        self._unsaid: list[Input] = []
+        self._alive: dict[AllocationId, None] = {}
+        self._starts_over = threading.Event()
+        self._is_stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="cluster", daemon=True)
+
+    def order(self, command: ClusterCommand) -> None:
+        """Have *command* carried out soon."""
+        self._orders.put(command)
+
+    def start_over(self) -> None:
+        """The engine was made anew from the journal: tell it what exists before anything else."""
+        self._starts_over.set()
+        self._orders.put(None)
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Poll no more, and wait for the call to the cluster that is under way."""
+        self._is_stopping.set()
+        self._orders.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        orders: list[ClusterCommand] = []
+        while not self._is_stopping.is_set():
+            self.carry_out(orders)
+            inputs, readings = self.collect()
+            self._pause_ms = self._every_ms if self._tell(inputs, readings) else self._longer()
+            orders = self._wait_for_orders()
+
+    def carry_out(self, commands: Iterable[ClusterCommand]) -> None:
+        """Ask the cluster; what it refuses is told as CommandFailed."""
+        for command in commands:
+            try:
+                self._call(command)
+            except (IdleqError, OSError) as error:
+                is_transient = getattr(error, "transient", True)
+                self._log.warning("cluster.command_failed", command=command.id, reason=str(error))
+                self._unsaid.append(CommandFailed(command=command.id, reason=str(error), transient=is_transient))
+
+    def collect(self) -> tuple[list[Input], list[Reading]]:
+        """Return what is to be told: what the cluster says, each thing after the reports that come before it."""
+        if self._starts_over.is_set():
+            self._starts_over.clear()
+            if self._alive:
+                self._unsaid.insert(0, Reconciled(allocations=tuple(self._alive)))
+        self._poll()
+        inputs: list[Input] = []
+        readings: list[Reading] = []
+        for said in self._unsaid:
+            for allocation in self._to_be_read_before(said):
+                readings.append(self._read(allocation))
+                inputs += inputs_of(allocation, readings[-1].reports)
+            inputs.append(said)
+        if self._reads_files:
+            for allocation in self._leases.known():
+                readings.append(self._read(allocation))
+                inputs += inputs_of(allocation, readings[-1].reports)
+        return inputs, readings
+
+    def settle(self, readings: Iterable[Reading], *, taken: bool) -> None:
+        """What `collect` returned is in the journal, or has to be told again."""
+        for reading in readings:
+            self._intake.settle(reading.allocation, reading.reports, taken=taken)
+            if taken:
+                self._intake.read(reading.allocation, reading.end)
+        if taken:
+            self._unsaid.clear()
+
+    def _tell(self, inputs: Sequence[Input], readings: Sequence[Reading]) -> bool:
+        """Tell the engine; return whether the next round may come at the usual time."""
+        if not inputs:
+            return True
+        try:
+            self._ask(inputs).result()
+        except (JournalUnavailable, DaemonAway):
+            self.settle(readings, taken=False)
+            return False
+        except Exception:  # noqa: BLE001 - see below; it is logged
+            # The engine has a fault with one of these. Telling them for ever would not mend it; what exists will.
+            self._log.exception("cluster.inputs_dropped", inputs=[type(said).__name__ for said in inputs])
+            self.settle(readings, taken=True)
+            self._starts_over.set()
+            return False
+        self.settle(readings, taken=True)
+        return True
+
+    def _call(self, command: ClusterCommand) -> None:
+        match command:
+            case RequestAllocation():
+                self._admit(command.allocation)
+                self._alive[command.allocation] = None
+                self._cluster.request(command)
+            case ReleaseAllocation():
+                self._cluster.release(command)
+
+    def _poll(self) -> None:
+        try:
+            news = tuple(self._cluster.poll())
+        except (IdleqError, OSError) as error:
+            self._log.warning("cluster.away", reason=str(error))
+            self._pause_ms = self._longer()
+            return
+        for said in news:
+            self._follow(said)
+        self._unsaid.extend(news)
+
+    def _follow(self, said: Input) -> None:
+        match said:
+            case Reconciled():
+                self._alive = dict.fromkeys(said.allocations)
+            case AllocationGranted():
+                self._alive[said.allocation] = None
+            case AllocationLost():
+                self._alive.pop(said.allocation, None)
+            case _:
+                pass
+
+    def _to_be_read_before(self, said: Input) -> tuple[AllocationId, ...]:
+        match said:
+            case AllocationLost():
+                return (said.allocation,)
+            case Reconciled():
+                return self._leases.known()
+            case _:
+                return ()
+
+    def _read(self, allocation: AllocationId) -> Reading:
+        reports, end = self._intake.unread(allocation)
+        return Reading(allocation, self._intake.claim(allocation, reports), end)
+
+    def _longer(self) -> Millis:
+        return Millis(min(2 * self._pause_ms, LONGEST_PAUSE_MS))
+
+    def _wait_for_orders(self) -> list[ClusterCommand]:
+        try:
+            first = self._orders.get(timeout=self._pause_ms / 1000)
+        except queue.Empty:
+            return []
+        return [*([] if first is None else [first]), *self.waiting_orders()]
+
+    def waiting_orders(self) -> list[ClusterCommand]:
+        """Return what was ordered and not yet carried out."""
+        orders: list[ClusterCommand] = []
+        while not self._orders.empty():
+            order = self._orders.get_nowait()
+            if order is not None:
+                orders.append(order)
+        return orders

@@ -1,0 +1,175 @@
+"""A daemon with all that is around it, from its start to its clean stop."""
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from structlog.typing import FilteringBoundLogger
+
+from idleq.ids import Millis
+from idleq.scheduler.api.access import Access, remove_access, write_access
+from idleq.scheduler.api.app import make_app
+from idleq.scheduler.api.auth import AgentTokens, new_token
+from idleq.scheduler.api.bell import Bell
+from idleq.scheduler.api.office import Office
+from idleq.scheduler.api.server import ApiServer, listen, url_of
+from idleq.scheduler.api.tls import ensure_certificate
+from idleq.scheduler.config import Config
+from idleq.scheduler.core.inputs import Input
+from idleq.scheduler.daemon import Daemon
+from idleq.scheduler.errors import DaemonAway
+from idleq.scheduler.hands import Hands
+from idleq.scheduler.intake import Intake
+from idleq.scheduler.leases import Leases
+from idleq.scheduler.mailbox import Mailbox
+from idleq.scheduler.outbox import Outbox
+from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.poller import ClusterPoller
+from idleq.scheduler.ports import Agents, Clock, Cluster, Journal, Results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a daemon stands on; the caller holds the lock of the server directory.
+
+    Attributes:
+        paths, config: where it is and what is set.
+        journal, cluster, results: the adapters.
+        clock: engine time; it starts no earlier than the journal's last turn.
+        steady: a clock that measures durations.
+        log: where it says what it did.
+        poll_ms: how often the cluster is asked.
+        spool: leaves commands as files, for agents that cannot reach the API; None if all can.
+    """
+
+    paths: ServerPaths
+    config: Config
+    journal: Journal
+    cluster: Cluster
+    results: Results
+    clock: Clock
+    steady: Clock
+    log: FilteringBoundLogger
+    poll_ms: Millis
+    spool: Agents | None = None
+
+
+class Service:
+    """One daemon; use it once, either by `run` or by `once`."""
+
+    def __init__(self, parts: Parts) -> None:
+        policy, self._parts = parts.config.policy, parts
+        self._mailbox, self._outbox, self._bell = Mailbox(), Outbox(), Bell()
+        self._intake = Intake(parts.paths)
+        self._leases = Leases(parts.steady, policy.lease_ms, policy.margin_ms)
+        self._tokens = AgentTokens(parts.paths)
+        self._poller = ClusterPoller(
+            cluster=parts.cluster,
+            intake=self._intake,
+            leases=self._leases,
+            ask=self._mailbox.ask,
+            admit=self._tokens.make,
+            log=parts.log,
+            every_ms=parts.poll_ms,
+            reads_files=parts.spool is not None,
+        )
+        hands = Hands(
+            order=self._poller.order,
+            agents=parts.spool or self._outbox,
+            results=parts.results,
+            leases=self._leases,
+            intake=self._intake,
+            ring=self._bell.ring,
+            log=parts.log,
+        )
+        self.daemon = Daemon(
+            policy=policy,
+            on_restored=self._poller.start_over,
+            journal=parts.journal,
+            clock=parts.clock,
+            steady=parts.steady,
+            mailbox=self._mailbox,
+            leases=self._leases,
+            hands=hands,
+            log=parts.log,
+        )
+
+    def run(self) -> None:
+        """Serve until `stop`; agents go on by themselves afterwards, as long as their leases last.
+
+        Raises:
+            PortInUse: somebody else listens on the port; nothing was begun.
+            JournalDamaged, JournalTooNew: nothing can be decided from this journal.
+        """
+        parts, server = self._parts, self._parts.config.server
+        bound = listen(server.address, server.port)
+        token = new_token()
+        certificate = ensure_certificate(parts.paths, (server.address, socket.gethostname()), parts.clock.now())
+        app = make_app(self._office(), token, parts.log)
+        api = ApiServer(app, self._bell, bound, parts.paths.key, parts.paths.certificate)
+        api.start()
+        self._poller.start()
+        try:
+            url, started = url_of(bound), parts.clock.now()
+            write_access(
+                parts.paths, Access(url=url, token=token, certificate=certificate, pid=os.getpid(), started=started)
+            )
+            parts.log.info("daemon.started", url=url, pid=os.getpid())
+            self.daemon.run()
+        finally:
+            self._leave(api)
+
+    def stop(self) -> None:
+        """Let `run` return when its turn is over; may be called in a signal handler."""
+        self.daemon.stop()
+
+    def once(self, until: Millis) -> None:
+        """Do what a daemon would do now, for hosts where none may stay: at least one round, and rounds until *until*.
+
+        Agents are reached by the spool only. Their silence means nothing here, since nobody listened meanwhile.
+
+        Raises:
+            JournalUnavailable: nothing was done; the next time may bring it.
+        """
+        pause = threading.Event()
+        while True:
+            inputs, readings = self._poller.collect()
+            is_taken = False
+            try:
+                self._decide(inputs)
+                is_taken = True
+            finally:
+                self._poller.settle(readings, taken=is_taken)
+            self._poller.carry_out(self._poller.waiting_orders())
+            if self._parts.steady.now() >= until:
+                return
+            pause.wait(self._parts.poll_ms / 1000)
+
+    def _decide(self, inputs: Sequence[Input]) -> None:
+        reply = self._mailbox.ask(inputs)
+        self.daemon.turn(self._mailbox.take(Millis(0)))
+        reply.result()
+
+    def _office(self) -> Office:
+        return Office(
+            mailbox=self._mailbox,
+            outbox=self._outbox,
+            intake=self._intake,
+            leases=self._leases,
+            bell=self._bell,
+            tokens=self._tokens,
+            daemon_id=secrets.token_hex(8),
+            shut_down=self.stop,
+        )
+
+    def _leave(self, api: ApiServer) -> None:
+        """Tell no client of us any more, answer those that wait, and let go."""
+        remove_access(self._parts.paths)
+        for letter in self._mailbox.close():
+            letter.reply.set_exception(DaemonAway("the daemon is stopping"))
+        api.stop()
+        self._poller.stop()
+        self._parts.log.info("daemon.stopped")
