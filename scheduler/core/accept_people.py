@@ -33,7 +33,8 @@ def submit(draft: Draft, what: JobsSubmitted) -> None:
     """Take in all submissions of one call, or none; a repeated call names the entries that it made before."""
     state = draft.state
     if what.request in state.requests:
-        draft.entries = state.requests[what.request]
+        oldest, newest = state.requests[what.request]
+        draft.entries = tuple(EntryId(entry) for entry in range(oldest, newest + 1))
         return
     problem = next(_problems(state, what.submissions), None)
     if problem is not None:

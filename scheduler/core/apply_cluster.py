@@ -110,7 +110,7 @@ def _ask(state: State, fact: AllocationAsked) -> None:
         min_ms=fact.min_ms,
         max_ms=fact.max_ms,
     )
-    state.asked[fact.allocation] = None
+    state.asked[fact.allocation] = state.coming[fact.allocation] = None
     state.next_allocation += 1
     if fact.node is not None:
         _settle_on(state, fact.allocation, fact.node)
@@ -121,6 +121,8 @@ def _move_allocation(
     fact: AllocationStarted | AgentArrived | AllocationClosing | AllocationReleased | AllocationEnded,
 ) -> None:
     allocation = state.allocations[fact.allocation]
+    if not isinstance(fact, AllocationStarted):
+        state.coming.pop(allocation.id, None)
     match fact:
         case AllocationStarted():
             state.asked.pop(allocation.id, None)

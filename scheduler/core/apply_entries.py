@@ -52,7 +52,8 @@ def _add(state: State, at: Millis, fact: EntryAdded) -> None:
     )
     state.entries[fact.entry] = entry
     state.next_entry = max(state.next_entry, fact.entry + 1)
-    state.requests[fact.request] = (*state.requests.get(fact.request, ()), fact.entry)
+    first, _ = state.requests.get(fact.request, (fact.entry, fact.entry))
+    state.requests[fact.request] = (first, fact.entry)
     for awaited in submission.after:
         state.dependents.setdefault(awaited, {})[fact.entry] = None
     if not is_ready:

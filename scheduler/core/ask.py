@@ -1,5 +1,6 @@
 """Which allocations to ask for: gaps times queue, no more than can be used, and slowly at first."""
 
+from collections.abc import Iterator
 from itertools import islice
 
 from idleq.ids import AllocationId, Millis
@@ -23,19 +24,32 @@ def ask(draft: Draft) -> None:
     free_asks = min(state.ramp, state.policy.max_pending) - len(state.asked)
     if not state.agenda.demand or state.is_paused or draft.now < state.slowed_until or free_asks <= 0:
         return
-    demand = {shape: line.jobs for shape, line in state.queue.lines.items()}
-    for allocation in state.allocations.values():
-        if allocation.hold in (Hold.ASKED, Hold.GRANTED):
-            _use(demand, allocation.resources)
     unplaced = sum(state.allocations[name].node is None for name in state.asked)
-    candidates = islice(reversed(state.open_gaps.order), unplaced, unplaced + GAPS_LOOKED_AT)
-    for _, name in list(candidates):
-        gap = state.nodes[name].gap
-        if not demand or free_asks <= 0 or gap is None or _length(state, gap, draft.now) < state.policy.min_gap_ms:
+    gaps = list(_longest_gaps(state, unplaced, draft.now))
+    demand = _unmet(state) if gaps else {}
+    for gap in gaps:
+        if not demand or free_asks <= 0:
             return
         if _is_of_use(state, demand, gap, draft.now) and _use(demand, gap.free):
             _ask_for(draft, gap)
             free_asks -= 1
+
+
+def _longest_gaps(state: State, skipped: int, now: Millis) -> Iterator[Gap]:
+    """Yield open gaps that are long enough, longest first, without those that granted requests will take."""
+    for _, name in islice(reversed(state.open_gaps.order), skipped, skipped + GAPS_LOOKED_AT):
+        gap = state.nodes[name].gap
+        if gap is None or _length(state, gap, now) < state.policy.min_gap_ms:
+            return
+        yield gap
+
+
+def _unmet(state: State) -> dict[Shape, int]:
+    """Return how many jobs of each shape wait beyond those that allocations on their way will take, largest first."""
+    demand = {line.shape: line.jobs for _, line in state.queue.by_size}
+    for name in state.coming:
+        _use(demand, state.allocations[name].resources)
+    return demand
 
 
 def _length(state: State, gap: Gap, now: Millis) -> Millis:
@@ -46,9 +60,9 @@ def _length(state: State, gap: Gap, now: Millis) -> Millis:
 def _is_of_use(state: State, demand: dict[Shape, int], gap: Gap, now: Millis) -> bool:
     """Whether anybody in line would make more of the gap than it costs."""
     length_ms = _length(state, gap, now)
-    for shape in demand:
-        if shape.resources.fits_in(gap.free):
-            for candidate in islice(state.queue.in_line(shape), LOOKED_AT):
+    for line in state.queue.fitting(gap.free):
+        if line.shape in demand:
+            for candidate in line.first(LOOKED_AT):
                 entry, job = entry_and_job(state, candidate)
                 if stretch(entry.spec, job, length_ms, state.costs, state.policy).pays:
                     return True
@@ -59,6 +73,8 @@ def _use(demand: dict[Shape, int], room: Resources) -> int:
     """Take out of *demand* what fits into *room* and return how many jobs that is."""
     used = 0
     for shape, jobs in list(demand.items()):
+        if room.cores <= 0:
+            break
         need = shape.resources
         fitting = min(
             room.cores // need.cores,

@@ -1,14 +1,13 @@
 """Which job a piece of a gap is given to: priority, then fit, then age, and age becomes priority so that nothing starves."""
 
 from dataclasses import dataclass
-from itertools import islice
 
 from idleq.ids import Millis
 from idleq.scheduler.core.costs import Costs
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.job import Job
 from idleq.scheduler.core.policy import Policy
-from idleq.scheduler.core.queue import Candidate, Place
+from idleq.scheduler.core.queue import Candidate
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.state import State
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
@@ -52,42 +51,33 @@ def stretch(spec: JobSpec, job: Job | None, length_ms: Millis, costs: Costs, pol
     return Stretch(Millis(length_ms - overhead), overhead, ends_here=False)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Rank:
-    """Where a candidate stands for one piece of a gap; the greatest is taken.
+Rank = tuple[int, int, int, int, int]
+"""Where a candidate stands for one piece of a gap; the greatest is taken.
 
-    Attributes:
-        level: priority, plus one for each patience it has waited.
-        fit: core-milliseconds of progress it would make of the gap.
-        standing, entry, ordinal: the longest in line, then the first to come (all negative: less is better).
-    """
-
-    level: int
-    fit: int
-    standing: int
-    entry: int
-    ordinal: int
-
-
-def rank(place: Place, spec: JobSpec, useful_ms: Millis, now: Millis, policy: Policy) -> Rank:
-    """Return where a candidate stands."""
-    level = (now - place.standing) // policy.patience_ms
-    return Rank(level, spec.resources.cores * useful_ms, -place.standing, -place.entry, -place.ordinal)
+First the level (priority, plus one for each patience it has waited), then the fit (core-milliseconds of progress that it
+would make of the gap), then standing, entry and ordinal, negative: who is longest in line, then who came first.
+"""
 
 
 def choose(state: State, room: Resources, length_ms: Millis, now: Millis) -> Candidate | None:
     """Return who of the queue is given *room* for *length_ms*, None if it pays for nobody."""
+    patience_ms = state.policy.patience_ms
     best: tuple[Rank, Candidate] | None = None
-    for shape in state.queue.lines:
-        if not shape.resources.fits_in(room):
+    for line in state.queue.fitting(room):
+        cores = line.shape.resources.cores
+        # The first in line has the line's highest level, and no fit is better than using the whole length.
+        limit = ((now - line.places[0].standing) // patience_ms, cores * length_ms)
+        if best is not None and limit < best[0][:2]:
             continue
-        for candidate in islice(state.queue.in_line(shape), LOOKED_AT):
+        for candidate in line.first(LOOKED_AT):
             entry, job = entry_and_job(state, candidate)
             worth = stretch(entry.spec, job, length_ms, state.costs, state.policy)
             if worth.pays:
-                ranked = rank(candidate.place, entry.spec, worth.useful_ms, now, state.policy)
-                if best is None or ranked > best[0]:
-                    best = (ranked, candidate)
+                place = candidate.place
+                level = (now - place.standing) // patience_ms
+                rank = (level, cores * worth.useful_ms, -place.standing, -place.entry, -place.ordinal)
+                if best is None or rank > best[0]:
+                    best = (rank, candidate)
                 break
     return None if best is None else best[1]
 

@@ -1,8 +1,10 @@
 """What may start, indexed by what a gap can hold: one ordered line per shape, and an array is one place in it."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import itemgetter
 
 from idleq.ids import EntryId, JobId, Millis
 from idleq.scheduler.core.resources import Resources
@@ -53,24 +55,42 @@ class Candidate:
 
 @dataclass(slots=True)
 class Line:
-    """All of one shape, first to go first."""
+    """All of one *shape*, first to go first; *size* is the line's own place among the others."""
 
+    shape: Shape
+    size: tuple[int, int]
     places: list[Place] = field(default_factory=list)
     candidates: dict[Place, Candidate] = field(default_factory=dict)
     jobs: int = 0
 
+    def first(self, count: int) -> Iterator[Candidate]:
+        """Yield the first *count* who stand here."""
+        return (self.candidates[place] for place in islice(self.places, count))
+
+
+_SIZE: Callable[[tuple[tuple[int, int], Line]], tuple[int, int]] = itemgetter(0)
+
 
 @dataclass(slots=True)
 class Queue:
-    """Every job that may start now."""
+    """Every job that may start now.
+
+    Attributes:
+        lines: one line per shape.
+        by_size: the lines, those that need the most cores first (a number of their own breaks ties).
+        shapes: where each candidate stands, and for how many jobs.
+        numbered: how many shapes there have ever been.
+    """
 
     lines: dict[Shape, Line] = field(default_factory=dict)
+    by_size: list[tuple[tuple[int, int], Line]] = field(default_factory=list)
     shapes: dict[tuple[EntryId, JobId | None], tuple[Shape, Place, int]] = field(default_factory=dict)
+    numbered: int = 0
 
     def add(self, shape: Shape, candidate: Candidate, jobs: int) -> None:
         """Put *candidate*, which stands for so many *jobs*, in line; if it is there already, it stands for these too."""
         key = (candidate.entry, candidate.job)
-        line = self.lines.setdefault(shape, Line())
+        line = self.lines.get(shape) or self._open(shape)
         line.jobs += jobs
         if key in self.shapes:
             _, place, before = self.shapes[key]
@@ -96,11 +116,21 @@ class Queue:
         del line.places[bisect_left(line.places, place)]
         if not line.places:
             del self.lines[shape]
+            del self.by_size[bisect_left(self.by_size, line.size, key=_SIZE)]
 
-    def in_line(self, shape: Shape) -> Iterator[Candidate]:
-        """Yield who stands in the line of *shape*, first to go first."""
-        line = self.lines[shape]
-        return (line.candidates[place] for place in line.places)
+    def _open(self, shape: Shape) -> Line:
+        self.numbered += 1
+        line = self.lines[shape] = Line(shape, (-shape.resources.cores, self.numbered))
+        insort(self.by_size, (line.size, line), key=_SIZE)
+        return line
+
+    def fitting(self, room: Resources) -> Iterator[Line]:
+        """Yield the lines whose jobs fit into *room*, those that need the most cores first."""
+        first = bisect_left(self.by_size, (-room.cores, 0), key=_SIZE)
+        for _, line in islice(self.by_size, first, None):
+            need = line.shape.resources
+            if need.memory <= room.memory and need.gpus <= room.gpus:
+                yield line
 
     def ahead_of(self, entry: EntryId, job: JobId | None) -> int | None:
         """Return how many candidates of every shape have a better standing, None if this one is not in line."""

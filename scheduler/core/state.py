@@ -134,7 +134,12 @@ class OpenGaps:
 
 @dataclass(slots=True)
 class State:
-    """The engine's memory; equal facts make equal states."""
+    """The engine's memory; equal facts make equal states.
+
+    Besides what the names say: *asked* are the allocations that wait in the site's queue, *coming* those and the granted ones
+    whose agent is not up, *roomy* those whose agent could take a job; *requests* are the first and the last entry of each submit, by its key;
+    *dependents* the entries that wait for an entry; *ramp* is how many allocations may be asked for at once.
+    """
 
     policy: Policy
     now: Millis = field(default=Millis(0), compare=False)
@@ -149,13 +154,14 @@ class State:
     ramp: int = 0
     entries: dict[EntryId, Entry] = field(default_factory=dict)
     jobs: dict[JobId, Job] = field(default_factory=dict)
-    requests: dict[str, tuple[EntryId, ...]] = field(default_factory=dict)
+    requests: dict[str, tuple[EntryId, EntryId]] = field(default_factory=dict)
     dependents: dict[EntryId, dict[EntryId, None]] = field(default_factory=dict)
     queue: Queue = field(default_factory=Queue)
     nodes: dict[NodeName, Node] = field(default_factory=dict)
     open_gaps: OpenGaps = field(default_factory=OpenGaps)
     allocations: dict[AllocationId, Allocation] = field(default_factory=dict)
     asked: dict[AllocationId, None] = field(default_factory=dict)
+    coming: dict[AllocationId, None] = field(default_factory=dict)
     roomy: dict[AllocationId, None] = field(default_factory=dict)
     costs: Costs = field(default_factory=Costs)
     foresight: Foresight = field(default_factory=Foresight)
