@@ -53,6 +53,18 @@ def test_the_wheel_holds_every_tracked_file_of_the_packages_and_nothing_else(
     assert held == umbrella | folders
 
 
+def test_a_copy_without_the_links_does_not_build(repository: Path, tmp_path: Path) -> None:
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "src/idleq/__init__.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(repository / name, tmp_path / name)
+
+    argv = [sys.executable, "setup.py", "--version"]
+    result = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 1
+    assert "src/idleq/scheduler does not lead to the folder scheduler: clone with symbolic links" in result.stderr
+
+
 def test_installed_into_an_empty_environment_the_command_works_anywhere(
     repository: Path, wheel: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,58 @@
+"""Every `idleq` command that the documentation shows exists, with the options shown."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+from typer.main import get_command
+
+from idleq.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[2]
+LISTED = subprocess.run(
+    ["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
+).stdout.split()
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SHOWN = sorted(
+    {
+        line.removeprefix("$ ").partition(" #")[0].strip()
+        for page in LISTED
+        if (ROOT / page).exists()
+        for block in BLOCK.findall((ROOT / page).read_text())
+        for line in block.splitlines()
+        if line.startswith("$ idleq ")
+    }
+)
+
+
+def problem(line: str) -> str | None:
+    """What is wrong with the command in *line*: a command or an option that does not exist."""
+    words = shlex.split(line)[1:]
+    command = get_command(app)
+    context = typer.Context(command, info_name="idleq")
+    while hasattr(command, "commands"):
+        word = words.pop(0)
+        if word not in command.commands:
+            return f"there is no command {word!r}"
+        command = command.commands[word]
+        context = typer.Context(command, info_name=word, parent=context)
+    known = {name for one in command.get_params(context) for name in (*one.opts, *one.secondary_opts)}
+    given = words[: words.index("--")] if "--" in words else words
+    unknown = [word for word in given if word.startswith("-") and word.partition("=")[0] not in known]
+    return f"{context.info_name} has no option {unknown[0]}" if unknown else None
+
+
+@pytest.mark.parametrize("line", SHOWN)
+def test_the_command_exists_as_it_is_shown(line: str) -> None:
+    assert problem(line) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("idleq fly", "there is no command 'fly'"), ("idleq ps --wrong", "ps has no option --wrong"), ("idleq ps", None)],
+)
+def test_the_check_itself_notices(line: str, expected: str | None) -> None:
+    assert problem(line) == expected
