@@ -105,7 +105,13 @@ def write_generation(checkpoint: Checkpoint, path: Path) -> int:
         durable.write_synced(path / name, content)
         files[name] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
         total += len(content)
-    body = {"format": FORMAT, "kind": checkpoint.kind, "step": checkpoint.step, "identity": dict(checkpoint.identity), "files": files}
+    body = {
+        "format": FORMAT,
+        "kind": checkpoint.kind,
+        "step": checkpoint.step,
+        "identity": dict(checkpoint.identity),
+        "files": files,
+    }
     manifest = durable.canonical_json({**body, "sha256": _digest(body)})
     durable.write_synced(path / MANIFEST, manifest)
     durable.sync_directory(path)

@@ -47,7 +47,9 @@ def _run(arguments: list[str]) -> int:
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
     """All the jobs by name, with the options of the *chosen* one only (the others stay unimported)."""
-    parser = argparse.ArgumentParser(prog="idleq-workload", description="The named jobs of idleq, as programs.", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="idleq-workload", description="The named jobs of idleq, as programs.", allow_abbrev=False
+    )
     commands = parser.add_subparsers(dest="job", required=True, metavar="JOB")
     for name, (module, description) in JOBS.items():
         command = commands.add_parser(name, help=description, description=description, allow_abbrev=False)

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from idleq.workloads.errors import CannotSave
 
@@ -23,8 +22,12 @@ def explained(what: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = "free some space (or raise the quota)" if error.errno in _NO_ROOM else "check the path and its permissions"
-        raise CannotSave(f"cannot save {what} in {path}: {error.strerror or error}; {advice} and run the job again") from error
+        advice = (
+            "free some space (or raise the quota)" if error.errno in _NO_ROOM else "check the path and its permissions"
+        )
+        raise CannotSave(
+            f"cannot save {what} in {path}: {error.strerror or error}; {advice} and run the job again"
+        ) from error
 
 
 def sync_directory(path: Path) -> None:
@@ -70,6 +73,6 @@ def remove_leftovers(folder: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def canonical_json(value: Any) -> bytes:
+def canonical_json(value: object) -> bytes:
     """The one way that *value* is written, so that equal values give equal bytes."""
     return (json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n").encode()

@@ -42,7 +42,9 @@ class MissingPackage(WorkloadError):
     exit_code = 69
 
     def __init__(self, package: str) -> None:
-        super().__init__(f"the package '{package}' is not installed; install the training extra: pip install 'idleq[train]'")
+        super().__init__(
+            f"the package '{package}' is not installed; install the training extra: pip install 'idleq[train]'"
+        )
         self.package = package
 
 

@@ -45,7 +45,9 @@ class Guest:
         self._read_segment(self._clock())
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.__exit__(kind, error, trace)
 
     @property
@@ -69,7 +71,7 @@ class Guest:
         """Append one line of progress: no times and nothing about segments, so that a move leaves no trace."""
         path = self.output / PROGRESS_FILE
         with durable.explained("progress", path):
-            append_line(path, {"step": step, "total": total, "metrics": dict(metrics)})
+            append_line(path, {"step": step, "total": total, "metrics": dict(sorted(metrics.items()))})
 
     def may_go_on(self, step: int, parts: Parts) -> bool:
         """At a step boundary: save where that is asked for or due; False = saved, leave now with `EXIT_SAVED`."""

@@ -1,7 +1,7 @@
 """`generate-cgan`: images from trained weights, in shards that depend on their own seed only.
 
-    OUTPUT/shard-00000.npz ...   images (n, 609) in photo-electrons and their classes
-          /manifest.json         weights, seed, counts, SHA-256 of every shard; written last
+OUTPUT/shard-00000.npz ...   images (n, 609) in photo-electrons and their classes
+      /manifest.json         weights, seed, counts, SHA-256 of every shard; written last
 """
 
 import argparse
@@ -36,9 +36,13 @@ SHARDS_DONE = "shards"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `generate-cgan`."""
     parser.add_argument("--weights", metavar="FILE", required=True, help="the weights that train-cgan wrote")
-    parser.add_argument("--count", type=int, default=10_000, help="how many images, equally many per class (default 10000)")
+    parser.add_argument(
+        "--count", type=int, default=10_000, help="how many images, equally many per class (default 10000)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="the seed (default 1)")
-    parser.add_argument("--threads", type=int, default=1, help="threads; results repeat bit for bit with one (default 1)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads; results repeat bit for bit with one (default 1)"
+    )
     parser.add_argument("--output", metavar="DIR", help="where the shards go in a plain run")
 
 
@@ -60,12 +64,16 @@ def run(options: argparse.Namespace) -> int:
 
         def write(index: int) -> Shard:
             count = min(SHARD_IMAGES, options.count - index * SHARD_IMAGES)
-            return _write_shard(guest.output, index, make_shard(generator, camera, seed=options.seed, index=index, count=count))
+            return _write_shard(
+                guest.output, index, make_shard(generator, camera, seed=options.seed, index=index, count=count)
+            )
 
         return _generate(guest, options.count, done, write, identity)
 
 
-def _generate(guest: Guest, count: int, done: list[Shard], write: Callable[[int], Shard], identity: Mapping[str, Any]) -> int:
+def _generate(
+    guest: Guest, count: int, done: list[Shard], write: Callable[[int], Shard], identity: Mapping[str, Any]
+) -> int:
     shards = -(-count // SHARD_IMAGES)
 
     def parts() -> dict[str, bytes]:
@@ -128,7 +136,7 @@ def _restored(guest: Guest) -> list[Shard]:
 
 def _is_whole(output: Path, entry: Shard) -> bool:
     path = output / entry["name"]
-    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == str(entry["sha256"])
 
 
 def _write_shard(output: Path, index: int, content: bytes) -> Shard:

@@ -8,6 +8,7 @@ what the classes mean.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Self
 
 import torch
@@ -72,7 +73,8 @@ class SizeDraw(nn.Module):
         quantiles = self.get_buffer("log_quantiles")
         position = (classes + within) / CLASSES * (len(quantiles) - 1)
         lower = position.long().clamp(max=len(quantiles) - 2)
-        return torch.exp(torch.lerp(quantiles[lower], quantiles[lower + 1], position - lower))[:, None]
+        logs: Tensor = torch.lerp(quantiles[lower], quantiles[lower + 1], position - lower)
+        return torch.exp(logs)[:, None]
 
 
 class Generator(nn.Module):
@@ -91,8 +93,7 @@ class Generator(nn.Module):
         channels = (4 * width, 4 * width, 2 * width)
         self.norms = nn.ModuleList(ClassNorm(count) for count in channels)
         self.grow = nn.ModuleList(
-            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
-            for before, after in zip(channels, channels[1:], strict=False)
+            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1) for before, after in pairwise(channels)
         )
         # The last doubling by rearranging four maps into one: a convolution at full size would cost half of the step.
         self.draw = nn.Sequential(nn.Conv2d(2 * width, 4, 3, padding=1), nn.PixelShuffle(2))
@@ -108,7 +109,8 @@ class Generator(nn.Module):
             maps = leaky_relu(norm(grow(maps), classes), SLOPE)  # (B, 4w, 8, 8), (B, 2w, 16, 16)
         logits = self.draw(maps).masked_fill(~self.get_buffer("mask"), float("-inf"))  # (B, 1, 32, 32)
         shape = torch.softmax(logits.flatten(1), dim=1)  # (B, 1024)
-        return (shape * self.size(noise, classes)).reshape(-1, 1, SIDE, SIDE)
+        light: Tensor = shape * self.size(noise, classes)  # (B, 1024)
+        return light.reshape(-1, 1, SIDE, SIDE)
 
 
 class Discriminator(nn.Module):
@@ -119,8 +121,7 @@ class Discriminator(nn.Module):
         width = size.width
         channels = (1, width, 2 * width, 4 * width)
         self.shrink = nn.ModuleList(
-            spectral_norm(nn.Conv2d(before, after, 4, stride=2, padding=1))
-            for before, after in zip(channels, channels[1:], strict=False)
+            spectral_norm(nn.Conv2d(before, after, 4, stride=2, padding=1)) for before, after in pairwise(channels)
         )
         features = 4 * width * 4 * 4 + 1
         self.merge = spectral_norm(nn.Linear(features, 128))

@@ -22,6 +22,9 @@ GENERATED_COLOUR = "#3d6fb4"
 DISCRIMINATOR_COLOUR = "#c1602a"
 DARK = "#15151f"
 
+# Below the faintest light of any image, so that even that stands out from an empty pixel.
+FAINTEST_COLOUR = 2.0
+
 # The neighbours of a pixel lie at this angle (and every 60 degrees on); a hexagon's corners lie between them.
 _NEIGHBOUR_ANGLE = np.radians(22.5)
 
@@ -31,7 +34,9 @@ def draw_losses(reports: Sequence[Mapping[str, float]]) -> bytes:
     figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     steps = [report["step"] for report in reports]
-    axes.plot(steps, [report["discriminator_loss"] for report in reports], color=DISCRIMINATOR_COLOUR, label="discriminator")
+    axes.plot(
+        steps, [report["discriminator_loss"] for report in reports], color=DISCRIMINATOR_COLOUR, label="discriminator"
+    )
     axes.plot(steps, [report["generator_loss"] for report in reports], color=GENERATED_COLOUR, label="generator")
     axes.axhline(2, color="0.6", linewidth=0.8, linestyle=":")
     axes.set(xlabel="step", ylabel="hinge loss", title="Training: at 2 (dotted) the discriminator cannot tell")
@@ -46,9 +51,17 @@ def draw_images(camera: Camera, real: Sequence[Array], generated: Sequence[Array
     figure = Figure(figsize=(1.05 * (2 * columns + 1), 1.12 * len(real) + 1.1), dpi=110, facecolor=DARK)
     widths = [1.0] * columns + [0.25] + [1.0] * columns
     grid = figure.add_gridspec(
-        len(real), 2 * columns + 1, width_ratios=widths, left=0.06, right=0.9, top=0.93, bottom=0.02, wspace=0.04, hspace=0.04
+        len(real),
+        2 * columns + 1,
+        width_ratios=widths,
+        left=0.06,
+        right=0.9,
+        top=0.93,
+        bottom=0.02,
+        wspace=0.04,
+        hspace=0.04,
     )
-    corners, norm = _hexagons(camera), LogNorm(MIN_LIGHT, MAX_LIGHT)
+    corners, norm = _hexagons(camera), LogNorm(FAINTEST_COLOUR, MAX_LIGHT)
     for row, (left, right) in enumerate(zip(real, generated, strict=True)):
         for column, image in [*enumerate(left), *enumerate(right, start=columns + 1)]:
             axes = figure.add_subplot(grid[row, column])

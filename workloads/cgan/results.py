@@ -44,7 +44,9 @@ def write_samples_and_pictures(output: Path, config: TrainConfig, data: Training
         "samples.npz": _npz(images=images, classes=classes),
         "summary.json": durable.canonical_json(summary),
         "loss.png": draw_losses(state.history.reports),
-        "images.png": draw_images(camera, [_pick(group) for group in real], [_pick(images[classes == k]) for k in range(CLASSES)]),
+        "images.png": draw_images(
+            camera, [_pick(group) for group in real], [_pick(images[classes == k]) for k in range(CLASSES)]
+        ),
     }
     for name, written in content.items():
         with durable.explained("the results", output / name):
@@ -77,5 +79,5 @@ def _pick(images: Array) -> Array:
 
 def _npz(**arrays: Array) -> bytes:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type] # its own keyword is among the names
     return buffer.getvalue()

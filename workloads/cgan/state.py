@@ -7,6 +7,7 @@ the classes of the synthetic images.
 import copy
 import io
 import json
+import pickle
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class TrainingState:
             generator_optimiser=torch.optim.Adam(generator.parameters(), config.generator_rate, ADAM_BETAS),
             discriminator_optimiser=torch.optim.Adam(discriminator.parameters(), config.discriminator_rate, ADAM_BETAS),
             order=BatchOrder.begin(events=config.events, batch=config.batch, random=np.random.default_rng(config.seed)),
-            classes=random.Random(config.seed),  # noqa: S311 - reproducible on purpose, nothing secret
+            classes=random.Random(config.seed),
             history=History(),
             data_digest=data.digest,
         )
@@ -70,7 +71,12 @@ class TrainingState:
     def parts(self) -> dict[str, bytes]:
         """The state as named parts of a checkpoint."""
         order = self.order
-        position = {"epoch": order.epoch, "cursor": order.cursor, "order": torch.from_numpy(order.order), "digest": self.data_digest}
+        position = {
+            "epoch": order.epoch,
+            "cursor": order.cursor,
+            "order": torch.from_numpy(order.order),
+            "digest": self.data_digest,
+        }
         return {
             **{name: _to_bytes(getattr(self, name).state_dict()) for name in MODULE_PARTS},
             "torch_random": _to_bytes(torch.get_rng_state()),
@@ -85,8 +91,10 @@ class TrainingState:
         require_parts(checkpoint, PARTS)
         try:
             self._restore(checkpoint.parts)
-        except (RuntimeError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointRefused(f"the checkpoint at step {checkpoint.step} does not fit this program: {error}") from error
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, pickle.UnpicklingError) as error:
+            raise CheckpointRefused(
+                f"the checkpoint at step {checkpoint.step} does not fit this program: {error}"
+            ) from error
         self.step = checkpoint.step
 
     def _restore(self, parts: Mapping[str, bytes]) -> None:
@@ -113,16 +121,16 @@ def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
     """Move *average* a little towards *model*; the normalisations' statistics are taken over as they are."""
     for mean, current in zip(average.parameters(), model.parameters(), strict=True):
         mean.lerp_(current, 1 - decay)
-    for mean, current in zip(average.buffers(), model.buffers(), strict=True):
-        mean.copy_(current)
+    for kept, present in zip(average.buffers(), model.buffers(), strict=True):
+        kept.copy_(present)
 
 
-def _to_bytes(value: Any) -> bytes:
+def _to_bytes(value: object) -> bytes:
     buffer = io.BytesIO()
     torch.save(value, buffer)
     return buffer.getvalue()
 
 
-def _from_bytes(content: bytes) -> Any:
+def _from_bytes(content: bytes) -> Any:  # noqa: ANN401 - torch.load has no better type
     # weights_only: a checkpoint is data and must not be able to run code.
     return torch.load(io.BytesIO(content), weights_only=True)

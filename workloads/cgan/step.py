@@ -19,7 +19,7 @@ def train_step(state: TrainingState, config: TrainConfig, maps: Tensor, classes:
     synthetic_score = state.discriminator(synthetic.detach(), wanted)
     discriminator_loss = relu(1 - real_score).mean() + relu(1 + synthetic_score).mean()
     state.discriminator_optimiser.zero_grad()
-    discriminator_loss.backward()
+    discriminator_loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
     state.discriminator_optimiser.step()
 
     # --- generator: the same images should score high with the discriminator as it is now

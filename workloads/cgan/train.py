@@ -27,11 +27,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `train-cgan`."""
     parser.add_argument("--quick", action="store_true", help="about two minutes of one core, the data set included")
     parser.add_argument("--steps", type=int, help=f"training steps (default {FULL['steps']}, quick {QUICK['steps']})")
-    parser.add_argument("--events", type=int, help=f"events in the data set (default {FULL['events']}, quick {QUICK['events']})")
+    parser.add_argument(
+        "--events", type=int, help=f"events in the data set (default {FULL['events']}, quick {QUICK['events']})"
+    )
     parser.add_argument("--batch", type=int, default=64, help="events in a batch (default 64)")
     parser.add_argument("--seed", type=int, default=1, help="seed of weights, noise and order (default 1)")
-    parser.add_argument("--threads", type=int, default=1, help="threads; results repeat bit for bit with one (default 1)")
-    parser.add_argument("--data", metavar="DIR", help="where data sets lie (default IDLEQ_DATA_DIR, else the user's cache)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads; results repeat bit for bit with one (default 1)"
+    )
+    parser.add_argument(
+        "--data", metavar="DIR", help="where data sets lie (default IDLEQ_DATA_DIR, else the user's cache)"
+    )
     parser.add_argument("--output", metavar="DIR", help="where the results go in a plain run")
 
 
@@ -69,7 +75,7 @@ def use_one_thread_pool(threads: int) -> None:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(mode=True)
     # Nothing here reads memory before writing it, and filling all of it costs 7 % of a step.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # set through the module's class
 
 
 def load_data(guest: Guest, config: TrainConfig, places: Places, option: str | None) -> "TrainingData | None":

@@ -81,7 +81,9 @@ class Camera:
         """For each pixel the pixels that touch it."""
         pixel_at = {cell: pixel for pixel, cell in enumerate(zip(self.row.tolist(), self.column.tolist(), strict=True))}
         return [
-            sorted(pixel_at[near] for step in NEIGHBOUR_STEPS if (near := (row + step[0], column + step[1])) in pixel_at)
+            sorted(
+                pixel_at[near] for step in NEIGHBOUR_STEPS if (near := (row + step[0], column + step[1])) in pixel_at
+            )
             for row, column in pixel_at
         ]
 

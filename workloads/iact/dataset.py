@@ -1,8 +1,8 @@
 """The data set: what it is made of, where it lies, and how it is verified before use.
 
-    ROOT/gamma-train-12000-seed1/chunk-00000.npz ...     cleaned images, sizes and table rows, a seed of its own each
-                                /classes.npy             the size class of every event
-                                /manifest.json           spec, rules, versions, counts, SHA-256 of every file
+ROOT/gamma-train-12000-seed1/chunk-00000.npz ...     cleaned images, sizes and table rows, a seed of its own each
+                            /classes.npy             the size class of every event
+                            /manifest.json           spec, rules, versions, counts, SHA-256 of every file
 """
 
 import hashlib
@@ -45,7 +45,9 @@ class DatasetSpec:
 
     def __post_init__(self) -> None:
         if not CLASSES <= self.events <= MAX_EVENTS:
-            raise BadOption(f"--events must be between {CLASSES} (one for each size class) and {MAX_EVENTS}, not {self.events}")
+            raise BadOption(
+                f"--events must be between {CLASSES} (one for each size class) and {MAX_EVENTS}, not {self.events}"
+            )
         if not 0 <= self.seed < 2**63:
             raise BadOption(f"the data set's seed must be between 0 and 2^63 - 1, not {self.seed}")
 
@@ -123,7 +125,9 @@ def read_manifest(folder: Path, spec: DatasetSpec) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedData(f"the data set's manifest {path} is not readable ({error}); {advice}") from error
     if version != VERSION:
-        raise DamagedData(f"the data set in {folder} is of version {version}, this program reads version {VERSION}; {advice}")
+        raise DamagedData(
+            f"the data set in {folder} is of version {version}, this program reads version {VERSION}; {advice}"
+        )
     if made_for != asdict(spec):
         raise DamagedData(f"the data set in {folder} holds {made_for}, not {asdict(spec)}; {advice}")
     return dict(manifest)
@@ -135,8 +139,10 @@ def read_chunk(path: Path, spec: DatasetSpec, index: int) -> dict[str, Array]:
         with np.load(path, allow_pickle=False) as file:
             chunk = {name: file[name] for name in ("images", "sizes", "rows")}
             made_for = str(file["made_for"])
-    except Exception as error:  # noqa: BLE001 - zipfile, zlib and numpy each have errors of their own for damage
-        raise DamagedData(f"chunk {path} is damaged ({error}); remove {path.parent} and it will be made again") from error
+    except Exception as error:  # zipfile, zlib and numpy each have errors of their own for damage
+        raise DamagedData(
+            f"chunk {path} is damaged ({error}); remove {path.parent} and it will be made again"
+        ) from error
     if made_for != chunk_identity(spec, index) or chunk["images"].shape != (spec.events_in(index), PIXELS):
         raise DamagedData(f"chunk {path} belongs to another data set; remove {path.parent} and it will be made again")
     return chunk

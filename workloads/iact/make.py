@@ -11,9 +11,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `make-data`."""
     parser.add_argument("--events", type=int, default=100_000, help="how many events (default 100000)")
     parser.add_argument("--seed", type=int, default=1, help="the seed (default 1)")
-    parser.add_argument("--particle", choices=("gamma", "hadron"), default="gamma", help="what made the showers (default gamma)")
-    parser.add_argument("--split", choices=("train", "held-out"), default="train", help="which table rows (default train)")
-    parser.add_argument("--data", metavar="DIR", help="where data sets lie (default IDLEQ_DATA_DIR, else the user's cache)")
+    parser.add_argument(
+        "--particle", choices=("gamma", "hadron"), default="gamma", help="what made the showers (default gamma)"
+    )
+    parser.add_argument(
+        "--split", choices=("train", "held-out"), default="train", help="which table rows (default train)"
+    )
+    parser.add_argument(
+        "--data", metavar="DIR", help="where data sets lie (default IDLEQ_DATA_DIR, else the user's cache)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

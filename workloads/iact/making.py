@@ -80,7 +80,9 @@ def _make_chunks(spec: DatasetSpec, folder: Path, should_stop: Callable[[], bool
 def make_chunk(spec: DatasetSpec, index: int, renderer: "Renderer", showers: ShowerTable) -> bytes:
     """The bytes of chunk *index*: the same on every run."""
     random = np.random.default_rng([spec.seed, _PARTICLE_CODE[spec.particle], _SPLIT_CODE[spec.split], index])
-    images, rows, tried = [], [], 0
+    images: list[Array] = []
+    rows: list[int] = []
+    tried = 0
     while len(images) < spec.events_in(index):
         shower = showers.draw(random)
         image = renderer.record(shower, random)

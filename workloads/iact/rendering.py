@@ -34,7 +34,7 @@ RULES = {
 
 
 def camera_geometry(camera: Camera) -> CameraGeometry:
-    """ctapipe's view of the camera, with the neighbours that the axial columns give."""
+    """The camera as ctapipe sees it, with the neighbours that the axial columns give."""
     rows = np.repeat(np.arange(PIXELS), [len(near) for near in camera.neighbours])
     columns = np.concatenate([np.array(near) for near in camera.neighbours])
     touching = csr_matrix((np.ones(len(rows), dtype=bool), (rows, columns)), shape=(PIXELS, PIXELS))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from idleq.workloads.iact.camera import NEIGHBOUR_STEPS, PIXELS, PITCH_MM, SIDE, Camera
+from idleq.workloads.iact.camera import NEIGHBOUR_STEPS, PITCH_MM, PIXELS, SIDE, Camera
 from idleq.workloads.iact.dataset import CLASSES, size_classes
 
 CAMERA = Camera.load()
@@ -29,7 +29,10 @@ def test_every_pixel_has_a_cell_of_its_own() -> None:
 def test_touching_pixels_are_the_same_six_steps_away_everywhere(pixel: int) -> None:
     distance = np.hypot(CAMERA.x_mm - CAMERA.x_mm[pixel], CAMERA.y_mm - CAMERA.y_mm[pixel])
     touching = np.flatnonzero((distance > 0) & (distance < 1.2 * PITCH_MM))
-    steps = {(int(CAMERA.row[near] - CAMERA.row[pixel]), int(CAMERA.column[near] - CAMERA.column[pixel])) for near in touching}
+    steps = {
+        (int(CAMERA.row[near] - CAMERA.row[pixel]), int(CAMERA.column[near] - CAMERA.column[pixel]))
+        for near in touching
+    }
     assert steps <= set(NEIGHBOUR_STEPS)
     assert CAMERA.neighbours[pixel] == touching.tolist()
 

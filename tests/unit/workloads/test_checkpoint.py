@@ -14,7 +14,9 @@ from idleq.workloads.errors import CannotSave
 
 
 def a_checkpoint(step: int) -> Checkpoint:
-    return Checkpoint(kind="test", step=step, identity={"seed": 1}, parts={"weights": bytes([step]) * 1000, "random": b"r"})
+    return Checkpoint(
+        kind="test", step=step, identity={"seed": 1}, parts={"weights": bytes([step]) * 1000, "random": b"r"}
+    )
 
 
 class Listener:
@@ -147,7 +149,7 @@ def test_a_full_disk_leaves_the_older_generations_and_nothing_half_written(tmp_p
         "except CannotSave as error: print(error); sys.exit(error.exit_code)\n"
     )
     argv = [sys.executable, "-c", program, str(tmp_path)]
-    finished = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our interpreter
+    finished = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
     assert finished.returncode == CannotSave.exit_code
     assert "free some space" in finished.stdout
     store = CheckpointStore(tmp_path)
@@ -174,5 +176,3 @@ def test_replacing_a_file_leaves_nothing_beside_it(tmp_path: Path) -> None:
     durable.replace_file(tmp_path / "result", b"old")
     durable.replace_file(tmp_path / "result", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("result", b"new")]
-
-

@@ -67,7 +67,7 @@ def test_the_count_job_imports_nothing_heavy(tmp_path: Path) -> None:
         "print([name for name in ('numpy', 'torch', 'ctapipe', 'rich', 'matplotlib') if name in sys.modules])"
     )
     argv = [sys.executable, "-c", program, str(tmp_path)]
-    finished = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603 - our interpreter
+    finished = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
     assert finished.stdout == "[]\n"
 
 
@@ -78,7 +78,16 @@ def test_the_catalog_names_jobs_that_exist() -> None:
     for name, job in catalog["jobs"].items():
         assert job["command"] == ["{python}", "-m", "idleq.workloads.cli", name]
         assert name in cli.JOBS
-        assert set(job) == {"description", "command", "cores", "memory", "gpus", "freeze", "expected_duration", "environment"}
+        assert set(job) == {
+            "description",
+            "command",
+            "cores",
+            "memory",
+            "gpus",
+            "freeze",
+            "expected_duration",
+            "environment",
+        }
         assert job["freeze"] == "app"
 
 

@@ -60,7 +60,14 @@ def write_segment(places: Places, **changes: object) -> None:
 
 def test_a_segment_is_read_as_it_is_written() -> None:
     assert parse_segment(json.dumps(WRITTEN)) == Segment(
-        number=3, freeze_at=1780000000000, ends_at=None, save_every_ms=60000, signal="SIGUSR2", cores=1, memory=2147483648, gpus=0
+        number=3,
+        freeze_at=1780000000000,
+        ends_at=None,
+        save_every_ms=60000,
+        signal="SIGUSR2",
+        cores=1,
+        memory=2147483648,
+        gpus=0,
     )
 
 
@@ -196,7 +203,9 @@ def test_a_job_from_the_beginning_has_no_progress(places: Places, clock: FakeClo
 
 
 @pytest.mark.parametrize(("kind", "seed", "reason"), [("other", 1, "of a 'test' job"), ("test", 2, "seed = 1")])
-def test_the_checkpoint_of_another_job_is_refused(places: Places, clock: FakeClock, kind: str, seed: int, reason: str) -> None:
+def test_the_checkpoint_of_another_job_is_refused(
+    places: Places, clock: FakeClock, kind: str, seed: int, reason: str
+) -> None:
     with a_guest(places, clock) as guest:
         os.kill(os.getpid(), signal.SIGUSR1)
         guest.may_go_on(1, dict)

@@ -1,0 +1,186 @@
+"""Frozen and moved k times, every workload gives bit for bit the result of one that was not."""
+
+import json
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from idleq.workloads.checkpoint import CheckpointStore
+from idleq.workloads.errors import CannotSave
+from support.moving import POLL_SECONDS, Mover, Scratch, files_of, wait_for_step
+
+COUNT = ("count", "--steps", "60", "--step-seconds", "0.02", "--memory-mb", "1")
+
+# 16 of 500 events a step: an epoch has 31 steps, and none of these instants is near its end.
+TRAIN = ("train-cgan", "--steps", "160", "--events", "500", "--batch", "16", "--seed", "5")
+STEPS_PER_EPOCH = 31
+MID_EPOCH = (10, 20, 40, 50, 70, 80, 100)
+
+
+def a_mover(folder: Path, argv: tuple[str, ...], **environment: str) -> Mover:
+    return Mover(folder, argv, environment)
+
+
+def saved_steps(scratch: Scratch) -> list[int]:
+    return [json.loads(line)["step"] for line in (scratch.control / "saved.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("moves", [0, 1, 5])
+def test_a_count_moved_any_number_of_times_gives_the_same_bytes(tmp_path: Path, moves: int) -> None:
+    instants = sorted(random.Random(moves).sample(range(2, 40), moves))
+    still = a_mover(tmp_path / "still", (*COUNT, "--step-seconds", "0")).run([])
+    moved = a_mover(tmp_path / "moved", COUNT).run(instants)
+    assert files_of(moved.output) == files_of(still.output)
+
+
+def test_a_killed_count_goes_on_from_its_insurance(tmp_path: Path) -> None:
+    mover = a_mover(tmp_path / "killed", COUNT)
+    scratch = mover.first()
+    process = mover.start(scratch)
+    beside = scratch.control / "beside"
+    beside.write_text(json.dumps({"format": 1, "segment": 1, "save_every_ms": 1}))
+    beside.replace(scratch.control / "segment.json")
+    wait_for_step(process, scratch, 45)
+    process.kill()
+    process.wait()
+    assert saved_steps(scratch)
+    (scratch.control / "segment.json").unlink()
+    assert mover.segment(scratch) == 0
+    still = a_mover(tmp_path / "still", (*COUNT, "--step-seconds", "0")).run([])
+    assert files_of(scratch.output) == files_of(still.output)
+
+
+def test_a_plain_run_needs_none_of_our_variables_and_resumes(tmp_path: Path) -> None:
+    from idleq.workloads import cli
+
+    output = tmp_path / "plain"
+    argv = [*COUNT, "--step-seconds", "0", "--output", str(output)]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("IDLEQ_CHECKPOINT_DIR", "IDLEQ_OUTPUT_DIR", "IDLEQ_CONTROL"):
+            patch.delenv(name, raising=False)
+        assert cli.main(argv) == 0
+    assert sorted(files_of(output)) == ["progress.jsonl", "result.json"]
+
+
+def test_a_full_disk_while_saving_ends_with_its_own_exit_code_and_keeps_what_was_saved(tmp_path: Path) -> None:
+    """The kernel refuses to write past a file-size limit just as it does on a full disk."""
+    mover = a_mover(tmp_path, COUNT)
+    scratch = mover.first()
+    assert mover.segment(scratch, freeze_when_at=5) == 85
+    before = files_of(scratch.checkpoints)
+    process = mover.start(scratch, limit_files_to=100_000)
+    wait_for_step(process, scratch, saved_steps(scratch)[-1] + 5)
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(60) == CannotSave.exit_code
+    assert "free some space" in (scratch.root / "stderr").read_text()
+    assert files_of(scratch.checkpoints) == before
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> object:
+    """A real file system of 3 MiB, where this user may mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], check=False, capture_output=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip("mounting a small file system needs root")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_really_full_disk_keeps_what_was_saved(tmp_path: Path, tiny_disk: Path) -> None:
+    mover = a_mover(tmp_path, COUNT)
+    scratch = mover.first()
+    scratch.checkpoints.rmdir()
+    scratch.checkpoints.symlink_to(tiny_disk)
+    codes = [mover.segment(scratch, freeze_when_at=step) for step in (4, 8, 12)]
+    assert codes == [85, 85, CannotSave.exit_code]
+    steps = saved_steps(scratch)
+    assert len(steps) == 2
+    loaded = CheckpointStore(tiny_disk).load()
+    assert loaded is not None
+    assert loaded.step == steps[-1]
+    assert sorted(path.name for path in tiny_disk.iterdir()) == ["generation-00000001", "generation-00000002"]
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small data set, made once for all of these tests."""
+    for package in ("torch", "ctapipe", "matplotlib", "safetensors"):
+        pytest.importorskip(package, reason="the train extra is not installed")
+    from idleq.workloads.iact.dataset import DatasetSpec
+    from idleq.workloads.iact.making import ensure_dataset
+
+    folder = tmp_path_factory.mktemp("data")
+    assert ensure_dataset(DatasetSpec(events=500), folder) is not None
+    return folder
+
+
+@pytest.fixture(scope="session")
+def still_training(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    """The results of a training that was never frozen."""
+    return a_mover(tmp_path_factory.mktemp("still"), TRAIN, IDLEQ_DATA_DIR=str(data)).run([]).output
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("moves", [0, 1, 5])
+def test_a_training_moved_any_number_of_times_gives_the_same_bytes(
+    tmp_path: Path, data: Path, still_training: Path, moves: int
+) -> None:
+    instants = sorted(random.Random(moves).sample(MID_EPOCH, moves))
+    mover = a_mover(tmp_path, TRAIN, IDLEQ_DATA_DIR=str(data))
+    scratch, in_mid_epoch = mover.first(), []
+    for step in instants:
+        assert mover.segment(scratch, freeze_when_at=step) == 85
+        in_mid_epoch.append(saved_steps(scratch)[-1] % STEPS_PER_EPOCH != 0)
+        scratch = mover.move(scratch)
+    assert mover.segment(scratch) == 0
+    assert any(in_mid_epoch) == (moves > 0)
+    moved, still = files_of(scratch.output), files_of(still_training)
+    assert sorted(moved) == sorted(
+        ["generator.safetensors", "images.png", "loss.png", "progress.jsonl", "samples.npz", "summary.json"]
+    )
+    assert [name for name in still if moved[name] != still[name]] == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_generation_of_images_moved_twice_gives_the_same_bytes(tmp_path: Path, still_training: Path) -> None:
+    weights = str(still_training / "generator.safetensors")
+    argv = ("generate-cgan", "--weights", weights, "--count", "4500")
+    still = a_mover(tmp_path / "still", argv).run([])
+    moved = a_mover(tmp_path / "moved", argv).run([1, 2])
+    assert files_of(moved.output) == files_of(still.output)
+    manifest = json.loads((moved.output / "manifest.json").read_text())
+    assert [shard["name"] for shard in manifest["shards"]] == [f"shard-{index:05d}.npz" for index in range(5)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("data")
+def test_a_guest_frozen_while_its_data_is_made_carries_it_along(tmp_path: Path) -> None:
+    mover = a_mover(
+        tmp_path, ("train-cgan", "--steps", "10", "--events", "2500", "--batch", "16"), XDG_CACHE_HOME=str(tmp_path)
+    )
+    scratch = mover.first()
+    process = mover.start(scratch)
+    folder = scratch.checkpoints / "data" / "gamma-train-2500-seed1"
+    while not (folder / "chunk-00000.npz").exists() and process.poll() is None:
+        time.sleep(POLL_SECONDS)
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(100) == 85
+    made = sorted(path.name for path in folder.iterdir())
+    assert "manifest.json" not in made
+    before = {name: (folder / name).read_bytes() for name in made}
+    scratch = mover.move(scratch)
+    assert mover.segment(scratch) == 0
+    after = files_of(scratch.checkpoints / "data" / folder.name)
+    assert {name: after[name] for name in made} == before
+    assert files_of(tmp_path / "idleq" / "iact" / folder.name) == after
