@@ -5,21 +5,27 @@ PYTEST := $(VENV)/bin/pytest
 ARGS ?=
 export PYTHON
 
-.PHONY: help demo test bench check docs clean distclean
+.PHONY: help demo test coverage bench check docs clean distclean
 
 help:
-	@echo "make demo    install idleq into .venv and run a training job in the idle gaps of a small busy cluster"
-	@echo "make test    install what development needs too, and run every test (ARGS=... is passed to pytest)"
-	@echo "make check   formatting, lint, types, layers, dependencies, then the tests"
-	@echo "make bench   run the benchmarks; the table is also written to bench/results.json"
-	@echo "make docs    write the pages that are made from the code"
-	@echo "make clean   remove what builds, tests and tools have left (distclean: .venv as well)"
+	@echo "make demo      install idleq into .venv and run a training job in the idle gaps of a small busy cluster"
+	@echo "make test      install what development needs too, and run every test (ARGS=... is passed to pytest)"
+	@echo "make check     formatting, lint, types, layers, dependencies, then the tests"
+	@echo "make coverage  which lines and branches the quick tests reach; the core must be reached whole"
+	@echo "make bench     run the benchmarks; the table is also written to bench/results.json"
+	@echo "make docs      write the pages that are made from the code"
+	@echo "make clean     remove what builds, tests and tools have left (distclean: .venv as well)"
 
 demo: $(VENV)/.installed-demo
 	$(VENV)/bin/idleq demo $(ARGS)
 
 test: $(VENV)/.installed-dev
 	$(PYTEST) -n 2 --dist loadgroup $(ARGS)
+
+coverage: $(VENV)/.installed-dev
+	$(PYTEST) -n 2 --dist loadgroup --cov --cov-report= tests/unit tests/contract tests/property $(ARGS)
+	$(VENV)/bin/coverage report
+	$(VENV)/bin/coverage report --include='scheduler/core/*' --fail-under=100
 
 check: $(VENV)/.installed-dev
 	scripts/check
