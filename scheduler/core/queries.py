@@ -34,6 +34,7 @@ class JobRow:
         queued_since: its age.
         snapshots: how many it can be thawed from.
         failures: how often its workload failed.
+        code: the exit code of what failed (minus a signal's number), None for all others.
     """
 
     id: str
@@ -57,6 +58,7 @@ class JobRow:
     queued_since: Millis
     snapshots: int
     failures: int
+    code: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +198,7 @@ def job_row(state: State, job: Job) -> JobRow:
         queued_since=job.queued_since,
         snapshots=len(job.snapshots),
         failures=job.failures,
+        code=job.state.code if isinstance(job.state, Failed) else None,
     )
 
 
