@@ -214,7 +214,7 @@ def no_such(what: str, name: object, known: Iterable[str]) -> str:
     if near:
         return f"there is no {what} {str(name)!r}; did you mean {near[0]!r}?"
     return f"there is no {what} {str(name)!r}; " + (
-        f"there are {', '.join(names)}" if names else "there is none at all"
+        f"there are: {', '.join(names)}" if names else "there is none at all"
     )
 
 

@@ -13,4 +13,6 @@ def load_catalog() -> "dict[str, NamedJob]":
     """Return the named jobs that this idleq was installed with."""
     from idleq.scheduler.jobfile import read_catalog
 
-    return read_catalog(Path(idleq.__file__).with_name("workloads").joinpath("catalog.toml").read_text(encoding="utf-8"))
+    return read_catalog(
+        Path(idleq.__file__).with_name("workloads").joinpath("catalog.toml").read_text(encoding="utf-8")
+    )

@@ -23,8 +23,9 @@ def main() -> NoReturn:
     """Run the command that the process was started with, and end the process."""
     from idleq.cli.connection import connect
     from idleq.cli.session import Session
+    from idleq.scheduler.clock import SystemClock
 
-    session = Session(environment=os.environ, connect=connect)
+    session = Session(environment=os.environ, now=SystemClock().now, connect=connect)
     code = run(sys.argv[1:], session)
     if code == PIPE_CLOSED:  # nobody reads any more: let Python's last flush go nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,9 +2,11 @@
 
 CliError
 ├── DaemonDidNotStart   the daemon ended before it answered
+├── DaemonDidNotStop    the daemon was told to stop and still answers
 ├── DemoFailed          the demo ran, but did not show what it is to show
 ├── NoOutput            there is nothing to show of a job's output
-└── TrainingMissing     the packages that the training needs are not installed
+├── TrainingMissing     the packages that the training needs are not installed
+└── WaitTimedOut        not all jobs were over in the time given
 """
 
 from typing import ClassVar
@@ -38,3 +40,15 @@ class TrainingMissing(CliError):
     """The packages that the training needs are not installed."""
 
     exit_code: ClassVar[int] = 63
+
+
+class WaitTimedOut(CliError):
+    """Not all jobs were over in the time given."""
+
+    exit_code: ClassVar[int] = 64
+
+
+class DaemonDidNotStop(CliError):
+    """The daemon was told to stop and still answers."""
+
+    exit_code: ClassVar[int] = 65

@@ -2,12 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn, TypeAlias
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from idleq import __version__
 from idleq.cli.session import Session
+from idleq.ids import Millis
+
+AnyContext: TypeAlias = Any
+"""What Typer's own classes call a context is private to it."""
 
 
 def _set_json(context: typer.Context, value: bool) -> None:
@@ -23,6 +28,12 @@ def _set_quiet(context: typer.Context, value: bool) -> None:
 def _set_server_dir(context: typer.Context, value: Path | None) -> None:
     if value is not None:
         session_of(context).server_dir = value
+
+
+def _show_version(_context: typer.Context, value: bool) -> None:
+    if value:
+        typer.echo(f"idleq {__version__}")
+        raise typer.Exit
 
 
 Json = Annotated[
@@ -46,23 +57,25 @@ ServerDir = Annotated[
 PIPE_CLOSED = 141
 """What the shell says of a program that SIGPIPE ended, which is what happens to most."""
 
+Version = Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")]
+
 GLOBAL = ("wants_json", "is_quiet", "server_dir")
 """The root command's parameters that every command takes too."""
 
 
-def session_of(context: Any) -> Session:
+def session_of(context: AnyContext) -> Session:
     """Return the call that *context* is part of."""
     session = context.find_root().obj
     if not isinstance(session, Session):  # shell completion and the reference's script parse without one
-        session = context.find_root().obj = Session(environment=os.environ, connect=_nobody)
+        session = context.find_root().obj = Session(environment=os.environ, now=lambda: Millis(0), connect=_nobody)
     return session
 
 
-def _nobody(_paths: object) -> Any:
+def _nobody(_paths: object) -> NoReturn:
     raise typer.Exit(1)
 
 
-def _global_options(context: Any) -> list[Any]:
+def _global_options(context: AnyContext) -> list[Any]:
     root = context.find_root()
     return [] if root is context else [one for one in root.command.params if one.name in GLOBAL]
 
@@ -70,11 +83,11 @@ def _global_options(context: Any) -> list[Any]:
 class IdleqCommand(TyperCommand):
     """A command that takes the global options as well as its own."""
 
-    def get_params(self, ctx: Any) -> list[Any]:
+    def get_params(self, ctx: AnyContext) -> list[Any]:
         *own, help_option = super().get_params(ctx)
         return [*own, *_global_options(ctx), help_option]
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: AnyContext) -> object:
         for name in GLOBAL:
             ctx.params.pop(name, None)
         try:
@@ -88,15 +101,15 @@ class IdleqGroup(TyperGroup):
 
     command_class = IdleqCommand
 
-    def get_params(self, ctx: Any) -> list[Any]:
+    def get_params(self, ctx: AnyContext) -> list[Any]:
         *own, help_option = super().get_params(ctx)
         return [*own, *_global_options(ctx), help_option]
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: AnyContext) -> object:
         if ctx.parent is not None:
             for name in GLOBAL:
                 ctx.params.pop(name, None)
         return super().invoke(ctx)
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the order in which they are declared, not the alphabet's
+    def list_commands(self, ctx: AnyContext) -> list[str]:  # noqa: ARG002 - the order in which they are declared, not the alphabet's
         return list(self.commands)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from idleq.cli.result import Result
+from idleq.ids import Millis
 
 if TYPE_CHECKING:
     from idleq.cli.client import Client
@@ -19,6 +20,7 @@ class Session:
 
     Attributes:
         environment: the process's.
+        now: the time.
         connect: returns the client for a server directory; raises DaemonAway where no daemon answers.
         stdout: where results go.
         stderr: where everything else goes.
@@ -29,6 +31,7 @@ class Session:
     """
 
     environment: Mapping[str, str]
+    now: Callable[[], Millis]
     connect: "Callable[[ServerPaths], Client]"
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
@@ -42,7 +45,11 @@ class Session:
         """The server directory's files."""
         from idleq.scheduler.paths import ServerPaths
 
-        return ServerPaths(self.server_dir.absolute()) if self.server_dir else ServerPaths.from_environment(self.environment)
+        return (
+            ServerPaths(self.server_dir.absolute())
+            if self.server_dir
+            else ServerPaths.from_environment(self.environment)
+        )
 
     def client(self) -> "Client":
         """Return what speaks to the daemon, once the server directory is known to be ours alone."""

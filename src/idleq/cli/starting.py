@@ -35,7 +35,9 @@ def client_or_start(session: "Session", *, may_start: bool) -> "Client":
         wanted = may_start or session.environment.get("IDLEQ_AUTOSTART") == "1"
         if not wanted and not (session.is_talking and session.can_ask):
             raise DaemonAway(f"{error} (or let this command do it: --start-daemon, or IDLEQ_AUTOSTART=1)") from error
-        if not wanted and not typer.confirm(f"No daemon serves {session.paths.root}. Start one?", default=True, err=True):
+        if not wanted and not typer.confirm(
+            f"No daemon serves {session.paths.root}. Start one?", default=True, err=True
+        ):
             raise
     start_daemon(session)
     return session.client()
@@ -59,7 +61,9 @@ def start_daemon(session: "Session") -> None:
         _await_answer(session, process, answer, paths)
 
 
-def _await_answer(session: "Session", process: "subprocess.Popen[bytes]", answer: IO[str], paths: "ServerPaths") -> None:
+def _await_answer(
+    session: "Session", process: "subprocess.Popen[bytes]", answer: IO[str], paths: "ServerPaths"
+) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         try:
@@ -72,9 +76,13 @@ def _await_answer(session: "Session", process: "subprocess.Popen[bytes]", answer
             process.wait(GLANCE_SECONDS)
         except subprocess.TimeoutExpired:
             continue
-        raise DaemonDidNotStart(f"the daemon did not start: {_said(answer, process.returncode)}; its log is {paths.log}")
+        raise DaemonDidNotStart(
+            f"the daemon did not start: {_said(answer, process.returncode)}; its log is {paths.log}"
+        )
     process.terminate()
-    raise DaemonDidNotStart(f"the daemon did not answer within {PATIENCE_SECONDS:.0f} s and was stopped; its log is {paths.log}")
+    raise DaemonDidNotStart(
+        f"the daemon did not answer within {PATIENCE_SECONDS:.0f} s and was stopped; its log is {paths.log}"
+    )
 
 
 def _said(answer: IO[str], code: int) -> str:

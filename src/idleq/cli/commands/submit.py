@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idleq.cli.options import IdleqCommand, session_of
+from idleq.cli.options import AnyContext, IdleqCommand, session_of
 from idleq.cli.result import Result, Table
 
 if TYPE_CHECKING:
     from idleq.cli.session import Session
-    from idleq.scheduler.jobfile import NamedJob
     from idleq.scheduler.core.submission import Submission
+    from idleq.scheduler.jobfile import NamedJob
 
 ON_THE_LINE = "the job"
 """How errors call what the options describe."""
@@ -21,7 +21,7 @@ ON_THE_LINE = "the job"
 class SubmitCommand(IdleqCommand):
     """Knows a command (after `--`) from a workload's name; what follows either is theirs."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: AnyContext, args: list[str]) -> list[str]:
         given = list(args)
         rest: list[str] = super().parse_args(ctx, args)
         words = ctx.params.get("words") or []
@@ -38,20 +38,26 @@ def submit(
         list[str] | None,
         typer.Argument(metavar="[WORKLOAD [ARGS]... | -- COMMAND [ARGS]...]", show_default=False),
     ] = None,
-    file: Annotated[Path | None, typer.Option("--file", "-f", metavar="JOB.TOML", help="Submit a job file (- is stdin).")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", metavar="JOB.TOML", help="Submit a job file (- is stdin).")
+    ] = None,
     list_workloads: Annotated[bool, typer.Option("--list", help="List the workloads, and submit nothing.")] = False,
     name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
     cores: Annotated[int | None, typer.Option(help="Whole cores.")] = None,
     memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Memory, like 512M or 2G.")] = None,
     gpus: Annotated[int | None, typer.Option(help="Whole GPUs.")] = None,
-    expected: Annotated[str | None, typer.Option(metavar="DURATION", help="How long it runs in all, if you know.")] = None,
+    expected: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="How long it runs in all, if you know.")
+    ] = None,
     max_run: Annotated[str | None, typer.Option(metavar="DURATION", help="It fails once it has run this long.")] = None,
     priority: Annotated[int | None, typer.Option(help="Higher goes first.")] = None,
     label: Annotated[Pairs, typer.Option(metavar="KEY=VALUE", help="A label (again for more).")] = None,
     env: Annotated[Pairs, typer.Option(metavar="KEY=VALUE", help="An environment variable (again for more).")] = None,
     retries: Annotated[int | None, typer.Option(help="How often a failure of the workload is tried again.")] = None,
     after: Annotated[Pairs, typer.Option(metavar="JOB", help="Start when this job is done (again for more).")] = None,
-    array: Annotated[str | None, typer.Option(metavar="RANGE", help="Tasks: 0-99, 0-98:2 (step), 0-99%10 (at once).")] = None,
+    array: Annotated[
+        str | None, typer.Option(metavar="RANGE", help="Tasks: 0-99, 0-98:2 (step), 0-99%10 (at once).")
+    ] = None,
     hold: Annotated[bool, typer.Option("--hold", help="Wait for `idleq release`.")] = False,
     freeze: Annotated[str | None, typer.Option(metavar="app|none", help="How it is frozen.")] = None,
     start_daemon: Annotated[bool, typer.Option("--start-daemon", help="Start the daemon if none answers.")] = False,
@@ -83,13 +89,23 @@ def listed(catalog: "dict[str, NamedJob]") -> Result:
     """Return the workloads there are."""
     from idleq.scheduler.units import format_size
 
-    rows = [(one.name, str(one.spec.resources.cores), format_size(one.spec.resources.memory), one.description) for one in catalog.values()]
-    columns = ("WORKLOAD", "CORES", "MEMORY", "WHAT IT DOES")
-    value = [
-        {"name": one.name, "description": one.description, "cores": one.spec.resources.cores, "memory": one.spec.resources.memory}
+    rows = [
+        (one.name, str(one.spec.resources.cores), format_size(one.spec.resources.memory), one.description)
         for one in catalog.values()
     ]
-    return Result(value=value, text=(Table(columns=columns, rows=rows, right=frozenset({"CORES", "MEMORY"})),), ids=tuple(catalog))
+    columns = ("WORKLOAD", "CORES", "MEMORY", "WHAT IT DOES")
+    value = [
+        {
+            "name": one.name,
+            "description": one.description,
+            "cores": one.spec.resources.cores,
+            "memory": one.spec.resources.memory,
+        }
+        for one in catalog.values()
+    ]
+    return Result(
+        value=value, text=(Table(columns=columns, rows=rows, right=frozenset({"CORES", "MEMORY"})),), ids=tuple(catalog)
+    )
 
 
 def pairs(given: list[str] | None, option: str) -> dict[str, str] | None:
@@ -102,13 +118,17 @@ def pairs(given: list[str] | None, option: str) -> dict[str, str] | None:
     return dict(one.split("=", 1) for one in given)
 
 
-def from_file(file: Path, words: "list[str] | tuple[()]", options: dict[str, Any], catalog: "dict[str, NamedJob]") -> "tuple[Submission, ...]":
+def from_file(
+    file: Path, words: "list[str] | tuple[()]", options: dict[str, Any], catalog: "dict[str, NamedJob]"
+) -> "tuple[Submission, ...]":
     """Return what the job file describes; nothing beside it describes the jobs."""
     from idleq.scheduler.errors import BadJobFile
     from idleq.scheduler.jobfile import read_job_file
 
     if words or options:
-        raise typer.BadParameter("a job file says everything itself; leave out the workload and its options", param_hint="--file")
+        raise typer.BadParameter(
+            "a job file says everything itself; leave out the workload and its options", param_hint="--file"
+        )
     try:
         text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text(encoding="utf-8")
         return read_job_file(text, catalog)
@@ -120,13 +140,17 @@ def from_file(file: Path, words: "list[str] | tuple[()]", options: dict[str, Any
         raise BadJobFile(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
 
 
-def from_line(words: list[str], options: dict[str, Any], catalog: "dict[str, NamedJob]", *, is_command: bool) -> "Submission":
+def from_line(
+    words: list[str], options: dict[str, Any], catalog: "dict[str, NamedJob]", *, is_command: bool
+) -> "Submission":
     """Return what the command line describes."""
     from idleq.scheduler.errors import BadJobFile
     from idleq.scheduler.jobfile import submission_of
 
     if not words:
-        raise typer.BadParameter("say what to run: a workload (`idleq submit --list`), -- COMMAND, or --file JOB.TOML", param_hint="WORKLOAD")
+        raise typer.BadParameter(
+            "say what to run: a workload (`idleq submit --list`), -- COMMAND, or --file JOB.TOML", param_hint="WORKLOAD"
+        )
     what: dict[str, Any] = {"command": words} if is_command else {"workload": words[0], "args": words[1:]}
     submission, names = submission_of(what | options, catalog, ON_THE_LINE)
     if names:

@@ -1,0 +1,44 @@
+"""The commands and their order; modules that take long to import are imported when a command runs."""
+
+import typer
+
+from idleq.cli.commands.daemon import daemon_app
+from idleq.cli.commands.demo import demo
+from idleq.cli.commands.doctor import doctor
+from idleq.cli.commands.inside import agent, cluster_app
+from idleq.cli.commands.jobs import cancel, explain, hold, ps, release
+from idleq.cli.commands.logs import logs
+from idleq.cli.commands.report import report
+from idleq.cli.commands.site import nodes, pause, resume, status
+from idleq.cli.commands.submit import SubmitCommand, submit
+from idleq.cli.commands.wait import wait
+from idleq.cli.options import IdleqCommand, IdleqGroup, Json, Quiet, ServerDir, Version
+
+app = typer.Typer(
+    cls=IdleqGroup,
+    name="idleq",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def idleq(
+    wants_json: Json = False,
+    is_quiet: Quiet = False,
+    server_dir: ServerDir = None,
+    version: Version = False,
+) -> None:
+    """Runs low-priority jobs in the gaps that a supercomputer's own scheduler leaves idle."""
+
+
+app.command(cls=SubmitCommand, context_settings={"allow_interspersed_args": False})(submit)
+for one in (ps, status, logs, wait, cancel, hold, release, explain, nodes, pause, resume):
+    app.command(cls=IdleqCommand)(one)
+app.add_typer(daemon_app, name="daemon")
+for one in (report, doctor, demo):
+    app.command(cls=IdleqCommand)(one)
+app.command(cls=IdleqCommand, hidden=True)(agent)
+app.add_typer(cluster_app, name="cluster", hidden=True)

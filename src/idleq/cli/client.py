@@ -1,0 +1,145 @@
+"""What commands ask of the daemon, in typed rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from idleq.ids import EntryId, JobId
+from idleq.scheduler.codec import from_plain
+from idleq.scheduler.core.explain import Explanation
+from idleq.scheduler.core.queries import EntryRow, JobDetail, JobRow, NodeRow, Summary
+from idleq.scheduler.core.submission import Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Rows of jobs; *is_cut* if there are more."""
+
+    jobs: tuple[JobRow, ...]
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """An entry or one of its jobs: *job* is None for a whole array, whose rows are in *jobs*."""
+
+    entry: EntryRow
+    job: JobDetail | None
+    jobs: tuple[JobRow, ...] = ()
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """Every node with its gap."""
+
+    nodes: tuple[NodeRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The daemon, and everything at a glance."""
+
+    daemon: str
+    pid: int
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """How far one of the targets is: of its *jobs*, so many ended in each way."""
+
+    target: JobId
+    is_over: bool
+    jobs: int
+    done: int
+    failed: int
+    cancelled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """All targets, in the order asked, and whether all are over."""
+
+    is_over: bool
+    jobs: tuple[Outlook, ...]
+
+
+class Wire(Protocol):
+    """The API's client (idleq.scheduler.api.client.Client): answers are plain JSON."""
+
+    def submit(self, submissions: Sequence[Submission], request: str, user: str) -> list[int]: ...
+    def jobs(self, *, with_final: bool = False) -> dict[str, object]: ...
+    def job(self, job: JobId) -> dict[str, object]: ...
+    def explain(self, job: JobId) -> dict[str, object]: ...
+    def cancel(self, job: JobId) -> None: ...
+    def hold(self, job: JobId, reason: str = "") -> None: ...
+    def release(self, job: JobId) -> None: ...
+    def status(self) -> dict[str, object]: ...
+    def nodes(self) -> dict[str, object]: ...
+    def pause(self, *, empty: bool = False, reason: str = "") -> None: ...
+    def resume(self) -> None: ...
+    def wait(self, jobs: Sequence[JobId], timeout_ms: int) -> dict[str, object]: ...
+    def shut_down(self) -> None: ...
+
+
+class Client:
+    """Asks one daemon. Every method raises what the daemon answers as the error that it is.
+
+    What a newer daemon adds to a row is passed over; what a row lacks is a BadMessage.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def submit(self, submissions: Sequence[Submission], *, request: str, user: str) -> tuple[EntryId, ...]:
+        """Submit all, or none; the same *request* again is the same submission."""
+        return tuple(EntryId(entry) for entry in self._wire.submit(submissions, request, user))
+
+    def jobs(self, *, with_final: bool = False) -> Jobs:
+        """Return the jobs that are not over, or all."""
+        return from_plain(self._wire.jobs(with_final=with_final), Jobs)
+
+    def job(self, job: JobId) -> JobView:
+        """Return all about an entry or a job."""
+        return from_plain(self._wire.job(job), JobView)
+
+    def explain(self, job: JobId) -> Explanation:
+        """Return why *job* is where it is."""
+        return from_plain(self._wire.explain(job), Explanation)
+
+    def cancel(self, job: JobId) -> None:
+        """End *job* for good."""
+        self._wire.cancel(job)
+
+    def hold(self, job: JobId, reason: str) -> None:
+        """Let *job* not start, and freeze it if it runs."""
+        self._wire.hold(job, reason)
+
+    def release(self, job: JobId) -> None:
+        """Let *job* start again."""
+        self._wire.release(job)
+
+    def status(self) -> Status:
+        """Return everything at a glance."""
+        return from_plain(self._wire.status(), Status)
+
+    def nodes(self) -> tuple[NodeRow, ...]:
+        """Return every node with its gap."""
+        return from_plain(self._wire.nodes(), Nodes).nodes
+
+    def pause(self, *, empty: bool, reason: str) -> None:
+        """Start nothing from here on; with *empty* get the guests off the nodes too."""
+        self._wire.pause(empty=empty, reason=reason)
+
+    def resume(self) -> None:
+        """Start jobs again."""
+        self._wire.resume()
+
+    def wait(self, jobs: Sequence[JobId], timeout_ms: int) -> Waited:
+        """Return when all *jobs* are over, or after *timeout_ms*."""
+        return from_plain(self._wire.wait(jobs, timeout_ms), Waited)
+
+    def shut_down(self) -> None:
+        """Stop the daemon; what runs goes on for a while."""
+        self._wire.shut_down()

@@ -1,0 +1,86 @@
+"""`idleq ps`, `cancel`, `hold`, `release` and `explain`: jobs, one by one or all together."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from idleq.cli.options import session_of
+from idleq.cli.result import Result
+from idleq.ids import JobId
+
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job: 17, or 17_3 for task 3 of array 17.")]
+JobArguments = Annotated[list[str], typer.Argument(metavar="JOB...", help="Jobs: 17, or 17_3 for task 3 of array 17.")]
+
+
+def named(text: str) -> JobId:
+    """Return *text* as a job's name; raise a usage error if it is none."""
+    from idleq.scheduler.paths import JOB_NAME
+
+    if not JOB_NAME.fullmatch(text):
+        raise typer.BadParameter(f"{text!r} is no job's name; names are like 17, or 17_3 for a task", param_hint="JOB")
+    return JobId(text)
+
+
+def ps(
+    context: typer.Context,
+    job: Annotated[
+        str | None, typer.Argument(metavar="[JOB]", show_default=False, help="One job, or one array.")
+    ] = None,
+    with_final: Annotated[bool, typer.Option("--all", "-a", help="Those that are over as well.")] = False,
+) -> Result:
+    """List the jobs; with JOB tell all about one."""
+    from idleq.cli.views import job_lines, jobs_table
+
+    session = session_of(context)
+    if job is None:
+        answer = session.client().jobs(with_final=with_final)
+        cut = ("There are more; `idleq ps JOB` shows one.",) if answer.is_cut else ()
+        text = (
+            (jobs_table(answer.jobs, session.now()), *cut)
+            if answer.jobs
+            else ("No jobs." if with_final else "No jobs wait or run.",)
+        )
+        return Result(value=answer, text=text, ids=tuple(row.id for row in answer.jobs))
+    view = session.client().job(named(job))
+    if view.job is not None:
+        return Result(value=view, text=(job_lines(view.job, session.now()),), ids=(view.job.row.id,))
+    return Result(value=view, text=(jobs_table(view.jobs, session.now()),), ids=tuple(row.id for row in view.jobs))
+
+
+def cancel(context: typer.Context, jobs: JobArguments) -> Result:
+    """End jobs for good; what they have not saved is lost."""
+    client = session_of(context).client()
+    return each(jobs, client.cancel, "Cancelled")
+
+
+def hold(
+    context: typer.Context,
+    jobs: JobArguments,
+    reason: Annotated[str, typer.Option(help="Why, for those who look.")] = "held by its user",
+) -> Result:
+    """Keep jobs from starting until they are released; those that run are frozen."""
+    client = session_of(context).client()
+    return each(jobs, lambda job: client.hold(job, reason), "Held")
+
+
+def release(context: typer.Context, jobs: JobArguments) -> Result:
+    """Let held jobs start again."""
+    client = session_of(context).client()
+    return each(jobs, client.release, "Released")
+
+
+def each(jobs: list[str], act: Callable[[JobId], object], done: str) -> Result:
+    """Do *act* to every one of *jobs*; the names are looked at first, so that a slip of the keyboard changes nothing."""
+    names = tuple(named(job) for job in jobs)
+    for name in names:
+        act(name)
+    return Result(value={done.lower(): list(names)}, text=(f"{done} {', '.join(names)}",), ids=names)
+
+
+def explain(context: typer.Context, job: JobArgument) -> Result:
+    """Say why a job is where it is, and what each node holds for it."""
+    from idleq.cli.views import explanation_blocks
+
+    why = session_of(context).client().explain(named(job))
+    return Result(value=why, text=explanation_blocks(why), ids=(why.job,))

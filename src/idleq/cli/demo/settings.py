@@ -1,0 +1,58 @@
+"""What the demo's cluster and daemon are set to: so busy that gaps come and go while one watches."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+QUICK_EVENTS = 12_000
+"""What `train-cgan --quick` trains on: made first, so that the training can begin at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoSettings:
+    """What a person can choose.
+
+    Attributes:
+        nodes: virtual nodes.
+        seed: of the main jobs and of the training.
+        steps: training steps; None for those of --quick.
+        load: how much of the cluster main jobs ask for; more than most sites, so that the job has to move.
+    """
+
+    nodes: int = 4
+    seed: int = 1
+    steps: int | None = None
+    load: float = 0.85
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What the training is given."""
+        steps = () if self.steps is None else ("--steps", str(self.steps))
+        return ("--quick", *steps, "--seed", str(self.seed))
+
+    def config(self) -> str:
+        """Return config.toml: minutes of a real site are seconds here."""
+        return f"""\
+[policy]
+grace = "10s"
+min_gap = "12s"
+max_allocation = "2m"
+lease = "20s"
+freeze = "3s"
+thaw = "8s"
+margin = "1s"
+retry = "2s"
+slow = "5s"
+
+[cluster]
+kind = "embedded"
+nodes = {self.nodes}
+cores = 1
+memory = "4G"
+seed = {self.seed}
+load = {self.load}
+speed = 60.0
+"""
+
+    def write(self, path: Path) -> None:
+        """Write config.toml."""
+        path.write_text(self.config(), encoding="utf-8")
