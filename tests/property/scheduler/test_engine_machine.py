@@ -1,0 +1,391 @@
+"""Whatever happens, in whatever order: no job is lost or done twice, nothing is over-committed, freezes come in time."""
+
+from collections import Counter
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from support.engines import GB, NODE, Told, report, snapshot, spec
+
+from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName
+from idleq.scheduler.core.commands import (
+    Command,
+    Freeze,
+    Kill,
+    Launch,
+    Publish,
+    ReleaseAllocation,
+    Replan,
+    RequestAllocation,
+    SegmentPlan,
+)
+from idleq.scheduler.core.engine import Engine
+from idleq.scheduler.core.facts import JobDone
+from idleq.scheduler.core.inputs import (
+    AgentLeaving,
+    AgentReady,
+    AllocationGranted,
+    AllocationLost,
+    CommandFailed,
+    Exited,
+    Frozen,
+    Input,
+    JobCancelled,
+    JobHeld,
+    JobReleased,
+    JobsSubmitted,
+    Launched,
+    LeaseExpired,
+    Paused,
+    Progressed,
+    Reconciled,
+    Resumed,
+    SnapshotRejected,
+    Tick,
+    ViewChanged,
+)
+from idleq.scheduler.core.job import Done, Failed, Freezing, Held, Killing, Queued, Running, Starting
+from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.core.resources import NOTHING
+from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
+
+NODES = ("n1", "n2", "n3")
+POLICY = Policy(
+    grace_ms=Millis(0), min_gap_ms=Millis(20_000), freeze_ms=Millis(2_000), thaw_ms=Millis(1_000), margin_ms=Millis(500),
+    stall_segments=4, max_array=8, retry_ms=Millis(1_000), slow_ms=Millis(5_000),
+)  # fmt: skip
+
+submissions = st.builds(
+    Submission,
+    spec=st.builds(
+        spec,
+        name=st.sampled_from(("a", "b")),
+        cores=st.integers(1, 4),
+        memory=st.integers(1, 4).map(lambda n: n * GB),
+        priority=st.integers(0, 2),
+        expected_ms=st.sampled_from((None, 5_000, 600_000)),
+        max_run_ms=st.sampled_from((None, None, 300_000)),
+        retries=st.integers(0, 1),
+        freeze=st.sampled_from((FreezeMethod.APP, FreezeMethod.APP, FreezeMethod.NONE)),
+    ),
+    array=st.none()
+    | st.builds(ArrayRange, st.just(0), st.integers(0, 7), st.integers(1, 2), st.none() | st.integers(1, 2)),
+    held=st.sampled_from((False, False, False, True)),
+)
+
+
+class World(RuleBasedStateMachine):
+    """A cluster that does what it is told, or fails to, and tells it late and twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = Told(POLICY)
+        self.history: list[Input] = []
+        self.pending: dict[AllocationId, RequestAllocation] = {}
+        self.agents: dict[AllocationId, NodeName] = {}
+        self.guests: dict[tuple[JobId, Fence], Launch] = {}
+        self.plans: dict[tuple[JobId, Fence], SegmentPlan] = {}
+        self.given_up: set[tuple[JobId, Fence]] = set()
+        self.done: Counter[JobId] = Counter()
+        self.snapshots = 0
+
+    # What the engine says is done at once.
+
+    def tell(self, what: Input, after_ms: int = 10) -> None:
+        decision = self.told.tell(what, after_ms=after_ms)
+        self.history.append(what)
+        self.done.update(fact.job for fact in decision.facts if isinstance(fact, JobDone))
+        for command in decision.commands:
+            self.obey(command)
+
+    def obey(self, command: Command) -> None:
+        match command:
+            case RequestAllocation():
+                self.pending[command.allocation] = command
+            case ReleaseAllocation():
+                self.pending.pop(command.allocation, None)
+                self.end_agent(command.allocation)
+                self.tell(AllocationLost(allocation=command.allocation, reason="released"))
+            case Launch():
+                self.launch(command)
+            case Replan():
+                self.plans[command.job, command.fence] = command.plan
+            case Freeze() | Kill() | Publish():
+                pass
+
+    def launch(self, command: Launch) -> None:
+        key = command.job, command.fence
+        if key in self.guests:
+            return  # told again
+        alive = [fence for job, fence in self.guests if job == command.job and (job, fence) not in self.given_up]
+        assert not alive, f"{key} was started while segments {alive} live"
+        older = [fence for job, fence in self.guests if job == command.job]
+        assert all(fence < command.fence for fence in older)
+        self.guests[key] = command
+        self.plans[key] = command.plan
+
+    def end_agent(self, allocation: AllocationId) -> None:
+        self.agents.pop(allocation, None)
+        for key, launch in list(self.guests.items()):
+            if launch.allocation == allocation:
+                del self.guests[key]
+
+    # People.
+
+    @initialize(jobs=st.lists(submissions, min_size=1, max_size=3))
+    def begin_busy(self, jobs: list[Submission]) -> None:
+        self.tell(ViewChanged(deltas=tuple(report(name) for name in NODES)))
+        self.tell(JobsSubmitted(submissions=tuple(jobs), request="first"))
+        for name, node in zip(list(self.pending), NODES, strict=False):
+            self.start_agent(name, NodeName(node), until=None)
+
+    def start_agent(self, name: AllocationId, node: NodeName, until: Millis | None) -> None:
+        del self.pending[name]
+        self.agents[name] = node
+        self.tell(AgentReady(allocation=name, node=node, resources=NODE, until=until))
+
+    @rule(jobs=st.lists(submissions, min_size=1, max_size=3), chain=st.booleans())
+    def submit(self, jobs: list[Submission], chain: bool) -> None:
+        if chain and len(jobs) > 1:
+            jobs[1] = Submission(spec=jobs[1].spec, array=jobs[1].array, after_here=(0,), held=jobs[1].held)
+        self.tell(JobsSubmitted(submissions=tuple(jobs), request=f"r{len(self.history)}"))
+
+    @precondition(lambda self: self.told.engine.state.entries)
+    @rule(data=st.data(), what=st.sampled_from((JobCancelled, JobHeld, JobReleased)))
+    def act_on_a_job(self, data: st.DataObject, what: type) -> None:
+        state = self.told.engine.state
+        targets = [JobId(str(entry)) for entry in state.entries] + list(state.jobs)
+        target = data.draw(st.sampled_from(sorted(targets)))
+        self.tell(what(target=target, reason="asked") if what is JobHeld else what(target=target))
+
+    @rule(
+        what=st.sampled_from(
+            (Resumed(), Resumed(), Resumed(), Paused(empty=False, reason="x"), Paused(empty=True, reason="x"))
+        )
+    )
+    def pause_or_resume(self, what: Paused | Resumed) -> None:
+        self.tell(what)
+
+    # The cluster.
+
+    @precondition(lambda self: self.pending)
+    @rule(data=st.data(), length=st.none() | st.integers(10_000, 400_000))
+    def grant(self, data: st.DataObject, length: int | None) -> None:
+        name = data.draw(st.sampled_from(sorted(self.pending)))
+        state = self.told.engine.state
+        free = [n for n in NODES if n not in self.agents.values() and state.nodes[NodeName(n)].gap is not None]
+        if not free:
+            return
+        node = NodeName(data.draw(st.sampled_from(free)))
+        until = None if length is None else Millis(self.told.now + length)
+        if data.draw(st.booleans()):
+            self.tell(AllocationGranted(allocation=name, node=node, resources=NODE, until=until))
+        self.start_agent(name, node, until)
+
+    @precondition(lambda self: self.agents)
+    @rule(data=st.data())
+    def reconnect(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.agents)))
+        here = tuple(key for key, launch in self.guests.items() if launch.allocation == name)
+        self.tell(AgentReady(allocation=name, node=self.agents[name], resources=NODE, until=None, guests=here))
+
+    @precondition(lambda self: self.agents)
+    @rule(data=st.data(), how=st.sampled_from(("lost", "silent", "leaving")))
+    def trouble(self, data: st.DataObject, how: str) -> None:
+        name = data.draw(st.sampled_from(sorted(self.agents)))
+        if how == "leaving":
+            self.tell(AgentLeaving(allocation=name, reason="preempted"))
+            return
+        mine = {key for key, launch in self.guests.items() if launch.allocation == name}
+        self.given_up |= mine
+        if how == "lost":
+            self.end_agent(name)
+            self.tell(AllocationLost(allocation=name, reason="preempted"))
+        else:
+            self.tell(LeaseExpired(allocation=name))
+
+    @rule(
+        name=st.sampled_from(NODES),
+        lead=st.none() | st.integers(0, 300_000),
+        busy=st.sampled_from((False, False, True)),
+        up=st.sampled_from((True, True, True, False)),
+    )
+    def change_node(self, name: str, lead: int | None, busy: bool, up: bool) -> None:
+        planned = None if lead is None else self.told.now + lead
+        self.tell(ViewChanged(deltas=(report(name, free=NOTHING if busy else NODE, planned=planned, is_up=up),)))
+
+    @precondition(lambda self: self.pending)
+    @rule(data=st.data())
+    def refuse_a_request(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.pending)))
+        self.tell(CommandFailed(command=self.pending.pop(name).id, reason="limit", transient=True))
+
+    # The agents.
+
+    def any_guest(self, data: st.DataObject) -> tuple[JobId, Fence]:
+        return data.draw(st.sampled_from(sorted(self.guests)))
+
+    @precondition(lambda self: self.guests)
+    @rule(data=st.data())
+    def start_running(self, data: st.DataObject) -> None:
+        job, fence = self.any_guest(data)
+        self.tell(Launched(job=job, fence=fence, at=self.told.now, thaw_ms=Millis(300)))
+
+    @precondition(lambda self: self.guests)
+    @rule(data=st.data(), step=st.integers(1, 9), saves=st.booleans())
+    def progress(self, data: st.DataObject, step: int, saves: bool) -> None:
+        job, fence = self.any_guest(data)
+        self.snapshots += 1
+        saved = snapshot(job, fence, self.snapshots, run_ms=self.told.now % 1_000_000) if saves else None
+        self.tell(
+            Progressed(job=job, fence=fence, step=step, total=9, saved=saved, save_ms=Millis(100) if saves else None)
+        )
+
+    @precondition(lambda self: self.guests)
+    @rule(data=st.data(), took=st.integers(0, 4_000))
+    def freeze(self, data: st.DataObject, took: int) -> None:
+        job, fence = self.any_guest(data)
+        del self.guests[job, fence]
+        self.snapshots += 1
+        left = snapshot(job, fence, self.snapshots, run_ms=self.told.now % 1_000_000)
+        self.tell(
+            Frozen(job=job, fence=fence, snapshot=left, at=self.told.now, freeze_ms=Millis(took), reason="gap ends")
+        )
+
+    @precondition(lambda self: self.guests)
+    @rule(data=st.data(), code=st.sampled_from((0, 0, 1, -9)), cause=st.sampled_from(("workload", "workload", "agent")))
+    def exit(self, data: st.DataObject, code: int, cause: str) -> None:
+        job, fence = self.any_guest(data)
+        del self.guests[job, fence]
+        self.tell(Exited(job=job, fence=fence, code=code, at=self.told.now, cause=cause, reason="x"))  # type: ignore[arg-type] - drawn from the two
+
+    @precondition(lambda self: self.guests)
+    @rule(data=st.data())
+    def reject_snapshot(self, data: st.DataObject) -> None:
+        job, fence = self.any_guest(data)
+        launch = self.guests[job, fence]
+        found = self.told.engine.state.jobs[job]
+        if launch.thaw_from is not None and isinstance(found.state, Starting) and found.fence == fence:
+            del self.guests[job, fence]
+            self.tell(SnapshotRejected(job=job, fence=fence, snapshot=launch.thaw_from.id, reason="a bit flipped"))
+
+    # Time, repetition, restarts.
+
+    @rule(after_ms=st.sampled_from((1, 1_000, 30_000, 4_000_000)))
+    def wait(self, after_ms: int) -> None:
+        self.tell(Tick(), after_ms)
+
+    @precondition(lambda self: self.history)
+    @rule(data=st.data())
+    def hear_again(self, data: st.DataObject) -> None:
+        late = (Launched, Progressed, Frozen, Exited, SnapshotRejected, JobsSubmitted, AllocationLost, LeaseExpired)
+        old = [what for what in self.history if isinstance(what, late)]
+        if old:
+            self.tell(data.draw(st.sampled_from(old)))
+
+    @rule()
+    def restart(self) -> None:
+        self.told.engine = Engine.restore(self.told.facts)
+        there = [*self.pending, *self.agents]
+        self.tell(Reconciled(allocations=tuple(AllocationId(name) for name in there)))
+
+    # What always holds.
+
+    @invariant()
+    def a_restart_knows_the_same(self) -> None:
+        assert Engine.restore(self.told.facts).state == self.told.engine.state
+
+    @invariant()
+    def every_job_is_counted_once(self) -> None:
+        state = self.told.engine.state
+        for entry in state.entries.values():
+            assert entry.left + len(entry.open) + entry.done + entry.failed + entry.cancelled == entry.submission.tasks
+            active = [job for job in entry.open if state.jobs[job].segment is not None]
+            assert entry.active == len(active)
+            array = entry.submission.array
+            assert array is None or array.limit is None or entry.active <= array.limit
+        assert all(count == 1 for count in self.done.values())
+        done = {job.id for job in state.jobs.values() if isinstance(job.state, Done)}
+        assert done == set(self.done)
+
+    @invariant()
+    def nothing_is_overcommitted(self) -> None:
+        state = self.told.engine.state
+        for allocation in state.allocations.values():
+            held = sum((state.entries[state.jobs[g].entry].spec.resources for g in allocation.guests), NOTHING)
+            assert allocation.used == held
+            assert held.fits_in(allocation.resources)
+            assert all(state.jobs[guest].segment.allocation == allocation.id for guest in allocation.guests)  # type: ignore[union-attr] - guests are active
+        active = [job for job in state.jobs.values() if job.segment is not None]
+        assert sum(len(a.guests) for a in state.allocations.values()) == len(active)
+
+    @invariant()
+    def the_queue_is_who_may_start(self) -> None:
+        state = self.told.engine.state
+        queued = {key[1] for key in state.queue.shapes if key[1] is not None}
+        may = {
+            j.id for j in state.jobs.values() if isinstance(j.state, Queued) and state.entries[j.entry].room_for() != 0
+        }
+        assert queued == may
+        assert state.queue.jobs == sum(line.jobs for line in state.queue.lines.values())
+
+    @invariant()
+    def freezes_come_before_the_end(self) -> None:
+        state = self.told.engine.state
+        for job in state.jobs.values():
+            if isinstance(job.state, Starting | Running):
+                plan = job.state.segment.plan
+                allocation = state.allocations[job.state.segment.allocation]
+                assert self.plans[job.id, job.state.segment.fence] == plan, "the agent acts by another plan"
+                if allocation.until is not None:
+                    assert plan.ends_at is not None
+                    assert plan.ends_at <= allocation.until
+                if plan.freeze_at is not None and plan.ends_at is not None:
+                    assert plan.freeze_at + POLICY.margin_ms <= plan.ends_at
+
+    def teardown(self) -> None:
+        """When all trouble ends, every job that was not cancelled comes to its end."""
+        if not self.told.engine.state.nodes:
+            return
+        for name in list(self.agents):
+            self.end_agent(name)
+            self.tell(AllocationLost(allocation=name, reason="over"))
+        self.tell(Resumed())
+        self.tell(ViewChanged(deltas=tuple(report(name) for name in NODES)))
+        for _ in range(200):
+            state = self.told.engine.state
+            self.release_all()
+            if all(entry.is_over for entry in state.entries.values()):
+                break
+            self.serve()
+        state = self.told.engine.state
+        left = [entry.id for entry in state.entries.values() if not entry.is_over]
+        assert not left, f"entries {left} never came to an end"
+        for job in state.jobs.values():
+            assert not isinstance(job.state, Freezing | Killing)
+            assert isinstance(job.state, Done) or job.is_final
+            assert not isinstance(job.state, Failed) or job.state.code != 0 or job.state.reason
+
+    def release_all(self) -> None:
+        state = self.told.engine.state
+        for entry in list(state.entries):
+            held = [j for j in state.entries[EntryId(entry)].open if isinstance(state.jobs[j].state, Held)]
+            if held or state.entries[EntryId(entry)].rest.value == "held":
+                self.tell(JobReleased(target=JobId(str(entry))))
+
+    def serve(self) -> None:
+        self.tell(Tick(), 6_000)
+        for name in list(self.pending):
+            free = [n for n in NODES if n not in self.agents.values()]
+            if free:
+                self.start_agent(name, NodeName(free[0]), until=None)
+        for job, fence in list(self.guests):
+            if (job, fence) in self.guests:
+                del self.guests[job, fence]
+                self.tell(Exited(job=job, fence=fence, code=0, at=self.told.now, cause="workload"))
+
+
+TestEngine = World.TestCase
+TestEngine.settings = settings(
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
