@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from idleq.scheduler.config import EmbeddedSettings, load_config
 from idleq.scheduler.jobfile import read_job_file
 
 PATIENCE_SECONDS = 60
@@ -27,6 +28,13 @@ def test_the_job_files_can_be_submitted(repository: Path, example: str, names: l
     submissions = read_job_file((repository / "examples" / example).read_text(), {})
 
     assert [submission.spec.name for submission in submissions] == names
+
+
+def test_the_busy_cluster_is_a_configuration(repository: Path) -> None:
+    config = load_config(repository / "examples" / "busy-cluster.toml")
+
+    assert isinstance(config.cluster, EmbeddedSettings)
+    assert config.cluster.speed == 60
 
 
 def catches(pid: int, number: signal.Signals) -> bool:
