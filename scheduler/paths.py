@@ -137,6 +137,16 @@ class AllocationPaths:
         return self.root / "inbox"
 
     @property
+    def question(self) -> Path:
+        """What an agent without the API last asked."""
+        return self.root / "question.json"
+
+    @property
+    def answer(self) -> Path:
+        """What it was answered."""
+        return self.root / "answer.json"
+
+    @property
     def log(self) -> Path:
         """The agent's log."""
         return self.root / "agent.log"

@@ -1,0 +1,123 @@
+import dataclasses
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from idleq.scheduler import codec
+from idleq.scheduler.errors import DaemonRunning
+from idleq.scheduler.lock import Owner, hold, holder
+
+HOLDER = """
+import sys
+from pathlib import Path
+from idleq.scheduler.lock import Owner, hold
+with hold(Path(sys.argv[1]), Owner.this_process()):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "lock"
+
+
+@pytest.fixture
+def us() -> Owner:
+    return Owner.this_process()
+
+
+@contextmanager
+def another_process(path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    argv = [sys.executable, "-c", HOLDER, str(path)]
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        yield process
+    finally:
+        process.communicate(timeout=30)
+
+
+def test_while_one_process_holds_it_another_is_refused_and_told_who_it_is(path: Path, us: Owner) -> None:
+    with another_process(path) as process:
+        with (
+            pytest.raises(DaemonRunning, match=f"on {us.host} .process {process.pid}. serves .*`idleq daemon stop`"),
+            hold(path, us),
+        ):
+            pytest.fail("it was given to two")
+        found = holder(path)
+        assert found is not None
+        assert (found.pid, found.is_alive_here()) == (process.pid, True)
+    with hold(path, us):
+        assert holder(path) == us
+    assert holder(path) is None
+
+
+def test_who_was_killed_holds_it_no_longer(path: Path, us: Owner) -> None:
+    with another_process(path) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert path.read_bytes() != b""
+        assert holder(path) is None
+        with hold(path, us):
+            assert holder(path) == us
+
+
+def test_it_is_let_go_of_after_an_error_too(path: Path, us: Owner) -> None:
+    with pytest.raises(RuntimeError, match="boom"), hold(path, us):
+        raise RuntimeError("boom")
+    assert (holder(path), path.read_bytes()) == (None, b"")
+
+
+def test_a_record_of_another_host_counts_until_it_is_taken_over(path: Path, us: Owner) -> None:
+    other = dataclasses.replace(us, host="login7", pid=4711)
+    path.write_bytes(codec.to_json(other))
+    assert holder(path) == other
+    with (
+        pytest.raises(DaemonRunning, match=r"on login7 \(process 4711\) holds .* or died there; .* remove .*/lock"),
+        hold(path, us),
+    ):
+        pytest.fail("it was given to two")
+    assert holder(path) == other
+    with hold(path, us, take_over=True):
+        assert holder(path) == us
+
+
+def test_half_a_record_hides_no_lock(path: Path, us: Owner) -> None:
+    path.write_bytes(b'{"pid": 47')
+    assert holder(path) is None
+    with path.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(DaemonRunning, match=r"^a process serves"), hold(path, us):
+            pytest.fail("it was given to two")
+
+
+def test_nobody_holds_a_lock_that_is_not_there(path: Path) -> None:
+    assert holder(path) is None
+    assert not path.exists()
+
+
+def test_a_pid_that_came_round_again_is_another_process(us: Owner) -> None:
+    assert us.is_alive_here()
+    assert not dataclasses.replace(us, started=us.started - 1).is_alive_here()
+    assert not dataclasses.replace(us, boot="another boot").is_alive_here()
+    assert not dataclasses.replace(us, host="login7").is_alive_here()
+    assert not dataclasses.replace(us, pid=2**22 + 1).is_alive_here()
+
+
+def test_only_we_can_read_who_holds_it_and_no_program_we_start_keeps_it(path: Path, us: Owner) -> None:
+    with hold(path, us):
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert holder(path) is None
+    with hold(path, us):
+        assert os.getpid() == us.pid
+    child.communicate(b"\n", timeout=30)
