@@ -10,7 +10,7 @@ WIDTH = 1000
 LEFT = 64
 """Room for labels on the left."""
 
-RIGHT = 14
+RIGHT = 26
 
 _STEPS_MS = tuple(
     [1, 2, 5, 10, 20, 50, 100, 200, 500]

@@ -133,12 +133,13 @@ def histogram(gaps: Gaps) -> Histogram:
         share = math.log(seconds / low) / math.log(high / low)
         return round(LEFT + share * (WIDTH - LEFT - RIGHT), 2)
 
-    floors = [_TOP + 20 + _PANEL_HEIGHT, _TOP + 20 + 2 * _PANEL_HEIGHT + _PANEL_GAP]
+    top = _TOP + 30
+    floors = [top + _PANEL_HEIGHT, top + 2 * _PANEL_HEIGHT + _PANEL_GAP]
     edges = {edge for one in bins for edge in (one.from_s, one.to_s) if edge}
     return Histogram(
         width=WIDTH,
         height=floors[-1] + 40,
-        top=_TOP + 20,
+        top=top,
         floor=floors[-1],
         panels=[
             Panel(
@@ -151,7 +152,12 @@ def histogram(gaps: Gaps) -> Histogram:
                 title="their idle area",
                 role="area",
                 floor=floors[1],
-                bars=_bars(bins, x, floors[1], [(one.idle_core_s, core_time(one.idle_core_s)) for one in bins]),
+                bars=_bars(
+                    bins,
+                    x,
+                    floors[1],
+                    [(one.idle_core_s, core_time(one.idle_core_s, gaps.idle_core_s)) for one in bins],
+                ),
             ),
         ],
         lengths=[Mark(x(edge), duration(1000 * edge)) for edge in sorted(edges)],

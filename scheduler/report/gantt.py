@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from idleq.ids import Millis, NodeName
-from idleq.scheduler.report.segment import Ending, Segment
+from idleq.scheduler.report.segment import Segment
 from idleq.scheduler.report.series import Binner, Series
 from idleq.scheduler.report.slices import Slice
 from idleq.scheduler.report.timeline import JobLine, NodeStep
@@ -265,8 +265,3 @@ def _moves(rows: Sequence[GanttRow], jobs: Iterable[JobLine]) -> Iterable[Move]:
                     to_row=places[other.node],
                     to_fence=other.fence,
                 )
-
-
-def is_running(stretch: GuestStretch) -> bool:
-    """Whether the segment goes on behind the chart's end."""
-    return stretch.ending == Ending.RUNNING

@@ -92,11 +92,12 @@ class GapFinder:
         return closed
 
     def finish(self, until: Millis) -> list[Gap]:
-        """Return the gaps that are open at the end of the report."""
-        return [self._close(since, cores, until, Closing.OPEN) for since, cores in reversed(self.open)]
+        """Return the gaps that are open at the end of the report, or close with it."""
+        closing = self._foreseen(until) if (self.node, until) in self.closures else Closing.OPEN
+        return [self._close(since, cores, until, closing) for since, cores in reversed(self.open)]
 
     def _shrink(self, piece: Slice) -> list[Gap]:
-        closing = self._closing(piece)
+        closing = self._foreseen(piece.since) if piece.is_up else Closing.DOWN
         gaps = []
         excess = len(self.left_at) - piece.free
         while excess > 0:
@@ -116,15 +117,13 @@ class GapFinder:
         tail = 0 if closing is Closing.OPEN else sum(at - left for left in behind if left is not None)
         return Gap(self.node, since, at, cores, closing, tail)
 
-    def _closing(self, piece: Slice) -> Closing:
-        if not piece.is_up:
-            return Closing.DOWN
-        closure = self.closures.get((self.node, piece.since))
+    def _foreseen(self, at: Millis) -> Closing:
+        closure = self.closures.get((self.node, at))
         if closure is None:
             return Closing.UNTOLD
         if closure.planned_end is None:
             return Closing.SURPRISE
-        return Closing.EARLY if piece.since < closure.planned_end else Closing.PLANNED
+        return Closing.EARLY if at < closure.planned_end else Closing.PLANNED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,8 @@ class History:
 
     def drop(self, snapshot: SnapshotId) -> None:
         self.dropped.add(snapshot)
+        if self.state == "frozen":
+            self.let_go()
 
     def segments(self, until: Millis) -> tuple[Segment, ...]:
         """Return its segments as they stand at *until*, with what survived."""

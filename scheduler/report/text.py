@@ -44,12 +44,12 @@ def _areas(report: Report) -> Iterator[str]:
     ]
     for name, area in areas:
         share = percent(area / use.capacity_core_s if use.capacity_core_s else None)
-        yield f"  {name:<18}  {core_time(area):>14}  {share:>8}"
+        yield f"  {name:<18}  {core_time(area, use.capacity_core_s):>16}  {share:>8}"
     over = use.overhead
     yield (
-        f"  of the overhead: starting {core_time(over.start_core_s)}, thawing {core_time(over.thaw_core_s)}, "
-        f"saving {core_time(over.save_core_s)}, freezing {core_time(over.freeze_core_s)}, "
-        f"repeated {core_time(over.repeated_core_s)}, discarded {core_time(over.discarded_core_s)}"
+        f"  of the overhead: starting {core_time(over.start_core_s, use.overhead_core_s)}, thawing {core_time(over.thaw_core_s, use.overhead_core_s)}, "
+        f"saving {core_time(over.save_core_s, use.overhead_core_s)}, freezing {core_time(over.freeze_core_s, use.overhead_core_s)}, "
+        f"repeated {core_time(over.repeated_core_s, use.overhead_core_s)}, discarded {core_time(over.discarded_core_s, use.overhead_core_s)}"
     )
     if use.crowded_core_s:
         yield f"  guests seen where main jobs already were: {core_time(use.crowded_core_s)} (counted nowhere above)"
@@ -60,9 +60,9 @@ def _gaps(report: Report) -> Iterator[str]:
     yield f"Gaps: {gaps.gaps:,}, median {duration(gaps.median_ms)}, longest {duration(gaps.longest_ms)}"
     source = "measured" if gaps.is_measured else "by the policy where not measured"
     yield f"  a freeze took {duration(gaps.freeze_ms)}, a thaw {duration(gaps.thaw_ms)} ({source})"
-    yield f"  tail waste: {core_time(gaps.tail_waste_core_s)} after the last guest had left"
+    yield f"  tail waste: {core_time(gaps.tail_waste_core_s, gaps.idle_core_s)} after the last guest had left"
     for row in gaps.closings:
-        yield f"  {row.closing:<20}  {row.gaps:>6,}  {core_time(row.idle_core_s):>14}"
+        yield f"  {row.closing:<20}  {row.gaps:>6,}  {core_time(row.idle_core_s, gaps.idle_core_s):>16}"
 
 
 def _harm(report: Report) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-NOTHING = "–"  # noqa: RUF001 # a dash where there is no number
+NOTHING = "-"
+"""Where there is no number."""
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
 _FEW_SECONDS_MS = 10_000
@@ -31,11 +32,11 @@ def percent(share: float | None) -> str:
     return NOTHING if share is None else f"{100 * share:.1f} %"
 
 
-def core_time(core_s: float) -> str:
-    """Return for example "850 core-s" or "3.6 core-h"."""
-    if core_s < _HOUR / _SECOND:
+def core_time(core_s: float, whole_core_s: float | None = None) -> str:
+    """Return for example "850 core-s" or "3.62 core-h": in the unit that suits the whole it is a part of (None: itself)."""
+    if (core_s if whole_core_s is None else whole_core_s) < _HOUR / _SECOND:
         return f"{core_s:.0f} core-s"
-    return f"{core_s * _SECOND / _HOUR:,.1f} core-h"
+    return f"{core_s * _SECOND / _HOUR:,.2f} core-h"
 
 
 def count(number: int, noun: str) -> str:

@@ -346,3 +346,33 @@ class _Cluster:
         self.story.lose(until - 0.2, job, guest.fence)
         self.story.held_up(until, f"after-{job}", (node,), self.dice.uniform(0.1, 2), 10, 0)
         return until
+
+
+def worked_example() -> list[tuple[Millis, Fact]]:
+    """Return the 100 seconds of docs/explanation/utilisation.md: two nodes, one guest, three gaps."""
+    story = Story()
+    story.policy(0, Policy(freeze_ms=Millis(5000), thaw_ms=Millis(5000)))
+    story.node(0, "n1", 4, 4, main_job="m1")
+    story.node(0, "n2", 4, 4, main_job="m2")
+    story.submit(5, 1, 2, "train-cgan")
+    story.node(10, "n1", 4)
+    story.start(11, "1", 1, "n1")
+    story.run(12, "1", 1)
+    story.freeze(40, "1", 1, "s1", 2)
+    story.gap_closed(42, "n1", 10, 42, 30)
+    story.node(42, "n1", 4, 4, main_job="m3")
+    story.node(50, "n2", 4)
+    story.start(52, "1", 2, "n2", "s1")
+    story.run(54, "1", 2, 1)
+    story.save(70, "1", 2, "s2", 1)
+    story.lose(80, "1", 2)
+    story.gap_closed(80, "n2", 50, None)
+    story.node(80, "n2", 4, 4, main_job="m4")
+    story.held_up(80, "m4", ("n2",), 1.5, 10, 0)
+    story.node(90, "n1", 4)
+    story.start(91, "1", 3, "n1", "s2")
+    story.run(92, "1", 3, 0.5)
+    story.done(98, "1", 3)
+    story.gap_closed(100, "n1", 90, 100, 10)
+    story.node(100, "n1", 4, 4, main_job="m5")
+    return story.facts
