@@ -1,1 +1,1 @@
-"""What `make bench` measures. Each module but run, row and one has `rows() -> list[Row]`."""
+"""What `make bench` measures: every module here that has `rows() -> list[Row]`."""
