@@ -15,7 +15,7 @@ def median_seconds(*arguments: str, environment: Mapping[str, str] | None = None
     times = []
     for _ in range(RUNS + 1):
         start = time.perf_counter()
-        argv = [IDLEQ, *arguments]
+        argv = [str(IDLEQ), *arguments]
         run = subprocess.run(
             argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
         )
