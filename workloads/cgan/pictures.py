@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -71,7 +72,7 @@ def draw_images(camera: Camera, real: Sequence[Array], generated: Sequence[Array
     figure.text(0.26, 0.955, "real (simulated showers)", color="white", ha="center", fontsize=12)
     figure.text(0.70, 0.955, "generated", color="white", ha="center", fontsize=12)
     figure.text(0.012, 0.955, "size class", color="white", fontsize=8)
-    bar = figure.colorbar(mpl.cm.ScalarMappable(norm, "inferno"), cax=figure.add_axes((0.925, 0.3, 0.014, 0.4)))
+    bar = figure.colorbar(ScalarMappable(norm, "inferno"), cax=figure.add_axes((0.925, 0.3, 0.014, 0.4)))
     bar.set_label("photo-electrons", color="white")
     bar.ax.tick_params(colors="white", which="both")
     return _png(figure)

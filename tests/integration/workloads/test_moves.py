@@ -2,15 +2,18 @@
 
 import json
 import random
+import shutil
 import signal
 import subprocess
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from idleq.workloads.checkpoint import CheckpointStore
-from idleq.workloads.errors import CannotSave
+from idleq.workloads.checkpoint import CheckpointStore, read_generation
+from idleq.workloads.errors import CannotSave, CheckpointRefused
 from support.moving import POLL_SECONDS, Mover, Scratch, files_of, wait_for_step
 
 COUNT = ("count", "--steps", "60", "--step-seconds", "0.02", "--memory-mb", "1")
@@ -184,3 +187,42 @@ def test_a_guest_frozen_while_its_data_is_made_carries_it_along(tmp_path: Path) 
     after = files_of(scratch.checkpoints / "data" / folder.name)
     assert {name: after[name] for name in made} == before
     assert files_of(tmp_path / "idleq" / "iact" / folder.name) == after
+
+
+@pytest.mark.parametrize("part", ["digest", "memory", "progress.jsonl"])
+def test_a_checkpoint_with_a_part_left_out_ends_with_its_own_exit_code(tmp_path: Path, part: str) -> None:
+    mover = a_mover(tmp_path, COUNT)
+    scratch = mover.first()
+    assert mover.segment(scratch, freeze_when_at=3) == 85
+    (generation,) = scratch.checkpoints.iterdir()
+    saved = read_generation(generation)
+    shutil.rmtree(generation)
+    less = replace(saved, parts={name: content for name, content in saved.parts.items() if name != part})
+    CheckpointStore(scratch.checkpoints).save(less)
+    assert mover.segment(scratch) == CheckpointRefused.exit_code
+    assert f"lacks {part}" in (scratch.root / "stderr").read_text()
+    assert not (scratch.output / "result.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_processes_that_make_the_same_data_at_once_agree(tmp_path: Path, data: Path) -> None:
+    argv = [sys.executable, "-m", "idleq.workloads.cli", "make-data", "--events", "500", "--data", str(tmp_path)]
+    both = [subprocess.Popen(argv, stderr=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait(300) for process in both] == [0, 0]
+    assert files_of(tmp_path) == files_of(data)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_shard_that_is_damaged_while_the_job_is_frozen_is_made_again(tmp_path: Path, still_training: Path) -> None:
+    weights = str(still_training / "generator.safetensors")
+    mover = a_mover(tmp_path, ("generate-cgan", "--weights", weights, "--count", "4500"))
+    scratch = mover.first()
+    assert mover.segment(scratch, freeze_when_at=2) == 85
+    whole = (scratch.output / "shard-00000.npz").read_bytes()
+    (scratch.output / "shard-00000.npz").write_bytes(b"damaged")
+    assert mover.segment(scratch) == 0
+    assert (scratch.output / "shard-00000.npz").read_bytes() == whole
+    lines = (scratch.output / "progress.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5]
