@@ -4,7 +4,6 @@ The kernel lets go of the lock when its holder dies, however it dies. On some sh
 processes of one host; so the holder also writes down who it is, and a record left by another host counts too.
 """
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -86,19 +85,14 @@ def holder(path: Path) -> Owner | None:
 
 
 def _locked(path: Path) -> int:
-    """Return the open, locked file that is at *path* now: who removes it meanwhile makes no second lock."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if not _try_lock(descriptor):
-                raise DaemonRunning(_running(path, _read(descriptor)))
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), path.stat()):
-                    return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if not _try_lock(descriptor):
+            raise DaemonRunning(_running(path, _read(descriptor)))
+    except BaseException:
         os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _try_lock(descriptor: int) -> bool:

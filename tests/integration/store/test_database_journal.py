@@ -18,6 +18,7 @@ def test_a_journal_opened_again_goes_on_where_it_was(database_url: str) -> None:
         journal.close()
     journal = Journal.open(database_url)
     assert list(journal.facts()) == facts_of(turn(1), turn(2), turn(3))
+    assert [number for number, _, _ in journal.facts_since(0)] == [1, 2, 4, 5, 7, 8]  # the commands have the others
     journal.close()
 
 

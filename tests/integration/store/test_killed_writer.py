@@ -36,7 +36,7 @@ def test_a_writer_killed_at_any_instant_leaves_every_batch_whole_or_absent(datab
 
 @contextmanager
 def writer(url: str) -> Iterator["subprocess.Popen[str]"]:
-    environment = {**os.environ, "PYTHONPATH": str(SUPPORT.parent)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SUPPORT.parent), os.environ.get("PYTHONPATH", "")])}
     argv = [sys.executable, str(SUPPORT / "journal_writer.py"), url]
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     try:
