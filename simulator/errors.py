@@ -4,6 +4,7 @@ SimulatorError
 ├── BadTrace            a log of main jobs cannot be used
 ├── JobTooLarge         a main job asks for more than the whole machine
 ├── BadSettings         the embedded cluster's settings are missing or wrong
+├── BadRecords          what the embedded cluster remembers cannot be read
 ├── ImpossibleRequest   no node could ever give what an allocation asks for
 ├── ClusterAway         the embedded cluster's process does not answer
 └── ClusterRunning      another process steps this embedded cluster
@@ -53,3 +54,9 @@ class ClusterRunning(SimulatorError):
     """Another process steps this embedded cluster already."""
 
     exit_code: ClassVar[int] = 55
+
+
+class BadRecords(SimulatorError):
+    """What the embedded cluster remembers of its allocations cannot be read."""
+
+    exit_code: ClassVar[int] = 56
