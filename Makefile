@@ -36,6 +36,7 @@ bench: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(VENV)/bin/python scripts/lifecycle-diagram
 	$(VENV)/bin/python scripts/exit-codes
+	$(VENV)/bin/python scripts/cli-reference
 	$(VENV)/bin/python scripts/configuration-reference
 
 clean:

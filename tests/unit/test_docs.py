@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from idleq.scheduler.jobkeys import JOB_KEYS
+
 ROOT = Path(__file__).resolve().parents[2]
 TRACKED = subprocess.run(
     ["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -53,13 +55,19 @@ def test_every_page_can_be_reached_from_the_table_of_contents(page: str) -> None
     assert page == "docs/README.md" or (ROOT / page).resolve() in reached
 
 
-@pytest.mark.parametrize("script", ["lifecycle-diagram", "exit-codes", "configuration-reference"])
+@pytest.mark.parametrize("script", ["lifecycle-diagram", "exit-codes", "cli-reference", "configuration-reference"])
 def test_pages_made_from_the_code_are_current(script: str) -> None:
     run = subprocess.run(
         [sys.executable, f"scripts/{script}", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
 
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_the_job_file_page_lists_every_key() -> None:
+    page = (ROOT / "docs/reference/job-file.md").read_text()
+
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(JOB_KEYS)
 
 
 def test_the_map_fits_on_a_few_screens() -> None:
