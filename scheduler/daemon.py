@@ -15,7 +15,7 @@ from idleq.scheduler.core.engine import Decision, Engine
 from idleq.scheduler.core.facts import Fact
 from idleq.scheduler.core.inputs import Input, LeaseExpired, Tick
 from idleq.scheduler.core.policy import Policy
-from idleq.scheduler.errors import JournalUnavailable
+from idleq.scheduler.errors import DaemonAway, JournalUnavailable
 from idleq.scheduler.hands import Hands
 from idleq.scheduler.intake import is_foreign
 from idleq.scheduler.leases import Leases
@@ -28,6 +28,9 @@ LONGEST_PAUSE_MS = Millis(30_000)
 
 SHORTEST_NAP_MS = Millis(5)
 """Between two ticks, so that an engine that wants one at once again takes no whole core."""
+
+LONGEST_NAP_MS = Millis(3_600_000)
+"""However far away the next thing is; waiting functions do not take every number."""
 
 PUBLISH_AGAIN_MS = Millis(5_000)
 """Between two tries to publish results while the disk does not take them."""
@@ -75,9 +78,13 @@ class Daemon:
             engine = self._engine or self.restore()
             self._decide(engine, [*(letter for letter in letters if isinstance(letter, Ask)), *self._due(engine)])
         except JournalUnavailable as error:
-            self._put_off(letters, error)
+            self._put_off(error)
+            _fail(letters, error)
+        except BaseException:
+            _fail(letters, DaemonAway("the daemon stops; daemon.log in the server directory says why"))
+            raise
         for letter in letters:
-            if isinstance(letter, Look):
+            if isinstance(letter, Look) and not letter.reply.done():
                 self._answer(letter)
 
     def restore(self) -> Engine:
@@ -134,16 +141,13 @@ class Daemon:
         for ask in asks:
             self._decide(self._engine or self.restore(), [ask])
 
-    def _put_off(self, letters: Sequence[Letter], error: JournalUnavailable) -> None:
-        """Nothing came of this turn: say so, and make the engine anew before the next."""
+    def _put_off(self, error: JournalUnavailable) -> None:
+        """Nothing came of this turn: make the engine anew before the next, after a pause."""
         if self._steady.now() >= self._try_again_at:
             self._try_again_at = Millis(self._steady.now() + self._pause_ms)
             self._pause_ms = min(Millis(2 * self._pause_ms), LONGEST_PAUSE_MS)
             self._log.error("daemon.journal_unavailable", reason=str(error), again_in_ms=self._pause_ms)
         self._engine = None
-        for letter in letters:
-            if isinstance(letter, Ask) and not letter.reply.done():
-                letter.reply.set_exception(error)
 
     def _answer(self, look: Look) -> None:
         if self._engine is None:
@@ -164,15 +168,15 @@ class Daemon:
         if inputs:
             yield Ask(tuple(inputs), Future())
 
-    def _nap(self) -> Millis | None:
+    def _nap(self) -> Millis:
         """Return how long nothing is due."""
         if self._engine is None:
             return Millis(max(0, self._try_again_at - self._steady.now()))
-        ends = [self._leases.next_end_in(), PUBLISH_AGAIN_MS if self._hands.publish_rest() else None]
+        ends = [LONGEST_NAP_MS, self._leases.next_end_in(), PUBLISH_AGAIN_MS if self._hands.publish_rest() else None]
         wanted = self._engine.wake_at()
         if wanted is not None:
             ends.append(max(SHORTEST_NAP_MS, Millis(wanted - self._clock.now())))
-        return min((end for end in ends if end is not None), default=None)
+        return min(end for end in ends if end is not None)
 
 
 def _decisions(engine: Engine, ask: Ask, now: Millis) -> Decisions:
@@ -181,6 +185,12 @@ def _decisions(engine: Engine, ask: Ask, now: Millis) -> Decisions:
     return tuple(
         engine.handle(said, now) for said in ask.inputs if sender is None or not is_foreign(said, sender, engine.state)
     )
+
+
+def _fail(letters: Sequence[Letter], error: Exception) -> None:
+    for letter in letters:
+        if not letter.reply.done():
+            letter.reply.set_exception(error)
 
 
 def _counts(values: Sequence[Fact] | Sequence[Command]) -> dict[str, int]:

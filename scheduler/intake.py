@@ -55,6 +55,15 @@ class Progress:
     offset: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Reports that are on their way into the journal; all up to number *after* went before them."""
+
+    allocation: AllocationId
+    reports: tuple[Report, ...]
+    after: int
+
+
 @dataclass(slots=True)
 class Intake:
     """What every agent has told; used by the API's thread and the poller's."""
@@ -70,21 +79,25 @@ class Intake:
             self._progress.clear()
             self._arrived = frozenset(arrived)
 
-    def claim(self, allocation: AllocationId, reports: Sequence[Report]) -> Sequence[Report]:
-        """Return those of *reports* that nobody has claimed yet; end each claim by `settle`."""
+    def claim(self, allocation: AllocationId, reports: Sequence[Report]) -> Claim:
+        """Take up those of *reports* that nobody has taken up yet; end each claim by `settle`."""
         with self._lock:
             progress = self._progress.setdefault(allocation, Progress())
-            fresh = [report for report in reports if report.number > progress.claimed]
-            progress.claimed = max((progress.claimed, *(report.number for report in fresh)))
-            return fresh
+            after = progress.claimed
+            fresh = tuple(report for report in reports if report.number > after)
+            progress.claimed = max((after, *(report.number for report in fresh)))
+            return Claim(allocation, fresh, after)
 
-    def settle(self, allocation: AllocationId, reports: Sequence[Report], *, taken: bool) -> None:
-        """What was claimed is in the journal, or is to be told again."""
+    def settle(self, claim: Claim, *, taken: bool) -> None:
+        """What was claimed is in the journal, or is to be told again.
+
+        It is told again too when what came before it is not in the journal: `taken` leaves nothing out.
+        """
         with self._lock:
-            progress = self._progress.setdefault(allocation, Progress())
-            if taken:
-                progress.taken = max((progress.taken, *(report.number for report in reports)))
-            else:
+            progress = self._progress.setdefault(claim.allocation, Progress())
+            if taken and progress.taken >= claim.after:
+                progress.taken = max((progress.taken, *(report.number for report in claim.reports)))
+            elif claim.reports:
                 progress.claimed = progress.taken
 
     def taken(self, allocation: AllocationId) -> int:

@@ -64,10 +64,10 @@ class Mailbox:
         """Let `take` return even if there is no letter; may be called in a signal handler."""
         self._letters.put(None)
 
-    def take(self, timeout_ms: Millis | None) -> list[Letter]:
+    def take(self, timeout_ms: Millis) -> list[Letter]:
         """Wait for a letter and return all that lie here; none if it was woken or the time is up."""
         try:
-            first = self._letters.get(timeout=None if timeout_ms is None else timeout_ms / 1000)
+            first = self._letters.get(timeout=timeout_ms / 1000)
         except queue.Empty:
             return []
         return [letter for letter in (first, *self._rest()) if letter is not None]

@@ -13,7 +13,7 @@ from idleq.ids import AllocationId, Millis
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, CommandFailed, Input, Reconciled
 from idleq.scheduler.errors import DaemonAway, JournalUnavailable
-from idleq.scheduler.intake import Intake, Report, inputs_of
+from idleq.scheduler.intake import Claim, Intake, inputs_of
 from idleq.scheduler.leases import Leases
 from idleq.scheduler.mailbox import Decisions
 from idleq.scheduler.ports import Cluster
@@ -26,11 +26,15 @@ LONGEST_PAUSE_MS = Millis(30_000)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was found in one agent's file: *reports* are claimed, and *end* is how far the file is read then."""
+    """What was found in one agent's file, and how far the file is read with it."""
 
-    allocation: AllocationId
-    reports: Sequence[Report]
+    claim: Claim
     end: int
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What the agent says."""
+        return inputs_of(self.claim.allocation, self.claim.reports)
 
 
 class ClusterPoller:
@@ -111,20 +115,20 @@ class ClusterPoller:
         for said in self._unsaid:
             for allocation in self._to_be_read_before(said):
                 readings.append(self._read(allocation))
-                inputs += inputs_of(allocation, readings[-1].reports)
+                inputs += readings[-1].inputs
             inputs.append(said)
         if self._reads_files:
             for allocation in self._leases.known():
                 readings.append(self._read(allocation))
-                inputs += inputs_of(allocation, readings[-1].reports)
+                inputs += readings[-1].inputs
         return inputs, readings
 
     def settle(self, readings: Iterable[Reading], *, taken: bool) -> None:
         """What `collect` returned is in the journal, or has to be told again."""
         for reading in readings:
-            self._intake.settle(reading.allocation, reading.reports, taken=taken)
+            self._intake.settle(reading.claim, taken=taken)
             if taken:
-                self._intake.read(reading.allocation, reading.end)
+                self._intake.read(reading.claim.allocation, reading.end)
         if taken:
             self._unsaid.clear()
 
@@ -188,7 +192,7 @@ class ClusterPoller:
 
     def _read(self, allocation: AllocationId) -> Reading:
         reports, end = self._intake.unread(allocation)
-        return Reading(allocation, self._intake.claim(allocation, reports), end)
+        return Reading(self._intake.claim(allocation, reports), end)
 
     def _longer(self) -> Millis:
         return Millis(min(2 * self._pause_ms, LONGEST_PAUSE_MS))

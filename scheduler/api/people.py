@@ -8,6 +8,7 @@ from idleq.ids import EntryId, JobId
 from idleq.scheduler.api.answers import answer
 from idleq.scheduler.api.bodies import read_as
 from idleq.scheduler.api.office import Office
+from idleq.scheduler.api.sanity import check
 from idleq.scheduler.core.inputs import Input, JobCancelled, JobHeld, JobReleased, JobsSubmitted, Paused, Resumed
 from idleq.scheduler.errors import BadMessage
 from idleq.scheduler.paths import JOB_NAME
@@ -48,7 +49,10 @@ def people_routes(office: Office) -> APIRouter:
 
     @router.post("/jobs")
     async def submit(request: Request) -> Response:
-        decision = await office.ask(await read_as(request, JobsSubmitted))
+        said = await read_as(request, JobsSubmitted)
+        for submission in said.submissions:
+            check(submission.spec)
+        decision = await office.ask(said)
         return answer(Submitted(decision.entries))
 
     @router.post("/jobs/{job}/cancel")
