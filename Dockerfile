@@ -21,7 +21,7 @@ ENV PATH=/opt/idleq/bin:${PATH}
 RUN pip install "torch==${TORCH_VERSION}" --index-url "${TORCH_INDEX}" || pip install "torch==${TORCH_VERSION}"
 
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY src/ src/
 COPY scheduler/ scheduler/
 COPY migration/ migration/
@@ -33,7 +33,7 @@ RUN for name in scheduler migration simulator workloads; do \
         test -d "src/idleq/${name}/" || { echo "src/idleq/${name} is not a directory: clone with symbolic links" >&2; exit 1; }; \
     done
 
-RUN pip install ".[train]"
+RUN pip install --constraint constraints.txt ".[train]"
 
 # Fails here, not at run time, when a library or a table did not make it into the package.
 RUN cd / && idleq-workload count --steps 1 --step-seconds 0 --output /tmp/check \

@@ -71,6 +71,17 @@ def test_the_count_job_imports_nothing_heavy(tmp_path: Path) -> None:
     assert finished.stdout == "[]\n"
 
 
+def test_a_missing_training_package_is_named_with_what_to_install(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['torch'] = None; from idleq.workloads import cli;"
+        "sys.exit(cli.main(['train-cgan', '--quick', '--output', sys.argv[1]]))"
+    )
+    argv = [sys.executable, "-c", program, str(tmp_path)]
+    finished = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    assert finished.returncode == errors.MissingPackage.exit_code
+    assert "'torch' is not installed; install the training extra: pip install 'idleq[train]'" in finished.stderr
+
+
 def test_the_catalog_names_jobs_that_exist() -> None:
     catalog = tomllib.loads(CATALOG.read_text())
     assert catalog["format"] == 1

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("ctapipe", reason="the train extra is not installed")
 
+from idleq.workloads import cli
 from idleq.workloads.contract import Places
 from idleq.workloads.errors import BadOption, CannotSave, DamagedData, MissingInput
 from idleq.workloads.iact import dataset, making
@@ -131,6 +132,12 @@ def test_a_data_set_that_does_not_verify_is_refused_with_what_to_do(root: Path, 
     with pytest.raises(DamagedData, match=reason) as refused:
         ensure_dataset(SPEC, root)
     assert f"remove {root / SPEC.name}" in str(refused.value)
+
+
+def test_the_program_ends_with_the_exit_code_of_damaged_data(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flip_a_bit(root / SPEC.name)
+    assert cli.main(["make-data", "--events", "25", "--data", str(root)]) == DamagedData.exit_code
+    assert "it will be made again" in capsys.readouterr().err
 
 
 def test_no_data_set_is_a_missing_input(tmp_path: Path) -> None:
