@@ -99,8 +99,6 @@ class IdleqCommand(TyperCommand):
 class IdleqGroup(TyperGroup):
     """A group of commands that takes the global options."""
 
-    command_class = IdleqCommand
-
     def get_params(self, ctx: AnyContext) -> list[Any]:
         *own, help_option = super().get_params(ctx)
         return [*own, *_global_options(ctx), help_option]

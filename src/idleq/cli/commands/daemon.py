@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from idleq.cli.errors import DaemonDidNotStop
-from idleq.cli.options import IdleqGroup, session_of
+from idleq.cli.options import IdleqCommand, IdleqGroup, session_of
 from idleq.cli.result import Result
 from idleq.scheduler.errors import DaemonAway, DaemonRunning
 
@@ -21,7 +21,7 @@ GLANCE_SECONDS = 0.1
 daemon_app = typer.Typer(cls=IdleqGroup, help="Start, stop and look at the daemon.", no_args_is_help=True)
 
 
-@daemon_app.command()
+@daemon_app.command(cls=IdleqCommand)
 def start(context: typer.Context) -> Result:
     """Start the daemon in the background."""
     from idleq.cli.starting import start_daemon
@@ -33,7 +33,7 @@ def start(context: typer.Context) -> Result:
     return about(session, "Started")
 
 
-@daemon_app.command()
+@daemon_app.command(cls=IdleqCommand)
 def stop(context: typer.Context) -> Result:
     """Stop the daemon; what runs goes on, and is found again by the next one."""
     session = session_of(context)
@@ -48,13 +48,13 @@ def stop(context: typer.Context) -> Result:
     return Result(value={"running": False, "pid": pid}, text=(f"Stopped the daemon of {session.paths.root}",))
 
 
-@daemon_app.command()
+@daemon_app.command(cls=IdleqCommand)
 def status(context: typer.Context) -> Result:
     """Say whether a daemon serves the server directory; the exit code is 14 if none does."""
     return about(session_of(context), "Running")
 
 
-@daemon_app.command()
+@daemon_app.command(cls=IdleqCommand)
 def run(
     context: typer.Context,
     cluster: Annotated[
@@ -67,7 +67,7 @@ def run(
     run_daemon(session_of(context).paths, cluster=cluster)
 
 
-@daemon_app.command()
+@daemon_app.command(cls=IdleqCommand)
 def once(context: typer.Context) -> Result:
     """Do one cycle and leave: for cron, where daemons are not welcome."""
     from idleq.bootstrap import run_once

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from idleq.cli.options import IdleqGroup, session_of
+from idleq.cli.options import IdleqCommand, IdleqGroup, session_of
 from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.resources import Resources
 
 cluster_app = typer.Typer(cls=IdleqGroup, help="The embedded cluster.", no_args_is_help=True, hidden=True)
 
 
-@cluster_app.command("run")
+@cluster_app.command("run", cls=IdleqCommand)
 def run_cluster(context: typer.Context) -> None:
     """Be the embedded cluster of the server directory."""
     from idleq import bootstrap

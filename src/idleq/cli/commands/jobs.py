@@ -32,8 +32,8 @@ def ps(
     """List the jobs; with JOB tell all about one."""
     from idleq.cli.views import job_lines, jobs_table
 
-    session = session_of(context)
-    if job is None:
+    session, name = session_of(context), None if job is None else named(job)
+    if name is None:
         answer = session.client().jobs(with_final=with_final)
         cut = ("There are more; `idleq ps JOB` shows one.",) if answer.is_cut else ()
         text = (
@@ -42,7 +42,7 @@ def ps(
             else ("No jobs." if with_final else "No jobs wait or run.",)
         )
         return Result(value=answer, text=text, ids=tuple(row.id for row in answer.jobs))
-    view = session.client().job(named(job))
+    view = session.client().job(name)
     if view.job is not None:
         return Result(value=view, text=(job_lines(view.job, session.now()),), ids=(view.job.row.id,))
     return Result(value=view, text=(jobs_table(view.jobs, session.now()),), ids=tuple(row.id for row in view.jobs))
@@ -50,8 +50,8 @@ def ps(
 
 def cancel(context: typer.Context, jobs: JobArguments) -> Result:
     """End jobs for good; what they have not saved is lost."""
-    client = session_of(context).client()
-    return each(jobs, client.cancel, "Cancelled")
+    names = all_named(jobs)
+    return each(names, session_of(context).client().cancel, "Cancelled")
 
 
 def hold(
@@ -60,19 +60,23 @@ def hold(
     reason: Annotated[str, typer.Option(help="Why, for those who look.")] = "held by its user",
 ) -> Result:
     """Keep jobs from starting until they are released; those that run are frozen."""
-    client = session_of(context).client()
-    return each(jobs, lambda job: client.hold(job, reason), "Held")
+    names, client = all_named(jobs), session_of(context).client()
+    return each(names, lambda job: client.hold(job, reason), "Held")
 
 
 def release(context: typer.Context, jobs: JobArguments) -> Result:
     """Let held jobs start again."""
-    client = session_of(context).client()
-    return each(jobs, client.release, "Released")
+    names = all_named(jobs)
+    return each(names, session_of(context).client().release, "Released")
 
 
-def each(jobs: list[str], act: Callable[[JobId], object], done: str) -> Result:
-    """Do *act* to every one of *jobs*; the names are looked at first, so that a slip of the keyboard changes nothing."""
-    names = tuple(named(job) for job in jobs)
+def all_named(jobs: list[str]) -> tuple[JobId, ...]:
+    """Return the names of *jobs*, each once; a slip of the keyboard in one of them changes nothing."""
+    return tuple(dict.fromkeys(named(job) for job in jobs))
+
+
+def each(names: tuple[JobId, ...], act: Callable[[JobId], object], done: str) -> Result:
+    """Do *act* to every one of *names*."""
     for name in names:
         act(name)
     return Result(value={done.lower(): list(names)}, text=(f"{done} {', '.join(names)}",), ids=names)
@@ -82,5 +86,6 @@ def explain(context: typer.Context, job: JobArgument) -> Result:
     """Say why a job is where it is, and what each node holds for it."""
     from idleq.cli.views import explanation_blocks
 
-    why = session_of(context).client().explain(named(job))
+    name = named(job)
+    why = session_of(context).client().explain(name)
     return Result(value=why, text=explanation_blocks(why), ids=(why.job,))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idleq.cli.commands.jobs import JobArguments, named
+from idleq.cli.commands.jobs import JobArguments, all_named
 from idleq.cli.errors import WaitTimedOut
 from idleq.cli.options import session_of
 from idleq.cli.result import Result
@@ -35,9 +35,10 @@ def wait(
     The exit code is 0 if all are done; otherwise that of the first one that failed (128 and the signal's number if a
     signal ended it), or 1 if one was cancelled.
     """
-    session, names = session_of(context), tuple(named(job) for job in jobs)
+    session, names = session_of(context), all_named(jobs)
+    limit_ms = limit(timeout)
     client = session.client()
-    waited = until_over(session, client, names, limit(timeout))
+    waited = until_over(session, client, names, limit_ms)
     return Result(
         value={"is_over": waited.is_over, "jobs": list(waited.jobs)},
         text=("\n".join(_line(one) for one in waited.jobs),),

@@ -1,0 +1,148 @@
+"""Commands that change something: what the daemon is asked, and what a person is told."""
+
+from pathlib import Path
+
+import pytest
+
+from idleq.ids import EntryId, JobId, Millis
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, Submission
+from idleq.scheduler.errors import Refused, UnknownTarget
+from support.command_line import CommandLine, FakeWire, Outcome
+
+COUNT = JobSpec(
+    name="count",
+    argv=("{python}", "-m", "idleq.workloads.cli", "count", "--steps", "3"),
+    resources=Resources(1, 64 * 2**20),
+    expected_ms=Millis(10_000),
+    freeze=FreezeMethod.APP,
+)
+ECHO = JobSpec(name="echo", argv=("echo", "--json", "-q"), resources=Resources(1, 2**30), freeze=FreezeMethod.NONE)
+
+
+def asked(idleq: CommandLine) -> list[tuple[object, ...]]:
+    assert idleq.wire is not None
+    return idleq.wire.asked
+
+
+def test_a_workload_gets_all_that_follows_its_name(idleq: CommandLine) -> None:
+    outcome = idleq("submit", "count", "--steps", "3")
+
+    assert outcome == Outcome(0, "Submitted job 17 (count)\n", "")
+    assert asked(idleq) == [("submit", (Submission(spec=COUNT),), "ada")]
+
+
+def test_a_command_gets_all_that_follows_the_dashes(idleq: CommandLine) -> None:
+    outcome = idleq("submit", "--", "echo", "--json", "-q")
+
+    assert outcome == Outcome(0, "Submitted job 17 (echo)\n", "")
+    assert asked(idleq) == [("submit", (Submission(spec=ECHO),), "ada")]
+
+
+def test_the_options_describe_the_job(idleq: CommandLine) -> None:
+    options = (
+        "--name mine --cores 2 --memory 3G --gpus 1 --expected 10m --max-run 1h --priority 5 --label a=b --label c=d=e "
+        "--env X=1 --retries 2 --after 3 --after 4 --array 0-98:2%10 --hold --freeze none"
+    )
+
+    outcome = idleq("submit", *options.split(), "count", "--steps", "3")
+
+    spec = JobSpec(
+        name="mine",
+        argv=COUNT.argv,
+        resources=Resources(2, 3 * 2**30, 1),
+        environment=(("X", "1"),),
+        labels=(("a", "b"), ("c", "d=e")),
+        priority=5,
+        expected_ms=Millis(600_000),
+        max_run_ms=Millis(3_600_000),
+        retries=2,
+        freeze=FreezeMethod.NONE,
+    )
+    submission = Submission(spec=spec, array=ArrayRange(0, 98, 2, 10), after=(EntryId(3), EntryId(4)), held=True)
+    assert outcome == Outcome(0, "Submitted array of 50 tasks, 17 (mine), held\n", "")
+    assert asked(idleq) == [("submit", (submission,), "ada")]
+
+
+def test_a_job_file_is_submitted_whole(idleq: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "jobs.toml"
+    file.write_text(
+        '[[job]]\nname = "a"\ncommand = ["x"]\n[[job]]\nworkload = "count"\nargs = ["--steps", "3"]\nafter = ["a"]\n'
+    )
+
+    outcome = idleq("submit", "--file", str(file))
+
+    first = JobSpec(name="a", argv=("x",), resources=Resources(1, 2**30), freeze=FreezeMethod.NONE)
+    assert outcome == Outcome(0, "Submitted job 17 (a)\nSubmitted job 18 (count)\n", "")
+    assert asked(idleq) == [
+        ("submit", (Submission(spec=first), Submission(spec=COUNT, after_here=(0,))), "ada"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "question", "said"),
+    [
+        (("cancel", "17", "18_3", "17"), [("cancel", "17"), ("cancel", "18_3")], "Cancelled 17, 18_3\n"),
+        (("hold", "17"), [("hold", "17", "held by its user")], "Held 17\n"),
+        (("hold", "17", "--reason", "later"), [("hold", "17", "later")], "Held 17\n"),
+        (("release", "17"), [("release", "17")], "Released 17\n"),
+        (("pause",), [("pause", False, "")], "Paused; what runs goes on (`idleq resume` starts jobs again)\n"),
+        (
+            ("pause", "--now", "--reason", "harm"),
+            [("pause", True, "harm")],
+            "Paused; the nodes are being emptied (`idleq resume` starts jobs again)\n",
+        ),
+        (("resume",), [("resume",)], "Resumed\n"),
+    ],
+)
+def test_the_daemon_is_asked_once_and_a_person_is_told(
+    idleq: CommandLine, arguments: tuple[str, ...], question: list[tuple[object, ...]], said: str
+) -> None:
+    outcome = idleq(*arguments)
+
+    assert outcome == Outcome(0, said, "")
+    assert asked(idleq) == question
+
+
+def test_a_refusal_is_told_with_its_exit_code(idleq: CommandLine) -> None:
+    idleq.wire = FakeWire(refusal=Refused("job 17 is over already"))
+
+    assert idleq("hold", "17") == Outcome(17, "", "idleq: job 17 is over already\n")
+
+
+def test_what_does_not_exist_is_told_as_json_too(idleq: CommandLine) -> None:
+    idleq.wire = FakeWire(refusal=UnknownTarget("there is no job 99"))
+
+    outcome = idleq("cancel", "99", "--json")
+
+    error = {"kind": "UnknownTarget", "message": "there is no job 99", "hint": "", "exit_code": 18}
+    assert (outcome.code, outcome.json, outcome.err) == (18, {"error": error}, "")
+
+
+def test_one_wrong_name_among_many_changes_nothing(idleq: CommandLine) -> None:
+    outcome = idleq("cancel", "17", "seventeen")
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "'seventeen' is no job's name; names are like 17, or 17_3 for a task" in outcome.err
+    assert asked(idleq) == []
+
+
+def test_stop_waits_until_the_daemon_is_silent(idleq: CommandLine) -> None:
+    outcome = idleq("daemon", "stop")
+
+    assert outcome == Outcome(0, f"Stopped the daemon of {idleq.server_dir}\n", "")
+    assert asked(idleq) == [("shut_down",)]
+    assert idleq("daemon", "status").code == 14
+
+
+def test_a_second_daemon_is_not_started(idleq: CommandLine) -> None:
+    message = f"idleq: a daemon serves {idleq.server_dir} already (process 4242)\n"
+
+    assert idleq("daemon", "start") == Outcome(13, "", message)
+    assert asked(idleq) == []
+
+
+def test_job_names_reach_the_daemon_as_they_are(idleq: CommandLine) -> None:
+    idleq("cancel", "17_0")
+
+    assert asked(idleq) == [("cancel", JobId("17_0"))]
