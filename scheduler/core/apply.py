@@ -84,10 +84,11 @@ def apply(state: State, at: Millis, fact: Fact) -> None:
             apply_cluster(state, at, fact)
         case PolicySet():
             state.policy = fact.policy
-            state.ramp = max(state.ramp, fact.policy.ramp_start)
+            state.ramp = state.ramp or fact.policy.ramp_start
         case PauseSet():
             state.is_paused, state.is_emptying, state.pause_reason = fact.paused, fact.empty, fact.reason
-            state.agenda.queue_grew = state.agenda.demand = True
+            state.agenda.rooms.update(state.roomy)
+            state.agenda.demand = True
         case StrayFound():
             pass
         case _:

@@ -121,6 +121,7 @@ def _move_allocation(
     fact: AllocationStarted | AgentArrived | AllocationClosing | AllocationReleased | AllocationEnded,
 ) -> None:
     allocation = state.allocations[fact.allocation]
+    state.agenda.demand = True
     if not isinstance(fact, AllocationStarted):
         state.coming.pop(allocation.id, None)
     match fact:
@@ -130,7 +131,6 @@ def _move_allocation(
             allocation.resources, allocation.until = fact.resources, fact.until
             _settle_on(state, allocation.id, fact.node)
             state.ramp = min(max(state.ramp * 3 // 2, state.ramp + 1), state.policy.max_pending)
-            state.agenda.demand = True
         case AgentArrived():
             allocation.hold, allocation.resources, allocation.until = Hold.READY, fact.resources, fact.until
             offer_room(state, allocation)
@@ -174,4 +174,3 @@ def _end(state: State, allocation: Allocation) -> None:
     if node is not None and node.allocation == allocation.id:
         node.allocation = None
         index_gap(state, node.report.name)
-    state.agenda.demand = True

@@ -1,6 +1,6 @@
 """Which job starts where: late binding, once an agent has room."""
 
-from idleq.ids import Fence, JobId, Millis
+from idleq.ids import AllocationId, Fence, JobId, Millis
 from idleq.scheduler.core.accept_agents import launch_command
 from idleq.scheduler.core.commands import Replan, SegmentPlan
 from idleq.scheduler.core.draft import Draft
@@ -8,7 +8,7 @@ from idleq.scheduler.core.facts import PlanMoved, SegmentStarted
 from idleq.scheduler.core.job import Running, Starting
 from idleq.scheduler.core.placement import choose, entry_and_job
 from idleq.scheduler.core.queue import Candidate
-from idleq.scheduler.core.state import Allocation, Hold
+from idleq.scheduler.core.state import Allocation, Hold, State
 from idleq.scheduler.core.timing import length_of, segment_plans
 
 WORTH_TELLING = Millis(1000)
@@ -20,11 +20,18 @@ def bind(draft: Draft) -> None:
     state = draft.state
     if state.is_paused or not state.queue.lines:
         return
-    rooms = dict(state.roomy if state.agenda.queue_grew else state.agenda.rooms)
-    for name in rooms:
-        allocation = state.allocations.get(name)
-        if allocation is not None and allocation.hold is Hold.READY:
-            _fill(draft, allocation)
+    rooms = [*state.agenda.rooms, *(name for name in state.roomy if _is_of_use(state, name))]
+    for name in dict.fromkeys(rooms):
+        if name in state.roomy:
+            _fill(draft, state.allocations[name])
+
+
+def _is_of_use(state: State, name: AllocationId) -> bool:
+    """Whether anything that has just come into the queue fits into the allocation's room."""
+    if not state.agenda.grown:
+        return False
+    room = state.allocations[name].room
+    return any(need.fits_in(room) for need in state.agenda.grown)
 
 
 def _fill(draft: Draft, allocation: Allocation) -> None:

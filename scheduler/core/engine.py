@@ -87,8 +87,7 @@ class Engine:
     """
 
     def __init__(self, policy: Policy | None = None) -> None:
-        policy = policy or Policy()
-        self.state = State(policy=policy, ramp=policy.ramp_start)
+        self.state = State(policy=policy or Policy(), ramp=policy.ramp_start if policy else 0)
 
     @classmethod
     def restore(cls, facts: Iterable[tuple[Millis, Fact]]) -> Self:

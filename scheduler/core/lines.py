@@ -16,7 +16,7 @@ def stand_in_line(state: State, entry: Entry) -> None:
     if entry.rest is Rest.QUEUED and entry.left > 0:
         state.queue.take(entry.id, None)
         state.queue.add(shape, Candidate(_place(state, entry, UNTOUCHED), entry.id, None), entry.left)
-        state.agenda.queue_grew = state.agenda.demand = True
+        _note_growth(state, entry)
     for job in entry.open:
         if isinstance(state.jobs[job].state, Queued) and (entry.id, job) not in state.queue.shapes:
             _stand(state, entry, state.jobs[job])
@@ -40,7 +40,12 @@ def leave_line(state: State, entry: Entry) -> None:
 def _stand(state: State, entry: Entry, job: Job) -> None:
     candidate = Candidate(_place(state, entry, entry.ordinal_of(index_of(job.id))), entry.id, job.id)
     state.queue.add(Shape.of(entry.spec), candidate, 1)
-    state.agenda.queue_grew = state.agenda.demand = True
+    _note_growth(state, entry)
+
+
+def _note_growth(state: State, entry: Entry) -> None:
+    state.agenda.grown[entry.spec.resources] = None
+    state.agenda.demand = True
 
 
 def _place(state: State, entry: Entry, ordinal: int) -> Place:

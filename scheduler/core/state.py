@@ -90,12 +90,20 @@ class Node:
 
 @dataclass(slots=True)
 class Agenda:
-    """What a turn's facts gave reason to look at; empty between turns."""
+    """What a turn's facts gave reason to look at; empty between turns.
+
+    Attributes:
+        finished: entries that others may have waited for.
+        rooms: allocations that have more room than before.
+        moved: nodes whose gap or whose guests have changed.
+        grown: what jobs that came into the queue need.
+        demand: whether there may be reason to ask for allocations.
+    """
 
     finished: dict[EntryId, None] = field(default_factory=dict)
     rooms: dict[AllocationId, None] = field(default_factory=dict)
     moved: dict[NodeName, None] = field(default_factory=dict)
-    queue_grew: bool = False
+    grown: dict[Resources, None] = field(default_factory=dict)
     demand: bool = False
 
 

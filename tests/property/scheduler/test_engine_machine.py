@@ -5,7 +5,6 @@ from collections import Counter
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.engines import GB, NODE, Told, report, snapshot, spec
 
 from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.commands import (
@@ -48,6 +47,7 @@ from idleq.scheduler.core.job import Done, Failed, Freezing, Held, Killing, Queu
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.resources import NOTHING
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
+from support.engines import GB, NODE, Told, report, snapshot, spec
 
 NODES = ("n1", "n2", "n3")
 POLICY = Policy(
@@ -145,7 +145,7 @@ class World(RuleBasedStateMachine):
         self.tell(AgentReady(allocation=name, node=node, resources=NODE, until=until))
 
     @rule(jobs=st.lists(submissions, min_size=1, max_size=3), chain=st.booleans())
-    def submit(self, jobs: list[Submission], chain: bool) -> None:
+    def submit(self, *, jobs: list[Submission], chain: bool) -> None:
         if chain and len(jobs) > 1:
             jobs[1] = Submission(spec=jobs[1].spec, array=jobs[1].array, after_here=(0,), held=jobs[1].held)
         self.tell(JobsSubmitted(submissions=tuple(jobs), request=f"r{len(self.history)}"))
@@ -210,7 +210,7 @@ class World(RuleBasedStateMachine):
         busy=st.sampled_from((False, False, True)),
         up=st.sampled_from((True, True, True, False)),
     )
-    def change_node(self, name: str, lead: int | None, busy: bool, up: bool) -> None:
+    def change_node(self, *, name: str, lead: int | None, busy: bool, up: bool) -> None:
         planned = None if lead is None else self.told.now + lead
         self.tell(ViewChanged(deltas=(report(name, free=NOTHING if busy else NODE, planned=planned, is_up=up),)))
 
@@ -233,7 +233,7 @@ class World(RuleBasedStateMachine):
 
     @precondition(lambda self: self.guests)
     @rule(data=st.data(), step=st.integers(1, 9), saves=st.booleans())
-    def progress(self, data: st.DataObject, step: int, saves: bool) -> None:
+    def progress(self, *, data: st.DataObject, step: int, saves: bool) -> None:
         job, fence = self.any_guest(data)
         self.snapshots += 1
         saved = snapshot(job, fence, self.snapshots, run_ms=self.told.now % 1_000_000) if saves else None

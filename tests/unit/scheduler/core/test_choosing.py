@@ -1,0 +1,316 @@
+"""Which job a gap is given to, which allocations are asked for, and when guests freeze."""
+
+import pytest
+
+from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName
+from idleq.scheduler.core.commands import Launch, Mode, ReleaseAllocation, Replan, RequestAllocation, SegmentPlan
+from idleq.scheduler.core.freeze import FreezeCost, Unsaved, pack_backwards, preemption_order, save_interval_ms
+from idleq.scheduler.core.inputs import (
+    AgentReady,
+    Exited,
+    Frozen,
+    JobCancelled,
+    Launched,
+    Paused,
+    Progressed,
+    Resumed,
+)
+from idleq.scheduler.core.policy import HOUR, MINUTE, SECOND, Policy
+from idleq.scheduler.core.resources import NOTHING, Resources
+from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
+from support.engines import GB, NODE, START, Told, report, snapshot, spec
+
+
+def launched_jobs(told: Told) -> list[str]:
+    """The jobs that were started, in order."""
+    return [command.job for command in told.commands if isinstance(command, Launch)]
+
+
+def asked(told: Told) -> list[RequestAllocation]:
+    """The allocations that were asked for, in order."""
+    return [command for command in told.commands if isinstance(command, RequestAllocation)]
+
+
+def test_priority_goes_before_fit_and_fit_before_age() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit(
+        Submission(spec=spec("old", cores=2)),
+        Submission(spec=spec("wide", cores=4)),
+        Submission(spec=spec("high", priority=1)),
+    )
+    told.grant("a1", "n1")
+    assert launched_jobs(told) == ["3", "1"]
+
+
+def test_waiting_becomes_priority_so_that_nothing_starves() -> None:
+    told = Told(Policy(patience_ms=HOUR))
+    told.submit_job(cores=1)
+    told.tick(HOUR + 1)
+    told.submit_job(cores=4)
+    told.see(report("n1"))
+    told.grant("a1", "n1")
+    assert launched_jobs(told) == ["1"]
+
+
+def test_of_two_that_fit_the_one_that_makes_more_of_the_gap_goes_first() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit(*(Submission(spec=spec(cores=4, expected_ms=minutes * MINUTE)) for minutes in (5, 50, 20)))
+    told.grant("a1", "n1", until=START + 30 * MINUTE)
+    # 50 minutes do not fit: frozen at the end it makes 30 minutes less a freeze, which is more than 20.
+    assert launched_jobs(told) == ["2"]
+
+
+def test_a_gap_that_would_only_pay_for_thaw_and_freeze_is_left_alone() -> None:
+    told = Told(Policy(freeze_ms=Millis(10_000), thaw_ms=Millis(10_000), margin_ms=Millis(2_000)))
+    told.see(report("n1"), report("n2"))
+    told.submit_job()
+    told.grant("a1", "n1", until=told.now + 23_000)
+    assert launched_jobs(told) == []
+    told.grant("a2", "n2", until=told.now + 30_000)
+    assert launched_jobs(told) == ["1"]
+
+
+def test_a_job_that_cannot_freeze_starts_only_where_it_can_end() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job(freeze=FreezeMethod.NONE, expected_ms=HOUR)
+    told.submit_job(freeze=FreezeMethod.NONE)
+    told.grant("a1", "n1", until=told.now + 30 * MINUTE)
+    assert launched_jobs(told) == ["2"]
+    plan = next(command.plan for command in told.commands if isinstance(command, Launch))
+    assert (plan.freeze_at, plan.save_every_ms) == (None, None)
+
+
+def test_the_tasks_of_an_array_start_in_order_and_never_more_than_its_limit() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job(ArrayRange(10, 19, 3, limit=2))
+    told.grant("a1", "n1")
+    assert launched_jobs(told) == ["1_10", "1_13"]
+    told.tell(Exited(job=JobId("1_10"), fence=Fence(1), code=0, at=told.now, cause="workload"))
+    assert launched_jobs(told) == ["1_10", "1_13", "1_16"]
+
+
+def test_a_frozen_task_of_a_full_array_goes_on_before_fresh_ones_start() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job(ArrayRange(0, 9, 1, limit=1))
+    told.grant("a1", "n1")
+    left = snapshot("1_0", 1, 1, 1000)
+    told.tell(Frozen(job=JobId("1_0"), fence=Fence(1), snapshot=left, at=told.now, freeze_ms=Millis(10), reason="x"))
+    assert launched_jobs(told) == ["1_0", "1_0"]
+
+
+def test_no_more_is_asked_for_than_the_queue_can_use() -> None:
+    told = Told(Policy(ramp_start=10))
+    told.see(*(report(f"n{i}") for i in range(9)))
+    told.submit(*[Submission(spec=spec(cores=2))] * 3)
+    assert len(asked(told)) == 2
+    assert asked(told)[0] == RequestAllocation(
+        id=asked(told)[0].id,
+        allocation=AllocationId("a1"),
+        mode=Mode.PREEMPTIBLE,
+        node=None,
+        resources=NODE,
+        min_ms=told.policy.min_gap_ms,
+        max_ms=told.policy.max_allocation_ms,
+    )
+
+
+def test_requests_begin_few_grow_with_grants_and_never_exceed_the_limit() -> None:
+    told = Told(Policy(ramp_start=2, max_pending=3))
+    told.see(*(report(f"n{i}") for i in range(9)))
+    told.submit_job(ArrayRange(0, 999), cores=4)
+    assert len(asked(told)) == 2
+    told.grant("a1", "n1")
+    assert len(told.engine.state.asked) == 3
+    told.grant("a2", "n2")
+    assert len(told.engine.state.asked) == 3
+
+
+def test_gaps_too_short_or_too_small_for_anybody_are_not_asked_for() -> None:
+    told = Told()
+    told.submit_job(cores=4)
+    told.submit_job(memory=7 * GB, freeze=FreezeMethod.NONE, expected_ms=HOUR)
+    told.see(report("n1", planned=START + 4 * MINUTE), report("n2", free=Resources(2, GB)))
+    told.see(report("n3", free=Resources(2, 8 * GB), planned=START + 30 * MINUTE))
+    assert asked(told) == []
+
+
+def test_windows_lie_on_the_node_with_the_longest_gap_and_end_with_it() -> None:
+    told = Told(Policy(mode=Mode.WINDOW))
+    told.submit_job()
+    told.see(report("n1", planned=START + HOUR), report("n2", planned=START + 2 * HOUR))
+    (request,) = asked(told)
+    assert request.node == "n2"
+    assert request.max_ms <= 2 * HOUR
+    assert told.engine.state.nodes[NodeName("n2")].allocation == "a1"
+
+
+def test_gpus_are_counted_when_demand_is_reckoned() -> None:
+    told = Told(Policy(ramp_start=10))
+    told.submit_job()
+    node = Resources(4, 8 * GB, 2)
+    gpu = Submission(spec=spec())
+    told.submit(Submission(spec=gpu.spec), Submission(spec=gpu.spec))
+    told.see(report("n1", free=node), report("n2", free=node))
+    assert len(asked(told)) == 1
+
+
+def test_an_allocation_that_nothing_fits_is_given_back_after_lingering() -> None:
+    told = Told(Policy(linger_ms=Millis(2_000)))
+    told.see(report("n1"))
+    told.submit_job()
+    told.grant("a1", "n1")
+    told.tell(Exited(job=JobId("1"), fence=Fence(1), code=0, at=told.now, cause="workload"))
+    assert told.tick(1_999).commands == ()
+    (back,) = told.tick(1).commands
+    assert isinstance(back, ReleaseAllocation)
+    assert told.tick(60_000).commands == ()
+
+
+def test_a_paused_idleq_starts_nothing_and_gives_back_what_is_empty() -> None:
+    told = Told()
+    told.see(report("n1"), report("n2"))
+    told.tell(Paused(empty=False, reason="maintenance"))
+    told.submit_job()
+    assert told.commands == []
+    told.tell(Resumed())
+    assert len(asked(told)) == 1
+    told.tell(JobCancelled(target=JobId("1")))
+    told.tell(Paused(empty=True, reason="again"))
+    assert isinstance(told.commands[-1], ReleaseAllocation)
+
+
+def test_a_job_that_came_up_while_idleq_was_being_emptied_is_frozen_at_once() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job()
+    told.grant("a1", "n1")
+    told.tell(Paused(empty=True, reason="power cut"))
+    assert told.state_of("1") == "Freezing"
+    told.tell(Launched(job=JobId("1"), fence=Fence(1), at=told.now, thaw_ms=Millis(0)))
+    assert told.state_of("1") == "Freezing"
+
+
+def test_the_freeze_moves_with_the_gaps_end() -> None:
+    policy = Policy(freeze_ms=Millis(10_000), margin_ms=Millis(2_000))
+    told = Told(policy)
+    told.see(report("n1"))
+    told.submit_job()
+    told.grant("a1", "n1")
+    end = Millis(told.now + 60_000)
+    told.see(report("n1", planned=end))
+    (moved,) = [command for command in told.commands if isinstance(command, Replan)]
+    assert moved.plan == SegmentPlan(freeze_at=Millis(end - 12_000), ends_at=end, save_every_ms=None)
+    told.see(report("n1", planned=end + 900))
+    told.see(report("n1", planned=end + 60_000))
+    told.see(report("n1"))
+    ends = [command.plan.ends_at for command in told.commands if isinstance(command, Replan)]
+    assert ends == [end, end + 60_000, None]
+
+
+def test_guests_of_one_node_freeze_one_after_the_other() -> None:
+    told = Told(Policy(freeze_ms=Millis(1_000), margin_ms=Millis(0), bandwidth=1 << 20))
+    told.see(report("n1"))
+    told.submit_job(cores=2)
+    told.grant("a1", "n1")
+    left = snapshot("1", 1, 1, 5)
+    told.tell(Frozen(job=JobId("1"), fence=Fence(1), snapshot=left, at=told.now, freeze_ms=Millis(1_000), reason="x"))
+    told.submit_job(cores=2)
+    end = told.now + 60_000
+    told.see(report("n1", planned=end))
+    plans = {c.job: c.plan.freeze_at for c in told.commands if isinstance(c, Replan)}
+    assert sorted(end - at for at in plans.values() if at is not None) == [2_000, 3_000]
+
+
+def test_without_enough_grace_the_workload_saves_at_youngs_interval() -> None:
+    told = Told(Policy(grace_ms=Millis(0), freeze_ms=Millis(2_000)))
+    told.see(report("n1"))
+    told.submit_job()
+    told.grant("a1", "n1")
+    plan = next(command.plan for command in told.commands if isinstance(command, Launch))
+    assert plan.save_every_ms == save_interval_ms(Millis(2_000), 1, HOUR) == 120_000
+
+
+def test_measured_costs_replace_the_policys_guesses() -> None:
+    told = Told(Policy(freeze_ms=Millis(60_000), margin_ms=Millis(0)))
+    told.see(report("n1"))
+    told.submit_job()
+    told.grant("a1", "n1")
+    saved = snapshot("1", 1, 1, 100)
+    told.tell(Launched(job=JobId("1"), fence=Fence(1), at=told.now, thaw_ms=Millis(0)))
+    told.tell(Progressed(job=JobId("1"), fence=Fence(1), step=1, total=None, saved=saved, save_ms=Millis(70)))
+    left = snapshot("1", 1, 2, 200)
+    told.tell(Frozen(job=JobId("1"), fence=Fence(1), snapshot=left, at=told.now, freeze_ms=Millis(800), reason="x"))
+    told.tell(Launched(job=JobId("1"), fence=Fence(2), at=told.now, thaw_ms=Millis(300)))
+    costs = told.engine.state.costs
+    assert costs.freeze_ms("w", 950, Millis(60_000)) == 800
+    assert costs.thaw_ms("w", 950, Millis(60_000)) == 300
+    assert costs.save_ms("w", Millis(60_000)) == 70
+    assert costs.bytes("w") == 1 << 20
+    assert costs.bytes("never seen") == 0
+
+
+def test_a_plan_is_corrected_by_how_plans_have_erred() -> None:
+    told = Told()
+    for round_ in range(9):
+        start = told.now + 100_000
+        told.see(report("n1", planned=start))
+        told.tick(60_000)
+        told.see(report("n1", free=NOTHING))
+        told.see(report("n1"))
+        assert len(told.engine.state.foresight.errors) == round_ + 1
+    told.see(report("n1", planned=told.now + 100_000))
+    gap = told.engine.state.nodes[NodeName("n1")].gap
+    assert gap is not None
+    assert gap.end.likely == told.now - 1 + 100_000
+    assert gap.end.early is not None
+    assert gap.end.early < gap.end.likely
+    assert gap.end.source == "the plan, corrected by 9 closures"
+
+
+def test_gaps_that_close_without_notice_make_surprises_more_likely() -> None:
+    told = Told()
+    told.see(report("n1"))
+    before = told.engine.state.foresight.hazard
+    told.tick(MINUTE)
+    told.see(report("n1", free=NOTHING))
+    assert before == (1, HOUR)
+    assert told.engine.state.foresight.hazard == (2, HOUR + MINUTE + 1)
+
+
+def test_freezes_are_packed_backwards_from_the_end() -> None:
+    costs = (FreezeCost(Millis(100), Millis(50)), FreezeCost(Millis(10), Millis(20)), FreezeCost(Millis(0), Millis(20)))
+    assert pack_backwards(Millis(1_000), costs) == (810, 970, 960)
+    assert pack_backwards(Millis(1_000), ()) == ()
+
+
+def test_in_a_hurry_the_most_unsaved_work_per_byte_is_frozen_first() -> None:
+    guests = [
+        Unsaved(JobId(job), Fence(1), Millis(work), size)
+        for job, work, size in (("1", 50, 10), ("2", 60, 60), ("3", 60, 1), ("4", 5, 0))
+    ]
+    assert [guest.job for guest in preemption_order(guests)] == ["3", "1", "4", "2"]
+
+
+@pytest.mark.parametrize(
+    ("save", "closures", "exposure", "expected"),
+    [(50, 1, 3_600_000, 18_973), (1, 1_000_000, 1, 1000), (5_000, 10**9, 1, 5_000)],
+)
+def test_the_save_interval_is_youngs_and_never_shorter_than_a_save(
+    save: int, closures: int, exposure: int, expected: int
+) -> None:
+    assert save_interval_ms(Millis(save), closures, Millis(exposure)) == expected
+
+
+def test_an_agents_own_end_counts_if_it_is_earlier() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job()
+    end = Millis(told.now + 30 * 60 * SECOND)
+    told.tell(AgentReady(allocation=AllocationId("a1"), node=NodeName("n1"), resources=NODE, until=end))
+    plan = next(command.plan for command in told.commands if isinstance(command, Launch))
+    assert plan.ends_at == end
