@@ -135,6 +135,7 @@ def histogram(gaps: Gaps) -> Histogram:
 
     top = _TOP + 30
     floors = [top + _PANEL_HEIGHT, top + 2 * _PANEL_HEIGHT + _PANEL_GAP]
+    total = gaps.idle_core_s or 1
     edges = {edge for one in bins for edge in (one.from_s, one.to_s) if edge}
     return Histogram(
         width=WIDTH,
@@ -149,14 +150,14 @@ def histogram(gaps: Gaps) -> Histogram:
                 bars=_bars(bins, x, floors[0], [(one.gaps, f"{one.gaps:,}") for one in bins]),
             ),
             Panel(
-                title="their idle area",
+                title="their share of the idle area",
                 role="area",
                 floor=floors[1],
                 bars=_bars(
                     bins,
                     x,
                     floors[1],
-                    [(one.idle_core_s, core_time(one.idle_core_s, gaps.idle_core_s)) for one in bins],
+                    [(one.idle_core_s, f"{100 * one.idle_core_s / total:.0f} %") for one in bins],
                 ),
             ),
         ],

@@ -75,9 +75,10 @@ class CoarseStretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GanttRow:
-    """One node, or several neighbours drawn as one; a coarse row has only *coarse* stretches."""
+    """One node, or the neighbours from *node* to *last_node* drawn as one; a coarse row has only *coarse* stretches."""
 
-    label: str
+    node: str
+    last_node: str
     nodes: int
     cores: int
     main: tuple[MainStretch, ...] = ()
@@ -167,7 +168,8 @@ class Drawing:
         names = [line.node for line in self.bundle]
         self.rows.append(
             GanttRow(
-                label=names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}",
+                node=names[0],
+                last_node=names[-1],
                 nodes=len(names),
                 cores=sum(_cores(line.steps) for line in self.bundle),
                 coarse=tuple(_coarse(binner.series(), self.until)),
@@ -178,7 +180,8 @@ class Drawing:
 
 def _row(line: NodeLine) -> GanttRow:
     return GanttRow(
-        label=line.node,
+        node=line.node,
+        last_node=line.node,
         nodes=1,
         cores=_cores(line.steps),
         main=tuple(_main(line.pieces)),
@@ -254,7 +257,7 @@ def _coarse(series: Series, until: Millis) -> Iterable[CoarseStretch]:
 
 
 def _moves(rows: Sequence[GanttRow], jobs: Iterable[JobLine]) -> Iterable[Move]:
-    places = {row.label: place for place, row in enumerate(rows)}
+    places = {row.node: place for place, row in enumerate(rows)}
     for job in jobs:
         for one, other in pairwise(job.segments):
             if other.is_thaw and one.node != other.node and {one.node, other.node} <= places.keys():

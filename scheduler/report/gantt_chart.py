@@ -18,6 +18,7 @@ _ROW_HEIGHTS = ((12, 40), (30, 26), (80, 14), (300, 5))
 _LABELLED_ROWS = 60
 _TEXT_HEIGHT = 11
 _CHARACTER = 6.2
+_MANY_MOVES = 40
 _MARK_HEIGHT = 9
 
 _TINT = {
@@ -117,9 +118,9 @@ def gantt_chart(gantt: Gantt, since_ms: int, until_ms: int) -> GanttChart:
         width=WIDTH,
         height=floor + 26,
         floor=floor,
-        tracks=[canvas.box(place, since_ms, until_ms, 0, 1, tip=plain(row.label)) for place, row in enumerate(rows)],
+        tracks=[canvas.box(place, since_ms, until_ms, 0, 1, tip=_name(row)) for place, row in enumerate(rows)],
         labels=[
-            Mark(canvas.top(place) + height / 2, _short(row.label))
+            Mark(canvas.top(place) + height / 2, _short(row.node))
             for place, row in enumerate(rows)
             if place % every == 0
         ],
@@ -129,6 +130,10 @@ def gantt_chart(gantt: Gantt, since_ms: int, until_ms: int) -> GanttChart:
         lines=list(_lines(canvas, gantt.moves, rows)),
         times=canvas.scale.marks(),
     )
+
+
+def _name(row: GanttRow) -> str:
+    return plain(row.node) if row.nodes == 1 else f"{plain(row.node)} to {plain(row.last_node)}"
 
 
 def _short(label: str) -> str:
@@ -143,16 +148,16 @@ def _fitting(label: str, box: Box) -> str:
 
 def _backdrop(canvas: _Canvas, place: int, row: GanttRow) -> Iterable[Box]:
     for since, until in row.down:
-        tip = f"{plain(row.label)}: nothing may be started here"
+        tip = f"{_name(row)}: nothing may be started here"
         yield canvas.box(place, since, until, 0, 1, style="down", tip=tip)
     for main in row.main:
         name = plain(main.main_job) or "main jobs"
-        tip = f"{plain(row.label)}: {name}, {count(main.cores, 'core')}, {duration(main.until_ms - main.since_ms)}"
+        tip = f"{_name(row)}: {name}, {count(main.cores, 'core')}, {duration(main.until_ms - main.since_ms)}"
         low = 1 - main.cores / max(row.cores, main.cores)
         box = canvas.box(place, main.since_ms, main.until_ms, low, 1, style="main", tip=tip)
         yield replace(box, label=_fitting(name, box))
     for part in row.coarse:
-        tip = f"{plain(row.label)}: mostly {part.role}"
+        tip = f"{_name(row)}: mostly {part.role}"
         yield canvas.box(place, part.since_ms, part.until_ms, 0, 1, style=f"coarse {part.role}", tip=tip)
 
 
@@ -183,7 +188,7 @@ def _tip(row: GanttRow, guest: GuestStretch) -> str:
     parts = ", ".join(f"{kind} {duration(ms)}" for kind, ms in spent.items())
     reason = f" ({plain(guest.reason)})" if guest.reason and guest.reason != guest.ending else ""
     return (
-        f"job {guest.job}, segment {guest.fence} on {plain(row.label)}, {count(guest.cores, 'core')}, "
+        f"job {guest.job}, segment {guest.fence} on {_name(row)}, {count(guest.cores, 'core')}, "
         f"from {time_of_day(guest.since_ms, 1000)}: {parts}; {guest.ending}{reason}"
     )
 
@@ -210,18 +215,19 @@ def _signs(canvas: _Canvas, place: int, row: GanttRow) -> Iterable[Sign]:
             yield Sign(canvas.scale.x(guest.until_ms), y, sign)
 
 
-def _lines(canvas: _Canvas, moves: Iterable[Move], rows: Sequence[GanttRow]) -> Iterable[Line]:
+def _lines(canvas: _Canvas, moves: Sequence[Move], rows: Sequence[GanttRow]) -> Iterable[Line]:
     places = {(row, guest.job, guest.fence): guest for row, line in enumerate(rows) for guest in line.guests}
     for move in moves:
         left = places[move.from_row, move.job, move.from_fence]
         came = places[move.to_row, move.job, move.to_fence]
         x1, y1 = canvas.scale.x(left.until_ms), _middle(canvas, move.from_row, rows[move.from_row], left)
         x2, y2 = canvas.scale.x(came.since_ms), _middle(canvas, move.to_row, rows[move.to_row], came)
+        weight = "move faint" if len(moves) > _MANY_MOVES else "move"
         bend = max(abs(x2 - x1) / 2, 8)
         yield Line(
             f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}",
-            f"move {canvas.colour(move.job)}",
-            f"job {move.job} moved from {plain(rows[move.from_row].label)} to {plain(rows[move.to_row].label)}, "
+            f"{weight} {canvas.colour(move.job)}",
+            f"job {move.job} moved from {_name(rows[move.from_row])} to {_name(rows[move.to_row])}, "
             f"{duration(came.since_ms - left.until_ms)} later",
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from idleq.ids import Millis
-from idleq.scheduler.report.segment import KINDS, OVERHEAD, Kind
+from idleq.scheduler.report.segment import KINDS, Kind
 from idleq.scheduler.report.slices import Slice
 
 MOST_BINS = 600
@@ -17,10 +17,10 @@ _NICE_MS = tuple(
     + [3_600_000 * hours for hours in (1, 2, 3, 6, 12, 24, 48, 168)]
 )
 
-_USEFUL = KINDS.index(Kind.USEFUL)
-_UNSAVED = KINDS.index(Kind.UNSAVED)
-_OVERHEAD = tuple(KINDS.index(kind) for kind in OVERHEAD)
-_LAYERS = 5
+_USEFUL_KIND = KINDS.index(Kind.USEFUL)
+_UNSAVED_KIND = KINDS.index(Kind.UNSAVED)
+_LAYERS = range(5)
+_MAIN, _USEFUL, _UNSAVED, _OVERHEAD, _IDLE = _LAYERS
 
 
 def step_ms(length_ms: int, most: int = MOST_BINS) -> int:
@@ -57,21 +57,20 @@ class Binner:
     def __post_init__(self) -> None:
         self.step = step_ms(self.until - self.since)
         count = -(-(self.until - self.since) // self.step)
-        self.partial = [[0] * (count + 1) for _ in range(_LAYERS)]
-        self.rises = [[0] * (count + 2) for _ in range(_LAYERS)]
+        self.partial = [[0] * (count + 1) for _ in _LAYERS]
+        self.rises = [[0] * (count + 2) for _ in _LAYERS]
 
     def add(self, piece: Slice) -> None:
-        guests = piece.guests
-        overhead = sum(guests[index] for index in _OVERHEAD)
-        useful, unsaved = guests[_USEFUL], guests[_UNSAVED]
-        idle = piece.cores - piece.main - overhead - useful - unsaved
-        for layer, cores in enumerate((piece.main, useful, unsaved, overhead, idle)):
-            if cores:
-                self._change(layer, piece.since, cores)
-                self._change(layer, piece.until, -cores)
+        self._level(_MAIN, piece, piece.main)
+        self._level(_IDLE, piece, piece.cores - piece.main - piece.held)
+        if piece.held:
+            useful, unsaved = piece.guests[_USEFUL_KIND], piece.guests[_UNSAVED_KIND]
+            self._level(_USEFUL, piece, useful)
+            self._level(_UNSAVED, piece, unsaved)
+            self._level(_OVERHEAD, piece, piece.held - useful - unsaved)
 
     def series(self) -> Series:
-        main, useful, unsaved, overhead, idle = (self._means(layer) for layer in range(_LAYERS))
+        main, useful, unsaved, overhead, idle = (self._means(layer) for layer in _LAYERS)
         return Series(
             since_ms=self.since,
             step_ms=self.step,
@@ -81,6 +80,11 @@ class Binner:
             overhead_cores=overhead,
             idle_cores=idle,
         )
+
+    def _level(self, layer: int, piece: Slice, cores: int) -> None:
+        if cores:
+            self._change(layer, piece.since, cores)
+            self._change(layer, piece.until, -cores)
 
     def _change(self, layer: int, at: Millis, cores: int) -> None:
         place, within = divmod(at - self.since, self.step)

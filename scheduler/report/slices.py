@@ -25,7 +25,8 @@ class Slice(NamedTuple):
         until: up to when.
         cores: how many of its cores count.
         main: how many of them main jobs hold.
-        guests: how many guests hold, by kind (in the order of KINDS).
+        held: how many guests hold of what main jobs leave.
+        guests: the same by kind (in the order of KINDS).
         crowded: how many more guests were still seen on than main jobs left.
         main_job: the main jobs' names.
         is_up: whether jobs may be started on the node.
@@ -35,6 +36,7 @@ class Slice(NamedTuple):
     until: Millis
     cores: int
     main: int
+    held: int
     guests: tuple[int, ...]
     crowded: int
     main_job: str
@@ -44,11 +46,6 @@ class Slice(NamedTuple):
     def free(self) -> int:
         """What main jobs leave."""
         return self.cores - self.main
-
-    @property
-    def held(self) -> int:
-        """What guests hold of that."""
-        return sum(self.guests)
 
 
 def slices(steps: Iterable[NodeStep], segments: Iterable[Segment], until: Millis) -> Iterator[Slice]:
@@ -99,7 +96,8 @@ def _slice(since: Millis, until: Millis, step: NodeStep, wanted: list[int]) -> S
         guests = tuple(wanted)
     else:
         guests = _squeezed(wanted, room)
-    return Slice(since, until, step.cores, step.busy, guests, max(total - room, 0), step.main_job, step.is_up)
+    held = min(total, room)
+    return Slice(since, until, step.cores, step.busy, held, guests, total - held, step.main_job, step.is_up)
 
 
 def _squeezed(wanted: list[int], room: int) -> tuple[int, ...]:

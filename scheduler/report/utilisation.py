@@ -87,8 +87,8 @@ class Areas:
         self.capacity += piece.cores * length
         self.main += piece.main * length
         self.crowded += piece.crowded * length
-        for index, cores in enumerate(piece.guests):
-            if cores:
+        if piece.held:
+            for index, cores in enumerate(piece.guests):
                 self.guests[index] += cores * length
 
     def of(self, kind: Kind) -> float:

@@ -7,6 +7,7 @@ NOTHING = "-"
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
 _FEW_SECONDS_MS = 10_000
+_FEW_CORE_HOURS_S = 10 * 3600
 _LONGEST_NAME = 60
 
 
@@ -34,8 +35,8 @@ def percent(share: float | None) -> str:
 
 def core_time(core_s: float, whole_core_s: float | None = None) -> str:
     """Return for example "850 core-s" or "3.62 core-h": in the unit that suits the whole it is a part of (None: itself)."""
-    if (core_s if whole_core_s is None else whole_core_s) < _HOUR / _SECOND:
-        return f"{core_s:.0f} core-s"
+    if (core_s if whole_core_s is None else whole_core_s) < _FEW_CORE_HOURS_S:
+        return f"{core_s:,.0f} core-s"
     return f"{core_s * _SECOND / _HOUR:,.2f} core-h"
 
 

@@ -83,7 +83,7 @@ def test_nodes_are_drawn_in_the_order_in_which_people_count() -> None:
     for name in ("n10", "n2", "gpu1", "n1"):
         story.node(0, name, 4)
     story.node(5, "n1", 4)
-    assert [row.label for row in build(story.facts).gantt.rows] == ["gpu1", "n1", "n2", "n10"]
+    assert [row.node for row in build(story.facts).gantt.rows] == ["gpu1", "n1", "n2", "n10"]
 
 
 def test_guests_on_one_node_are_drawn_beside_each_other_and_lanes_are_used_again() -> None:
@@ -103,7 +103,7 @@ def test_a_large_history_is_drawn_coarsely_in_at_most_300_rows_and_600_steps() -
     report = build(large_cluster(nodes=700, length=3600, jobs=400))
     assert (report.gantt.is_coarse, report.gantt.nodes_per_row, len(report.gantt.rows)) == (True, 3, 234)
     assert sum(row.nodes for row in report.gantt.rows) == report.nodes == 700
-    assert report.gantt.rows[0].label == "n1 to n3"
+    assert (report.gantt.rows[0].node, report.gantt.rows[0].last_node) == ("n1", "n3")
     assert report.gantt.moves == ()
     assert len(report.series.main_cores) <= 600
 
@@ -119,7 +119,7 @@ def test_a_coarse_row_names_who_held_most_of_each_step() -> None:
     story.node(30, "n1", 4, 4)
     story.node(60, "n1", 4, 4)
     first = build(story.facts).gantt.rows[0]
-    assert (first.label, first.cores) == ("n0 to n1", 8)
+    assert (first.node, first.last_node, first.cores) == ("n0", "n1", 8)
     assert [(part.role, part.since_ms, part.until_ms) for part in first.coarse] == [
         ("guests", moment(10), moment(30)),
         ("main", moment(30), moment(60)),

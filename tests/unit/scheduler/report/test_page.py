@@ -99,6 +99,13 @@ def test_the_page_says_the_headline_numbers_and_where_they_come_from() -> None:
         assert words in shown
 
 
+def test_a_page_of_nothing_draws_nothing() -> None:
+    html = page.render(build([]))
+    assert "there is nothing to draw" in html
+    assert "<h2>Gaps</h2>" not in html
+    assert "Gantt chart of the nodes" not in html
+
+
 def test_a_move_is_drawn_as_a_line_from_node_to_node() -> None:
     html = page.render(build(worked_example()))
     assert re.findall(r"<title>(job 1 moved [^<]*)</title>", html) == [

@@ -47,8 +47,9 @@ class _Life:
         story.submit(0, entry, dice.randrange(1, CORES))
 
     def go_on(self, at: float) -> None:
-        step = {"idle": self._start, "starting": self._rise, "running": self._run, "over": lambda _at: None}
-        step[self.state](at)
+        steps = {"idle": self._start, "starting": self._rise, "running": self._run}
+        if self.state in steps:
+            steps[self.state](at)
 
     def _start(self, at: float) -> None:
         if self.snapshots and self.dice.random() < 0.2:
@@ -160,7 +161,7 @@ def test_the_phases_of_a_segment_cover_it_once(facts: list[tuple[Millis, Fact]])
 def test_the_jobs_hold_the_guests_areas_but_for_what_was_crowded_out(facts: list[tuple[Millis, Fact]]) -> None:
     report = build(facts)
     use = report.utilisation
-    seen = {row.label for row in report.gantt.rows}
+    seen = {row.node for row in report.gantt.rows}
     if all(node in seen for job in report.jobs for node in job.nodes):
         useful = sum(job.useful_core_s for job in report.jobs)
         assert use.useful_core_s <= useful + 1e-6

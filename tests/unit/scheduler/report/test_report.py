@@ -136,7 +136,8 @@ EXPECTED = Report(
         nodes_per_row=1,
         rows=(
             GanttRow(
-                label="n1",
+                node="n1",
+                last_node="n1",
                 nodes=1,
                 cores=4,
                 main=(main(0, 10, "m1"), main(42, 90, "m3")),
@@ -164,7 +165,8 @@ EXPECTED = Report(
                 ),
             ),
             GanttRow(
-                label="n2",
+                node="n2",
+                last_node="n2",
                 nodes=1,
                 cores=4,
                 main=(main(0, 50, "m2"), main(80, 100, "m4")),
