@@ -217,6 +217,8 @@ class FakeWire:
         self._do("resume")
 
     def wait(self, jobs: Sequence[JobId], timeout_ms: int) -> dict[str, object]:
+        if self.refusal is not None:
+            raise self.refusal
         now = self.outlooks.pop(0) if len(self.outlooks) > 1 else self.outlooks[0]
         return self._plain(Waited(all(one.is_over for one in now), now))
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from idleq.ids import EntryId, JobId
 from idleq.scheduler.codec import from_plain
-from idleq.scheduler.core.explain import Explanation
 from idleq.scheduler.core.queries import EntryRow, JobDetail, JobRow, NodeRow, Summary
 from idleq.scheduler.core.submission import Submission
+
+if TYPE_CHECKING:
+    from idleq.scheduler.core.explain import Explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,10 @@ class Client:
         """Return all about an entry or a job."""
         return from_plain(self._wire.job(job), JobView)
 
-    def explain(self, job: JobId) -> Explanation:
+    def explain(self, job: JobId) -> "Explanation":
         """Return why *job* is where it is."""
+        from idleq.scheduler.core.explain import Explanation
+
         return from_plain(self._wire.explain(job), Explanation)
 
     def cancel(self, job: JobId) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -89,6 +88,7 @@ def _misused(error: "TyperException", arguments: Sequence[str], session: "Sessio
 
 
 def _unexpected(error: Exception, session: "Session") -> int:
+    import tempfile
     import traceback
 
     from idleq.cli import printer

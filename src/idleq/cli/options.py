@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from idleq import __version__
+from idleq.cli.plain_values import read_plainly
 from idleq.cli.session import Session
 from idleq.ids import Millis
 
@@ -85,7 +86,7 @@ class IdleqCommand(TyperCommand):
 
     def get_params(self, ctx: AnyContext) -> list[Any]:
         *own, help_option = super().get_params(ctx)
-        return [*own, *_global_options(ctx), help_option]
+        return read_plainly([*own, *_global_options(ctx), help_option])
 
     def invoke(self, ctx: AnyContext) -> object:
         for name in GLOBAL:
@@ -101,7 +102,7 @@ class IdleqGroup(TyperGroup):
 
     def get_params(self, ctx: AnyContext) -> list[Any]:
         *own, help_option = super().get_params(ctx)
-        return [*own, *_global_options(ctx), help_option]
+        return read_plainly([*own, *_global_options(ctx), help_option])
 
     def invoke(self, ctx: AnyContext) -> object:
         if ctx.parent is not None:

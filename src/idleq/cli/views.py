@@ -1,11 +1,14 @@
 """How rows of the daemon read to people: pure functions from rows to tables and paragraphs."""
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from idleq.cli.result import Table
 from idleq.cli.wording import clock_time, counted, resources, share, size, span
-from idleq.scheduler.core.explain import Explanation
 from idleq.scheduler.core.queries import JobDetail, JobRow, NodeRow, Summary
+
+if TYPE_CHECKING:
+    from idleq.scheduler.core.explain import Explanation
 
 LONGEST_REASON = 60
 """What does not fit a table's line is in `idleq explain`."""
@@ -122,7 +125,7 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
-def explanation_blocks(why: Explanation) -> tuple[str | Table, ...]:
+def explanation_blocks(why: "Explanation") -> tuple[str | Table, ...]:
     """Return the reasons, the place in the queue, and what each node holds for the job."""
     head = f"Job {why.job} is {why.state}."
     paragraphs = [head, *why.sentences]

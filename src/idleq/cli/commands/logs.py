@@ -1,5 +1,6 @@
 """`idleq logs`: what a job printed, through all its segments, read from the server directory itself."""
 
+import codecs
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -96,6 +97,7 @@ class Tail:
     stream: str
     segment: int | None
     _read: dict[Fence, int] = field(default_factory=dict)
+    _decoders: dict[Fence, codecs.IncrementalDecoder] = field(default_factory=dict)
 
     def files(self) -> list[tuple[Fence, Path]]:
         """The output of each segment that has begun to print, oldest first."""
@@ -110,8 +112,9 @@ class Tail:
     def read(self) -> Iterator[str]:
         """Yield what is new, segment by segment."""
         for fence, file in self.files():
+            decoder = self._decoders.setdefault(fence, codecs.getincrementaldecoder("utf-8")("replace"))
             with file.open("rb") as opened:
                 opened.seek(self._read.get(fence, 0))
                 while data := opened.read(CHUNK):
                     self._read[fence] = self._read.get(fence, 0) + len(data)
-                    yield data.decode(errors="replace")
+                    yield decoder.decode(data)

@@ -1,0 +1,57 @@
+from dataclasses import dataclass, replace
+
+import pytest
+
+from idleq.cli.client import JobView
+from idleq.ids import Millis
+from support.command_line import DETAIL, ENTRY, FAILED, NOW, CommandLine, FakeWire, Outcome, outlook
+
+
+@dataclass(slots=True)
+class Clock:
+    """Each look at it takes a second."""
+
+    at: int = NOW
+
+    def __call__(self) -> Millis:
+        self.at += 1000
+        return Millis(self.at)
+
+
+def test_it_asks_until_the_job_is_over(idleq: CommandLine) -> None:
+    idleq.wire = FakeWire(outlooks=[(outlook("17"),), (outlook("17"),), (outlook("17", done=1),)])
+
+    assert idleq("wait", "17") == Outcome(0, "17 done\n", "")
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [(3, 3), (-9, 137), (None, 1)])
+def test_the_exit_code_is_the_jobs_own(idleq: CommandLine, code: int | None, exit_code: int) -> None:
+    detail = replace(DETAIL, row=replace(FAILED, code=code))
+    idleq.wire = FakeWire(view=JobView(ENTRY, detail), outlooks=[(outlook("15", failed=1),)])
+
+    assert idleq("wait", "15") == Outcome(exit_code, "15 failed\n", "")
+
+
+def test_a_cancelled_job_is_exit_code_1(idleq: CommandLine) -> None:
+    idleq.wire = FakeWire(outlooks=[(outlook("17", cancelled=1),)])
+
+    assert idleq("wait", "17") == Outcome(1, "17 cancelled\n", "")
+
+
+def test_an_array_is_told_in_numbers_and_fails_with_its_first_failure(idleq: CommandLine) -> None:
+    ended = outlook("19", jobs=5, done=2, failed=2, cancelled=1)
+    rows = (replace(FAILED, id="19_1", code=7), replace(FAILED, id="19_2", code=8))
+    idleq.wire = FakeWire(view=JobView(ENTRY, None, rows), outlooks=[(outlook("17", done=1), ended)])
+
+    outcome = idleq("wait", "17", "19")
+
+    assert outcome == Outcome(7, "17 done\n19 is over: 2 of 5 done, 2 failed, 1 cancelled\n", "")
+
+
+def test_patience_has_an_end(idleq: CommandLine) -> None:
+    idleq.now = Clock()
+    idleq.wire = FakeWire(outlooks=[(outlook("17", done=1), outlook("18"))])
+
+    assert idleq("wait", "17", "18", "--timeout", "5s") == Outcome(
+        64, "", "idleq: after 5 s these were not over: 18; they go on\n"
+    )
