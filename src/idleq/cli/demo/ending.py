@@ -1,8 +1,6 @@
 """What the demo has shown, from the utilisation report and the comparison: pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from idleq.cli.demo.comparing import Comparison
@@ -58,7 +56,7 @@ def segment_lines(report: Report, job: JobId) -> tuple[SegmentLine, ...]:
     found = [
         SegmentLine(
             segment=guest.fence,
-            node=row.label,
+            node=row.node,
             start=guest.since_ms,
             end=guest.until_ms,
             ending=guest.ending,
@@ -71,10 +69,9 @@ def segment_lines(report: Report, job: JobId) -> tuple[SegmentLine, ...]:
     return tuple(sorted(found, key=lambda line: line.segment))
 
 
-def moves_of(lines: Sequence[SegmentLine]) -> int:
-    """Count how often the job went on, on another node than before, from what it had saved."""
-    stretches = [line for line in lines if line.ending in {"frozen", "done"}]
-    return sum(one.node != other.node for one, other in pairwise(stretches))
+def moves_of(report: Report, job: JobId) -> int:
+    """Count how often the job went on, on another node than before."""
+    return sum(move.job == job for move in report.gantt.moves)
 
 
 def problem_of(result: Comparison, moves: int) -> str:

@@ -141,17 +141,17 @@ def summed_up(place: DemoPlace, job: JobId, *, keep: bool) -> Result:
 
     report = make_report(place.server.root, place.report)
     result = place.server.job(job).result
-    comparison, lines = compare(result, place.alone), segment_lines(report, job)
+    comparison, moves = compare(result, place.alone), moves_of(report, job)
     place.keep_pictures(result)
-    problem = problem_of(comparison, moves_of(lines))
+    problem = problem_of(comparison, moves)
     is_kept = keep or bool(problem)
     if not is_kept:
         place.tidy()
     return result_of(
         Ending(
             job=job,
-            segments=lines,
-            moves=moves_of(lines),
+            segments=segment_lines(report, job),
+            moves=moves,
             result=comparison,
             pictures=place.pictures,
             report=place.report,

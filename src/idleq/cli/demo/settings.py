@@ -15,13 +15,11 @@ class DemoSettings:
         nodes: virtual nodes.
         seed: of the main jobs and of the training.
         steps: training steps; None for those of --quick.
-        load: how much of the cluster main jobs ask for; more than most sites, so that the job has to move.
     """
 
     nodes: int = 4
     seed: int = 1
     steps: int | None = None
-    load: float = 0.85
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -49,8 +47,7 @@ nodes = {self.nodes}
 cores = 1
 memory = "4G"
 seed = {self.seed}
-load = {self.load}
-speed = 60.0
+main_jobs = "busy"
 """
 
     def write(self, path: Path) -> None:
