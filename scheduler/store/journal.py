@@ -82,6 +82,12 @@ class Journal:
                 raise _unreadable(f"fact {number}", self.place, error) from error
             yield number, Millis(at), fact
 
+    def last_at(self) -> Millis:
+        """Return the time of the last turn, 0 if there is none."""
+        with told_as_ours(self.place), self._engine.connect() as connection:
+            found = connection.execute(select(FACTS.c.at).order_by(FACTS.c.seq.desc()).limit(1)).scalar()
+        return Millis(found or 0)
+
     def commands(self) -> Iterator[tuple[Millis, Command]]:
         """Yield every command with the time of its turn, oldest first."""
         for number, at, kind, body in self._rows(COMMANDS, 0, None):

@@ -1,0 +1,220 @@
+"""The composition root: the only place that names concrete adapters. Everything else receives them as arguments.
+
+Each function imports what its own process needs: an agent has to be up in a fraction of a second, and needs no web server.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from idleq.ids import Millis
+
+if TYPE_CHECKING:
+    from idleq.scheduler.agent.settings import AgentSettings
+    from idleq.scheduler.config import Config
+    from idleq.scheduler.paths import ServerPaths
+    from idleq.scheduler.report import Report
+    from idleq.scheduler.service import Service
+    from idleq.scheduler.store.journal import Journal
+    from idleq.simulator.embedded import EmbeddedCluster
+    from idleq.simulator.settings import ClusterSettings
+
+POLL_MS = Millis(200)
+"""The embedded cluster answers in a millisecond; real schedulers are asked less often."""
+
+ONCE_MS = Millis(5_000)
+"""How long one cycle takes at the most: a few rounds, so that what it asks for can still come up."""
+
+OWNERS_SHARE = 4
+"""One part in so many of this machine's memory is left to whoever sits before it."""
+
+AGENT_ARGUMENTS = (
+    "agent",
+    *("--allocation", "{allocation}", "--node", "{node}", "--scratch", "{scratch}"),
+    *("--cores", "{cores}", "--memory", "{memory}", "--gpus", "{gpus}"),
+    *("--until", "{until}", "--grace", "{grace}"),
+)
+
+
+def run_daemon(paths: "ServerPaths", *, cluster: str | None = None) -> None:
+    """Be the daemon of *paths* until SIGTERM; *cluster* names a kind of cluster, whatever config.toml says.
+
+    Raises:
+        BadConfig, ServerDirectoryUnsafe, DaemonRunning, PortInUse, JournalTooNew: nothing was begun.
+    """
+    from idleq.scheduler.signals import on_stop
+
+    with _service(paths, cluster) as service, on_stop(service.stop):
+        service.run()
+
+
+def run_once(paths: "ServerPaths", *, cluster: str | None = None) -> None:
+    """Do one cycle of the daemon's work and leave.
+
+    Raises:
+        BadConfig, ServerDirectoryUnsafe, DaemonRunning, JournalUnavailable: nothing was done.
+    """
+    from idleq.scheduler.clock import SteadyClock
+
+    with _service(paths, cluster) as service:
+        service.once(Millis(SteadyClock().now() + ONCE_MS))
+
+
+def run_agent(settings: "AgentSettings") -> int:
+    """Be an agent until there is nothing left to do; return the exit code."""
+    from idleq.scheduler.agent.main import run
+
+    return run(settings)
+
+
+def run_cluster(server_dir: Path) -> None:
+    """Be the embedded cluster of *server_dir* until it is told to stop."""
+    from idleq.simulator import live
+
+    live.run(server_dir)
+
+
+def stop_cluster(server_dir: Path) -> None:
+    """End the embedded cluster of *server_dir* with all that runs in it."""
+    _embedded_cluster(server_dir).stop()
+
+
+def make_report(server_dir: Path, page: Path | None = None) -> "Report":
+    """Return the utilisation report of *server_dir*, and write it as one HTML file to *page*.
+
+    Raises:
+        JournalUnavailable: there is no journal, or it cannot be read.
+    """
+    from idleq.scheduler.atomic import write_atomically
+    from idleq.scheduler.config import load_config
+    from idleq.scheduler.paths import ServerPaths
+    from idleq.scheduler.report import build
+
+    paths = ServerPaths(server_dir)
+    with _journal(paths, load_config(paths.config), create=False) as journal:
+        report = build(journal.facts())
+    if page is not None:
+        from idleq.scheduler.report.page import render
+
+        write_atomically(page, render(report).encode(), mode=0o644)
+    return report
+
+
+@contextmanager
+def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
+    """Put a daemon together, holding the lock of its server directory."""
+    from idleq.scheduler.clock import SteadyClock, SystemClock
+    from idleq.scheduler.lock import Owner, hold
+    from idleq.scheduler.logs import make_log
+    from idleq.scheduler.results import LinkedResults
+    from idleq.scheduler.service import Parts, Service
+
+    paths.create()
+    config = _config(paths, cluster)
+    with (
+        hold(paths.lock, Owner.this_process()),
+        _journal(paths, config, create=True) as journal,
+        paths.log.open("a", encoding="utf-8") as log_file,
+    ):
+        clock = SystemClock(floor=journal.last_at())
+        _make_world(paths, config, clock.now())
+        yield Service(
+            Parts(
+                paths=paths,
+                config=config,
+                journal=journal,
+                cluster=_embedded_cluster(paths.root),
+                results=LinkedResults(paths),
+                clock=clock,
+                steady=SteadyClock(),
+                log=make_log(sys.stderr if sys.stderr.isatty() else log_file),
+                poll_ms=POLL_MS,
+            )
+        )
+
+
+def _config(paths: "ServerPaths", cluster: str | None) -> "Config":
+    """Return what config.toml says; *cluster* overrules its kind, and keeps its settings if they are of that kind."""
+    from idleq.scheduler.config import CLUSTERS, load_config
+    from idleq.scheduler.errors import BadConfig
+
+    config = load_config(paths.config)
+    if cluster is None:
+        return config
+    if cluster not in CLUSTERS:
+        message = f"there is no cluster {cluster!r}: it may be {' or '.join(sorted(CLUSTERS))}"
+        raise BadConfig(message)
+    is_that = type(config.cluster) is CLUSTERS[cluster]
+    return config if is_that else replace(config, cluster=CLUSTERS[cluster]())
+
+
+@contextmanager
+def _journal(paths: "ServerPaths", config: "Config", *, create: bool) -> Iterator["Journal"]:
+    from idleq.scheduler.store.database import sqlite_url
+    from idleq.scheduler.store.journal import Journal
+
+    journal = Journal.open(config.server.database or sqlite_url(paths.journal), create=create)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def _embedded_cluster(server_dir: Path) -> "EmbeddedCluster":
+    from idleq.simulator.embedded import EmbeddedCluster
+
+    return EmbeddedCluster(server_dir, _idleq(server_dir, "cluster", "run"))
+
+
+def _make_world(paths: "ServerPaths", config: "Config", now: Millis) -> None:
+    """Tell the cluster's process what it is, unless it was told just that already: then it goes on as it began."""
+    from idleq.simulator.errors import BadSettings
+    from idleq.simulator.settings import read_settings, write_settings
+
+    wanted = _world(paths, config, now)
+    try:
+        is_known = replace(wanted, start=read_settings(paths.root).start) == read_settings(paths.root)
+    except BadSettings:
+        is_known = False
+    if not is_known:
+        stop_cluster(paths.root)
+        write_settings(paths.root, wanted)
+
+
+def _world(paths: "ServerPaths", config: "Config", start: Millis) -> "ClusterSettings":
+    import psutil
+
+    from idleq.scheduler.config import EmbeddedSettings, LocalSettings
+    from idleq.scheduler.core.policy import HOUR
+    from idleq.scheduler.core.resources import Resources
+    from idleq.simulator.jobs import numbered_nodes
+    from idleq.simulator.settings import ClusterSettings, MainLoad, local_settings
+
+    argv = _idleq(paths.root, *AGENT_ARGUMENTS, "--transport", config.server.transport)
+    match config.cluster:
+        case LocalSettings(cores=cores, memory_bytes=memory):
+            total = psutil.virtual_memory().total
+            node = Resources(cores or os.cpu_count() or 1, memory or total - total // OWNERS_SHARE)
+            return local_settings(start=start, agent_argv=argv, node=node, grace_ms=config.policy.grace_ms)
+        case EmbeddedSettings() as cluster:
+            return ClusterSettings(
+                start=start,
+                nodes=numbered_nodes(cluster.nodes, Resources(cluster.cores, cluster.memory_bytes)),
+                agent_argv=argv,
+                seed=cluster.seed,
+                grace_ms=cluster.grace_ms,
+                main=MainLoad.TRACE if cluster.trace else MainLoad(cluster.main_jobs),
+                load=cluster.load,
+                mean_run_ms=Millis(max(round(HOUR / cluster.speed), 1)),
+                trace=str(paths.root / cluster.trace) if cluster.trace else "",
+                speed_up=max(round(cluster.speed), 1),
+            )
+
+
+def _idleq(server_dir: Path, *arguments: str) -> tuple[str, ...]:
+    """Return how idleq starts itself for *server_dir*."""
+    return (sys.executable, "-m", "idleq", "--server-dir", str(server_dir), *arguments)
