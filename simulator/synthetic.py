@@ -10,6 +10,9 @@ from idleq.simulator.jobs import MainJob
 SECOND = 1000
 MINUTE = 60 * SECOND
 
+HONEST = 0.5
+"""The share of the busy cluster's rounds in which limits are right."""
+
 SURPRISE = 0.3
 """The share of the busy cluster's rounds in which a job comes in that no plan had shown."""
 
@@ -63,20 +66,21 @@ def busy_cluster(nodes: int, seed: int) -> Iterator[MainJob]:
     """Yield main jobs without end that leave gaps of 10 to 40 seconds, each round on other nodes than the round before.
 
     In a round each node gets a job of its own: a short one where a gap shall open, a long one elsewhere. Then a job as
-    wide as the site waits for the longest and closes every gap. Now and then a small job comes in between and takes
-    a gap that no plan had closed. A few idle seconds between rounds take up what guests hold main jobs up.
+    wide as the site waits for the longest and closes every gap. In half of the rounds users know how long their jobs run,
+    so that the plan is right; now and then a small job comes in between and takes a gap that no plan had closed. The
+    moment between two rounds takes up what guests hold main jobs up.
     """
     draw = random.Random(seed)
     gaps: set[int] = set()
     number = 0
-    begin = 2 * SECOND
+    begin = SECOND
     while True:
         gaps = _gap_nodes(nodes, gaps, draw)
         jobs, length = _round(nodes, gaps, draw)
         for delay, size, run, limit in jobs:
             number += 1
             yield MainJob(id=number, submit=begin + delay, run=run, limit=limit, size=size)
-        begin += length + draw.randrange(3 * SECOND // 2, 4 * SECOND)
+        begin += length + draw.randrange(SECOND // 2, 3 * SECOND // 2)
 
 
 def _gap_nodes(nodes: int, before: set[int], draw: random.Random) -> set[int]:
@@ -87,20 +91,21 @@ def _gap_nodes(nodes: int, before: set[int], draw: random.Random) -> set[int]:
 
 def _round(nodes: int, gaps: set[int], draw: random.Random) -> tuple[list[tuple[int, int, int, int]], int]:
     """Return the jobs of a round (delay, size, run, limit) by delay, and how long it lasts."""
+    over = 1.0 if draw.random() < HONEST else draw.uniform(1.05, 1.25)
     jobs: list[tuple[int, int, int, int]] = []
     longest = 0
     for node in range(nodes):
         # The queue gives the first free node to the first job, so that the order names the nodes.
-        run = draw.randrange(2 * SECOND, 5 * SECOND) if node in gaps else draw.randrange(24 * SECOND, 38 * SECOND)
+        run = (draw.randrange(2, 5) if node in gaps else draw.randrange(24, 38)) * SECOND
         longest = max(longest, run)
-        jobs.append((node, 1, run, _round_up(run * draw.uniform(1, 1.2), SECOND)))
-    wide = draw.randrange(4 * SECOND, 7 * SECOND)
+        jobs.append((node, 1, run, _round_up(run * over, SECOND)))
+    wide = draw.randrange(4, 7) * SECOND
     # With a single node nothing is long: its gap lasts until the wide job comes.
-    wide_at = draw.randrange(5 * SECOND, 9 * SECOND) if nodes > 1 else draw.randrange(20 * SECOND, 40 * SECOND)
-    jobs.append((wide_at, nodes, wide, _round_up(wide * 1.5, SECOND)))
+    wide_at = (draw.randrange(5, 9) if nodes > 1 else draw.randrange(20, 40)) * SECOND
+    jobs.append((wide_at, nodes, wide, wide))
     if nodes > 1 and draw.random() < SURPRISE:
-        run = draw.randrange(4 * SECOND, 8 * SECOND)
-        jobs.append((wide_at + draw.randrange(1 * SECOND, 8 * SECOND), 1, run, _round_up(run * 1.1, SECOND)))
+        run = draw.randrange(4, 8) * SECOND
+        jobs.append((wide_at + draw.randrange(1 * SECOND, 8 * SECOND), 1, run, run))
     return jobs, max(longest, wide_at) + wide
 
 

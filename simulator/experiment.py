@@ -1,0 +1,201 @@
+"""The engine in simulated time: a world, simulated agents, and a diary of all that was said and commanded."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from simpy import Environment
+from simpy.events import Event
+
+from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName
+from idleq.scheduler.core.commands import Command, Publish, ReleaseAllocation, RequestAllocation
+from idleq.scheduler.core.facts import Fact
+from idleq.scheduler.core.inputs import CommandFailed, Input, NodeReport, Tick, ViewChanged
+from idleq.simulator.agents import GuestCosts, SimulatedAgents
+from idleq.simulator.errors import ImpossibleRequest
+from idleq.simulator.events import Ended, Granted, MainStarted, NodeChanged, Preempting, WorldEvent, as_inputs, shifted
+from idleq.simulator.jobs import MainJob, NodeSpec
+from idleq.simulator.kernel import ARRIVE, REACT, Moment, advance
+from idleq.simulator.placement import Sharing
+from idleq.simulator.queueing import Policy, easy
+from idleq.simulator.world import World
+
+SHORTEST_NAP_MS = 1
+"""Between two ticks, so that an engine that always wants another one does not stop time."""
+
+
+class Decision(Protocol):
+    """What came of one input, as far as an experiment needs it."""
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """What is so now."""
+        ...
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """What the world shall do."""
+        ...
+
+
+class Decider(Protocol):
+    """The engine, unchanged: `scheduler.core.engine.Engine` is the one."""
+
+    def handle(self, what: Input, now: Millis, /) -> Decision:
+        """Take in what happened and decide what follows."""
+        ...
+
+    def wake_at(self) -> Millis | None:
+        """Return when a Tick is wanted."""
+        ...
+
+
+class Experiment:
+    """Runs *engine* on a world of *nodes* and main *jobs*.
+
+    Attributes:
+        inputs: all that the engine was told, with engine time.
+        commands: all that it commanded, with engine time.
+        facts: all that it decided, with engine time.
+        published: the accepted results, and when.
+        starts: when each main job started, in world time.
+    """
+
+    def __init__(
+        self,
+        engine: Decider,
+        nodes: Sequence[NodeSpec],
+        jobs: Iterable[MainJob],
+        costs: GuestCosts,
+        *,
+        grace_ms: Millis = Millis(0),
+        policy: Policy = easy,
+        sharing: Sharing = Sharing.NODES,
+        epoch: Millis = Millis(0),
+    ) -> None:
+        self.inputs: list[tuple[Millis, Input]] = []
+        self.commands: list[tuple[Millis, Command]] = []
+        self.facts: list[tuple[Millis, Fact]] = []
+        self.published: dict[JobId, tuple[Fence, Millis]] = {}
+        self.starts: dict[int, int] = {}
+        self._engine, self._epoch = engine, epoch
+        self._env = Environment()
+        self._view: dict[NodeName, NodeReport] = {}
+        self._said: list[Input] = []
+        self._is_due = False
+        self._tick_at: int | None = None
+        self._agents = SimulatedAgents(self._env, costs, self._say, self._leave, epoch)
+        self._world = World(self._env, nodes, jobs, self._hear, grace_ms=grace_ms, policy=policy, sharing=sharing)
+
+    def tell(self, at: Millis, said: Input) -> None:
+        """Tell the engine *said* at world time *at*, as a person would."""
+        Moment(self._env, at - int(self._env.now), ARRIVE, lambda _: self._say(said))
+
+    def run(self, until: Millis) -> None:
+        """Let the world go on until world time *until*."""
+        advance(self._env, until)
+
+    def run_while(self, condition: Callable[[], bool], until: Millis) -> None:
+        """Let the world go on as long as *condition* holds, but not beyond *until*."""
+        while condition() and self._env.peek() <= until:
+            self._env.step()
+
+    @property
+    def now(self) -> Millis:
+        """Engine time."""
+        return Millis(int(self._env.now) + self._epoch)
+
+    def _hear(self, event: WorldEvent) -> None:
+        if isinstance(event, NodeChanged):
+            self._view[event.report.name] = shifted(event.report, self._epoch)
+            self._react()
+            return
+        match event:
+            case Granted():
+                self._agents.granted(event)
+            case Preempting(allocation=allocation, reason=reason):
+                self._agents.preempting(allocation, reason)
+            case Ended(allocation=allocation):
+                self._agents.ended(allocation)
+            case MainStarted(job=job):
+                self.starts[job.id] = int(self._env.now)
+            case _:
+                pass
+        for said in as_inputs([event], self._epoch):
+            self._say(said)
+
+    def _leave(self, allocation: AllocationId) -> None:
+        self._world.agent_gone(allocation)
+
+    def _say(self, said: Input) -> None:
+        self._said.append(said)
+        self._react()
+
+    def _react(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            Moment(self._env, 0, REACT, self._tell_engine)
+
+    def _tell_engine(self, _: Event) -> None:
+        """Tell all that was said in this instant: how the nodes look, then the rest in its order."""
+        self._is_due = False
+        said, self._said = self._said, []
+        if self._view:
+            said.insert(0, ViewChanged(deltas=tuple(self._view.values())))
+            self._view = {}
+        for one in said:
+            self._handle(one)
+        self._plan_tick()
+
+    def _handle(self, said: Input) -> None:
+        now = self.now
+        self.inputs.append((now, said))
+        decision = self._engine.handle(said, now)
+        self.facts.extend((now, fact) for fact in decision.facts)
+        for command in decision.commands:
+            self.commands.append((now, command))
+            self._carry_out(command)
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case RequestAllocation():
+                self._request(command)
+            case ReleaseAllocation():
+                self._world.release(command.allocation, command.reason)
+            case Publish():
+                self.published.setdefault(command.job, (command.fence, self.now))
+            case _:
+                self._agents.send(command)
+
+    def _request(self, command: RequestAllocation) -> None:
+        try:
+            self._world.request(
+                command.allocation, command.mode, command.node, command.resources, command.min_ms, command.max_ms
+            )
+        except ImpossibleRequest as error:
+            self._say(CommandFailed(command=command.id, reason=str(error), transient=False))
+
+    def _plan_tick(self) -> None:
+        wanted = self._engine.wake_at()
+        if wanted is None:
+            return
+        now = int(self._env.now)
+        at = max(int(wanted) - self._epoch, now + SHORTEST_NAP_MS)
+        if self._tick_at is None or at < self._tick_at:
+            self._tick_at = at
+            Moment(self._env, at - now, REACT, self._tick)
+
+    def _tick(self, _: Event) -> None:
+        if self._tick_at != int(self._env.now):
+            # An earlier tick was planned after this one, and has come.
+            return
+        self._tick_at = None
+        wanted = self._engine.wake_at()
+        if wanted is not None and wanted <= self.now:
+            self._say(Tick())
+        else:
+            self._plan_tick()
+
+
+def replay(engine: Decider, inputs: Iterable[tuple[Millis, Input]]) -> list[tuple[Millis, Command]]:
+    """Return what *engine* commands when it is told *inputs* at their times."""
+    return [(at, command) for at, said in inputs for command in engine.handle(said, at).commands]
