@@ -99,8 +99,10 @@ def test_a_guest_that_stays_to_the_end_leaves_no_tail() -> None:
     story.submit(0, 1, 4)
     story.node(0, "n1", 4)
     story.start(0, "1", 1, "n1")
+    story.lose(5, "1", 1)
+    story.start(8, "1", 2, "n1")
     story.node(20, "n1", 4, 4)
-    story.lose(21, "1", 1)
+    story.lose(21, "1", 2)
     story.node(30, "n1", 4, 4)
     assert gaps_of(story).tail_waste_core_s == 0
 

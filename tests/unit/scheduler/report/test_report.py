@@ -224,6 +224,22 @@ def test_a_report_up_to_a_moment_ignores_what_came_later() -> None:
     assert early.jobs[0].state == "running"
 
 
+def test_facts_of_the_last_moment_belong_to_the_report() -> None:
+    assert build(worked_example(), moment(42)).facts == 10
+
+
+def test_a_restart_from_the_beginning_on_another_node_is_no_move() -> None:
+    story = Story()
+    story.submit(0, 1, 1)
+    story.node(0, "n1", 4)
+    story.node(0, "n2", 4)
+    story.start(0, "1", 1, "n1")
+    story.lose(5, "1", 1)
+    story.start(6, "1", 2, "n2")
+    report = build(story.facts)
+    assert (report.moves, report.jobs[0].moves, report.gantt.moves, report.jobs[0].nodes) == (0, 0, (), ("n1", "n2"))
+
+
 def test_a_report_after_the_last_fact_goes_on_as_things_stood() -> None:
     late = build(worked_example(), moment(150))
     assert late.until_ms == moment(150)

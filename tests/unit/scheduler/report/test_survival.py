@@ -102,6 +102,18 @@ def test_a_retry_from_the_beginning_makes_everything_before_it_repeated() -> Non
     assert spent(story) == {"start": 1, "repeated": 13, "useful": 10}
 
 
+def test_a_retry_from_the_beginning_leaves_the_old_snapshots_behind_as_soon_as_it_runs() -> None:
+    story = told()
+    story.start(0, "1", 1, "n1")
+    story.run(0, "1", 1)
+    story.save(10, "1", 1, "s1")
+    story.fail_segment(14, "1", 1)
+    story.start(20, "1", 2, "n1")
+    story.run(20, "1", 2)
+    story.progress(26, "1", 2, 1)
+    assert spent(story) == {"repeated": 14, "unsaved": 6}
+
+
 def test_nothing_of_a_failed_job_survived() -> None:
     story = told()
     story.start(0, "1", 1, "n1")
