@@ -32,8 +32,8 @@ SHORTEST_NAP_MS = Millis(5)
 LONGEST_NAP_MS = Millis(3_600_000)
 """However far away the next thing is; waiting functions do not take every number."""
 
-PUBLISH_AGAIN_MS = Millis(5_000)
-"""Between two tries to publish results while the disk does not take them."""
+TRY_AGAIN_MS = Millis(5_000)
+"""Between two tries to write what the disk did not take."""
 
 
 class Daemon:
@@ -172,7 +172,7 @@ class Daemon:
         """Return how long nothing is due."""
         if self._engine is None:
             return Millis(max(0, self._try_again_at - self._steady.now()))
-        ends = [LONGEST_NAP_MS, self._leases.next_end_in(), PUBLISH_AGAIN_MS if self._hands.publish_rest() else None]
+        ends = [LONGEST_NAP_MS, self._leases.next_end_in(), TRY_AGAIN_MS if self._hands.try_again() else None]
         wanted = self._engine.wake_at()
         if wanted is not None:
             ends.append(max(SHORTEST_NAP_MS, Millis(wanted - self._clock.now())))

@@ -1,12 +1,14 @@
 """Does what a turn has decided, once the turn is in the journal."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import assert_never
 
 from structlog.typing import FilteringBoundLogger
 
 from idleq.ids import AllocationId, Fence, JobId, entry_of
 from idleq.scheduler.core.commands import (
+    AgentCommand,
     Command,
     Freeze,
     Kill,
@@ -63,7 +65,7 @@ class Hands:
     ) -> None:
         self._order, self._agents, self._results, self._log = order, agents, results, log
         self._leases, self._intake, self._ring = leases, intake, ring
-        self._unpublished: dict[JobId, Fence] = {}
+        self._undone: dict[str, Callable[[], None]] = {}
 
     def restart(self, state: State) -> None:
         """The engine was made anew from the journal: see that all around it fits, and finish what was cut short."""
@@ -73,10 +75,9 @@ class Hands:
         self._intake.restart(one.id for one in allocations if one.hold in (Hold.READY, Hold.RELEASED))
         for job in state.jobs.values():
             if isinstance(job.state, Done):
-                self._unpublished[job.id] = job.state.fence
-        self.publish_rest()
+                self._publish(job.id, job.state.fence)
         for command in owed_commands(state):
-            self._agents.send(command)
+            self._send(command)
 
     def follow(self, facts: Iterable[Fact], commands: Iterable[Command]) -> None:
         """Carry out *commands*, and keep leases and waiting requests in step with *facts*."""
@@ -87,11 +88,12 @@ class Hands:
             self._carry_out(command, topics)
         self._ring(topics)
 
-    def publish_rest(self) -> bool:
-        """Try again what could not be published; return whether anything is left."""
-        for job, fence in tuple(self._unpublished.items()):
-            self._publish(job, fence)
-        return bool(self._unpublished)
+    def try_again(self) -> bool:
+        """Do what could not be done; return whether anything of it is left."""
+        undone, self._undone = self._undone, {}
+        for name, action in undone.items():
+            self._do(name, action)
+        return bool(self._undone)
 
     def _note(self, fact: Fact, topics: dict[str, None]) -> None:
         match fact:
@@ -101,7 +103,7 @@ class Hands:
                 self._leases.renew(fact.allocation)
             case AllocationEnded():
                 self._leases.remove(fact.allocation)
-                self._agents.forget(fact.allocation)
+                self._do(f"forget {fact.allocation}", partial(self._agents.forget, fact.allocation))
                 self._intake.forget(fact.allocation)
                 topics[allocation_topic(fact.allocation)] = None
             case JobDone() | JobFailed() | JobWithdrawn():
@@ -116,7 +118,7 @@ class Hands:
             case RequestAllocation() | ReleaseAllocation():
                 self._order(command)
             case Launch() | Replan() | Freeze() | Kill():
-                self._agents.send(command)
+                self._send(command)
                 topics[allocation_topic(command.allocation)] = None
             case Publish():
                 self._publish(command.job, command.fence)
@@ -124,10 +126,15 @@ class Hands:
                 assert_never(command)
 
     def _publish(self, job: JobId, fence: Fence) -> None:
+        self._do(f"publish {job}", partial(self._results.publish, job, fence))
+
+    def _send(self, command: AgentCommand) -> None:
+        self._do(f"send {command.id}", partial(self._agents.send, command))
+
+    def _do(self, name: str, action: Callable[[], None]) -> None:
+        """Do it, now or, where the disk does not let us, later."""
         try:
-            self._results.publish(job, fence)
+            action()
         except OSError as error:
-            self._unpublished[job] = fence
-            self._log.warning("daemon.publish_failed", job=job, reason=str(error))
-        else:
-            self._unpublished.pop(job, None)
+            self._undone[name] = action
+            self._log.warning("daemon.action_failed", action=name, reason=str(error))

@@ -2,7 +2,7 @@
 
 An agent numbers its reports and writes each durably before it tells it. So a report may come twice, or be found in its file
 after the agent has gone; it may not be lost. The engine makes nothing of most repeats; what must not be repeated at all is
-held back here (see `Intake.unread`).
+held back here (see `Intake.read_file`).
 """
 
 import threading
@@ -27,6 +27,7 @@ from idleq.scheduler.core.inputs import (
 from idleq.scheduler.core.state import State
 from idleq.scheduler.errors import BadMessage
 from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.spool import whole_lines
 
 AgentInput = AgentReady | AgentLeaving | Launched | Progressed | Frozen | Exited | SnapshotRejected | CommandFailed
 
@@ -62,6 +63,19 @@ class Claim:
     allocation: AllocationId
     reports: tuple[Report, ...]
     after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found in one agent's file, and how far the file is read with it."""
+
+    claim: Claim
+    end: int
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What the agent says."""
+        return inputs_of(self.claim.allocation, self.claim.reports)
 
 
 @dataclass(slots=True)
@@ -110,25 +124,27 @@ class Intake:
         with self._lock:
             self._progress.pop(allocation, None)
 
-    def unread(self, allocation: AllocationId) -> tuple[list[Report], int]:
-        """Return what the reports' file holds that is not taken, and how far the file is then read.
+    def read_file(self, allocation: AllocationId) -> Reading:
+        """Take up what the reports' file holds and nobody has taken up yet; end each reading by `settle_reading`.
 
         After a restart that may be the whole file. An old AgentReady is then left out: it says "I host exactly these",
         which was so once. An agent that lives says it anew.
         """
         with self._lock:
             progress = self._progress.setdefault(allocation, Progress())
-            offset, claimed = progress.offset, progress.claimed
-            is_old = claimed == 0 and allocation in self._arrived
-        lines, end = _whole_lines(self.paths, allocation, offset)
-        reports = [report for line in lines if (report := _report(line)) is not None and report.number > claimed]
-        return [report for report in reports if not (is_old and report.kind == AgentReady.__name__)], end
+            offset, is_old = progress.offset, progress.claimed == 0 and allocation in self._arrived
+        lines, end = whole_lines(self.paths.allocation(allocation).reports, offset)
+        reports = [report for line in lines if (report := _report(line)) is not None]
+        kept = [report for report in reports if not (is_old and report.kind == AgentReady.__name__)]
+        return Reading(self.claim(allocation, kept), end)
 
-    def read(self, allocation: AllocationId, offset: int) -> None:
-        """The file is taken up to *offset*."""
-        with self._lock:
-            progress = self._progress.setdefault(allocation, Progress())
-            progress.offset = max(progress.offset, offset)
+    def settle_reading(self, reading: Reading, *, taken: bool) -> None:
+        """What was read is in the journal, or is to be read again."""
+        self.settle(reading.claim, taken=taken)
+        if taken:
+            with self._lock:
+                progress = self._progress.setdefault(reading.claim.allocation, Progress())
+                progress.offset = max(progress.offset, reading.end)
 
 
 def inputs_of(allocation: AllocationId, reports: Sequence[Report]) -> tuple[Input, ...]:
@@ -152,18 +168,6 @@ def is_foreign(said: Input, allocation: AllocationId, state: State) -> bool:
     job = state.jobs.get(said.job)
     segment = job.segment if job is not None else None
     return segment is not None and segment.fence == said.fence and segment.allocation != allocation
-
-
-def _whole_lines(paths: ServerPaths, allocation: AllocationId, offset: int) -> tuple[list[bytes], int]:
-    """Return the lines from *offset* on without one that is still being written, and where they end."""
-    try:
-        with paths.allocation(allocation).reports.open("rb") as file:
-            file.seek(offset)
-            data = file.read()
-    except FileNotFoundError:
-        return [], offset
-    whole, newline, _ = data.rpartition(b"\n")
-    return whole.splitlines(), offset + len(whole) + len(newline)
 
 
 def _report(line: bytes) -> Report | None:

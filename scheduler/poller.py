@@ -4,7 +4,6 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
@@ -13,28 +12,16 @@ from idleq.ids import AllocationId, Millis
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, CommandFailed, Input, Reconciled
 from idleq.scheduler.errors import DaemonAway, JournalUnavailable
-from idleq.scheduler.intake import Claim, Intake, inputs_of
+from idleq.scheduler.intake import Intake, Reading
 from idleq.scheduler.leases import Leases
 from idleq.scheduler.mailbox import Decisions
 from idleq.scheduler.ports import Cluster
+from idleq.scheduler.rounds import SpoolRounds
 
 ClusterCommand = RequestAllocation | ReleaseAllocation
 
 LONGEST_PAUSE_MS = Millis(30_000)
 """Between two tries while the journal or the site's scheduler is away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was found in one agent's file, and how far the file is read with it."""
-
-    claim: Claim
-    end: int
-
-    @property
-    def inputs(self) -> tuple[Input, ...]:
-        """What the agent says."""
-        return inputs_of(self.claim.allocation, self.claim.reports)
 
 
 class ClusterPoller:
@@ -54,11 +41,11 @@ class ClusterPoller:
         admit: Callable[[AllocationId], None],
         log: FilteringBoundLogger,
         every_ms: Millis,
-        reads_files: bool = False,
+        rounds: SpoolRounds | None = None,
     ) -> None:
         self._cluster, self._intake, self._leases = cluster, intake, leases
         self._ask, self._admit, self._log = ask, admit, log
-        self._every_ms, self._pause_ms, self._reads_files = every_ms, every_ms, reads_files
+        self._every_ms, self._pause_ms, self._rounds = every_ms, every_ms, rounds
         self._orders: queue.SimpleQueue[ClusterCommand | None] = queue.SimpleQueue()
         self._unsaid: list[Input] = []
         self._alive: dict[AllocationId, None] = {}
@@ -114,27 +101,25 @@ class ClusterPoller:
         readings: list[Reading] = []
         for said in self._unsaid:
             for allocation in self._to_be_read_before(said):
-                readings.append(self._read(allocation))
+                readings.append(self._intake.read_file(allocation))
                 inputs += readings[-1].inputs
             inputs.append(said)
-        if self._reads_files:
-            for allocation in self._leases.known():
-                readings.append(self._read(allocation))
-                inputs += readings[-1].inputs
-        return inputs, readings
+        heard = self._rounds.hear() if self._rounds is not None else []
+        return [*inputs, *(said for reading in heard for said in reading.inputs)], [*readings, *heard]
 
     def settle(self, readings: Iterable[Reading], *, taken: bool) -> None:
         """What `collect` returned is in the journal, or has to be told again."""
         for reading in readings:
-            self._intake.settle(reading.claim, taken=taken)
-            if taken:
-                self._intake.read(reading.claim.allocation, reading.end)
+            self._intake.settle_reading(reading, taken=taken)
         if taken:
             self._unsaid.clear()
+        if self._rounds is not None:
+            self._rounds.answer()
 
     def _tell(self, inputs: Sequence[Input], readings: Sequence[Reading]) -> bool:
         """Tell the engine; return whether the next round may come at the usual time."""
         if not inputs:
+            self.settle(readings, taken=True)
             return True
         try:
             self._ask(inputs).result()
@@ -189,10 +174,6 @@ class ClusterPoller:
                 return self._leases.known()
             case _:
                 return ()
-
-    def _read(self, allocation: AllocationId) -> Reading:
-        reports, end = self._intake.unread(allocation)
-        return Reading(self._intake.claim(allocation, reports), end)
 
     def _longer(self) -> Millis:
         return Millis(min(2 * self._pause_ms, LONGEST_PAUSE_MS))

@@ -4,7 +4,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
@@ -20,7 +20,7 @@ from idleq.scheduler.api.tls import ensure_certificate
 from idleq.scheduler.config import Config
 from idleq.scheduler.core.inputs import Input
 from idleq.scheduler.daemon import Daemon
-from idleq.scheduler.errors import DaemonAway
+from idleq.scheduler.errors import BadConfig, DaemonAway
 from idleq.scheduler.hands import Hands
 from idleq.scheduler.intake import Intake
 from idleq.scheduler.leases import Leases
@@ -28,7 +28,9 @@ from idleq.scheduler.mailbox import Mailbox
 from idleq.scheduler.outbox import Outbox
 from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.poller import ClusterPoller
-from idleq.scheduler.ports import Agents, Clock, Cluster, Journal, Results
+from idleq.scheduler.ports import Clock, Cluster, Journal, Results
+from idleq.scheduler.rounds import SpoolRounds
+from idleq.scheduler.spool import DaemonSpool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,6 @@ class Parts:
         steady: a clock that measures durations.
         log: where it says what it did.
         poll_ms: how often the cluster is asked.
-        spool: leaves commands as files, for agents that cannot reach the API; None if all can.
     """
 
     paths: ServerPaths
@@ -54,7 +55,6 @@ class Parts:
     steady: Clock
     log: FilteringBoundLogger
     poll_ms: Millis
-    spool: Agents | None = None
 
 
 class Service:
@@ -66,6 +66,8 @@ class Service:
         self._intake = Intake(parts.paths)
         self._leases = Leases(parts.steady, policy.lease_ms, policy.margin_ms)
         self._tokens = AgentTokens(parts.paths)
+        self._daemon_id = secrets.token_hex(8)
+        spool = DaemonSpool(parts.paths) if parts.config.server.transport == "spool" else None
         self._poller = ClusterPoller(
             cluster=parts.cluster,
             intake=self._intake,
@@ -74,11 +76,11 @@ class Service:
             admit=self._tokens.make,
             log=parts.log,
             every_ms=parts.poll_ms,
-            reads_files=parts.spool is not None,
+            rounds=SpoolRounds(spool, self._intake, self._leases, self._daemon_id, parts.log) if spool else None,
         )
         hands = Hands(
             order=self._poller.order,
-            agents=parts.spool or self._outbox,
+            agents=spool or self._outbox,
             results=parts.results,
             leases=self._leases,
             intake=self._intake,
@@ -97,8 +99,10 @@ class Service:
             log=parts.log,
         )
 
-    def run(self) -> None:
+    def run(self, on_up: Callable[[], object] = lambda: None) -> None:
         """Serve until `stop`; agents go on by themselves afterwards, as long as their leases last.
+
+        *on_up* is called once clients can find the daemon.
 
         Raises:
             PortInUse: somebody else listens on the port; nothing was begun.
@@ -106,21 +110,24 @@ class Service:
         """
         parts, server = self._parts, self._parts.config.server
         bound = listen(server.address, server.port)
-        token = new_token()
-        certificate = ensure_certificate(parts.paths, (server.address, socket.gethostname()), parts.clock.now())
-        app = make_app(self._office(), token, parts.log)
-        api = ApiServer(app, self._bell, bound, parts.paths.key, parts.paths.certificate)
-        api.start()
-        self._poller.start()
-        try:
-            url, started = url_of(bound), parts.clock.now()
-            write_access(
-                parts.paths, Access(url=url, token=token, certificate=certificate, pid=os.getpid(), started=started)
+        with bound:
+            # The poller reads the reports of all allocations that the journal knows before it tells what exists.
+            self.daemon.turn(())
+            certificate = ensure_certificate(parts.paths, (server.address, socket.gethostname()), parts.clock.now())
+            token = new_token()
+            api = ApiServer(
+                make_app(self._office(), token, parts.log), self._bell, bound, parts.paths.key, parts.paths.certificate
             )
-            parts.log.info("daemon.started", url=url, pid=os.getpid())
-            self.daemon.run()
-        finally:
-            self._leave(api)
+            api.start()
+            self._poller.start()
+            try:
+                url, pid, now = url_of(bound), os.getpid(), parts.clock.now()
+                write_access(parts.paths, Access(url=url, token=token, certificate=certificate, pid=pid, started=now))
+                parts.log.info("daemon.started", url=url, pid=pid)
+                on_up()
+                self.daemon.run()
+            finally:
+                self._leave(api)
 
     def stop(self) -> None:
         """Let `run` return when its turn is over; may be called in a signal handler."""
@@ -132,9 +139,14 @@ class Service:
         Agents are reached by the spool only. Their silence means nothing here, since nobody listened meanwhile.
 
         Raises:
+            BadConfig: agents are not told to use the spool.
             JournalUnavailable: nothing was done; the next time may bring it.
         """
+        if self._parts.config.server.transport != "spool":
+            message = 'agents cannot reach a daemon that does not stay: set server.transport = "spool" in config.toml'
+            raise BadConfig(message)
         pause = threading.Event()
+        self.daemon.turn(())
         while True:
             inputs, readings = self._poller.collect()
             is_taken = False
@@ -161,7 +173,7 @@ class Service:
             leases=self._leases,
             bell=self._bell,
             tokens=self._tokens,
-            daemon_id=secrets.token_hex(8),
+            daemon_id=self._daemon_id,
             shut_down=self.stop,
         )
 

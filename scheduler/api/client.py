@@ -150,9 +150,11 @@ def connect(access: Access, timeout_s: float) -> http.client.HTTPSConnection:
     try:
         connection.connect()
     except ssl.SSLError as error:
+        connection.close()
         message = f"{access.url} is not the daemon that access.json names ({error}); start it with `idleq daemon start`"
         raise AccessDenied(message) from error
     except OSError as error:
+        connection.close()
         message = f"no daemon answers at {access.url} ({error}); start it with `idleq daemon start`"
         raise DaemonAway(message) from error
     return connection

@@ -4,7 +4,9 @@ import asyncio
 import errno
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -64,7 +66,7 @@ class ApiServer:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=GRACE_S,
         )
-        self._bell, self._bound = bell, bound
+        self._bell = bell
         self._server = _Server(config, bell)
         self._thread = threading.Thread(
             target=self._server.serve_until_stopped, args=([bound],), name="api", daemon=True
@@ -84,7 +86,6 @@ class ApiServer:
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._bell.close)
         self._thread.join()
-        self._bound.close()
 
 
 class _Server(uvicorn.Server):
@@ -107,3 +108,15 @@ class _Server(uvicorn.Server):
         self._bell.attach(self.loop)
         await super().startup(sockets=sockets)
         self.is_up.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._hang_up(lambda connection: connection.cycle is None or connection.cycle.response_complete)
+        await super().shutdown(sockets=sockets)
+        self._hang_up(lambda _connection: True)
+        await asyncio.sleep(0)  # the loop lets go of them in its next round
+
+    def _hang_up(self, which: Callable[[Any], bool]) -> None:
+        """Cut connections off: to take leave by TLS's rules, both sides would have to read, and idle clients do not."""
+        for connection in list(self.server_state.connections):
+            if which(connection):
+                connection.transport.abort()

@@ -235,7 +235,7 @@ def test_while_the_journal_is_away_callers_are_told_and_may_come_again(desk: Des
 
 
 def test_a_fault_of_ours_is_told_as_one(desk: Desk) -> None:
-    desk.bench.mailbox.look = broken  # type: ignore[method-assign] # a fault made to order
+    desk.bench.mailbox.look = broken  # type: ignore[method-assign, assignment] # a fault made to order
     with pytest.raises(ZeroDivisionError):
         desk.people.get("/v1/status")
 

@@ -1,4 +1,5 @@
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from idleq.scheduler.core.submission import ArrayRange
 from idleq.scheduler.daemon import FIRST_PAUSE_MS, LONGEST_NAP_MS
 from idleq.scheduler.errors import DaemonAway, JournalDamaged, JournalUnavailable
 from idleq.scheduler.outbox import Outbox
+from idleq.scheduler.ports import Turn
 from support.daemon import (
     NOON,
     Bench,
@@ -66,7 +68,12 @@ def test_nobody_is_answered_before_the_turn_is_journalled(bench: Bench) -> None:
     reply = bench.ask(a_job())
     was_answered: list[bool] = []
     append = bench.journal.append
-    bench.journal.append = lambda turns: (was_answered.append(reply.done()), append(turns))
+
+    def watched(turns: Sequence[Turn]) -> None:
+        was_answered.append(reply.done())
+        append(turns)
+
+    bench.journal.append = watched
     bench.turn()
     assert was_answered == [False, False]  # the policy's turn, and the job's
     assert reply.done()

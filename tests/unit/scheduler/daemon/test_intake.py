@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import pytest
@@ -71,47 +70,55 @@ def test_nothing_counts_as_taken_while_something_before_it_is_not(intake: Intake
     assert numbers(intake.claim(A1, [report(1, launched(1)), report(2, exited(1))]).reports) == [1, 2]
 
 
+def read(intake: Intake, allocation: AllocationId = A1, *, taken: bool = True) -> list[int]:
+    """Read the file and settle it at once; return the numbers found."""
+    reading = intake.read_file(allocation)
+    intake.settle_reading(reading, taken=taken)
+    return numbers(reading.claim.reports)
+
+
 def test_the_file_is_read_from_what_is_taken_on(intake: Intake) -> None:
     write(intake, line(1, ready(A1)), line(2, launched(1)))
     intake.settle(intake.claim(A1, [report(1, ready(A1))]), taken=True)
-    reports, end = intake.unread(A1)
-    assert numbers(reports) == [2]
-    intake.settle(intake.claim(A1, reports), taken=True)
-    intake.read(A1, end)
+    assert read(intake) == [2]
     write(intake, line(3, exited(1)))
-    assert numbers(intake.unread(A1)[0]) == [3]
+    assert (read(intake), read(intake), intake.taken(A1)) == ([3], [], 3)
+
+
+def test_what_was_read_and_not_journalled_is_read_again(intake: Intake) -> None:
+    write(intake, line(1, launched(1)))
+    assert read(intake, taken=False) == [1]
+    assert read(intake) == [1]
 
 
 def test_a_line_that_is_still_being_written_waits(intake: Intake) -> None:
-    whole, half = line(1, launched(1)), line(2, exited(1))
-    write(intake, whole, half[:20])
-    reports, end = intake.unread(A1)
-    assert (numbers(reports), end) == ([1], len(whole))
-    intake.read(A1, end)
+    half = line(2, exited(1))
+    write(intake, line(1, launched(1)), half[:20])
+    assert read(intake) == [1]
     write(intake, half[20:])
-    assert numbers(intake.unread(A1)[0]) == [1, 2][1:]
+    assert read(intake) == [2]
 
 
 def test_lines_that_cannot_be_read_are_passed_over(intake: Intake) -> None:
     write(intake, b"\0\0\0\n", b'{"number":1}\n', line(2, Tick()), b"\xff\n", line(3, exited(1)))
-    assert numbers(intake.unread(A1)[0]) == [3]
+    assert read(intake) == [3]
 
 
-def test_an_allocation_without_a_file_has_nothing_unread(intake: Intake) -> None:
-    assert intake.unread(AllocationId("a9")) == ([], 0)
+def test_an_allocation_without_a_file_says_nothing(intake: Intake) -> None:
+    assert read(intake, AllocationId("a9")) == []
 
 
 def test_after_a_restart_the_file_says_all_but_what_agents_hosted_back_then(intake: Intake) -> None:
     write(intake, line(1, ready(A1)), line(2, launched(1)), line(3, ready(A1, ((JobId("1"), Fence(1)),))))
     intake.settle(intake.claim(A1, [report(1, ready(A1))]), taken=True)
     intake.restart(arrived=[A1])
-    assert (intake.taken(A1), numbers(intake.unread(A1)[0])) == (0, [2])
+    assert (intake.taken(A1), read(intake)) == (0, [2])
 
 
 def test_an_agent_never_heard_before_the_restart_is_greeted_from_its_file(intake: Intake) -> None:
     write(intake, line(1, ready(A1)), line(2, launched(1)))
     intake.restart(arrived=[])
-    assert numbers(intake.unread(A1)[0]) == [1, 2]
+    assert read(intake) == [1, 2]
 
 
 def test_inputs_are_what_the_reports_say() -> None:
@@ -140,7 +147,3 @@ def test_whatever_fails_and_comes_again_everything_is_told_in_order_and_nothing_
         assert set(range(1, intake.taken(A1) + 1)) <= set(journal)
     intake.settle(intake.claim(A1, [one for one in told if one.number > intake.taken(A1)]), taken=True)
     assert intake.taken(A1) == count
-
-
-def test_a_report_is_one_line_of_json() -> None:
-    assert json.loads(line(4, exited(2)))["number"] == 4

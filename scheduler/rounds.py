@@ -1,0 +1,58 @@
+"""Hears and answers the agents that speak by files, round after round."""
+
+from structlog.typing import FilteringBoundLogger
+
+from idleq.ids import AllocationId
+from idleq.scheduler.errors import BadMessage
+from idleq.scheduler.intake import Intake, Reading
+from idleq.scheduler.leases import Leases
+from idleq.scheduler.spool import Answer, DaemonSpool
+
+
+class SpoolRounds:
+    """One round is `hear`, then `answer`; between them what was heard is journalled, or not.
+
+    An answer names how far the reports are taken by then, so a journal that is away loses none of them; and it renews the
+    agent's lease, since the guests have not to suffer from our journal.
+    """
+
+    def __init__(
+        self, spool: DaemonSpool, intake: Intake, leases: Leases, daemon_id: str, log: FilteringBoundLogger
+    ) -> None:
+        self._spool, self._intake, self._leases, self._daemon_id, self._log = spool, intake, leases, daemon_id, log
+        self._beats: dict[AllocationId, int] = {}
+        self._asking: dict[AllocationId, int] = {}
+
+    def hear(self) -> list[Reading]:
+        """Return what the agents have recorded, and note who asks."""
+        self._asking.clear()
+        return [self._intake.read_file(allocation) for allocation in self._leases.known() if self._is_heard(allocation)]
+
+    def answer(self) -> None:
+        """Answer every agent that has asked something new."""
+        for allocation, beat in self._asking.items():
+            answer = Answer(
+                beat=beat,
+                taken=self._intake.taken(allocation),
+                lease_ms=self._leases.lease_ms,
+                leave=allocation not in self._leases,
+                daemon=self._daemon_id,
+            )
+            try:
+                self._spool.answer(allocation, answer)
+            except OSError as error:
+                self._log.warning("spool.answer_failed", allocation=allocation, reason=str(error))
+            else:
+                self._beats[allocation] = beat
+
+    def _is_heard(self, allocation: AllocationId) -> bool:
+        """Look for a new question; whether the agent has ever said anything."""
+        try:
+            question = self._spool.question(allocation)
+        except (OSError, BadMessage) as error:
+            self._log.warning("spool.question_unreadable", allocation=allocation, reason=str(error))
+            return False
+        if question is not None and question.beat != self._beats.get(allocation):
+            self._leases.renew(allocation)
+            self._asking[allocation] = question.beat
+        return question is not None

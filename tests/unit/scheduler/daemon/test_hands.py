@@ -1,0 +1,60 @@
+from pathlib import Path
+
+from idleq.ids import AllocationId, JobId
+from idleq.scheduler.core.commands import AgentCommand
+from idleq.scheduler.core.inputs import JobCancelled
+from idleq.scheduler.core.submission import ArrayRange
+from idleq.scheduler.hands import allocation_topic, entry_topic
+from idleq.scheduler.owed import owed_commands
+from support.daemon import Bench, DiaryAgents, a_job, done, launched
+
+
+class Full(DiaryAgents):
+    """Agents whose commands are files, on a disk that may be full."""
+
+    is_full = False
+
+    def send(self, command: AgentCommand) -> None:
+        if self.is_full:
+            raise OSError(28, "No space left on device")
+        super().send(command)
+
+
+def test_a_command_that_finds_no_room_is_sent_later(tmp_path: Path) -> None:
+    agents = Full()
+    bench = Bench(tmp_path, agents=agents)
+    launch = bench.host_a_job()
+    agents.diary.clear()
+    agents.is_full = True
+    bench.tell(JobCancelled(target=launch.job))
+    agents.is_full = False
+    bench.daemon._nap()
+    bench.daemon._nap()
+    assert agents.diary == [("Kill", "1")]
+
+
+def test_topics_name_an_allocation_or_an_entry() -> None:
+    assert allocation_topic(AllocationId("a3")) == "allocation/a3"
+    assert (entry_topic(JobId("17_3")), entry_topic(JobId("17"))) == ("entry/17", "entry/17")
+
+
+def test_the_end_of_an_array_task_wakes_those_who_wait_for_the_array(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.tell(a_job(array=ArrayRange(0, 1)))
+    bench.tell(JobCancelled(target=JobId("1_1")))
+    bench.tell(JobCancelled(target=JobId("1")))
+    assert bench.rung == ["entry/1", "entry/1"]
+
+
+def test_each_state_of_a_segment_owes_its_agent_one_command(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    launch = bench.host_a_job()
+    engine = bench.daemon._engine
+    assert engine is not None
+    assert list(owed_commands(engine.state)) == [launch]
+    bench.tell(launched(launch))
+    assert [type(command).__name__ for command in owed_commands(engine.state)] == ["Replan"]
+    bench.tell(JobCancelled(target=launch.job))
+    assert [type(command).__name__ for command in owed_commands(engine.state)] == ["Kill"]
+    bench.tell(done(launch))
+    assert list(owed_commands(engine.state)) == []

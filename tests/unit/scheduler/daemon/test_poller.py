@@ -1,0 +1,204 @@
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from idleq.errors import IdleqError
+from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis
+from idleq.scheduler import codec
+from idleq.scheduler.core.commands import Mode, ReleaseAllocation, RequestAllocation
+from idleq.scheduler.core.inputs import AllocationLost, CommandFailed, Exited, Input, Reconciled
+from idleq.scheduler.errors import JournalUnavailable
+from idleq.scheduler.intake import Intake
+from idleq.scheduler.leases import Leases
+from idleq.scheduler.mailbox import Decisions
+from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.poller import ClusterPoller
+from support.daemon import NODE, FakeClock, FakeCluster, a_node, granted, quiet_log, ready
+
+A1, A2 = AllocationId("a1"), AllocationId("a2")
+LOST = AllocationLost(allocation=A1, reason="preempted")
+EXITED = Exited(job=JobId("1"), fence=Fence(1), code=0, at=Millis(5), cause="workload")
+
+
+class Away(IdleqError):
+    """The site's scheduler restarts."""
+
+    transient = True
+
+
+@dataclass
+class Listener:
+    """Takes what the poller tells, or fails to."""
+
+    heard: list[tuple[Input, ...]] = field(default_factory=list)
+    failure: Exception | None = None
+
+    def ask(self, inputs: Sequence[Input]) -> "Future[Decisions]":
+        reply: Future[Decisions] = Future()
+        if self.failure is None:
+            self.heard.append(tuple(inputs))
+            reply.set_result(())
+        else:
+            reply.set_exception(self.failure)
+        return reply
+
+
+class Polled:
+    """A poller whose rounds are taken one by one."""
+
+    def __init__(self, root: Path) -> None:
+        self.paths = ServerPaths(root)
+        self.cluster, self.listener, self.admitted = FakeCluster(), Listener(), list[str]()
+        self.leases = Leases(FakeClock(0), Millis(1000), Millis(0))
+        self.poller = ClusterPoller(
+            cluster=self.cluster,
+            intake=Intake(self.paths),
+            leases=self.leases,
+            ask=self.listener.ask,
+            admit=self.admit,
+            log=quiet_log(),
+            every_ms=Millis(10),
+        )
+
+    def admit(self, allocation: AllocationId) -> None:
+        self.admitted.append(f"{allocation}, {len(self.cluster.asked)} asked")
+
+    def round(self) -> list[tuple[Input, ...]]:
+        """Take one round; return what was told in it."""
+        self.listener.heard.clear()
+        self.poller.carry_out(self.poller.waiting_orders())
+        self.poller._tell(*self.poller.collect())
+        return list(self.listener.heard)
+
+    def record(self, allocation: AllocationId, *said: Input) -> None:
+        """Let an agent write its reports down."""
+        folder = self.paths.allocation(allocation)
+        folder.root.mkdir(parents=True, exist_ok=True)
+        lines = [
+            codec.to_json({"number": number, "kind": type(one).__name__, "body": codec.to_plain(one)})
+            for number, one in enumerate(said, start=1)
+        ]
+        folder.reports.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+@pytest.fixture
+def polled(tmp_path: Path) -> Polled:
+    return Polled(tmp_path)
+
+
+def request(allocation: AllocationId = A1) -> RequestAllocation:
+    return RequestAllocation(
+        id=CommandId(7), allocation=allocation, mode=Mode.PREEMPTIBLE, node=None, resources=NODE,
+        min_ms=Millis(1), max_ms=Millis(2),
+    )  # fmt: skip
+
+
+def test_what_exists_is_told_first(polled: Polled) -> None:
+    assert polled.round() == [(Reconciled(allocations=()), a_node())]
+    assert polled.round() == []
+
+
+def test_an_allocation_is_asked_for_once_its_agents_token_is_there(polled: Polled) -> None:
+    polled.round()
+    polled.poller.order(request())
+    assert polled.round() == [(granted(A1),)]
+    assert (polled.cluster.asked, polled.admitted) == ([A1], ["a1, 0 asked"])
+
+
+def test_an_allocation_is_given_back(polled: Polled) -> None:
+    polled.poller.order(ReleaseAllocation(id=CommandId(8), allocation=A1, reason="idle"))
+    polled.round()
+    assert polled.cluster.released == [A1]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "transient"), [(Away("try later"), True), (IdleqError("never"), False), (OSError("full"), True)]
+)
+def test_what_the_cluster_refuses_is_told_with_its_reason(
+    polled: Polled, refusal: Exception, *, transient: bool
+) -> None:
+    polled.round()
+    polled.cluster.refusal = refusal
+    polled.poller.order(request())
+    assert polled.round() == [(CommandFailed(command=CommandId(7), reason=str(refusal), transient=transient),)]
+
+
+def test_what_an_agent_recorded_is_told_before_its_allocation_is_over(polled: Polled) -> None:
+    polled.round()
+    polled.record(A1, ready(A1), EXITED)
+    polled.record(A2, ready(A2))
+    polled.cluster.news.append(LOST)
+    assert polled.round() == [(ready(A1), EXITED, LOST)]
+
+
+def test_what_any_agent_recorded_is_told_before_what_exists(polled: Polled) -> None:
+    polled.leases.add(A1)
+    polled.record(A1, ready(A1), EXITED)
+    assert polled.round() == [(ready(A1), EXITED, Reconciled(allocations=()), a_node())]
+
+
+def test_what_could_not_be_journalled_is_told_again_whole(polled: Polled) -> None:
+    polled.round()
+    polled.record(A1, EXITED)
+    polled.cluster.news.append(LOST)
+    polled.listener.failure = JournalUnavailable("full")
+    assert polled.round() == []
+    polled.listener.failure = None
+    polled.cluster.news.append(granted(A2))
+    assert polled.round() == [(EXITED, LOST, granted(A2))]
+    assert polled.round() == []
+
+
+def test_the_pauses_grow_while_nothing_can_be_told(polled: Polled) -> None:
+    polled.listener.failure = JournalUnavailable("full")
+    pauses = []
+    for _ in range(15):
+        is_told = polled.poller._tell(*polled.poller.collect())
+        polled.poller._pause_ms = Millis(10) if is_told else polled.poller._longer()
+        pauses.append(polled.poller._pause_ms)
+    assert (pauses[:3], pauses[-1]) == ([20, 40, 80], 30_000)
+
+
+def test_a_cluster_that_is_away_tells_nothing_and_loses_nothing(polled: Polled) -> None:
+    polled.round()
+    polled.cluster.absence = Away("the controller restarts")
+    polled.cluster.news.append(LOST)
+    assert polled.round() == []
+    polled.cluster.absence = None
+    assert polled.round() == [(LOST,)]
+
+
+def test_a_new_engine_is_told_what_exists(polled: Polled) -> None:
+    polled.round()
+    polled.poller.order(request(A1))
+    polled.poller.order(request(A2))
+    polled.round()
+    polled.cluster.news.append(LOST)
+    polled.round()
+    polled.poller.start_over()
+    assert polled.round() == [(Reconciled(allocations=(A2,)),)]
+
+
+def test_before_anything_was_asked_nothing_is_said_to_exist(polled: Polled) -> None:
+    polled.cluster.absence = Away("the controller restarts")
+    polled.poller.start_over()
+    assert polled.round() == []
+
+
+def test_an_input_that_the_engine_fails_on_is_not_told_for_ever(polled: Polled) -> None:
+    polled.round()
+    polled.poller.order(request())
+    polled.listener.failure = ZeroDivisionError()
+    polled.round()
+    polled.listener.failure = None
+    assert polled.round() == [(Reconciled(allocations=(A1,)),)]
+
+
+def test_the_thread_polls_and_stops(polled: Polled) -> None:
+    polled.poller.start()
+    polled.poller.order(request())
+    polled.poller.stop()
+    assert polled.listener.heard[0][0] == Reconciled(allocations=())
