@@ -32,7 +32,7 @@ from idleq.simulator.errors import BadSettings, ClusterAway, ClusterRunning
 from idleq.simulator.jobs import numbered_nodes
 from idleq.simulator.live import run
 from idleq.simulator.settings import ClusterSettings, MainLoad, write_settings
-from idleq.simulator.wire import Poll, exchange, short_name
+from idleq.simulator.wire import News, Poll, exchange, short_name
 
 GIVE_UP_S = 30.0
 A1 = AllocationId("a1")
@@ -330,7 +330,7 @@ def test_there_is_one_cluster_for_a_directory(cluster_of: Factory) -> None:
     site.poll()
     with pytest.raises(ClusterRunning, match="runs already"):
         run(site.paths.root)
-    assert exchange(site.paths.cluster.socket, Poll(life="", taken=0), 5)
+    assert isinstance(exchange(site.paths.cluster.socket, Poll(life="", taken=0), 5), News)
 
 
 def test_without_settings_the_cluster_says_so_and_the_daemon_is_told_where_to_look(cluster_of: Factory) -> None:

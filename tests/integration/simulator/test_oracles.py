@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from idleq.simulator.queueing import Policy, Semantics, easy, fcfs, replay
-from idleq.simulator.queueing.outcome import Outcome, outcome
+from idleq.simulator.queueing.outcome import outcome
 from idleq.simulator.swf import Trace, clean, read_swf
 
 
@@ -47,10 +47,6 @@ def test_every_job_starts_when_the_oracle_says(
     starts = replay(trace.jobs, trace.processors, policy, semantics)
     assert starts == oracle(shared_data, name)
     found = outcome(trace.jobs, starts)
-    assert found == Outcome(
-        jobs=28_481,
-        mean_wait=pytest.approx(mean_wait, abs=5e-3),
-        max_wait=max_wait,
-        mean_bounded_slowdown=pytest.approx(slowdown, abs=5e-5 if slowdown > 100 else 5e-11),
-        makespan=found.makespan,
-    )
+    assert (found.jobs, found.max_wait) == (28_481, max_wait)
+    assert found.mean_wait == pytest.approx(mean_wait, abs=5e-3)
+    assert found.mean_bounded_slowdown == pytest.approx(slowdown, abs=5e-5 if slowdown > 100 else 5e-11)

@@ -118,6 +118,8 @@ def note(event: WorldEvent, guests: dict[AllocationId, Granted], main_cores: dic
             main_cores[job.id] = job.size * (CORES if sharing is Sharing.NODES else 1)
         case MainEnded(job=job):
             del main_cores[job.id]
+        case _:
+            pass
 
 
 @settings(max_examples=80)
@@ -172,6 +174,8 @@ def test_whoever_is_preempted_or_granted_ends_and_no_later_than_promised(
                 due[allocation] = min(due[allocation], at + grace_ms)
             case Ended(allocation=allocation):
                 due.pop(allocation, None)
+            case _:
+                pass
     assert due == {}
 
 

@@ -11,7 +11,16 @@ from idleq.scheduler.core.inputs import (
 )
 from idleq.scheduler.core.resources import Resources
 from idleq.simulator.errors import ImpossibleRequest
-from idleq.simulator.events import Ended, Granted, MainEnded, MainStarted, NodeChanged, Preempting, as_inputs
+from idleq.simulator.events import (
+    Ended,
+    Granted,
+    MainEnded,
+    MainStarted,
+    NodeChanged,
+    Preempting,
+    WorldEvent,
+    as_inputs,
+)
 from idleq.simulator.guests import Request
 from idleq.simulator.placement import Sharing, must_leave, place, planned_starts
 from support.world import NODE, SMALL, Site, main_job
@@ -279,7 +288,7 @@ def test_everything_can_be_ended_at_once() -> None:
 def test_the_engine_hears_one_view_then_the_rest_in_its_own_time() -> None:
     report = NodeReport(name=N1, capacity=NODE, free=NODE, busy_until=Millis(5), planned_start=None)
     job = main_job(7, 0, 1)
-    events = [
+    events: list[WorldEvent] = [
         Ended(allocation=A1, reason="released"),
         NodeChanged(report=report),
         granted("a2", "n1", 50),
