@@ -138,3 +138,18 @@ def test_the_histogram_has_room_for_the_shortest_and_the_longest() -> None:
     assert (bins[0].from_s, bins[0].to_s, bins[0].gaps) == (0, 1, 1)
     assert (bins[-1].from_s, bins[-1].to_s, bins[-1].gaps) == (EDGES_S[-1], None, 1)
     assert all(one.to_s == other.from_s for one, other in pairwise(bins))
+
+
+def test_a_fresh_start_says_nothing_of_what_a_thaw_takes() -> None:
+    story = Story()
+    story.submit(0, 1, 1)
+    story.submit(0, 2, 1)
+    story.node(0, "n1", 4)
+    for job in ("1", "2"):
+        story.start(0, job, 1, "n1")
+        story.run(1, job, 1)
+        story.freeze(10, job, 1, f"s{job}", 2)
+    story.start(11, "1", 2, "n1", "s1")
+    story.run(15, "1", 2, 3)
+    gaps = gaps_of(story)
+    assert (gaps.freeze_ms, gaps.thaw_ms, gaps.is_measured) == (2000, 3000, True)
