@@ -1,9 +1,8 @@
 """What guests cost main jobs."""
 
-from support.journals import Story, moment
-
 from idleq.scheduler.report import build
 from idleq.scheduler.report.harm import Harm, HarmRow
+from support.journals import Story, moment
 
 
 def test_waits_are_held_against_their_bounds_and_living_guests_are_counted() -> None:
