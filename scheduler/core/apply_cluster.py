@@ -151,9 +151,9 @@ def offer_room(state: State, allocation: Allocation) -> None:
     """Let jobs be bound to what is free of *allocation*, and see later whether any were."""
     if allocation.hold is not Hold.READY:
         return
+    state.agenda.rooms[allocation.id] = None
     if allocation.room.cores > 0:
         state.roomy[allocation.id] = None
-        state.agenda.rooms[allocation.id] = None
     if not allocation.guests:
         allocation.idle_since = state.now
         heappush(state.alarms, (Millis(state.now + state.policy.linger_ms), Alarm.LINGER, allocation.id))

@@ -44,7 +44,7 @@ from idleq.scheduler.core.job import (
 from idleq.scheduler.core.lifecycle import JobFact, check
 from idleq.scheduler.core.lines import leave_line, stand_alone, stand_in_line
 from idleq.scheduler.core.snapshot import Snapshot
-from idleq.scheduler.core.state import Alarm, State
+from idleq.scheduler.core.state import Alarm, Allocation, State
 
 SNAPSHOTS_KEPT = 2
 """With one alone a damaged snapshot would cost the whole job."""
@@ -82,6 +82,7 @@ def _step(job: Job, fact: JobFact, *, at: Millis, is_ready: bool) -> Job:
                 bound_at=at,
                 first_step=job.step,
                 first_run_ms=job.run_ms,
+                is_ahead=fact.is_ahead,
             )
             return replace(job, state=Starting(segment), fence=fact.fence)
         case SegmentFrozen() | SegmentLost() | SegmentFailed():
@@ -142,7 +143,8 @@ def _after_segment(job: Job, fact: SegmentFrozen | SegmentLost | SegmentFailed) 
             has_moved = job.step > segment.first_step or (job.total is None and after.run_ms > segment.first_run_ms)
             after = replace(after, stalled=0 if has_moved else job.stalled + 1)
         case SegmentLost():
-            after = replace(job, stalled=0 if segment.has_saved else job.stalled + 1)
+            has_tried = segment.since is not None or not segment.is_ahead
+            after = replace(job, stalled=0 if segment.has_saved else job.stalled + has_tried)
         case SegmentFailed():
             after = replace(job, failures=job.failures + 1)
     if isinstance(job.state, Freezing) and job.state.hold:
@@ -176,6 +178,8 @@ def _learn(state: State, entry: Entry, job: Job, fact: JobFact) -> None:
             state.costs.learn_freeze(entry.spec.name, fact.freeze_ms, fact.snapshot.bytes)
         case SegmentProgressed(saved=Snapshot() as saved, save_ms=save_ms) if save_ms is not None:
             state.costs.learn_save(entry.spec.name, save_ms, saved.bytes)
+        case JobDone(ended_at=ended_at) if job.segment is not None and job.segment.since is not None:
+            state.costs.learn_run(entry.spec.name, Millis(max(ended_at - job.segment.since, 0)))
         case SegmentRunning(thaw_ms=thaw_ms) if job.segment is not None and job.segment.thaw_from is not None:
             state.costs.learn_thaw(entry.spec.name, thaw_ms)
         case _:
@@ -213,11 +217,12 @@ def _keep_books(state: State, entry: Entry, before: Job, after: Job) -> None:
 
 def _occupy(state: State, entry: Entry, job: Job, segment: Segment) -> None:
     allocation = state.allocations[segment.allocation]
-    allocation.used = allocation.used + entry.spec.resources
     allocation.guests[job.id] = None
     allocation.idle_since = None
-    if allocation.room.cores <= 0:
-        state.roomy.pop(allocation.id, None)
+    if segment.is_ahead:
+        allocation.ahead[job.id] = None
+    else:
+        _hold(state, allocation, entry)
     state.agenda.moved[segment.node] = None
     entry.active += 1
     if entry.room_for() == 0:
@@ -235,8 +240,29 @@ def _free(state: State, entry: Entry, job: Job, segment: Segment) -> None:
     if allocation is None or job.id not in allocation.guests:
         return
     del allocation.guests[job.id]
-    allocation.used = allocation.used - entry.spec.resources
+    if job.id in allocation.ahead:
+        del allocation.ahead[job.id]
+    else:
+        allocation.used = allocation.used - entry.spec.resources
+    _promote(state, allocation)
     offer_room(state, allocation)
+
+
+def _hold(state: State, allocation: Allocation, entry: Entry) -> None:
+    allocation.used = allocation.used + entry.spec.resources
+    if allocation.room.cores <= 0:
+        state.roomy.pop(allocation.id, None)
+
+
+def _promote(state: State, allocation: Allocation) -> None:
+    """Give room to those that wait for it; the agent does the same by itself, in the same order."""
+    while allocation.ahead:
+        first = next(iter(allocation.ahead))
+        entry = state.entries[state.jobs[first].entry]
+        if not entry.spec.resources.fits_in(allocation.room):
+            return
+        del allocation.ahead[first]
+        _hold(state, allocation, entry)
 
 
 def _close(state: State, entry: Entry, job: Job) -> None:

@@ -11,6 +11,12 @@ from idleq.scheduler.core.queue import Candidate
 from idleq.scheduler.core.state import Allocation, Hold, State
 from idleq.scheduler.core.timing import length_of, segment_plans
 
+AHEAD_MS = Millis(500)
+"""How long a job that was bound ahead may have to wait for room, though another node may have some."""
+
+AHEAD_MOST = 64
+"""More would not make the way to the agent any cheaper."""
+
 WORTH_TELLING = Millis(1000)
 """A freeze that moves by less is not worth a message; the margin covers it."""
 
@@ -22,8 +28,9 @@ def bind(draft: Draft) -> None:
         return
     rooms = [*state.agenda.rooms, *(name for name in state.roomy if _is_of_use(state, name))]
     for name in dict.fromkeys(rooms):
-        if name in state.roomy:
-            _fill(draft, state.allocations[name])
+        allocation = state.allocations.get(name)
+        if allocation is not None and allocation.hold is Hold.READY:
+            _fill(draft, allocation)
 
 
 def _is_of_use(state: State, name: AllocationId) -> bool:
@@ -42,9 +49,26 @@ def _fill(draft: Draft, allocation: Allocation) -> None:
         if candidate is None:
             return
         _start(draft, allocation, candidate)
+    if len(allocation.ahead) <= AHEAD_MOST // 2:
+        _bind_ahead(draft, allocation, length_ms)
 
 
-def _start(draft: Draft, allocation: Allocation, candidate: Candidate) -> None:
+def _bind_ahead(draft: Draft, allocation: Allocation, length_ms: Millis) -> None:
+    """Let short jobs wait at the agent, which then need not ask for each: the way there and back takes longer than they do."""
+    state = draft.state
+    for _ in range(AHEAD_MOST - len(allocation.ahead)):
+        candidate = choose(state, allocation.resources, length_ms, draft.now)
+        if candidate is None:
+            return
+        run_ms = state.costs.run_ms(state.entries[candidate.entry].spec.name)
+        if run_ms is None or run_ms * (len(allocation.ahead) + 1) > AHEAD_MS * (
+            len(allocation.guests) - len(allocation.ahead)
+        ):
+            return
+        _start(draft, allocation, candidate, is_ahead=True)
+
+
+def _start(draft: Draft, allocation: Allocation, candidate: Candidate, *, is_ahead: bool = False) -> None:
     state = draft.state
     entry, job = entry_and_job(state, candidate)
     name = entry.job_at(entry.cursor) if job is None else job.id
@@ -60,6 +84,7 @@ def _start(draft: Draft, allocation: Allocation, candidate: Candidate) -> None:
             plan=_plans(draft, allocation, name)[name],
             thaw_from=None if snapshot is None else snapshot.id,
             command=draft.next_command,
+            is_ahead=is_ahead,
         )
     )
     started = state.jobs[name]

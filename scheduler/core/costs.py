@@ -22,6 +22,7 @@ class Measured:
     freezes: list[Millis] = field(default_factory=list)
     saves: list[Millis] = field(default_factory=list)
     thaws: list[Millis] = field(default_factory=list)
+    runs: list[Millis] = field(default_factory=list)
     bytes: int = 0
 
 
@@ -46,6 +47,15 @@ class Costs:
     def learn_thaw(self, workload: str, took: Millis) -> None:
         """Remember one thaw."""
         _remember(self._of(workload).thaws, took)
+
+    def learn_run(self, workload: str, took: Millis) -> None:
+        """Remember how long the last segment of a job ran that was done."""
+        _remember(self._of(workload).runs, took)
+
+    def run_ms(self, workload: str) -> Millis | None:
+        """Return the middle of how long last segments run, None if none was ever done."""
+        measured = self.workloads.get(workload)
+        return quantile(measured.runs, 500) if measured and measured.runs else None
 
     def freeze_ms(self, workload: str, permille: int, unknown: Millis) -> Millis:
         """Return the freeze time that *permille* of freezes keep; *unknown* if none was ever measured."""

@@ -101,7 +101,7 @@ class JobWithdrawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentStarted:
-    """The job is bound to an allocation under a new fencing number."""
+    """The job is bound to an allocation under a new fencing number; *is_ahead* if it starts there once there is room."""
 
     job: JobId
     fence: Fence
@@ -110,6 +110,7 @@ class SegmentStarted:
     plan: SegmentPlan
     thaw_from: SnapshotId | None
     command: CommandId
+    is_ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

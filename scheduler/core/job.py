@@ -23,6 +23,7 @@ class Segment:
         first_step: how far the workload was when it began.
         first_run_ms: how long the job had run by then.
         has_saved: whether it has left a snapshot.
+        is_ahead: whether it was bound before there was room for it.
     """
 
     fence: Fence
@@ -36,6 +37,7 @@ class Segment:
     first_step: int = 0
     first_run_ms: Millis = Millis(0)
     has_saved: bool = False
+    is_ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Allocation:
         until: when it ends at the latest, None if no end is known.
         used: what its guests hold.
         guests: whom it hosts.
+        ahead: those of them that start once there is room, in this order; they hold nothing yet.
         idle_since: since when it hosts nobody, None while it does.
     """
 
@@ -63,6 +64,7 @@ class Allocation:
     until: Millis | None = None
     used: Resources = NOTHING
     guests: dict[JobId, None] = field(default_factory=dict)
+    ahead: dict[JobId, None] = field(default_factory=dict)
     idle_since: Millis | None = None
 
     @property

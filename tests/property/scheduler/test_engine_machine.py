@@ -312,7 +312,8 @@ class World(RuleBasedStateMachine):
     def nothing_is_overcommitted(self) -> None:
         state = self.told.engine.state
         for allocation in state.allocations.values():
-            held = sum((state.entries[state.jobs[g].entry].spec.resources for g in allocation.guests), NOTHING)
+            seated = [guest for guest in allocation.guests if guest not in allocation.ahead]
+            held = sum((state.entries[state.jobs[g].entry].spec.resources for g in seated), NOTHING)
             assert allocation.used == held
             assert held.fits_in(allocation.resources)
             assert all(state.jobs[guest].segment.allocation == allocation.id for guest in allocation.guests)  # type: ignore[union-attr] - guests are active
