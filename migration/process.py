@@ -44,7 +44,7 @@ class ProcessRuntime:
 
     def start(self, order: Order) -> None:
         """See Runtime; the process is a session and a group of its own."""
-        with _appended(order.stdout) as stdout, _appended(order.stderr) as stderr, _only_cores(order.cores):
+        with _appended(order.stdout) as stdout, _appended(order.stderr) as stderr:
             try:
                 # Without close_fds and preexec_fn Python uses vfork: no copy of this process's page tables.
                 leader = subprocess.Popen(
@@ -60,7 +60,7 @@ class ProcessRuntime:
             except (OSError, ValueError) as error:
                 raise _refusal(order, error) from error
         self._leaders[order.name] = leader
-        _limit(leader.pid)
+        _limit(leader.pid, order.cores)
 
     def signal(self, name: ContainerName, number: int) -> None:
         """See Runtime; helpers that the program started get no signal, which they would not expect."""
@@ -83,7 +83,7 @@ class ProcessRuntime:
     def ended(self) -> list[Ended]:
         """See Runtime; what a container leaves running behind it is killed first."""
         over = [name for name, leader in self._leaders.items() if _has_ended(leader.pid)]
-        if self._reap_strays() and over:
+        if over and self._reap_strays():
             self.kill(over)
             living = set(self._members(over).values())
             over = [name for name in over if name not in living]
@@ -172,23 +172,11 @@ def _appended(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-@contextlib.contextmanager
-def _only_cores(cores: frozenset[int]) -> Iterator[None]:
-    """Whatever is started inside starts on *cores*; asking the started process to move would be too late for its threads."""
-    if not cores:
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
-def _limit(pid: int) -> None:
-    """No core files; many open files."""
+def _limit(pid: int, cores: frozenset[int]) -> None:
+    """Only those cores, no core files, many open files; set before the program's first line, the loader is still at work."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
+        if cores:
+            os.sched_setaffinity(pid, cores)
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
         _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)

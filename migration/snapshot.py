@@ -8,7 +8,7 @@ import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
@@ -20,6 +20,7 @@ from idleq.migration.tree import Item, list_folder
 
 MANIFEST = "manifest.json"
 FILES = "files"
+OUTPUT = "output"
 
 KEPT = 2
 """The newest snapshot and one to fall back to."""
@@ -33,10 +34,16 @@ class Published:
     bytes: int
 
 
-def publish(items: Sequence[Item], target: Path, *, kind: str, origin: Origin) -> Published:
-    """Make the snapshot *target* of *items*.
+NO_OUTPUT = Published(digest_of(encode(Manifest(kind=OUTPUT, files=(), folders=()))), 0)
+
+
+def publish(
+    items: Sequence[Item], target: Path, *, kind: str, origin: Origin, check: Callable[[], None] = lambda: None
+) -> Published:
+    """Make the snapshot *target* of *items*; *check* may still refuse it once everything is copied.
 
     Raises:
+        FolderRefused: *check* did.
         SnapshotNotWritten: nothing is at *target*, and nothing is left beside it.
     """
     beside = copying.half_written(target)
@@ -45,6 +52,7 @@ def publish(items: Sequence[Item], target: Path, *, kind: str, origin: Origin) -
         copying.remove_half_written(target.parent)
         beside.mkdir()
         manifest = _copy_all(items, beside / FILES, kind, origin)
+        check()
         text = encode(manifest)
         copying.write_synced(beside / MANIFEST, text)
         copying.sync_folder(beside)
@@ -54,7 +62,7 @@ def publish(items: Sequence[Item], target: Path, *, kind: str, origin: Origin) -
 
 
 def publish_output(folder: Path, target: Path, manifest_path: Path) -> Published:
-    """Make the results *target* of what *folder* holds, its manifest first.
+    """Make the results *target* of what *folder* holds, its manifest first; an empty folder has none.
 
     Raises:
         FolderRefused: *folder* holds something that is not kept.
@@ -63,17 +71,15 @@ def publish_output(folder: Path, target: Path, manifest_path: Path) -> Published
     beside, manifest_beside = copying.half_written(target), copying.half_written(manifest_path)
     with _nothing_left(target, beside, manifest_beside):
         items = list_folder(folder)
-        manifest = _copy_all(items, beside, "output", None)
+        if not items:
+            target.mkdir()
+            return NO_OUTPUT
+        manifest = _copy_all(items, beside, OUTPUT, None)
         text = encode(manifest)
-        if items:
-            copying.write_synced(manifest_beside, text)
-        else:
-            # Nothing that a power cut could take; jobs of a few milliseconds would feel the flushing.
-            manifest_beside.write_bytes(text)
+        copying.write_synced(manifest_beside, text)
         manifest_beside.rename(manifest_path)
         beside.rename(target)
-        if items:
-            copying.sync_folder(target.parent)
+        copying.sync_folder(target.parent)
     return Published(digest_of(text), manifest.bytes)
 
 
@@ -120,10 +126,10 @@ def read_manifest(snapshot: Path, digest: str) -> Manifest:
     return decode(text)
 
 
-def prune(root: Path, keep: int = KEPT) -> None:
-    """Remove all snapshots in *root* but the newest *keep*; their names count up."""
-    names = sorted(path for path in root.iterdir() if not path.name.startswith("."))
-    for path in names[: max(len(names) - keep, 0)]:
+def prune(root: Path, keep: int = KEPT, spare: Sequence[str] = ()) -> None:
+    """Remove all snapshots in *root* but the newest *keep* and those that *spare* names; names count up."""
+    old = sorted(path for path in root.iterdir() if not path.name.startswith("."))[:-keep]
+    for path in (path for path in old if path.name not in spare):
         # Renamed first: a snapshot that is being removed must not be taken for a damaged one.
         doomed = copying.half_written(path)
         with contextlib.suppress(OSError):
@@ -165,8 +171,7 @@ def _copy_all(items: Sequence[Item], target: Path, kind: str, origin: Origin | N
             entries.append(FileEntry(path=item.path, size=size, sha256=digest, mode=mode))
     for folder in folders:
         copying.sync_folder(target / folder)
-    if items:
-        copying.sync_folder(target)
+    copying.sync_folder(target)
     return Manifest(kind=kind, files=tuple(entries), folders=tuple(folders), origin=origin)
 
 

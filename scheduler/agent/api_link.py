@@ -1,0 +1,137 @@
+"""The agent's line over HTTPS: one connection kept open, to the very daemon whose certificate the server directory shows."""
+
+import http.client
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import urlsplit
+
+import msgspec
+
+from idleq.ids import AllocationId, CommandId, Millis
+from idleq.scheduler import codec
+from idleq.scheduler.agent.link import Answer, LinkDown
+from idleq.scheduler.agent.reports import Report
+from idleq.scheduler.core.commands import AgentCommand
+from idleq.scheduler.errors import BadMessage
+from idleq.scheduler.paths import ServerPaths
+
+ANSWER_SECONDS = 15.0
+"""A daemon that takes longer than this and the asked wait is as good as away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The part of access.json that an agent needs."""
+
+    url: str
+    certificate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A command as it travels."""
+
+    id: CommandId
+    kind: str
+    body: msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as it travels."""
+
+    taken: int
+    commands: tuple[Told, ...]
+    lease_ms: Millis
+    leave: bool
+    daemon: str = ""
+
+
+@dataclass(slots=True)
+class ApiLink:
+    """Implements Link; where the daemon listens is looked up again whenever the line has broken."""
+
+    paths: ServerPaths
+    allocation: AllocationId
+    boot: str
+    _connection: http.client.HTTPSConnection | None = None
+    _headers: dict[str, str] = field(default_factory=dict)
+
+    def exchange(self, reports: Sequence[Report], have: Sequence[CommandId], wait_ms: Millis) -> Answer:
+        """See Link."""
+        body = request_body(self.boot, reports, have, wait_ms)
+        try:
+            return parse_answer(self._post(body, ANSWER_SECONDS + wait_ms / 1000))
+        except (OSError, http.client.HTTPException, BadMessage) as error:
+            self.close()
+            raise LinkDown(f"{type(error).__name__}: {error}") from error
+        except LinkDown:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Hang up; the next exchange dials again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _post(self, body: bytes, seconds: float) -> bytes:
+        connection = self._connection or self._dial()
+        assert connection.sock is not None
+        connection.sock.settimeout(seconds)
+        connection.request("POST", f"/v1/agents/{self.allocation}/sync", body, self._headers)
+        response = connection.getresponse()
+        answer = response.read()
+        if response.status != http.client.OK:
+            raise LinkDown(f"the daemon answers {response.status} {response.reason}: {answer[:500]!r}")
+        return answer
+
+    def _dial(self) -> http.client.HTTPSConnection:
+        door = codec.from_json(self.paths.access.read_bytes(), Door)
+        token = self.paths.allocation(self.allocation).token.read_text(encoding="ascii").strip()
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        where = urlsplit(door.url)
+        self._connection = http.client.HTTPSConnection(
+            where.hostname or "", where.port, timeout=ANSWER_SECONDS, context=pinned(door.certificate)
+        )
+        self._connection.connect()
+        return self._connection
+
+
+def pinned(certificate: str) -> ssl.SSLContext:
+    """Return a context that trusts exactly *certificate*; whose name it bears does not matter then."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations(cadata=certificate)
+    # Our certificate may sign no others, so it is no authority; it is trusted as what it is.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+def request_body(boot: str, reports: Sequence[Report], have: Sequence[CommandId], wait_ms: Millis) -> bytes:
+    """Return what is sent; the reports are JSON already."""
+    return b'{"boot":%s,"reports":[%s],"have":%s,"wait_ms":%d}' % (
+        msgspec.json.encode(boot),
+        b",".join(report.line for report in reports),
+        msgspec.json.encode(have),
+        wait_ms,
+    )
+
+
+def parse_answer(body: bytes) -> Answer:
+    """Return what the daemon says.
+
+    Raises:
+        BadMessage: it makes no sense to this version.
+    """
+    reply = codec.from_json(body, Reply)
+    commands = tuple(codec.decode(told.kind, bytes(told.body), AgentCommand) for told in reply.commands)
+    return Answer(
+        taken=reply.taken,
+        commands=cast("tuple[AgentCommand, ...]", commands),
+        lease_ms=reply.lease_ms,
+        leave=reply.leave,
+        daemon=reply.daemon,
+    )

@@ -1,0 +1,117 @@
+"""From the process's end to the last word about the segment: what it left is put away first."""
+
+from collections.abc import Callable
+
+from idleq.ids import Millis
+from idleq.migration import snapshot
+from idleq.migration.errors import FolderRefused, SnapshotNotWritten
+from idleq.migration.ports import Ended
+from idleq.migration.snapshot import Published
+from idleq.migration.tree import is_empty
+from idleq.scheduler.agent.background import NORMAL, URGENT
+from idleq.scheduler.agent.decide import Cause, Phase
+from idleq.scheduler.agent.guest import Guest
+from idleq.scheduler.agent.node import Node
+from idleq.scheduler.agent.outcome import Broken, Done, End, Saved, judge
+from idleq.scheduler.agent.saving import Problem, take_whole
+from idleq.scheduler.agent.signals import number_of
+from idleq.scheduler.core.inputs import Exited, Frozen
+from idleq.scheduler.core.snapshot import Snapshot
+
+NOT_KEPT = 74
+"""The code of a segment whose results could not be put away (sysexits' EX_IOERR)."""
+
+BAD_OUTPUT = 65
+"""The code of a segment that left something that is not kept (sysexits' EX_DATAERR)."""
+
+
+def on_ended(node: Node, guest: Guest, ended: Ended) -> None:
+    """Put away what the guest left, then tell."""
+    guest.phase, guest.ended_at = Phase.CLOSING, node.clock.now()
+    if progress := guest.news_of_progress():
+        node.reports.add(progress)
+    match judge(_end(guest, ended.code)):
+        case Done():
+            _publish(node, guest, lambda result: _on_published(node, guest, result))
+        case Saved():
+            _save(node, guest)
+        case Broken(code, cause, reason):
+            # What it left helps to see what went wrong; whether it could be kept does not matter.
+            _publish(node, guest, lambda _: _finish(node, guest, code, cause, reason))
+
+
+def _end(guest: Guest, code: int) -> End:
+    stop = guest.stop
+    return End(
+        code=code,
+        can_freeze=guest.can_freeze,
+        has_checkpoint=guest.folders.has_checkpoint,
+        asked_by=number_of(guest.launch.spec.signal) if guest.asked_at is not None else 0,
+        stop_reason=stop.reason if stop else "",
+        stop_cause=stop.cause if stop else "agent",
+    )
+
+
+def _publish(node: Node, guest: Guest, then: Callable[[Published | Problem], None]) -> None:
+    if not guest.folders.output.is_dir() or is_empty(guest.folders.output):
+        then(_published(node, guest))  # next to nothing to do: the way through the background would take longer
+    else:
+        node.background.submit(NORMAL, lambda: _published(node, guest), then)
+
+
+def _published(node: Node, guest: Guest) -> Published | Problem:
+    segment = node.paths.job(guest.launch.job).segment(guest.launch.fence)
+    try:
+        return snapshot.publish_output(guest.folders.output, segment.output, segment.manifest)
+    except (FolderRefused, SnapshotNotWritten) as problem:
+        return problem
+
+
+def _on_published(node: Node, guest: Guest, result: Published | Problem) -> None:
+    match result:
+        case Published(digest, _):
+            launch = guest.launch
+            done = Exited(
+                job=launch.job, fence=launch.fence, code=0, at=guest.ended_at, cause="workload", digest=digest
+            )
+            node.finish(guest, done)
+        case FolderRefused():
+            _finish(node, guest, BAD_OUTPUT, "workload", f"its output cannot be kept: {result}")
+        case SnapshotNotWritten():
+            _finish(node, guest, NOT_KEPT, "agent", f"its output could not be kept: {result}")
+
+
+def _save(node: Node, guest: Guest) -> None:
+    since = guest.asked_at if guest.asked_at is not None else guest.ended_at
+    name, run_ms = guest.next_snapshot(), guest.run_ms(since)
+    node.background.submit(
+        URGENT, lambda: take_whole(node, guest, name, run_ms), lambda result: _on_frozen(node, guest, since, result)
+    )
+
+
+def _on_frozen(node: Node, guest: Guest, since: Millis, result: Snapshot | Problem) -> None:
+    launch, now = guest.launch, node.clock.now()
+    match result:
+        case Snapshot():
+            frozen = Frozen(
+                job=launch.job,
+                fence=launch.fence,
+                snapshot=result,
+                at=now,
+                freeze_ms=Millis(now - since),
+                reason=guest.ask_reason or "it left by itself, saved",
+            )
+            node.finish(guest, frozen)
+        case FolderRefused():
+            _finish(node, guest, BAD_OUTPUT, "workload", f"what it saved cannot be kept: {result}")
+        case SnapshotNotWritten():
+            _finish(node, guest, NOT_KEPT, "agent", f"what it saved could not be kept: {result}")
+
+
+def _finish(node: Node, guest: Guest, code: int, cause: Cause, reason: str) -> None:
+    launch = guest.launch
+    node.log.info("agent.segment_broken", job=launch.job, fence=launch.fence, code=code, cause=cause, reason=reason)
+    node.finish(
+        guest,
+        Exited(job=launch.job, fence=launch.fence, code=code, at=guest.ended_at, cause=cause, reason=reason),
+    )

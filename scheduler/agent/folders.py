@@ -1,0 +1,187 @@
+"""One segment's folders on the node's own disk, and what the workload is told: the agent's half of the workload contract."""
+
+import json
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from idleq.ids import Fence, JobId, index_of
+from idleq.migration.tree import is_empty
+from idleq.scheduler.core.commands import SegmentPlan
+from idleq.scheduler.core.submission import JobSpec
+
+SEGMENT_FORMAT = 1
+
+PRIVATE = 0o700
+
+PASSED_ON = ("PATH", "HOME", "LANG")
+"""All that a guest gets of the agent's own environment: no token, and no way to the server directory."""
+
+PYTHON = "{python}"
+"""In an argv this stands for the node's interpreter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """A segment's scratch; gone at the segment's end."""
+
+    root: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """The workload's own checkpoints."""
+        return self.root / "checkpoint"
+
+    @property
+    def output(self) -> Path:
+        """Its results; also where it starts."""
+        return self.root / "output"
+
+    @property
+    def control(self) -> Path:
+        """Shared between workload and agent."""
+        return self.root / "control"
+
+    @property
+    def temporary(self) -> Path:
+        """Its TMPDIR."""
+        return self.root / "tmp"
+
+    @property
+    def segment_file(self) -> Path:
+        """What the workload is told about this segment."""
+        return self.control / "segment.json"
+
+    @property
+    def saved_file(self) -> Path:
+        """What the workload tells about its saves."""
+        return self.control / "saved.jsonl"
+
+    @property
+    def progress_file(self) -> Path:
+        """What the workload tells about its progress."""
+        return self.output / "progress.jsonl"
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every folder, the one that the others are in first."""
+        return self.root, self.checkpoint, self.output, self.control, self.temporary
+
+    def create(self) -> None:
+        """Make them."""
+        for folder in self.all:
+            folder.mkdir(mode=PRIVATE)
+
+    def tell(self, text: str) -> None:
+        """Replace segment.json; a workload that reads it sees the old one or the new one."""
+        beside = self.segment_file.with_suffix(".new")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(self.segment_file)
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether the workload has left anything to go on from."""
+        return self.checkpoint.is_dir() and not is_empty(self.checkpoint)
+
+    def is_pristine(self) -> bool:
+        """Whether the workload has left nothing but them, as they were made; what the agent wrote is removed."""
+        try:
+            self.segment_file.unlink()
+            return (
+                all(folder.lstat().st_mode == stat.S_IFDIR | PRIVATE for folder in self.all)
+                and all(is_empty(folder) for folder in self.all[1:])
+                and len(os.listdir(self.root)) == len(self.all) - 1  # noqa: PTH208 - their number is all that counts
+            )
+        except OSError:
+            return False
+
+    def remove(self) -> None:
+        """Remove all of it."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+@dataclass(slots=True)
+class Scratch:
+    """The node's own disk: hands out folders, and those again that came back as they were made."""
+
+    root: Path
+    _made: int = 0
+    _pristine: list[Folders] = field(default_factory=list)
+
+    def clear(self) -> None:
+        """Make it an empty folder."""
+        self._pristine.clear()
+        self.root.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+        for leftover in self.root.iterdir():
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+
+    def take(self) -> Folders:
+        """Return empty folders.
+
+        Raises:
+            OSError: the disk gives none.
+        """
+        if self._pristine:
+            return self._pristine.pop()
+        self._made += 1
+        folders = Folders(self.root / str(self._made))
+        try:
+            folders.create()
+        except OSError:
+            folders.remove()
+            raise
+        return folders
+
+    def give_back(self, folders: Folders) -> bool:
+        """Keep them for another guest if nothing is in them; False if somebody must take the time to remove them."""
+        is_pristine = folders.is_pristine()
+        if is_pristine:
+            self._pristine.append(folders)
+        return is_pristine
+
+
+def segment_text(fence: Fence, plan: SegmentPlan, spec: JobSpec) -> str:
+    """Return what segment.json says."""
+    return json.dumps(
+        {
+            "format": SEGMENT_FORMAT,
+            "segment": fence,
+            "freeze_at": plan.freeze_at,
+            "ends_at": plan.ends_at,
+            "save_every_ms": plan.save_every_ms,
+            "signal": spec.signal,
+            "cores": spec.resources.cores,
+            "memory": spec.resources.memory,
+            "gpus": spec.resources.gpus,
+        }
+    )
+
+
+def environment_of(
+    job: JobId, spec: JobSpec, folders: Folders, gpus: Sequence[str], own: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the guest's environment: a clean one, then what was asked for, then the contract's, which nothing overrides."""
+    clean = {name: own[name] for name in PASSED_ON if name in own}
+    contract = {
+        "IDLEQ_JOB_ID": job,
+        "IDLEQ_CHECKPOINT_DIR": str(folders.checkpoint),
+        "IDLEQ_OUTPUT_DIR": str(folders.output),
+        "IDLEQ_CONTROL": str(folders.control),
+        "CUDA_VISIBLE_DEVICES": ",".join(gpus),
+    }
+    index = index_of(job)
+    if index is not None:
+        contract["IDLEQ_ARRAY_INDEX"] = str(index)
+    return {**clean, "TMPDIR": str(folders.temporary), **dict(spec.environment), **contract}
+
+
+def argv_of(spec: JobSpec) -> tuple[str, ...]:
+    """Return the program and its arguments as they are on this node."""
+    return tuple(argument.replace(PYTHON, sys.executable) for argument in spec.argv)

@@ -1,0 +1,117 @@
+"""Puts an agent together and runs it."""
+
+import os
+import signal
+from collections.abc import Callable
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from idleq.ids import AllocationId
+from idleq.migration.ports import MARK
+from idleq.migration.process import ProcessRuntime
+from idleq.migration.processes import read_processes, read_variable
+from idleq.scheduler.agent.api_link import ApiLink
+from idleq.scheduler.agent.background import Background
+from idleq.scheduler.agent.clock import AgentClock
+from idleq.scheduler.agent.courier import Courier
+from idleq.scheduler.agent.decide import Situation
+from idleq.scheduler.agent.errors import AllocationUnknown
+from idleq.scheduler.agent.folders import Scratch
+from idleq.scheduler.agent.lease import Lease
+from idleq.scheduler.agent.loop import Loop
+from idleq.scheduler.agent.node import Node
+from idleq.scheduler.agent.presence import claim, present
+from idleq.scheduler.agent.reports import open_reports
+from idleq.scheduler.agent.room import room_of
+from idleq.scheduler.agent.settings import AgentSettings, Transport
+from idleq.scheduler.agent.spool_link import SpoolLink
+from idleq.scheduler.agent.wakeup import Wakeup
+from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.ports import Clock
+from idleq.scheduler.spool import AgentSpool
+
+
+def run(settings: AgentSettings) -> int:
+    """Be the agent until there is nothing left to do here; return the process's exit code.
+
+    Raises:
+        AllocationUnknown: there is no such allocation.
+        AgentRunning: it has an agent already.
+    """
+    paths, clock = ServerPaths(settings.server_dir), AgentClock()
+    where = paths.allocation(settings.allocation)
+    if not where.token.exists():
+        raise AllocationUnknown(f"there is no allocation {settings.allocation}: the daemon has left no token for it")
+    mine = present(settings.node)
+    claim(where.agent, mine)
+    end_leftovers(settings.allocation)
+    with Wakeup() as wakeup, where.log.open("a", encoding="utf-8") as log_file:
+        log = structlog.wrap_logger(
+            structlog.PrintLogger(log_file),
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+        courier = courier_of(settings, paths, clock, mine.boot, wakeup.wake)
+        node = node_of(settings, paths, clock, wakeup.wake, log)
+        serve(node, courier, wakeup)
+    return 0
+
+
+def serve(node: Node, courier: Courier, wakeup: Wakeup) -> None:
+    """Run the loop; whatever ends it, nothing of the guests goes on."""
+    length = node.settings.pace.first_lease_ms
+    now = node.clock.now()
+    situation = Situation(now=now, lease=Lease(type(now)(now + length), length), until=node.settings.until)
+    loop = Loop(node, courier, wakeup, situation)
+    node.scratch.clear()
+    courier.start()
+    try:
+        reason = loop.run()
+        node.log.info("agent.left", reason=reason)
+        loop.say_goodbye()
+    finally:
+        courier.stop()
+        node.runtime.close()
+        node.scratch.clear()
+
+
+def node_of(
+    settings: AgentSettings, paths: ServerPaths, clock: Clock, wake: Callable[[], None], log: FilteringBoundLogger
+) -> Node:
+    """Return the node with the process runtime."""
+    return Node(
+        settings=settings,
+        paths=paths,
+        clock=clock,
+        runtime=ProcessRuntime(),
+        reports=open_reports(paths.allocation(settings.allocation).reports),
+        background=Background(wake),
+        room=room_of(settings.resources, sorted(os.sched_getaffinity(0)), os.environ),
+        scratch=Scratch(settings.scratch),
+        environment=os.environ,
+        log=log,
+    )
+
+
+def courier_of(
+    settings: AgentSettings, paths: ServerPaths, clock: Clock, boot: str, on_news: Callable[[], None]
+) -> Courier:
+    """Return who speaks with the daemon, over the transport that was asked for."""
+    match settings.transport:
+        case Transport.API:
+            main, side = (ApiLink(paths, settings.allocation, boot) for _ in range(2))
+            return Courier(main, side, clock, settings.pace, on_news)
+        case Transport.SPOOL:
+            files = AgentSpool(paths.allocation(settings.allocation))
+            return Courier(SpoolLink(files, boot, clock), None, clock, settings.pace, on_news)
+
+
+def end_leftovers(allocation: AllocationId) -> None:
+    """Kill what guests of an earlier agent of *allocation* have left on this machine."""
+    for pid, process in read_processes().items():
+        if not process.is_zombie and (read_variable(pid, MARK) or "").startswith(f"{allocation}/"):
+            os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,54 @@
+"""What the agent works with on its node."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from idleq.migration.ports import Meter, Runtime
+from idleq.scheduler.agent.background import IDLE, Background
+from idleq.scheduler.agent.folders import Scratch
+from idleq.scheduler.agent.guest import Guest
+from idleq.scheduler.agent.reports import Reports, SegmentEnd
+from idleq.scheduler.agent.room import Key, Room
+from idleq.scheduler.agent.settings import AgentSettings
+from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.ports import Clock
+
+
+class MeteredRuntime(Runtime, Meter, Protocol):
+    """A runtime that also measures, and ends with its agent."""
+
+    def close(self) -> None:
+        """Kill everything that still lives."""
+        ...
+
+
+@dataclass(slots=True)
+class Node:
+    """The guests here, and all that they are served with."""
+
+    settings: AgentSettings
+    paths: ServerPaths
+    clock: Clock
+    runtime: MeteredRuntime
+    reports: Reports
+    background: Background
+    room: Room
+    scratch: Scratch
+    environment: Mapping[str, str]
+    log: FilteringBoundLogger
+    guests: dict[Key, Guest] = field(default_factory=dict)
+
+    def finish(self, guest: Guest, end: SegmentEnd) -> None:
+        """Tell how the segment ended, and forget it."""
+        self.reports.add(end)
+        self.clear(guest)
+
+    def clear(self, guest: Guest) -> None:
+        """The guest holds nothing any more, its scratch is removed."""
+        del self.guests[guest.key]
+        self.room.give_back(guest.key)
+        if not self.scratch.give_back(guest.folders):
+            self.background.submit(IDLE, guest.folders.remove, lambda _: None)

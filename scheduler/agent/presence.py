@@ -1,0 +1,57 @@
+"""agent.json: who the agent of an allocation is, so that it is found again and never doubled."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from idleq.ids import NodeName
+from idleq.migration.processes import read_process
+from idleq.scheduler import codec
+from idleq.scheduler.agent.errors import AgentRunning
+from idleq.scheduler.atomic import write_atomically
+from idleq.scheduler.errors import BadMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A process that no later one is taken for: its number, when it started (clock ticks since boot), and which boot."""
+
+    pid: int
+    started: int
+    boot: str
+    node: NodeName
+
+
+def boot_id() -> str:
+    """Return what names this machine's present boot."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+def present(node: NodeName) -> Presence:
+    """Return this very process."""
+    me = read_process(os.getpid())
+    assert me is not None
+    return Presence(me.pid, me.started, boot_id(), node)
+
+
+def claim(path: Path, mine: Presence) -> None:
+    """Write *mine* to *path*.
+
+    Raises:
+        AgentRunning: the agent that is written there lives.
+    """
+    try:
+        other = codec.from_json(path.read_bytes(), Presence)
+    except (FileNotFoundError, BadMessage):
+        other = None
+    if other is not None and other != mine and is_alive(other):
+        raise AgentRunning(f"an agent of this allocation runs already (process {other.pid}); end it first")
+    write_atomically(path, codec.to_json(mine))
+
+
+def is_alive(other: Presence) -> bool:
+    """Whether that process lives, on this machine since this boot; elsewhere nobody can say, and it counts as gone."""
+    process = read_process(other.pid)
+    return (
+        other.boot == boot_id() and process is not None and process.started == other.started and not process.is_zombie
+    )

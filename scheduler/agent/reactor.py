@@ -1,0 +1,106 @@
+"""What the agent does about what happens: commands come in, guests end, time passes."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from idleq.ids import Millis
+from idleq.scheduler.agent import closing, saving, starting
+from idleq.scheduler.agent.decide import Action, Ask, Leave, Phase, Stop
+from idleq.scheduler.agent.folders import segment_text
+from idleq.scheduler.agent.guest import Guest
+from idleq.scheduler.agent.node import Node
+from idleq.scheduler.agent.outcome import KILLED
+from idleq.scheduler.agent.signals import number_of
+from idleq.scheduler.core.commands import AgentCommand, Freeze, Kill, Launch, Replan
+from idleq.scheduler.core.inputs import Exited
+
+
+def on_command(node: Node, command: AgentCommand, leave_reason: str) -> None:
+    """Carry *command* out; a second time makes no difference. *leave_reason* tells why nothing new starts, if so."""
+    guest = node.guests.get((command.job, command.fence))
+    match command:
+        case Launch():
+            starting.on_launch(node, command, leave_reason)
+        case Replan():
+            if guest is not None:
+                _replan(node, guest, command)
+        case Freeze():
+            if guest is None:
+                _tell_end(node, command)
+            elif guest.phase is not Phase.CLOSING and guest.asked_at is None and guest.stop is None:
+                _freeze(node, guest, command.reason)
+        case Kill():
+            if guest is None:
+                _tell_end(node, command)
+            elif guest.phase is not Phase.CLOSING:
+                act(node, [Stop(command.job, command.fence, command.reason)])
+        case _:
+            assert_never(command)
+
+
+def act(node: Node, actions: Sequence[Action]) -> None:
+    """Carry out what was decided; all that are to be killed are killed at once."""
+    stopped: list[Guest] = []
+    for action in actions:
+        match action:
+            case Ask(job, fence, reason):
+                _ask(node, node.guests[job, fence], reason)
+            case Stop(job, fence):
+                guest = node.guests[job, fence]
+                guest.stop = action
+                stopped.append(guest)
+            case Leave():
+                pass
+            case _:
+                assert_never(action)
+    running = [guest.name for guest in stopped if guest.phase is not Phase.PREPARING]
+    if running:
+        node.runtime.kill(running)
+
+
+def on_ended(node: Node) -> None:
+    """Take note of the guests that have ended."""
+    for ended in node.runtime.ended():
+        guest = next(guest for guest in node.guests.values() if guest.name == ended.name)
+        closing.on_ended(node, guest, ended)
+
+
+def on_watch(node: Node, now: Millis) -> None:
+    """Look at what the guests use and say."""
+    running = [guest for guest in node.guests.values() if guest.phase in {Phase.RUNNING, Phase.FREEZING}]
+    for guest in running:
+        if progress := guest.news_of_progress():
+            node.reports.add(progress)
+        saving.on_watch(node, guest, now)
+    limits = {guest.name: guest.launch.spec.resources.memory for guest in running}
+    over = node.runtime.over(limits) if limits else {}
+    for guest in running:
+        guest.memory_over = over.get(guest.name)
+
+
+def _freeze(node: Node, guest: Guest, reason: str) -> None:
+    if guest.can_freeze and guest.phase is Phase.RUNNING:
+        _ask(node, guest, reason)
+    else:
+        act(node, [Stop(guest.launch.job, guest.launch.fence, reason)])
+
+
+def _ask(node: Node, guest: Guest, reason: str) -> None:
+    guest.phase, guest.asked_at, guest.ask_reason = Phase.FREEZING, node.clock.now(), reason
+    node.runtime.signal(guest.name, number_of(guest.launch.spec.signal))
+
+
+def _replan(node: Node, guest: Guest, command: Replan) -> None:
+    guest.plan = command.plan
+    try:
+        guest.folders.tell(segment_text(command.fence, command.plan, guest.launch.spec))
+    except OSError as error:
+        # The workload keeps the old plan for its own saves; the agent acts by the new one.
+        node.log.warning("agent.segment_not_told", job=command.job, fence=command.fence, reason=str(error))
+
+
+def _tell_end(node: Node, command: Freeze | Kill) -> None:
+    unknown = Exited(
+        job=command.job, fence=command.fence, code=KILLED, at=node.clock.now(), cause="agent", reason="unknown segment"
+    )
+    node.reports.add(node.reports.ends.get((command.job, command.fence), unknown))

@@ -1,0 +1,97 @@
+"""Snapshots: of a guest that has left to be thawed elsewhere, and of one that goes on."""
+
+from collections.abc import Callable, Sequence
+
+from idleq.ids import Millis, SnapshotId
+from idleq.migration import snapshot
+from idleq.migration.capabilities import origin_here
+from idleq.migration.errors import FolderRefused, SnapshotNotWritten
+from idleq.migration.tree import Item
+from idleq.scheduler.agent import saves
+from idleq.scheduler.agent.background import NORMAL
+from idleq.scheduler.agent.decide import Phase
+from idleq.scheduler.agent.guest import Guest
+from idleq.scheduler.agent.node import Node
+from idleq.scheduler.agent.tail import whole_number
+from idleq.scheduler.core.inputs import Progressed
+from idleq.scheduler.core.snapshot import Snapshot
+
+KIND = "app"
+
+
+Problem = FolderRefused | SnapshotNotWritten
+
+
+def take_whole(node: Node, guest: Guest, name: SnapshotId, run_ms: Millis) -> Snapshot | Problem:
+    """In the background: publish a snapshot of a guest that has ended; return it, or what went wrong."""
+    return _take(node, guest, name, run_ms, lambda: saves.whole(guest.folders), lambda _: None)
+
+
+def take_saved(node: Node, guest: Guest, name: SnapshotId, run_ms: Millis) -> Snapshot | Problem:
+    """In the background: publish a snapshot of what a guest that goes on has saved; return it, or what went wrong."""
+    folders = guest.folders
+    return _take(
+        node, guest, name, run_ms, lambda: saves.as_saved(folders), lambda items: saves.check_unchanged(items, folders)
+    )
+
+
+def _take(
+    node: Node,
+    guest: Guest,
+    name: SnapshotId,
+    run_ms: Millis,
+    items_of: Callable[[], Sequence[Item]],
+    check: Callable[[Sequence[Item]], None],
+) -> Snapshot | Problem:
+    where, now = node.paths.job(guest.launch.job), node.clock.now()
+    try:
+        items = items_of()
+        published = snapshot.publish(
+            items, where.snapshot(name).root, kind=KIND, origin=origin_here(now), check=lambda: check(items)
+        )
+    except (FolderRefused, SnapshotNotWritten) as problem:
+        return problem
+    except OSError as error:
+        return SnapshotNotWritten(f"the workload's folders cannot be read: {error}")
+    # What this segment was thawed from did verify, which newer ones of earlier segments perhaps did not.
+    verified = guest.launch.thaw_from
+    snapshot.prune(where.snapshots, spare=(verified.id,) if verified else ())
+    return Snapshot(
+        id=name,
+        fence=guest.launch.fence,
+        digest=published.digest,
+        bytes=published.bytes,
+        taken_at=now,
+        run_ms=run_ms,
+    )
+
+
+def on_watch(node: Node, guest: Guest, now: Millis) -> None:
+    """If the workload says that it has saved itself, take a snapshot of that; at most one at a time."""
+    if guest.phase is not Phase.RUNNING or guest.is_saving or not guest.can_freeze:
+        return
+    steps = [step for line in guest.saves.new_lines() if (step := whole_number(line, "step")) is not None]
+    if not steps:
+        return
+    guest.is_saving = True
+    name, run_ms, step = guest.next_snapshot(), guest.run_ms(now), steps[-1]
+    node.background.submit(
+        NORMAL,
+        lambda: take_saved(node, guest, name, run_ms),
+        lambda result: _on_saved(node, guest, step, now, result),
+    )
+
+
+def _on_saved(node: Node, guest: Guest, step: int, since: Millis, result: Snapshot | Problem) -> None:
+    guest.is_saving = False
+    launch = guest.launch
+    if not isinstance(result, Snapshot):
+        node.log.info("agent.save_skipped", job=launch.job, fence=launch.fence, reason=str(result))
+        return
+    guest.saved_at, guest.saved_bytes = since, result.bytes
+    if guest.key in node.guests:
+        took = Millis(node.clock.now() - since)
+        _, total = guest.told
+        node.reports.add(
+            Progressed(job=launch.job, fence=launch.fence, step=step, total=total, saved=result, save_ms=took)
+        )

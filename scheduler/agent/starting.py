@@ -1,0 +1,126 @@
+"""From the command to the running process."""
+
+from idleq.ids import Millis
+from idleq.migration import snapshot
+from idleq.migration.errors import ProgramMissing, SnapshotDamaged, StartFailed
+from idleq.migration.ports import Order
+from idleq.scheduler.agent.background import NORMAL
+from idleq.scheduler.agent.decide import Cause, Phase
+from idleq.scheduler.agent.folders import PRIVATE, Folders, argv_of, environment_of, segment_text
+from idleq.scheduler.agent.guest import Guest
+from idleq.scheduler.agent.node import Node
+from idleq.scheduler.agent.outcome import KILLED
+from idleq.scheduler.core.commands import Launch
+from idleq.scheduler.core.inputs import CommandFailed, Exited, Launched, SnapshotRejected
+from idleq.scheduler.core.snapshot import Snapshot
+
+
+def on_launch(node: Node, command: Launch, leave_reason: str) -> None:
+    """Begin a segment; one that is here already goes on, and of one that was here its end is told again."""
+    key = command.job, command.fence
+    if key in node.guests:
+        return
+    if end := node.reports.ends.get(key):
+        node.reports.add(end)
+        return
+    share = None if leave_reason else node.room.take(key, command.spec.resources)
+    if share is None:
+        reason = leave_reason or f"there is no room for {command.spec.resources}: free is {node.room.free}"
+        _refuse(node, command, reason)
+        return
+    try:
+        folders = _prepare(node, command)
+    except OSError as error:
+        node.room.give_back(key)
+        _refuse(node, command, f"cannot prepare the segment's folders: {error}")
+        return
+    guest = Guest(command, folders, share, taken_at=node.clock.now(), plan=command.plan)
+    node.guests[key] = guest
+    thaw_from = command.thaw_from
+    if thaw_from is None:
+        _start(node, guest, thaw_ms=Millis(0))
+    else:
+        node.background.submit(
+            NORMAL, lambda: _thaw(node, guest, thaw_from), lambda problem: _on_thawed(node, guest, thaw_from, problem)
+        )
+
+
+def _prepare(node: Node, launch: Launch) -> Folders:
+    job = node.paths.job(launch.job)
+    segment = job.segment(launch.fence).root
+    if launch.fence == 1:
+        # Tried from the top: looking first for what cannot be there yet would take short jobs as long as they run.
+        for folder in (job.root.parent, job.root, job.segments):
+            folder.mkdir(mode=PRIVATE, exist_ok=True)
+    segment.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    folders = node.scratch.take()
+    folders.segment_file.write_text(segment_text(launch.fence, launch.plan, launch.spec), encoding="utf-8")
+    return folders
+
+
+def _thaw(node: Node, guest: Guest, thaw_from: Snapshot) -> SnapshotDamaged | OSError | None:
+    """In the background: fill the guest's folders with what was frozen; return what went wrong."""
+    where = node.paths.job(guest.launch.job).snapshot(thaw_from.id)
+    folders = {"checkpoint": guest.folders.checkpoint, "output": guest.folders.output}
+    try:
+        snapshot.restore(where.root, thaw_from.digest, folders)
+    except (SnapshotDamaged, OSError) as error:
+        return error
+    return None
+
+
+def _on_thawed(node: Node, guest: Guest, thaw_from: Snapshot, problem: SnapshotDamaged | OSError | None) -> None:
+    launch = guest.launch
+    if isinstance(problem, SnapshotDamaged):
+        node.log.warning("agent.snapshot_rejected", job=launch.job, snapshot=thaw_from.id, reason=str(problem))
+        rejected = SnapshotRejected(job=launch.job, fence=launch.fence, snapshot=thaw_from.id, reason=str(problem))
+        node.finish(guest, rejected)
+    elif problem is not None:
+        _fail(node, guest, f"cannot thaw: {problem}")
+    else:
+        _start(node, guest, thaw_ms=Millis(node.clock.now() - guest.taken_at))
+
+
+def _start(node: Node, guest: Guest, thaw_ms: Millis) -> None:
+    launch, now = guest.launch, node.clock.now()
+    if guest.stop is not None:
+        stop = guest.stop
+        node.finish(guest, _exited(guest, now, KILLED, "agent", stop.reason))
+        return
+    try:
+        node.runtime.start(_order(node, guest))
+    except ProgramMissing as error:
+        node.finish(guest, _exited(guest, now, error.code, "workload", str(error)))
+    except StartFailed as error:
+        _fail(node, guest, str(error))
+    else:
+        guest.phase, guest.started_at, guest.saved_at = Phase.RUNNING, now, now
+        node.reports.add(Launched(job=launch.job, fence=launch.fence, at=now, thaw_ms=thaw_ms))
+
+
+def _order(node: Node, guest: Guest) -> Order:
+    launch = guest.launch
+    segment = node.paths.job(launch.job).segment(launch.fence)
+    return Order(
+        name=guest.name,
+        argv=argv_of(launch.spec),
+        environment=environment_of(launch.job, launch.spec, guest.folders, guest.share.gpus, node.environment),
+        folder=guest.folders.output,
+        stdout=segment.stdout,
+        stderr=segment.stderr,
+        cores=guest.share.cores,
+    )
+
+
+def _fail(node: Node, guest: Guest, reason: str) -> None:
+    _refuse(node, guest.launch, reason)
+    node.clear(guest)
+
+
+def _refuse(node: Node, launch: Launch, reason: str) -> None:
+    node.log.warning("agent.launch_failed", job=launch.job, fence=launch.fence, reason=reason)
+    node.reports.add(CommandFailed(command=launch.id, reason=reason, transient=True))
+
+
+def _exited(guest: Guest, now: Millis, code: int, cause: Cause, reason: str) -> Exited:
+    return Exited(job=guest.launch.job, fence=guest.launch.fence, code=code, at=now, cause=cause, reason=reason)
