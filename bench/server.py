@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from idleq.bootstrap import stop_cluster
+
 IDLEQ = Path(sys.executable).with_name("idleq")
 
 
@@ -22,3 +24,4 @@ def serving(config: str = "") -> Iterator[dict[str, str]]:
             yield environment
         finally:
             subprocess.run([IDLEQ, "--quiet", "daemon", "stop"], env=environment, check=True, stdout=subprocess.DEVNULL)
+            stop_cluster(Path(folder))  # it outlives its daemon on purpose
