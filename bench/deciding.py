@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 
 from bench.row import Row
-
 from idleq.ids import EntryId, Fence, Millis, NodeName, job_id
 from idleq.scheduler.core.commands import Launch, RequestAllocation
 from idleq.scheduler.core.engine import Engine
