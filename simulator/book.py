@@ -47,8 +47,9 @@ class Over:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldUp:
-    """A main job started so much later than the queue had decided."""
+    """In the world that began at *world* a main job started so much later than the queue had decided."""
 
+    world: Millis
     main_job: int
     waited_ms: Millis
 
@@ -66,15 +67,15 @@ class Life:
     over: Over | None = None
 
 
-def lives(records: Iterable[Record]) -> tuple[dict[AllocationId, Life], dict[int, Millis]]:
-    """Return each allocation's life, in the order in which they were asked for, and what main jobs were held up."""
+def lives(records: Iterable[Record], world: Millis) -> tuple[dict[AllocationId, Life], dict[int, Millis]]:
+    """Return each allocation's life, in the order in which they were asked for, and what main jobs of *world* were held up."""
     found: dict[AllocationId, Life] = {}
     held_up: dict[int, Millis] = {}
     for record in records:
         match record:
             case RequestAllocation():
                 found.setdefault(record.allocation, Life(request=record))
-            case HeldUp():
+            case HeldUp() if record.world == world:
                 held_up[record.main_job] = record.waited_ms
             case Begun() if record.allocation in found:
                 found[record.allocation].begun = record
@@ -83,7 +84,7 @@ def lives(records: Iterable[Record]) -> tuple[dict[AllocationId, Life], dict[int
             case Over() if record.allocation in found:
                 found[record.allocation].over = record
             case _:
-                # The request was dropped when the book was last cleared of old ones.
+                # Of another world, or its request was dropped when the book was last cleared of old ones.
                 pass
     return found, held_up
 

@@ -40,7 +40,7 @@ class Decision(Protocol):
 class Decider(Protocol):
     """The engine, unchanged: `scheduler.core.engine.Engine` is the one."""
 
-    def handle(self, what: Input, now: Millis, /) -> Decision:
+    def handle(self, _what: Input, _now: Millis, /) -> Decision:
         """Take in what happened and decide what follows."""
         ...
 

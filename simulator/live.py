@@ -43,7 +43,7 @@ def run(server_dir: Path) -> None:
     with _only_one(paths.lock), _wake_up() as wake:
         proc.adopt_orphans()
         paths.nodes.mkdir(mode=0o700, exist_ok=True)
-        records = kept_records(Book.read(paths.allocations))
+        records = kept_records(Book.read(paths.allocations), settings.start)
         book = Book.rewrite(paths.allocations, records)
         cluster = LiveCluster(
             settings, SystemClock(), Host(paths, settings.agent_argv, settings.grace_ms), book, records

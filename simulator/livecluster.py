@@ -99,7 +99,7 @@ class LiveCluster:
         self._nodes: dict[AllocationId, NodeName] = {}
         self._survivors: dict[AllocationId, int] = {}
         self._over: dict[AllocationId, str] = {}
-        known, held_up = lives(records)
+        known, held_up = lives(records, self._epoch)
         self._env = Environment()
         self._is_live = False
         self._world = World(
@@ -110,9 +110,12 @@ class LiveCluster:
             grace_ms=settings.grace_ms,
             sharing=settings.sharing,
             held_up=held_up,
+            is_watched=False,
         )
         self._grace = settings.grace_ms
         advance(self._env, self._now())
+        self._world.wake()
+        advance(self._env, int(self._env.now))
         self._is_live = True
         for life in known.values():
             self._resume(life)
@@ -255,7 +258,7 @@ class LiveCluster:
         alive = sum(self._survivors.pop(allocation, 0) for allocation in event.left)
         self._say(*as_inputs([event], self._epoch, guests_alive=alive))
         if event.waited_ms:
-            self._write(HeldUp(main_job=event.job.id, waited_ms=event.waited_ms))
+            self._write(HeldUp(world=self._epoch, main_job=event.job.id, waited_ms=event.waited_ms))
 
     def _write(self, record: Record) -> None:
         """Write what a later life could also find out, or live without, if the disk is full."""
@@ -311,12 +314,12 @@ class LiveCluster:
         return Millis(max(0, self._clock.now() - self._epoch))
 
 
-def kept_records(records: Iterable[Record]) -> list[Record]:
-    """Return of *records* what a new life needs: all that is not over, and the last of what is."""
-    known, held_up = lives(records)
+def kept_records(records: Iterable[Record], world: Millis) -> list[Record]:
+    """Return of *records* what a new life of *world* needs: all that is not over, and the last of what is."""
+    known, held_up = lives(records, world)
     over = [life for life in known.values() if life.over is not None]
     dropped = {life.request.allocation for life in over[: max(0, len(over) - REMEMBERED)]}
-    kept: list[Record] = [HeldUp(main_job=job, waited_ms=waited) for job, waited in held_up.items()]
+    kept: list[Record] = [HeldUp(world=world, main_job=job, waited_ms=waited) for job, waited in held_up.items()]
     for allocation, life in known.items():
         if allocation not in dropped:
             parts = (life.request, life.begun, life.agent, life.over)

@@ -59,6 +59,9 @@ def planned_starts(
     heapq.heapify(releases)
     first: dict[int, int] = {}
     for start, job in planned:
+        if len(first) == len(free):
+            # Later starts cannot be any node's first.
+            break
         while releases and releases[0][0] <= start:
             for node, units in heapq.heappop(releases)[1]:
                 free[node] += units

@@ -27,7 +27,7 @@ class World:
 
     All times are whole milliseconds from the world's start. *tell* hears every event when it happens. *held_up* names
     main jobs that, when this stretch was lived through before, had to wait so long for guests: a world that is built
-    again takes the same course.
+    again takes the same course; while that goes on nobody looks (*is_watched* false until `wake`), which saves making plans.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class World:
         sharing: Sharing = Sharing.NODES,
         held_up: Mapping[int, Millis] | None = None,
         plan_depth: int = PLAN_DEPTH,
+        is_watched: bool = True,
     ) -> None:
         self.tell = tell
         self._env = env
@@ -61,6 +62,7 @@ class World:
         self._changed = set(range(len(self._nodes)))
         self._due: set[int] = set()
         self._main_moved = False
+        self._is_watched = is_watched
         processors = sum(node.units for node in self._nodes)
         self._queue = MainQueue(
             env, jobs, processors, policy, gate=self._gate, on_end=self._main_ended, on_change=self._main_queue_moved
@@ -71,6 +73,11 @@ class World:
     def now(self) -> Millis:
         """The world's present."""
         return Millis(int(self._env.now))
+
+    def wake(self) -> None:
+        """Be watched from now on."""
+        self._is_watched = True
+        self._want(GUEST_PASS, self._guest_pass)
 
     # What guests ask for.
 
@@ -262,6 +269,8 @@ class World:
 
     def _guest_pass(self, _: Event) -> None:
         self._due.discard(GUEST_PASS)
+        if not self._is_watched:
+            return
         if self._main_moved:
             self._main_moved = False
             self._plan_ahead()

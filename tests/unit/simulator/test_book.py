@@ -28,7 +28,8 @@ def request(name: str = "a1") -> RequestAllocation:
 BEGUN = Begun(allocation=A1, node=NodeName("n1"), until=Millis(9))
 AGENT = AgentStarted(allocation=A1, pid=1, started=2, machine_boot="x")
 OVER = Over(allocation=A1, reason="released")
-HELD_UP = HeldUp(main_job=3, waited_ms=Millis(4))
+WORLD = Millis(77)
+HELD_UP = HeldUp(world=WORLD, main_job=3, waited_ms=Millis(4))
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
@@ -73,7 +74,8 @@ def test_a_record_that_does_not_fit_on_the_disk_leaves_no_part_of_itself(tmp_pat
 
 
 def test_records_are_put_together_by_allocation() -> None:
-    found, held_up = lives([OVER, request(), BEGUN, AGENT, HELD_UP, OVER])
+    elsewhere = HeldUp(world=Millis(78), main_job=4, waited_ms=Millis(9))
+    found, held_up = lives([OVER, request(), BEGUN, AGENT, HELD_UP, elsewhere, OVER], WORLD)
     assert found == {A1: Life(request=request(), begun=BEGUN, agent=AGENT, over=OVER)}
     assert held_up == {3: 4}
 
@@ -82,4 +84,4 @@ def test_the_oldest_of_what_is_over_is_forgotten_and_nothing_else() -> None:
     over: list[Record] = []
     for number in range(REMEMBERED + 1):
         over += [request(f"b{number}"), Over(allocation=AllocationId(f"b{number}"), reason="")]
-    assert kept_records([request(), *over, HELD_UP]) == [HELD_UP, request(), *over[2:]]
+    assert kept_records([request(), *over, HELD_UP], WORLD) == [HELD_UP, request(), *over[2:]]

@@ -113,7 +113,7 @@ class Bench:
         self.poll()
 
     def build(self) -> LiveCluster:
-        records = kept_records(Book.read(self.path))
+        records = kept_records(Book.read(self.path), EPOCH)
         return LiveCluster(self.settings, self.clock, self.host, Book.rewrite(self.path, records), records)
 
     def restart(self) -> None:

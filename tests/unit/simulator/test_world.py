@@ -256,6 +256,17 @@ def test_a_world_built_again_holds_up_the_main_jobs_that_were_held_up() -> None:
     assert again.starts() == lived.starts() == {1: 130, 2: 180}
 
 
+def test_a_world_that_nobody_watches_tells_of_main_jobs_only_until_it_is_woken() -> None:
+    site = Site([main_job(1, 10, 100, limit=120), main_job(2, 20, 5, size=2)], options={"is_watched": False})
+    site.ask("a1")
+    site.to(50)
+    assert [type(event) for _, event in site.diary] == [MainStarted]
+    site.world.wake()
+    site.to(51)
+    assert site.told(Granted) == [(50, granted("a1", "n2", 130))]
+    assert site.world.reports()[1].planned_start == 130
+
+
 def test_a_found_allocation_is_taken_in_and_preempted_if_a_main_job_has_its_node() -> None:
     site = Site([main_job(1, 0, 500)], options={"grace_ms": Millis(30)})
     site.to(100)
