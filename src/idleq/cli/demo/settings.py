@@ -31,23 +31,23 @@ class DemoSettings:
         """Return config.toml: minutes of a real site are seconds here."""
         return f"""\
 [policy]
-grace = "10s"
-min_gap = "12s"
+grace = "5s"
+min_gap = "10s"
 max_allocation = "2m"
 lease = "20s"
-freeze = "3s"
-thaw = "8s"
+freeze = "2s"
+thaw = "5s"
 margin = "1s"
 retry = "2s"
 slow = "5s"
 
 [cluster]
 kind = "embedded"
+main_jobs = "busy"
 nodes = {self.nodes}
 cores = 1
 memory = "4G"
 seed = {self.seed}
-main_jobs = "busy"
 """
 
     def write(self, path: Path) -> None:
