@@ -117,16 +117,30 @@ class Client:
         return answer
 
     def _exchange(self, method: str, target: str, payload: bytes | None, timeout_s: float) -> tuple[int, bytes]:
+        is_kept = self._connection is not None
+        try:
+            return self._send(method, target, payload, timeout_s)
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
+            # The daemon hangs up on connections that were idle for long.
+            if is_kept:
+                self.close()
+                return self._exchange(method, target, payload, timeout_s)
+            raise self._away(error) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise self._away(error) from error
+
+    def _send(self, method: str, target: str, payload: bytes | None, timeout_s: float) -> tuple[int, bytes]:
         connection = self._connected(timeout_s)
         headers = {"Authorization": f"Bearer {self.access.token}", "Content-Type": "application/json"}
-        try:
-            connection.request(method, target, payload, headers)
-            response = connection.getresponse()
-            return response.status, response.read()
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            message = f"the daemon at {self.access.url} does not answer ({error}); start it with `idleq daemon start`"
-            raise DaemonAway(message) from error
+        connection.request(method, target, payload, headers)
+        response = connection.getresponse()
+        return response.status, response.read()
+
+    def _away(self, error: Exception) -> DaemonAway:
+        self.close()
+        return DaemonAway(
+            f"the daemon at {self.access.url} does not answer ({error}); start it with `idleq daemon start`"
+        )
 
     def _connected(self, timeout_s: float) -> http.client.HTTPSConnection:
         if self._connection is None:

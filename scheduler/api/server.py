@@ -28,7 +28,9 @@ def listen(address: str, port: int) -> socket.socket:
         PortInUse: somebody else has it, or it is not ours to have.
     """
     host = "127.0.0.1" if address == "localhost" else address
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named, asyncio turns off the kernel's waiting for more to send, which costs 40 ms an answer.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))

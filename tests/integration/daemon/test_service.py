@@ -14,6 +14,7 @@ import pytest
 from idleq.ids import AllocationId, JobId, Millis
 from idleq.scheduler import codec
 from idleq.scheduler.api.client import Client
+from idleq.scheduler.api.server import listen
 from idleq.scheduler.api.tls import ensure_certificate
 from idleq.scheduler.clock import SteadyClock
 from idleq.scheduler.config import ServerSettings
@@ -151,6 +152,19 @@ def test_the_certificate_satisfies_strict_verification(client: Client) -> None:
             context.wrap_socket(plain, server_hostname=name) as secure,
         ):
             assert secure.version() == "TLSv1.3"
+
+
+def test_a_connection_that_the_daemon_gave_up_is_made_anew(client: Client) -> None:
+    client.status()
+    assert client._connection is not None
+    client._connection.sock.shutdown(socket.SHUT_WR)
+    assert client.status()["summary"]["jobs"] == {}
+
+
+def test_no_answer_waits_for_the_kernels_timers() -> None:
+    """asyncio turns Nagle's algorithm off only on sockets that say that they are TCP's."""
+    with listen("127.0.0.1", 0) as bound:
+        assert bound.proto == socket.IPPROTO_TCP
 
 
 def test_the_errors_of_the_daemon_are_raised_as_what_they_are(client: Client) -> None:
