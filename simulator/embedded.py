@@ -58,11 +58,10 @@ class EmbeddedCluster:
             if not isinstance(news, News):
                 raise ClusterAway(f"the cluster's process did not tell its news but {news}")
             inputs: list[Input] = [unpacked_input(kind, body) for kind, body in news.inputs]
-            if self._is_first:
-                inputs.insert(0, Reconciled(allocations=news.allocations))
+            opening: list[Input] = [Reconciled(allocations=news.allocations)] if self._is_first else []
             failures, self._failures = self._failures, []
             self._life, self._taken, self._is_first = news.life, news.last, False
-            return failures + inputs
+            return opening + failures + inputs
 
     def stop(self) -> None:
         """End the cluster's process with all that runs in it, if there is one."""

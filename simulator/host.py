@@ -114,12 +114,14 @@ class Host:
 
     def gone(self) -> dict[AllocationId, str]:
         """Return the allocations whose agents have ended, and how."""
-        self.reap()
-        return {
-            allocation: ending(self._codes.pop(agent.pid, None))
+        # First who has gone, then how: one that goes in between is found the next time.
+        gone = {
+            allocation: agent.pid
             for allocation, agent in self._agents.items()
             if agent.pid in self._codes or proc.started(agent.pid) != agent.started
         }
+        self.reap()
+        return {allocation: ending(self._codes.pop(pid, None)) for allocation, pid in gone.items()}
 
     def reap(self) -> None:
         """Take leave of all children that have ended, and remember how agents did."""
