@@ -48,7 +48,7 @@ def run_daemon(paths: "ServerPaths", *, cluster: str | None = None) -> None:
     """
     from idleq.scheduler.signals import on_stop
 
-    with _service(paths, cluster) as service, on_stop(service.stop):
+    with _service(paths, cluster) as service, on_stop(lambda _signal: service.stop()):
         service.run()
 
 

@@ -101,7 +101,7 @@ class Told:
 
     def submit_job(self, array: ArrayRange | None = None, **wishes: object) -> Decision:
         """Submit one job or array of `spec(**wishes)`."""
-        return self.submit(Submission(spec=spec(**wishes), array=array))  # type: ignore[arg-type] - passed through
+        return self.submit(Submission(spec=spec(**wishes), array=array))  # type: ignore[arg-type]  # passed through
 
     def see(self, *reports: NodeReport) -> Decision:
         """Show nodes."""

@@ -257,7 +257,7 @@ class World(RuleBasedStateMachine):
     def exit(self, data: st.DataObject, code: int, cause: str) -> None:
         job, fence = self.any_guest(data)
         del self.guests[job, fence]
-        self.tell(Exited(job=job, fence=fence, code=code, at=self.told.now, cause=cause, reason="x"))  # type: ignore[arg-type] - drawn from the two
+        self.tell(Exited(job=job, fence=fence, code=code, at=self.told.now, cause=cause, reason="x"))  # type: ignore[arg-type]  # drawn from the two
 
     @precondition(lambda self: self.guests)
     @rule(data=st.data())
@@ -316,7 +316,7 @@ class World(RuleBasedStateMachine):
             held = sum((state.entries[state.jobs[g].entry].spec.resources for g in seated), NOTHING)
             assert allocation.used == held
             assert held.fits_in(allocation.resources)
-            assert all(state.jobs[guest].segment.allocation == allocation.id for guest in allocation.guests)  # type: ignore[union-attr] - guests are active
+            assert all(state.jobs[guest].segment.allocation == allocation.id for guest in allocation.guests)  # type: ignore[union-attr]  # guests are active
         active = [job for job in state.jobs.values() if job.segment is not None]
         assert sum(len(a.guests) for a in state.allocations.values()) == len(active)
 

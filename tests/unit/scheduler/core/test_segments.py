@@ -38,7 +38,7 @@ def running(**wishes: object) -> Told:
     """Job 1 runs on n1 in allocation a1."""
     told = Told(Policy(stall_segments=2, retry_ms=Millis(1000)))
     told.see(report("n1"), report("n2"))
-    told.submit_job(**wishes)  # type: ignore[arg-type] - passed through
+    told.submit_job(**wishes)  # type: ignore[arg-type]  # passed through
     told.grant("a1", "n1")
     told.launched("1")
     return told
@@ -46,7 +46,7 @@ def running(**wishes: object) -> Told:
 
 def exited(told: Told, code: int, *, fence: int = 1, cause: str = "workload", reason: str = "") -> list[str]:
     """Let the job's segment exit; return what became so."""
-    what = Exited(job=JobId("1"), fence=Fence(fence), code=code, at=told.now, cause=cause, reason=reason)  # type: ignore[arg-type] - one of the two
+    what = Exited(job=JobId("1"), fence=Fence(fence), code=code, at=told.now, cause=cause, reason=reason)  # type: ignore[arg-type]  # one of the two
     return [type(fact).__name__ for fact in told.tell(what).facts]
 
 
