@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING
 import typer
 
 from idleq.cli.errors import DaemonDidNotStart
+from idleq.errors import IdleqError
 from idleq.scheduler.errors import DaemonAway
 
 if TYPE_CHECKING:
@@ -76,18 +77,24 @@ def _await_answer(
             process.wait(GLANCE_SECONDS)
         except subprocess.TimeoutExpired:
             continue
-        raise DaemonDidNotStart(
-            f"the daemon did not start: {_said(answer, process.returncode)}; its log is {paths.log}"
-        )
+        raise _failure(answer, process.returncode, paths)
     process.terminate()
     raise DaemonDidNotStart(
         f"the daemon did not answer within {PATIENCE_SECONDS:.0f} s and was stopped; its log is {paths.log}"
     )
 
 
-def _said(answer: IO[str], code: int) -> str:
+def _failure(answer: IO[str], code: int, paths: "ServerPaths") -> IdleqError:
+    """Return the daemon's own error where it told one, so that the exit code is its own too."""
+    from idleq.scheduler.api.client import error_of
+
     answer.seek(0)
     try:
-        return str(json.load(answer)["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"it ended with exit code {code}"
+        told = json.load(answer)
+        known = error_of(told)
+        if type(known).__name__ == told["error"]["kind"]:
+            return known
+        said = str(told["error"]["message"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        said = f"it ended with exit code {code}"
+    return DaemonDidNotStart(f"the daemon did not start: {said}; its log is {paths.log}")

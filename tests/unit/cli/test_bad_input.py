@@ -51,7 +51,7 @@ def test_a_wrong_job_is_refused_before_the_daemon_is_asked(
         (("logs", "17", "--segment", "0"), "Error: Invalid value for '--segment': it must be at least 1, not 0"),
         (("demo", "--nodes", "65"), "Error: Invalid value for '--nodes': it must be at least 2 and at most 64, not 65"),
         (("ps", "--frobnicate"), "Error: No such option: --frobnicate"),
-        (("cancel",), "Error: Missing argument 'JOB...'."),
+        (("cancel",), "Error: Missing argument 'JOB'."),
         (("explain", "../17"), "Error: Invalid value for JOB: '../17' is no job's name; names are like 17, or 17_3 for a task"),
     ],
 )  # fmt: skip

@@ -136,7 +136,7 @@ def test_what_was_not_shown_is_named(result: Comparison, moves: int, problem: st
 
 
 def test_each_change_of_the_job_is_one_line() -> None:
-    first = Moment(now=NOW, row=replace(RUNNING, fence=Fence(1), step=0), nodes=())
+    first = Moment(now=NOW, row=replace(RUNNING, fence=Fence(1), step=0, snapshots=0), nodes=())
     frozen = replace(first, row=replace(RUNNING, state="queued", node=None, fence=Fence(1)))
     second = replace(first, row=replace(RUNNING, node=NodeName("n1")))
     done = replace(first, row=replace(RUNNING, state="done", node=None))
@@ -145,10 +145,10 @@ def test_each_change_of_the_job_is_one_line() -> None:
     told = [list(changes(None, first)), *(list(changes(before, after)) for before, after in pairwise(story))]
 
     assert told == [
-        ["segment 1 starts on n3, at step 0"],
+        ["started on n3 (segment 1), at step 0"],
         [],
         ["frozen at step 340 (21 %); it waits for another gap"],
-        ["segment 2 goes on on n1, at step 340"],
+        ["thawed on n1 (segment 2), at step 340"],
         ["done"],
     ]
 

@@ -34,18 +34,33 @@ def start(context: typer.Context) -> Result:
 
 
 @daemon_app.command(cls=IdleqCommand)
-def stop(context: typer.Context) -> Result:
+def stop(
+    context: typer.Context,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="End the embedded cluster too, with all that runs in it.")
+    ] = False,
+) -> Result:
     """Stop the daemon; what runs goes on, and is found again by the next one."""
     session = session_of(context)
     client = session.client()
     pid = client.status().pid
     client.shut_down()
+    await_silence(session, pid)
+    if cluster:
+        from idleq.bootstrap import stop_cluster
+
+        stop_cluster(session.paths.root)
+    also = " and its cluster" if cluster else ""
+    return Result(value={"running": False, "pid": pid}, text=(f"Stopped the daemon of {session.paths.root}{also}",))
+
+
+def await_silence(session: "Session", pid: int) -> None:
+    """Return once no daemon answers; raise DaemonDidNotStop if it goes on."""
     end = time.monotonic() + PATIENCE_SECONDS
     while running(session) is not None:
         if time.monotonic() > end:
             raise DaemonDidNotStop(f"the daemon (process {pid}) still answers; its log is {session.paths.log}")
         time.sleep(GLANCE_SECONDS)
-    return Result(value={"running": False, "pid": pid}, text=(f"Stopped the daemon of {session.paths.root}",))
 
 
 @daemon_app.command(cls=IdleqCommand)

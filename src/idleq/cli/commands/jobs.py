@@ -10,7 +10,7 @@ from idleq.cli.result import Result
 from idleq.ids import JobId
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job: 17, or 17_3 for task 3 of array 17.")]
-JobArguments = Annotated[list[str], typer.Argument(metavar="JOB...", help="Jobs: 17, or 17_3 for task 3 of array 17.")]
+JobArguments = Annotated[list[str], typer.Argument(metavar="JOB", help="Jobs: 17, or 17_3 for task 3 of array 17.")]
 
 
 def named(text: str) -> JobId:
@@ -24,9 +24,7 @@ def named(text: str) -> JobId:
 
 def ps(
     context: typer.Context,
-    job: Annotated[
-        str | None, typer.Argument(metavar="[JOB]", show_default=False, help="One job, or one array.")
-    ] = None,
+    job: Annotated[str | None, typer.Argument(metavar="JOB", show_default=False, help="One job, or one array.")] = None,
     with_final: Annotated[bool, typer.Option("--all", "-a", help="Those that are over as well.")] = False,
 ) -> Result:
     """List the jobs; with JOB tell all about one."""

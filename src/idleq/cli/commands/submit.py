@@ -36,7 +36,7 @@ def submit(
     context: typer.Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[WORKLOAD [ARGS]... | -- COMMAND [ARGS]...]", show_default=False),
+        typer.Argument(metavar="WORKLOAD [ARGS]... | -- COMMAND [ARGS]...", show_default=False),
     ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", "-f", metavar="JOB.TOML", help="Submit a job file (- is stdin).")

@@ -38,8 +38,8 @@ def changes(before: Moment | None, after: Moment) -> Iterator[str]:
         return
     match state:
         case "running":
-            verb = "starts" if row.fence == 1 else "goes on"
-            yield f"segment {row.fence} {verb} on {row.node}, at step {row.step}"
+            how = "thawed" if row.snapshots else "started"
+            yield f"{how} on {row.node} (segment {row.fence}), at step {row.step}"
         case "frozen":
             yield f"frozen at step {row.step} ({progress_word(row)}); it waits for another gap"
         case "freezing":

@@ -17,7 +17,7 @@ from idleq.cli.demo.moment import Moment, newest_losses
 from idleq.cli.demo.place import DemoPlace
 from idleq.cli.demo.programs import make_data, require_training, start_alone
 from idleq.cli.demo.screen import screen
-from idleq.cli.demo.settings import QUICK_EVENTS, DemoSettings
+from idleq.cli.demo.settings import EVENTS, DemoSettings
 from idleq.cli.errors import DemoFailed
 from idleq.cli.result import Result
 from idleq.cli.session import Session
@@ -50,7 +50,7 @@ def run_demo(session: Session, settings: DemoSettings, directory: Path | None, *
     place.server.create()
     settings.write(place.server.config)
     session.say(f"Making the data set in {place.data} ...")
-    make_data(place.data, QUICK_EVENTS, is_shown=session.is_talking)
+    make_data(place.data, EVENTS, is_shown=session.is_talking)
     submission = training(settings, place)
     with everything_running(mine) as client, alone(submission, place) as process:
         job = JobId(str(client.submit((submission,), request=uuid.uuid4().hex, user=os.environ.get("USER", ""))[0]))

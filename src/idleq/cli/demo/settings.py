@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-QUICK_EVENTS = 12_000
-"""What `train-cgan --quick` trains on: made first, so that the training can begin at once."""
+EVENTS = 12_000
+"""What the training is told to train on; made first, so that it can begin at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class DemoSettings:
     def arguments(self) -> tuple[str, ...]:
         """What the training is given."""
         steps = () if self.steps is None else ("--steps", str(self.steps))
-        return ("--quick", *steps, "--seed", str(self.seed))
+        return ("--quick", *steps, "--events", str(EVENTS), "--seed", str(self.seed))
 
     def config(self) -> str:
         """Return config.toml: minutes of a real site are seconds here."""
