@@ -87,6 +87,7 @@ class ProcessRuntime:
             self.kill(over)
             living = set(self._members(over).values())
             over = [name for name in over if name not in living]
+            self._reap_strays()
         # Reaping gives the leader's number back: only now, when nobody is left in its session.
         return [Ended(name, self._leaders.pop(name).wait()) for name in over]
 

@@ -10,10 +10,15 @@ FREEZE_SHARE = 4
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Permission to host guests until *until*; *length_ms* is how long it was when it was given."""
+    """Permission to host guests for *length_ms* from *since* on: when the agent asked what the daemon then answered."""
 
-    until: Millis
+    since: Millis
     length_ms: Millis
+
+    @property
+    def until(self) -> Millis:
+        """When every guest must have stopped, unless it is renewed."""
+        return Millis(self.since + self.length_ms)
 
     @property
     def freeze_at(self) -> Millis:
@@ -21,5 +26,9 @@ class Lease:
         return Millis(self.until - self.length_ms // FREEZE_SHARE)
 
     def renewed(self, asked_at: Millis, length_ms: Millis) -> "Lease":
-        """Return the lease after an answer to what was asked at *asked_at*; the daemon counts from later, never earlier."""
-        return Lease(max(self.until, Millis(asked_at + length_ms)), length_ms)
+        """Return the lease after an answer to what was asked at *asked_at*; of several answers that to the last question.
+
+        The daemon counts from when it was asked, which is later, so it never thinks a lease over that is not. A new one
+        may be shorter than the one before: the daemon counts by the new one.
+        """
+        return Lease(asked_at, length_ms) if asked_at >= self.since else self

@@ -63,9 +63,8 @@ def run(settings: AgentSettings) -> int:
 
 def serve(node: Node, courier: Courier, wakeup: Wakeup) -> None:
     """Run the loop; whatever ends it, nothing of the guests goes on."""
-    length = node.settings.pace.first_lease_ms
     now = node.clock.now()
-    situation = Situation(now=now, lease=Lease(type(now)(now + length), length), until=node.settings.until)
+    situation = Situation(now=now, lease=Lease(now, node.settings.pace.first_lease_ms), until=node.settings.until)
     loop = Loop(node, courier, wakeup, situation)
     node.scratch.clear()
     courier.start()

@@ -73,6 +73,30 @@ def shell(script: str, **more: Any) -> JobSpec:
     return spec("/bin/sh", "-c", script, freeze=FreezeMethod.NONE, **more)
 
 
+# A job that follows the workload contract: it counts, and saves the count when it is asked to.
+SAVER = """
+import json, os, pathlib, signal, sys, time
+total, pause, asked = int(sys.argv[1]), float(sys.argv[2]), []
+signal.signal(signal.SIGUSR1, lambda *_: asked.append(1))
+checkpoint, output = (pathlib.Path(os.environ[name]) for name in ("IDLEQ_CHECKPOINT_DIR", "IDLEQ_OUTPUT_DIR"))
+state = checkpoint / "state"
+step = int(state.read_text()) if state.exists() else 0
+while step < total:
+    if asked:
+        state.write_text(str(step))
+        sys.exit(85)
+    step += 1
+    with open(output / "progress.jsonl", "a") as progress:
+        progress.write(json.dumps({"step": step, "total": total}) + "\\n")
+    time.sleep(pause)
+(output / "result").write_text(str(step))
+"""
+
+
+def saver(total: int, pause: float = 0.02) -> JobSpec:
+    return spec("{python}", "-c", SAVER, str(total), str(pause))
+
+
 class FakeDaemon:
     """Answers agents over HTTPS with the commands that a test posts, and keeps all that they report."""
 
@@ -294,6 +318,9 @@ def agent(daemon: FakeDaemon, scratch: Path, **settings: Any) -> Iterator[AgentP
         for pid in survivors(daemon):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+StartAgent = Callable[..., AgentProcess]
 
 
 def survivors(daemon: FakeDaemon) -> list[int]:

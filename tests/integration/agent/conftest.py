@@ -1,15 +1,13 @@
 """A made-up daemon and real agents."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.agents import AgentProcess, FakeDaemon, agent
-
-StartAgent = Callable[..., AgentProcess]
+from support.agents import AgentProcess, FakeDaemon, StartAgent, agent
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from idleq.scheduler.agent.decide import (
 from idleq.scheduler.agent.lease import Lease
 from idleq.scheduler.core.commands import SegmentPlan
 
-CALM = Situation(now=Millis(1000), lease=Lease(Millis(100_000), Millis(40_000)))
+CALM = Situation(now=Millis(1000), lease=Lease(Millis(60_000), Millis(40_000)))
 ONE = Fence(1)
 
 
@@ -135,7 +135,7 @@ def test_the_end_of_the_allocation_ends_its_guests() -> None:
 
 def test_a_guest_that_never_listens_is_killed_after_some_patience() -> None:
     deaf = guest(phase=Phase.FREEZING, asked_at=Millis(1000))
-    situation = replace(CALM, lease=Lease(Millis(10_000_000), Millis(40_000)))
+    situation = replace(CALM, lease=Lease(Millis(9_960_000), Millis(40_000)))
     patient = replace(situation, now=Millis(1000 + PATIENCE_MS - 1))
     assert next_actions([deaf], patient) == []
     assert next_actions([deaf], replace(patient, now=Millis(1000 + PATIENCE_MS))) == [

@@ -1,0 +1,158 @@
+"""The agent's own life: daemons that go away, leases that run out, agents that are killed and follow each other."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from idleq.ids import Fence, JobId, Millis
+from idleq.scheduler import codec
+from idleq.scheduler.agent.reports import AgentInput
+from idleq.scheduler.core.inputs import AgentReady, Exited, Frozen, Progressed
+from idleq.scheduler.spool import Answer, DaemonSpool
+from support.agents import FakeDaemon, StartAgent, saver, shell, spec, survivors
+
+
+def written(daemon: FakeDaemon) -> list[AgentInput]:
+    lines = daemon.paths.allocation(daemon.allocation).reports.read_bytes().splitlines()
+    return [codec.decode_plain(line["kind"], line["body"], AgentInput) for line in map(json.loads, lines)]
+
+
+def test_guests_outlive_a_daemon_that_goes_away_and_another_one_hears_of_them(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    start_agent()
+    daemon.wait_until_ready()
+    daemon.launch(saver(100_000))
+    daemon.wait_for_kind(Progressed)
+    daemon.stop(renew=True)
+    daemon.start()
+    ready = daemon.wait_until_ready(2)
+    assert ready.guests == ((JobId("1"), Fence(1)),)
+    daemon.freeze()
+    assert isinstance(daemon.wait_for_end(), Frozen)
+
+
+def test_what_happened_while_the_daemon_was_away_is_told_when_it_is_back(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    agent = start_agent()
+    daemon.launch(shell("until [ -e $IDLEQ_CONTROL/go ]; do sleep 0.05; done; exit 4"))
+    daemon.wait_for(lambda said: len(said) >= 2)
+    daemon.stop()
+    (control,) = Path(f"/proc/{survivors(daemon)[0]}/cwd").resolve().parent.glob("control")
+    (control / "go").touch()
+    daemon.start()
+    end = daemon.wait_for_end()
+    assert isinstance(end, Exited)
+    assert (end.code, end.cause) == (4, "workload")
+    assert agent.process.poll() is None
+
+
+def test_when_the_lease_runs_out_everything_is_frozen_and_the_agent_leaves_with_its_reports_on_the_disk(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    daemon.lease_ms = 8000
+    agent = start_agent()
+    daemon.launch(saver(100_000))
+    daemon.wait_for_kind(Progressed)
+    daemon.stop()
+    assert agent.wait() == (0, "")
+    end = next(said for said in written(daemon) if isinstance(said, Frozen))
+    assert end.reason == "the daemon is silent"
+    assert survivors(daemon) == []
+
+
+def test_an_agent_whose_allocation_is_over_kills_its_guests_and_leaves(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    agent = start_agent()
+    daemon.launch(saver(100_000))
+    daemon.wait_for_kind(Progressed)
+    daemon.leave = True
+    assert agent.wait() == (0, "")
+    assert survivors(daemon) == []
+
+
+def test_an_agent_without_an_allocation_does_not_start(start_agent: StartAgent) -> None:
+    agent = start_agent(allocation="a2")
+    code, output = agent.wait()
+    assert (code, output.partition(":")[0]) == (36, "AllocationUnknown there is no allocation a2")
+
+
+def test_a_second_agent_of_an_allocation_does_not_start(daemon: FakeDaemon, start_agent: StartAgent) -> None:
+    first = start_agent()
+    daemon.launch(saver(100_000))
+    daemon.wait_for_kind(Progressed)
+    code, output = start_agent().wait()
+    assert (code, f"process {first.pid}" in output) == (35, True)
+    daemon.freeze()
+    assert isinstance(daemon.wait_for_end(), Frozen)
+
+
+def test_an_agent_that_follows_a_killed_one_ends_its_guests_and_tells_what_it_had_written(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    first = start_agent()
+    daemon.launch(shell("exit 5"), job="1")
+    daemon.launch(saver(100_000), job="2")
+    end = daemon.wait_for_end("1")
+    daemon.wait_for_kind(Progressed)
+    os.kill(first.pid, signal.SIGKILL)
+    first.process.wait()
+    (orphan,) = survivors(daemon)
+    daemon.said.clear()
+    daemon._taken = 0
+    start_agent()
+    ready = daemon.wait_until_ready(2)
+    assert ready.guests == ()
+    assert daemon.wait_for_end("1") == end
+    assert orphan not in survivors(daemon)
+
+
+def test_an_agent_stays_idle_without_asking_all_the_time(daemon: FakeDaemon, start_agent: StartAgent) -> None:
+    start_agent(pace={"wait_ms": 500})
+    daemon.wait_until_ready()
+    before = daemon.exchanges
+    daemon.launch(shell("sleep 2"))
+    daemon.wait_for_end()
+    # Each exchange is kept waiting by the daemon; what runs meanwhile makes at most a few more.
+    assert daemon.exchanges - before < 20
+
+
+def test_jobs_run_over_files_alone(daemon: FakeDaemon, start_agent: StartAgent) -> None:
+    daemon.stop()
+    files = DaemonSpool(daemon.paths)
+    agent = start_agent(transport="spool")
+    first = daemon.launch(saver(3, 0), job="1")
+    second = daemon.launch(spec("no-such-program"), job="2")
+    for command in (first, second):
+        files.send(command)
+    inbox = daemon.paths.allocation(daemon.allocation).inbox
+    keep_answering(daemon, files, lambda: _is_over(daemon) and not list(inbox.iterdir()))
+    ends = {said.job: said.code for said in written(daemon) if isinstance(said, Exited)}
+    assert ends == {"1": 0, "2": 127}
+    assert isinstance(written(daemon)[0], AgentReady)
+    files.forget(daemon.allocation)
+    assert agent.wait() == (0, "")
+
+
+def _is_over(daemon: FakeDaemon) -> bool:
+    path = daemon.paths.allocation(daemon.allocation).reports
+    return path.exists() and sum(isinstance(said, Exited) for said in written(daemon)) == 2
+
+
+def keep_answering(daemon: FakeDaemon, files: DaemonSpool, until: Callable[[], bool]) -> None:
+    """Answer each question of the agent until something is so."""
+    patience = threading.Event()
+    for _ in range(600):
+        question = files.question(daemon.allocation)
+        if question is not None:
+            answer = Answer(beat=question.beat, taken=0, lease_ms=Millis(60_000), leave=False, daemon="d")
+            files.answer(daemon.allocation, answer)
+        if until():
+            return
+        patience.wait(0.1)
+    raise AssertionError("the agent has not done it")
