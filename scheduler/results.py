@@ -25,7 +25,7 @@ class LinkedResults:
             OSError: the disk is full or away; nothing was published.
         """
         where = self._paths.job(job)
-        target = os.path.relpath(where.segment(fence).output, where.root)
+        target = str(where.segment(fence).output.relative_to(where.root))
         if _leads_to(where.result) != target:
             # The job is done in the journal; with the link last, a link that is right means that all of this was done.
             shutil.rmtree(where.snapshots, ignore_errors=True)
@@ -35,7 +35,7 @@ class LinkedResults:
 def _leads_to(link: Path) -> str | None:
     """Return where *link* leads, None if there is no link."""
     try:
-        return str(link.readlink())
+        return os.readlink(link)  # noqa: PTH115 - a daemon that starts asks this of every job that is done
     except OSError:
         return None
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.daemon import a_job
 
 from idleq.bootstrap import stop_cluster
 from idleq.ids import JobId
 from idleq.scheduler.api.client import Client
 from idleq.scheduler.errors import DaemonAway
 from idleq.scheduler.paths import ServerPaths
+from support.daemon import a_job
 
 JOB = a_job().submissions[0]
 PATIENCE_S = 60
