@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from typing import assert_never
 
 from simpy import Environment
@@ -19,6 +20,7 @@ from idleq.scheduler.core.inputs import (
     Launched,
     Progressed,
 )
+from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 from idleq.simulator.events import Granted
@@ -54,6 +56,7 @@ class GuestCosts:
 
 
 class _Phase(Enum):
+    WAITING = auto()
     PREPARING = auto()
     RUNNING = auto()
     SAVING = auto()
@@ -68,7 +71,7 @@ class _Guest:
     plan: SegmentPlan
     done_ms: Millis
     saved_ms: Millis
-    phase: _Phase = _Phase.PREPARING
+    phase: _Phase = _Phase.WAITING
     since: Millis = Millis(0)
     saves: int = 0
     plans: int = 0
@@ -90,6 +93,12 @@ class _Agent:
     free_from: Millis = Millis(0)
     guests: dict[tuple[JobId, Fence], _Guest] = field(default_factory=dict)
     seen: set[tuple[JobId, Fence]] = field(default_factory=set)
+
+    @property
+    def room(self) -> Resources:
+        """What no guest holds; those that wait hold nothing."""
+        held = (guest.spec.resources for guest in self.guests.values() if guest.phase is not _Phase.WAITING)
+        return self.grant.resources - sum(held, NOTHING)
 
 
 class SimulatedAgents:
@@ -191,9 +200,21 @@ class SimulatedAgents:
         guest = agent.guests[key] = _Guest(command, command.plan, done_ms=done, saved_ms=done)
         if agent.leave_reason:
             self._stop(agent, guest, agent.leave_reason)
-            return
-        takes = self._costs.launch_ms if thawed is None else self._costs.thaw_ms
-        self._later(guest, takes, lambda: self._run(agent, guest, Millis(0) if thawed is None else takes))
+        else:
+            self._seat(agent)
+
+    def _seat(self, agent: _Agent) -> None:
+        """Begin those that wait, in the order in which they came, as far as there is room."""
+        for guest in list(agent.guests.values()):
+            if guest.phase is not _Phase.WAITING:
+                continue
+            if not guest.spec.resources.fits_in(agent.room):
+                return
+            guest.phase = _Phase.PREPARING
+            is_thaw = guest.launch.thaw_from is not None
+            takes = self._costs.thaw_ms if is_thaw else self._costs.launch_ms
+            thaw_ms = takes if is_thaw else Millis(0)
+            self._later(guest, takes, partial(self._run, agent, guest, thaw_ms))
 
     def _run(self, agent: _Agent, guest: _Guest, thaw_ms: Millis) -> None:
         guest.phase, guest.since = _Phase.RUNNING, self._now()
@@ -256,7 +277,7 @@ class SimulatedAgents:
         """Freeze *guest*, or end it where there is nothing to freeze."""
         if guest.phase is _Phase.FREEZING:
             return
-        if guest.phase is _Phase.PREPARING or not guest.can_freeze:
+        if guest.phase in (_Phase.WAITING, _Phase.PREPARING) or not guest.can_freeze:
             self._lose(agent, guest, reason)
             return
         self._settle(guest)
@@ -291,6 +312,8 @@ class SimulatedAgents:
     def _drop(self, agent: _Agent, guest: _Guest) -> None:
         guest.plans += 1
         del agent.guests[guest.launch.job, guest.launch.fence]
+        if not agent.leave_reason:
+            self._seat(agent)
 
     def _leave_if_empty(self, agent: _Agent) -> None:
         allocation = agent.grant.allocation

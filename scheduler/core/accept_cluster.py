@@ -13,6 +13,7 @@ from idleq.scheduler.core.facts import (
     MainJobHeldUp,
     NodesSeen,
     RequestsSlowed,
+    StrayGranted,
 )
 from idleq.scheduler.core.inputs import (
     AllocationGranted,
@@ -82,8 +83,12 @@ def grant(draft: Draft, what: AllocationGranted) -> None:
     """The allocation has started. One that nobody knows (any more) is given back."""
     allocation = draft.state.allocations.get(what.allocation)
     if allocation is None:
-        return
-    if allocation.hold is Hold.ASKED:
+        command = draft.next_command
+        draft.record(
+            StrayGranted(allocation=what.allocation, command=command),
+            ReleaseAllocation(id=command, allocation=what.allocation, reason="it was given up"),
+        )
+    elif allocation.hold is Hold.ASKED:
         draft.record(
             AllocationStarted(allocation=what.allocation, node=what.node, resources=what.resources, until=what.until)
         )

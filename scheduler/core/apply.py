@@ -41,6 +41,7 @@ from idleq.scheduler.core.facts import (
     SegmentStarted,
     SnapshotDropped,
     StrayFound,
+    StrayGranted,
 )
 from idleq.scheduler.core.state import State
 
@@ -89,7 +90,7 @@ def apply(state: State, at: Millis, fact: Fact) -> None:
             state.is_paused, state.is_emptying, state.pause_reason = fact.paused, fact.empty, fact.reason
             state.agenda.rooms.update(state.roomy)
             state.agenda.demand = True
-        case StrayFound():
+        case StrayFound() | StrayGranted():
             pass
         case _:
             assert_never(fact)
@@ -104,6 +105,7 @@ def _count_command(state: State, fact: Fact) -> None:
             | FreezeAsked()
             | KillAsked()
             | StrayFound()
+            | StrayGranted()
             | JobDone()
             | AllocationAsked()
             | AllocationReleased()

@@ -342,6 +342,14 @@ class AllocationEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StrayGranted:
+    """An allocation that was given up was granted all the same; it is given back."""
+
+    allocation: AllocationId
+    command: CommandId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestsSlowed:
     """The site's scheduler refused a request: none is made again before *until*."""
 
@@ -382,5 +390,6 @@ Fact = (
     | AllocationClosing
     | AllocationReleased
     | AllocationEnded
+    | StrayGranted
     | RequestsSlowed
 )

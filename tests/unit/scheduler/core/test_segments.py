@@ -332,11 +332,13 @@ def test_what_a_main_job_had_to_wait_is_kept() -> None:
     assert [type(fact).__name__ for fact in told.tell(held_up).facts] == ["MainJobHeldUp"]
 
 
-def test_grants_of_unknown_or_granted_allocations_change_nothing() -> None:
+def test_a_grant_twice_changes_nothing_and_one_of_what_was_given_up_is_given_back() -> None:
     told = running()
-    for name in ("a1", "a77"):
-        granted = AllocationGranted(allocation=AllocationId(name), node=NodeName("n1"), resources=NODE, until=None)
-        assert told.tell(granted).facts == ()
+    granted = AllocationGranted(allocation=AllocationId("a1"), node=NodeName("n1"), resources=NODE, until=None)
+    assert told.tell(granted).facts == ()
+    (back,) = told.tell(replace(granted, allocation=AllocationId("a77"))).commands
+    assert isinstance(back, ReleaseAllocation)
+    assert back.allocation == "a77"
     assert told.tell(AllocationLost(allocation=AllocationId("a77"), reason="?")).facts == ()
 
 
