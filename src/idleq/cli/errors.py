@@ -2,7 +2,7 @@
 
 CliError
 ├── DaemonDidNotStart   the daemon ended before it answered
-├── DaemonDidNotStop    the daemon was told to stop and still answers
+├── DaemonDidNotStop    the daemon was told to stop and goes on
 ├── DemoFailed          the demo ran, but did not show what it is to show
 ├── NoOutput            there is nothing to show of a job's output
 ├── TrainingMissing     the packages that the training needs are not installed
@@ -49,6 +49,6 @@ class WaitTimedOut(CliError):
 
 
 class DaemonDidNotStop(CliError):
-    """The daemon was told to stop and still answers."""
+    """The daemon was told to stop and goes on."""
 
     exit_code: ClassVar[int] = 65

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Literal, TextIO
 
 from idleq.cli.result import Result, Table
 from idleq.errors import IdleqError
@@ -60,7 +60,8 @@ def _print_rich(table: Table, out: TextIO, *, has_colours: bool) -> None:
         drawn.add_column(title, justify="right" if title in table.right else "left", overflow="fold")
     for row in table.rows:
         drawn.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
-    Console(file=out, no_color=not has_colours, highlight=False).print(drawn)
+    colours: Literal["standard"] | None = "standard" if has_colours else None
+    Console(file=out, color_system=colours, force_terminal=True, highlight=False).print(drawn)
 
 
 STYLES = {

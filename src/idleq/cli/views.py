@@ -74,7 +74,7 @@ def nodes_table(rows: Iterable[NodeRow], now: int) -> Table:
                 str(row.used.cores),
                 row.main_job or "-",
                 "-" if row.gap_since is None else span(max(0, now - row.gap_since)),
-                _gap_end(row, now),
+                gap_end(row, now),
                 " ".join(row.guests) or "-",
             )
             for row in rows
@@ -92,7 +92,8 @@ def node_state(row: NodeRow) -> str:
     return "idle" if row.gap_since is not None else "busy"
 
 
-def _gap_end(row: NodeRow, now: int) -> str:
+def gap_end(row: NodeRow, now: int) -> str:
+    """Return when the gap ends, or when the next one opens, as far as that is known."""
     if row.gap_since is None:
         return "-" if row.busy_until is None else f"opens in {span(max(0, row.busy_until - now))}"
     return "unknown" if row.gap_until is None else f"in {span(max(0, row.gap_until - now))}"

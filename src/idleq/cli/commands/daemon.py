@@ -55,11 +55,13 @@ def stop(
 
 
 def await_silence(session: "Session", pid: int) -> None:
-    """Return once no daemon answers; raise DaemonDidNotStop if it goes on."""
+    """Return once the daemon has let go of the server directory; raise DaemonDidNotStop if it goes on."""
+    from idleq.scheduler.lock import holder
+
     end = time.monotonic() + PATIENCE_SECONDS
-    while running(session) is not None:
+    while running(session) is not None or holder(session.paths.lock) is not None:
         if time.monotonic() > end:
-            raise DaemonDidNotStop(f"the daemon (process {pid}) still answers; its log is {session.paths.log}")
+            raise DaemonDidNotStop(f"the daemon (process {pid}) goes on; its log is {session.paths.log}")
         time.sleep(GLANCE_SECONDS)
 
 

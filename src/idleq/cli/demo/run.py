@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from idleq.cli.catalog import load_catalog
+from idleq.cli.commands.daemon import await_silence
 from idleq.cli.demo.comparing import compare
 from idleq.cli.demo.ending import Ending, moves_of, problem_of, result_of, segment_lines
 from idleq.cli.demo.moment import Moment, newest_losses
@@ -24,7 +25,7 @@ from idleq.cli.session import Session
 from idleq.cli.starting import start_daemon
 from idleq.ids import JobId
 from idleq.scheduler.core.submission import Submission
-from idleq.scheduler.errors import SchedulerError
+from idleq.scheduler.errors import DaemonAway
 from idleq.scheduler.jobfile import submission_of
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.5
 PATIENCE_MS = 30 * 60_000
 """Many times what it takes; a demo that goes on for ever shows nothing."""
-
-FAREWELL_SECONDS = 20.0
 
 
 def run_demo(session: Session, settings: DemoSettings, directory: Path | None, *, keep: bool) -> Result:
@@ -89,15 +88,14 @@ def everything_running(session: Session) -> Iterator["Client"]:
 
 
 def stop_daemon(session: Session) -> None:
-    """Stop the daemon and wait until it no longer answers."""
-    end = time.monotonic() + FAREWELL_SECONDS
+    """Stop the daemon, if it still answers, and wait until it is gone."""
     try:
-        session.client().shut_down()
-        while time.monotonic() < end:
-            session.client().status()
-            time.sleep(LOOK_SECONDS)
-    except SchedulerError:
+        client = session.client()
+        pid = client.status().pid
+        client.shut_down()
+    except DaemonAway:
         return
+    await_silence(session, pid)
 
 
 @contextmanager

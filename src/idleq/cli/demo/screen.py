@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from idleq.cli.demo.moment import Moment, changes
 from idleq.cli.session import Session
-from idleq.cli.views import node_state, progress_word, state_word
-from idleq.cli.wording import clock_time, span
+from idleq.cli.views import gap_end, node_state, progress_word, state_word
+from idleq.cli.wording import clock_time
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -70,15 +70,9 @@ def drawn(moment: Moment, told: list[str]) -> "RenderableType":
         table.add_column(title, min_width=10)
     for node in moment.nodes:
         state = node_state(node)
-        holds = f"job {' '.join(node.guests)}" if node.guests else node.main_job or state
-        end = (
-            ""
-            if node.gap_since is None
-            else "unknown"
-            if node.gap_until is None
-            else f"in {span(max(0, node.gap_until - moment.now))}"
-        )
-        table.add_row(node.name, Text(f" {holds} ", style=COLOURS.get(state, "")), end)
+        main = f"main job {node.main_job}" if node.main_job else state
+        holds = f"job {' '.join(node.guests)}" if node.guests else main
+        table.add_row(node.name, Text(f" {holds} ", style=COLOURS.get(state, "")), gap_end(node, moment.now))
     return Group(table, Text(job_line(moment)), Text(""), *(Text(line) for line in told))
 
 

@@ -1,0 +1,54 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one command printed and ended with."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True, slots=True)
+class RealCommandLine:
+    """The `idleq` command as a process, with a server directory of its own."""
+
+    server_dir: Path
+
+    def __call__(self, *arguments: str, timeout: float = 60) -> Outcome:
+        run = subprocess.run(
+            [sys.executable, "-m", "idleq", *arguments],
+            env=os.environ | {"IDLEQ_SERVER_DIR": str(self.server_dir)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Outcome(run.returncode, run.stdout, run.stderr)
+
+    def configure(self, text: str) -> None:
+        self.server_dir.mkdir(mode=0o700, exist_ok=True)
+        (self.server_dir / "config.toml").write_text(text)
+
+
+@pytest.fixture
+def idleq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCommandLine]:
+    """The real command; whatever daemon it started is gone afterwards, with its cluster."""
+    command = RealCommandLine(tmp_path_factory.mktemp("s") / "d")  # short: there are sockets in it
+    yield command
+    command("daemon", "stop", "--cluster")
