@@ -129,12 +129,13 @@ class ProcessRuntime:
         leaders: dict[int, str] = {leader.pid: name for name, leader in self._leaders.items()}
         owned = owners(processes, leaders)
         me = os.getpid()
-        marks = {
-            pid: read_variable(pid, MARK)
-            for pid, process in processes.items()
-            if pid not in owned and pid != me and (process.parent == me or not own_children_only)
-        }
-        return leaders | {pid: mark for pid, mark in marks.items() if mark in self._leaders}
+        for pid, process in processes.items():
+            if pid in owned or pid == me or (own_children_only and process.parent != me):
+                continue
+            mark = read_variable(pid, MARK)
+            if mark is not None and mark in self._leaders:
+                leaders[pid] = mark
+        return leaders
 
     def _strays(self) -> set[int]:
         return read_children() - {leader.pid for leader in self._leaders.values()}

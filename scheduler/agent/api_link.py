@@ -64,7 +64,7 @@ class ApiLink:
         body = request_body(self.boot, reports, have, wait_ms)
         try:
             return parse_answer(self._post(body, ANSWER_SECONDS + wait_ms / 1000))
-        except (OSError, http.client.HTTPException, BadMessage) as error:
+        except (OSError, ValueError, http.client.HTTPException, BadMessage) as error:
             self.close()
             raise LinkDown(f"{type(error).__name__}: {error}") from error
         except LinkDown:

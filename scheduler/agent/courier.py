@@ -38,8 +38,7 @@ class Courier:
         self._clock, self._pace, self._on_news = clock, pace, on_news
         self._changed = threading.Condition()
         self._reports: Sequence[Report] = ()
-        self._told = 0
-        self._in_flight = 0
+        self._told = self._taken = 0
         self._have: list[CommandId] = []
         self._heard: list[Heard] = []
         self._lingers = False
@@ -110,10 +109,10 @@ class Courier:
 
     def _exchange(self, link: Link, wait_ms: Millis) -> bool:
         with self._changed:
-            reports, have = self._reports[:MOST_REPORTS], tuple(self._have)
+            untaken = [report for report in self._reports if report.number > self._taken]
+            reports, have = untaken[:MOST_REPORTS], tuple(self._have)
             self._have.clear()
             self._told = max(self._told, reports[-1].number) if reports else self._told
-            self._in_flight += 1
             self._is_waiting |= wait_ms > 0
             asked_at = self._clock.now()
         answer, trouble = None, ""
@@ -122,7 +121,6 @@ class Courier:
         except LinkDown as error:
             trouble = str(error)
         with self._changed:
-            self._in_flight -= 1
             self._is_waiting &= wait_ms == 0
             self._trouble = trouble
             if answer is None:
@@ -136,8 +134,6 @@ class Courier:
 
     def _take(self, heard: Heard) -> None:
         self._heard.append(heard)
+        self._taken = max(self._taken, heard.answer.taken)
         self._have.extend(command.id for command in heard.answer.commands)
         self._lingers = bool(heard.answer.commands)
-        if not self._in_flight and heard.answer.taken < self._told:
-            # It has not taken what it was told (its journal is away): it is told again.
-            self._told = heard.answer.taken

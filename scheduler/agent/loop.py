@@ -26,6 +26,7 @@ class Loop:
     _seen: set[CommandId] = field(default_factory=set)
     _watched_at: Millis = Millis(0)
     _is_mute: bool = False
+    _trouble: str = ""
 
     def run(self) -> str:
         """Serve until there is nothing left to do here; return why."""
@@ -71,12 +72,21 @@ class Loop:
             self.node.log.info("agent.notice_received", grace_ms=grace, guests=len(self.node.guests))
 
     def _hear(self) -> None:
+        self._note_trouble(self.courier.trouble)
         for heard in self.courier.news():
             self._take(heard)
             for command in heard.answer.commands:
                 if command.id not in self._seen:
                     self._seen.add(command.id)
                     reactor.on_command(self.node, command, self.situation.leave_reason)
+
+    def _note_trouble(self, trouble: str) -> None:
+        if bool(trouble) != bool(self._trouble):
+            if trouble:
+                self.node.log.warning("agent.daemon_away", reason=trouble, lease_until=self.situation.lease.until)
+            else:
+                self.node.log.info("agent.daemon_back")
+        self._trouble = trouble
 
     def _take(self, heard: Heard) -> None:
         answer, situation = heard.answer, self.situation

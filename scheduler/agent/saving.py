@@ -70,11 +70,12 @@ def on_watch(node: Node, guest: Guest, now: Millis) -> None:
     """If the workload says that it has saved itself, take a snapshot of that; at most one at a time."""
     if guest.phase is not Phase.RUNNING or guest.is_saving or not guest.can_freeze:
         return
-    steps = [step for line in guest.saves.new_lines() if (step := whole_number(line, "step")) is not None]
-    if not steps:
+    lines = guest.saves.new_lines()
+    step = whole_number(lines[-1], "step") if lines else None
+    if step is None:
         return
     guest.is_saving = True
-    name, run_ms, step = guest.next_snapshot(), guest.run_ms(now), steps[-1]
+    name, run_ms = guest.next_snapshot(), guest.run_ms(now)
     node.background.submit(
         NORMAL,
         lambda: take_saved(node, guest, name, run_ms),
