@@ -6,9 +6,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from bench.apart import leave_on_signals
+
 
 def main(name: str, results: Path) -> None:
     """Write the rows of benchmark *name* into *results*."""
+    leave_on_signals()
     rows = importlib.import_module(f"bench.{name}").rows()
     results.write_text(json.dumps([asdict(row) for row in rows]))
 

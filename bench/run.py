@@ -5,19 +5,18 @@ Named benchmarks replace their own rows in results.json; the others stay.
 
 import argparse
 import json
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.apart import BenchmarkFailed, leave_on_signals, rows_of
 from bench.row import Row
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
-LONGEST_SECONDS = 1200
+LONGEST_SECONDS = 600
 """A benchmark that takes longer is stopped, and gives a row without a value."""
 
 
@@ -28,19 +27,10 @@ def names() -> list[str]:
 
 def measure(name: str) -> list[Row]:
     """Return the rows of benchmark *name*; if it fails, one row that says why."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "rows.json"
-        argv = [sys.executable, "-m", "bench.one", name, str(file)]
-        try:
-            run = subprocess.run(
-                argv, cwd=HERE.parent, stderr=subprocess.PIPE, text=True, timeout=LONGEST_SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return [failed(name, f"took longer than {LONGEST_SECONDS} s")]
-        if run.returncode:
-            lines = run.stderr.strip().splitlines()
-            return [failed(name, lines[-1] if lines else f"ended with code {run.returncode}")]
-        return [Row(**row) for row in json.loads(file.read_text())]
+    try:
+        return [Row(**row) for row in json.loads(rows_of(name, LONGEST_SECONDS))]
+    except BenchmarkFailed as error:
+        return [failed(name, str(error))]
 
 
 def failed(name: str, reason: str) -> Row:
@@ -74,6 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description="Run benchmarks.")
     parser.add_argument("names", nargs="*", choices=[[], *names()], metavar="NAME", help=f"of: {', '.join(names())}")
     chosen = parser.parse_args().names or names()
+    leave_on_signals()
     console = Console(width=None if sys.stdout.isatty() else 160)
     measured = {}
     for name in chosen:

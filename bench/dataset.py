@@ -1,0 +1,27 @@
+"""How quickly the training's data set is made on one core."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+from bench.row import Row
+
+EVENTS = 12_000
+
+
+def rows() -> list[Row]:
+    """The rate is the one that the job prints for people: images made, without the time that the imports take."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    with tempfile.TemporaryDirectory() as folder:
+        argv = [sys.executable, "-m", "idleq.workloads.cli", "make-data", "--events", str(EVENTS), "--data", folder]
+        run = subprocess.run(argv, capture_output=True, text=True, check=False)
+    found = re.search(r"made (\d+) events in ([0-9.]+) s", run.stdout + run.stderr)
+    if run.returncode or found is None:
+        raise SystemExit(f"make-data ended with {run.returncode}: {run.stderr.strip()}")
+    events, seconds = int(found[1]), float(found[2])
+    return [
+        Row(name=f"making the data set, one core ({EVENTS} events)", value=events / seconds, unit="events/s",
+            better="more", note=f"in {seconds:.1f} s"),
+    ]  # fmt: skip
