@@ -1,5 +1,6 @@
 """The demo's parts that can be tried without running it; tests/acceptance/cli runs it."""
 
+import io
 import os
 from dataclasses import replace
 from itertools import pairwise
@@ -8,19 +9,20 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from idleq.cli.demo.comparing import Comparison, compare
 from idleq.cli.demo.ending import Ending, SegmentLine, problem_of, result_of
 from idleq.cli.demo.moment import Moment, changes, newest_losses
 from idleq.cli.demo.place import DemoPlace
-from idleq.cli.demo.screen import job_line
+from idleq.cli.demo.screen import drawn, job_line
 from idleq.cli.demo.settings import DemoSettings
 from idleq.cli.errors import DemoFailed
 from idleq.cli.printer import plain_lines
 from idleq.cli.result import Table
 from idleq.ids import Fence, JobId, NodeName
 from idleq.scheduler.config import EmbeddedSettings, load_config
-from support.command_line import NOW, RUNNING
+from support.command_line import BUSY_NODE, FREE_NODE, GUEST_NODE, NOW, RUNNING
 
 SAME = Comparison(identical=True, files=3, bytes=2048, differences=(), digest="ab" * 32)
 SEGMENTS = (
@@ -157,6 +159,28 @@ def test_the_job_is_one_line_with_a_bar() -> None:
     moment = Moment(now=NOW, row=RUNNING, nodes=(), losses=(("generator", 1.2345),))
 
     assert job_line(moment) == f"job 17 running on n3  {'━' * 6}{'─' * 24} 21 %  generator loss 1.234"
+
+
+def test_the_picture_shows_who_has_each_node_and_what_happened() -> None:
+    moment = Moment(now=NOW, row=RUNNING, nodes=(FREE_NODE, BUSY_NODE, GUEST_NODE))
+    out = io.StringIO()
+
+    Console(file=out, width=80, color_system=None).print(
+        drawn(moment, ["20:26:40  started on n3 (segment 1), at step 0"])
+    )
+
+    assert [line.rstrip() for line in out.getvalue().splitlines()] == [
+        "",
+        " NODE         HOLDS               GAP",
+        " ────────────────────────────────────────────",
+        " n1            idle               in 1m35s",
+        " n2            main job main-7    opens in 3m",
+        " n3            job 17             unknown",
+        "",
+        f"job 17 running on n3  {'━' * 6}{'─' * 24} 21 %",
+        "",
+        "20:26:40  started on n3 (segment 1), at step 0",
+    ]
 
 
 def test_the_newest_losses_are_found_wherever_the_job_is(tmp_path: Path) -> None:

@@ -86,3 +86,10 @@ def test_no_such_job_is_told(idleq: CommandLine) -> None:
     idleq.wire = FakeWire(refusal=UnknownTarget("there is no job 99"))
 
     assert idleq("logs", "99") == Outcome(18, "", "idleq: there is no job 99\n")
+
+
+def test_an_array_has_its_output_by_task(printed: CommandLine) -> None:
+    printed.paths.job(JobId("19_4")).segment(Fence(1)).root.mkdir(parents=True)
+
+    message = "idleq: job 19 has no output: it is an array; name one of its tasks, like 19_4\n"
+    assert printed("logs", "19") == Outcome(62, "", message)

@@ -55,8 +55,7 @@ def shown(session: "Session", tail: "Tail", name: JobId) -> Result:
     found = {fence: file.read_text(encoding="utf-8", errors="replace") for fence, file in tail.files()}
     if not found:
         require_job(session, name)
-        which = "it has not started yet" if tail.segment is None else f"there is no segment {tail.segment}"
-        raise NoOutput(f"job {name} has no output: {which} (`idleq explain {name}` says where it is)")
+        raise NoOutput(f"job {name} has no output: {tail.absence(name)}")
     value = {"job": name, "segments": [{"segment": fence, tail.stream: text} for fence, text in found.items()]}
     return Result(value=value, text=("".join(found.values()).removesuffix("\n"),) if any(found.values()) else ())
 
@@ -108,6 +107,15 @@ class Tail:
             (fence, getattr(self.job.segment(fence), self.stream)) for fence in fences if self.segment in {None, fence}
         ]
         return [(fence, file) for fence, file in found if file.is_file()]
+
+    def absence(self, name: JobId) -> str:
+        """Say why there is nothing to read."""
+        if self.segment is not None:
+            return f"there is no segment {self.segment}"
+        tasks = sorted(int(path.name) for path in self.job.root.glob("*/") if path.name.isdecimal())
+        if tasks:
+            return f"it is an array; name one of its tasks, like {name}_{tasks[0]}"
+        return f"it has not started yet (`idleq explain {name}` says where it is)"
 
     def read(self) -> Iterator[str]:
         """Yield what is new, segment by segment."""

@@ -1,5 +1,7 @@
 """Shows the demo while it runs: a live picture on a terminal, lines elsewhere."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -58,7 +60,7 @@ def _live(session: Session) -> Iterator[Show]:
         session.say(line)
 
 
-def drawn(moment: Moment, told: list[str]) -> "RenderableType":
+def drawn(moment: Moment, told: list[str]) -> RenderableType:
     """Return the picture of one moment."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Group
@@ -66,7 +68,7 @@ def drawn(moment: Moment, told: list[str]) -> "RenderableType":
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for title in ("NODE", "HOLDS", "GAP ENDS"):
+    for title in ("NODE", "HOLDS", "GAP"):
         table.add_column(title, min_width=10)
     for node in moment.nodes:
         state = node_state(node)
