@@ -18,6 +18,9 @@ SEGMENT_FORMAT = 1
 
 PRIVATE = 0o700
 
+CONTROL = "IDLEQ_CONTROL"
+"""Tells the guest where its control folder is, and anybody else whose guest a process is."""
+
 PASSED_ON = ("PATH", "HOME", "LANG")
 """All that a guest gets of the agent's own environment: no token, and no way to the server directory."""
 
@@ -173,7 +176,7 @@ def environment_of(
         "IDLEQ_JOB_ID": job,
         "IDLEQ_CHECKPOINT_DIR": str(folders.checkpoint),
         "IDLEQ_OUTPUT_DIR": str(folders.output),
-        "IDLEQ_CONTROL": str(folders.control),
+        CONTROL: str(folders.control),
         "CUDA_VISIBLE_DEVICES": ",".join(gpus),
     }
     index = index_of(job)

@@ -8,7 +8,7 @@ from idleq.scheduler.agent.courier import Courier, Heard
 from idleq.scheduler.agent.decide import GuestView, Leave, Situation, next_actions, wake_at
 from idleq.scheduler.agent.node import Node
 from idleq.scheduler.agent.wakeup import Wakeup
-from idleq.scheduler.core.inputs import AgentReady
+from idleq.scheduler.core.inputs import AgentLeaving, AgentReady
 
 KILL_SHARE, KILL_MOST_MS = 10, 500
 """A tenth of the grace, at most half a second, is kept for killing what has not left and for saying so."""
@@ -26,6 +26,7 @@ class Loop:
     _seen: set[CommandId] = field(default_factory=set)
     _watched_at: Millis = Millis(0)
     _is_mute: bool = False
+    _is_leaving: bool = False
     _trouble: str = ""
 
     def run(self) -> str:
@@ -35,6 +36,8 @@ class Loop:
             self._notice_time()
             self._hear()
             self._look()
+            self._say_leaving()
+            reactor.on_room(self.node, self.situation.leave_reason)
             actions = next_actions(self._views(), self.situation)
             reactor.act(self.node, actions)
             self._tell()
@@ -59,9 +62,16 @@ class Loop:
                 node=settings.node,
                 resources=settings.resources,
                 until=settings.until,
-                guests=tuple(self.node.guests),
+                guests=(*self.node.guests, *self.node.waiting),
             )
         )
+
+    def _say_leaving(self) -> None:
+        """Before anything else of it is told: what is frozen now shall not be sent back here."""
+        reason = self.situation.leave_reason
+        if reason and not self._is_leaving:
+            self._is_leaving = True
+            self.node.reports.add(AgentLeaving(allocation=self.node.settings.allocation, reason=reason))
 
     def _notice_time(self) -> None:
         now, grace = self.node.clock.now(), self.node.settings.grace_ms

@@ -1,14 +1,14 @@
 """Puts an agent together and runs it."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from idleq.ids import AllocationId
-from idleq.migration.ports import MARK
 from idleq.migration.process import ProcessRuntime
 from idleq.migration.processes import read_processes, read_variable
 from idleq.scheduler.agent.api_link import ApiLink
@@ -17,7 +17,7 @@ from idleq.scheduler.agent.clock import AgentClock
 from idleq.scheduler.agent.courier import Courier
 from idleq.scheduler.agent.decide import Situation
 from idleq.scheduler.agent.errors import AllocationUnknown
-from idleq.scheduler.agent.folders import Scratch
+from idleq.scheduler.agent.folders import CONTROL, Scratch
 from idleq.scheduler.agent.lease import Lease
 from idleq.scheduler.agent.loop import Loop
 from idleq.scheduler.agent.node import Node
@@ -45,7 +45,7 @@ def run(settings: AgentSettings) -> int:
         raise AllocationUnknown(f"there is no allocation {settings.allocation}: the daemon has left no token for it")
     mine = present(settings.node)
     claim(where.agent, mine)
-    end_leftovers(settings.allocation)
+    end_leftovers(settings.scratch)
     with Wakeup() as wakeup, where.log.open("a", encoding="utf-8") as log_file:
         log = structlog.wrap_logger(
             structlog.PrintLogger(log_file),
@@ -109,8 +109,13 @@ def courier_of(
             return Courier(SpoolLink(files, boot, clock), None, clock, settings.pace, on_news)
 
 
-def end_leftovers(allocation: AllocationId) -> None:
-    """Kill what guests of an earlier agent of *allocation* have left on this machine."""
+def end_leftovers(scratch: Path) -> None:
+    """Kill what guests of an earlier agent have left on this machine: those whose folders lie in *scratch*.
+
+    Not by their mark: another server directory may have an allocation of the same name.
+    """
     for pid, process in read_processes().items():
-        if not process.is_zombie and (read_variable(pid, MARK) or "").startswith(f"{allocation}/"):
-            os.kill(pid, signal.SIGKILL)
+        control = read_variable(pid, CONTROL)
+        if control is not None and not process.is_zombie and Path(control).is_relative_to(scratch):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)

@@ -13,6 +13,7 @@ from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.reports import Reports, SegmentEnd
 from idleq.scheduler.agent.room import Key, Room
 from idleq.scheduler.agent.settings import AgentSettings
+from idleq.scheduler.core.commands import Launch
 from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.ports import Clock
 
@@ -27,7 +28,7 @@ class MeteredRuntime(Runtime, Meter, Protocol):
 
 @dataclass(slots=True)
 class Node:
-    """The guests here, and all that they are served with."""
+    """The guests here, those that wait for room, in their order, and all that they are served with."""
 
     settings: AgentSettings
     paths: ServerPaths
@@ -40,6 +41,7 @@ class Node:
     environment: Mapping[str, str]
     log: FilteringBoundLogger
     guests: dict[Key, Guest] = field(default_factory=dict)
+    waiting: dict[Key, Launch] = field(default_factory=dict)
 
     def finish(self, guest: Guest, end: SegmentEnd) -> None:
         """Tell how the segment ended, and forget it."""

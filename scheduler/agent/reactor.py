@@ -1,6 +1,7 @@
 """What the agent does about what happens: commands come in, guests end, time passes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from idleq.ids import Millis
@@ -24,6 +25,8 @@ def on_command(node: Node, command: AgentCommand, leave_reason: str) -> None:
         case Replan():
             if guest is not None:
                 _replan(node, guest, command)
+            elif (launch := node.waiting.get((command.job, command.fence))) is not None:
+                node.waiting[command.job, command.fence] = replace(launch, plan=command.plan)
         case Freeze():
             if guest is None:
                 _tell_end(node, command)
@@ -56,6 +59,15 @@ def act(node: Node, actions: Sequence[Action]) -> None:
     running = [guest.name for guest in stopped if guest.phase is not Phase.PREPARING]
     if running:
         node.runtime.kill(running)
+
+
+def on_room(node: Node, leave_reason: str) -> None:
+    """Let those begin that wait for room, or send them back where nothing begins any more."""
+    if not leave_reason:
+        starting.seat(node)
+        return
+    for launch in list(node.waiting.values()):
+        starting.send_back(node, launch, leave_reason)
 
 
 def on_ended(node: Node) -> None:
@@ -100,6 +112,9 @@ def _replan(node: Node, guest: Guest, command: Replan) -> None:
 
 
 def _tell_end(node: Node, command: Freeze | Kill) -> None:
+    if (launch := node.waiting.get((command.job, command.fence))) is not None:
+        starting.send_back(node, launch, command.reason)
+        return
     unknown = Exited(
         job=command.job, fence=command.fence, code=KILLED, at=node.clock.now(), cause="agent", reason="unknown segment"
     )

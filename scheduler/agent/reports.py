@@ -9,6 +9,7 @@ import msgspec
 from idleq.ids import Fence, JobId
 from idleq.scheduler import codec
 from idleq.scheduler.core.inputs import (
+    AgentLeaving,
     AgentReady,
     CommandFailed,
     Exited,
@@ -19,7 +20,7 @@ from idleq.scheduler.core.inputs import (
 )
 from idleq.scheduler.errors import BadMessage
 
-AgentInput = AgentReady | Launched | Progressed | Frozen | Exited | SnapshotRejected | CommandFailed
+AgentInput = AgentReady | AgentLeaving | Launched | Progressed | Frozen | Exited | SnapshotRejected | CommandFailed
 SegmentEnd = Frozen | Exited | SnapshotRejected
 
 ENDS_KEPT = 4096

@@ -10,24 +10,65 @@ from idleq.scheduler.agent.folders import PRIVATE, Folders, argv_of, environment
 from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.node import Node
 from idleq.scheduler.agent.outcome import KILLED
+from idleq.scheduler.agent.room import Share
 from idleq.scheduler.core.commands import Launch
 from idleq.scheduler.core.inputs import CommandFailed, Exited, Launched, SnapshotRejected
 from idleq.scheduler.core.snapshot import Snapshot
 
 
 def on_launch(node: Node, command: Launch, leave_reason: str) -> None:
-    """Begin a segment; one that is here already goes on, and of one that was here its end is told again."""
+    """Begin a segment, as soon as there is room; one that is here already goes on, and of one that was here its end is told again."""
     key = command.job, command.fence
-    if key in node.guests:
+    if key in node.guests or key in node.waiting:
         return
     if end := node.reports.ends.get(key):
         node.reports.add(end)
-        return
-    share = None if leave_reason else node.room.take(key, command.spec.resources)
-    if share is None:
-        reason = leave_reason or f"there is no room for {command.spec.resources}: free is {node.room.free}"
-        _refuse(node, command, reason)
-        return
+    elif leave_reason:
+        _refuse(node, command, leave_reason)
+    elif not command.spec.resources.fits_in(node.room.resources):
+        _refuse(node, command, f"{command.spec.resources} is more than there is: {node.room.resources}")
+    else:
+        node.waiting[key] = command
+        seat(node)
+
+
+def seat(node: Node) -> None:
+    """Begin those that wait, in the order in which they came, as far as there is room; send back those whose time is up."""
+    while node.waiting:
+        key, command = next(iter(node.waiting.items()))
+        if is_too_late(command, node.clock.now()):
+            send_back(node, command, "the gap ends")
+            continue
+        share = node.room.take(key, command.spec.resources)
+        if share is None:
+            return
+        del node.waiting[key]
+        _begin(node, command, share)
+
+
+def is_too_late(command: Launch, now: Millis) -> bool:
+    """Whether a segment that began now would have to end at once."""
+    end = command.plan.ends_at if command.plan.freeze_at is None else command.plan.freeze_at
+    return end is not None and now >= end
+
+
+def send_back(node: Node, command: Launch, reason: str) -> None:
+    """One that waited for room will not start here; nothing is lost by it."""
+    node.waiting.pop((command.job, command.fence), None)
+    node.reports.add(
+        Exited(
+            job=command.job,
+            fence=command.fence,
+            code=KILLED,
+            at=node.clock.now(),
+            cause="agent",
+            reason=f"{reason}, and it had not started",
+        )
+    )
+
+
+def _begin(node: Node, command: Launch, share: Share) -> None:
+    key = command.job, command.fence
     try:
         folders = _prepare(node, command)
     except OSError as error:
@@ -49,9 +90,9 @@ def _prepare(node: Node, launch: Launch) -> Folders:
     job = node.paths.job(launch.job)
     segment = job.segment(launch.fence).root
     if launch.fence == 1:
-        # Tried from the top: looking first for what cannot be there yet would take short jobs as long as they run.
-        for folder in (job.root.parent, job.root, job.segments):
-            folder.mkdir(mode=PRIVATE, exist_ok=True)
+        # From the top: trying first what cannot succeed yet would take longer than very short jobs run.
+        job.root.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        job.segments.mkdir(mode=PRIVATE, exist_ok=True)
     segment.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     folders = node.scratch.take()
     folders.segment_file.write_text(segment_text(launch.fence, launch.plan, launch.spec), encoding="utf-8")

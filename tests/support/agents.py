@@ -93,8 +93,8 @@ while step < total:
 """
 
 
-def saver(total: int, pause: float = 0.02) -> JobSpec:
-    return spec("{python}", "-c", SAVER, str(total), str(pause))
+def saver(total: int, pause: float = 0.02, **more: Any) -> JobSpec:
+    return spec("{python}", "-c", SAVER, str(total), str(pause), **more)
 
 
 class FakeDaemon:

@@ -13,6 +13,7 @@ from idleq.scheduler.agent.reports import AgentInput
 from idleq.scheduler.core.inputs import AgentReady, Exited, Frozen, Progressed
 from idleq.scheduler.spool import Answer, DaemonSpool
 from support.agents import FakeDaemon, StartAgent, saver, shell, spec, survivors
+from support.agents import agent as running_agent
 
 
 def written(daemon: FakeDaemon) -> list[AgentInput]:
@@ -156,3 +157,18 @@ def keep_answering(daemon: FakeDaemon, files: DaemonSpool, until: Callable[[], b
             return
         patience.wait(0.1)
     raise AssertionError("the agent has not done it")
+
+
+def test_an_agent_leaves_the_guests_of_another_server_directory_alone(
+    daemon: FakeDaemon, start_agent: StartAgent, tmp_path: Path
+) -> None:
+    start_agent()
+    daemon.launch(saver(100_000))
+    daemon.wait_for_kind(Progressed)
+    other = FakeDaemon(tmp_path / "other" / "server")
+    other.start()
+    with running_agent(other, tmp_path / "other" / "scratch"):
+        other.wait_until_ready()
+    other.stop()
+    daemon.freeze()
+    assert isinstance(daemon.wait_for_end(), Frozen)

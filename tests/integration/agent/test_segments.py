@@ -11,6 +11,7 @@ import pytest
 from idleq.ids import Fence, JobId, Millis
 from idleq.scheduler.core.commands import Launch, Replan, SegmentPlan
 from idleq.scheduler.core.inputs import (
+    AgentLeaving,
     CommandFailed,
     Exited,
     Frozen,
@@ -330,7 +331,36 @@ def test_no_more_is_started_than_there_is_room_for(daemon: FakeDaemon, start_age
     large = daemon.launch(shell("true", cores=5))
     failed = daemon.wait_for_kind(CommandFailed)
     assert (failed.command, failed.transient) == (large.id, True)
-    assert failed.reason.startswith("there is no room for")
+    assert "is more than there is" in failed.reason
+
+
+def test_what_does_not_fit_yet_waits_for_room_and_starts_in_the_order_in_which_it_came(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    start_agent()
+    first = daemon.launch(shell("sleep 0.5", cores=4))
+    others = [daemon.launch(shell("true", cores=3), job=job) for job in ("2", "3")]
+    daemon.wait_for_end("3")
+    order = [(type(said).__name__, said.job) for said in daemon.said if isinstance(said, Launched | Exited)]
+    jobs = [first.job, *(other.job for other in others)]
+    assert order == [(kind, job) for job in jobs for kind in ("Launched", "Exited")]
+
+
+def test_what_waits_for_room_is_sent_back_when_it_is_not_wanted_or_the_agent_must_go(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    agent = start_agent(grace_ms=2000)
+    daemon.launch(saver(100_000, cores=4))
+    for job in ("2", "3"):
+        daemon.launch(shell("true", cores=4), job=job)
+    daemon.wait_for_kind(Progressed)
+    daemon.kill("2")
+    assert "it had not started" in exited(daemon, "2").reason
+    agent.notify()
+    assert exited(daemon, "3").reason == "preempted, and it had not started"
+    leaving, *_ = [place for place, said in enumerate(daemon.said) if isinstance(said, AgentLeaving)]
+    assert leaving < daemon.said.index(exited(daemon, "3"))
+    frozen(daemon)
 
 
 def test_a_launch_that_comes_twice_starts_one_process_and_is_answered_with_its_end(
