@@ -1,7 +1,6 @@
 """What agents say. It may be late, come twice, or concern a segment that was given up."""
 
 from idleq.ids import AllocationId, Fence, JobId, Millis
-from idleq.scheduler.core.accept_people import freeze
 from idleq.scheduler.core.commands import Freeze, Kill, Launch, Publish, Replan
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import (
@@ -123,8 +122,6 @@ def start_running(draft: Draft, what: Launched) -> None:
     found = _present(draft, what.job, what.fence)
     if found is not None and found[1].since is None:
         draft.record(SegmentRunning(job=what.job, fence=what.fence, since=what.at, thaw_ms=what.thaw_ms))
-        if draft.state.is_emptying and isinstance(found[0].state, Starting):
-            freeze(draft, what.job, found[1], "idleq is paused", hold=False)
 
 
 def progress(draft: Draft, what: Progressed) -> None:

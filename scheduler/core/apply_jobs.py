@@ -147,23 +147,17 @@ def _after_segment(job: Job, fact: SegmentFrozen | SegmentLost | SegmentFailed) 
             after = replace(job, stalled=0 if segment.has_saved else job.stalled + has_tried)
         case SegmentFailed():
             after = replace(job, failures=job.failures + 1)
+        case _:
+            assert_never(fact)
     if isinstance(job.state, Freezing) and job.state.hold:
         return replace(after, state=Held(job.state.reason))
     return replace(after, state=Queued() if fact.delayed_until is None else Delayed(fact.delayed_until))
 
 
 def _with_segment(state: JobState, segment: Segment) -> JobState:
-    match state:
-        case Starting():
-            return Starting(segment)
-        case Running():
-            return Running(segment)
-        case Freezing():
-            return replace(state, segment=segment)
-        case Killing():
-            return replace(state, segment=segment)
-        case _:
-            return state
+    """Return the active *state* with *segment* in place of its own."""
+    assert isinstance(state, Starting | Running | Freezing | Killing)
+    return replace(state, segment=segment)
 
 
 def _with_snapshot(job: Job, snapshot: Snapshot) -> Job:
@@ -236,9 +230,7 @@ def _free(state: State, entry: Entry, job: Job, segment: Segment) -> None:
     entry.active -= 1
     if entry.room_for() == 1:
         stand_in_line(state, entry)
-    allocation = state.allocations.get(segment.allocation)
-    if allocation is None or job.id not in allocation.guests:
-        return
+    allocation = state.allocations[segment.allocation]
     del allocation.guests[job.id]
     if job.id in allocation.ahead:
         del allocation.ahead[job.id]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 from idleq.ids import JobId, Millis, NodeName
 from idleq.scheduler.core.entry import Entry
@@ -101,8 +102,10 @@ def _sentences(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[st
             yield f"It is done; the result of segment {fence} was accepted."
         case Failed(reason=reason) | Cancelled(reason=reason):
             yield f"It is over: {reason}."
+        case _:
+            assert_never(job.state)
     if job.snapshots and not job.is_final:
-        yield f"It has {_span(job.run_ms)} of work in {len(job.snapshots)} snapshots and goes on from the newest."
+        yield f"It has {_span(job.run_ms)} of work in {_counted(len(job.snapshots), 'snapshot')} and goes on from the newest."
 
 
 def _while_running(segment: Segment, now: Millis) -> Iterator[str]:
@@ -128,7 +131,7 @@ def _why_not_started(state: State, entry: Entry, now: Millis) -> Iterator[str]:
         yield "Nothing is known of the cluster yet."
     waits = sum(a.hold in (Hold.ASKED, Hold.GRANTED) for a in state.allocations.values())
     if waits:
-        yield f"{waits} allocations are asked for; jobs are given to them as they come up."
+        yield f"idleq waits for {_counted(waits, 'allocation')}; jobs are given to what comes up."
     yield (
         "Whoever has the highest priority goes first (one more for each "
         f"{_span(state.policy.patience_ms)} of waiting), then who makes most of the gap, then who has waited longest."
@@ -167,6 +170,10 @@ def _prospect(state: State, entry: Entry, job: Job, node: Node, now: Millis) -> 
             f"its gap of {_span(length)} is too short for it: thawing and freezing take {_span(worth.overhead_ms)}",
         )
     return True, f"its gap of {_span(length)} is long enough ({node.gap.end.source})"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
 
 
 def _span(ms: int) -> str:

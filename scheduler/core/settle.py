@@ -1,6 +1,7 @@
 """What follows by itself: dependencies that are met, delays that are over, jobs that have run long enough."""
 
 from heapq import heappop, heappush
+from typing import assert_never
 
 from idleq.ids import EntryId, JobId, Millis
 from idleq.scheduler.core.accept_people import kill
@@ -27,7 +28,9 @@ def ring(draft: Draft) -> list[tuple[Alarm, str]]:
             case Alarm.SLOW:
                 state.agenda.demand = True
             case Alarm.LINGER:
-                pass
+                pass  # that is for the caller
+            case _:
+                assert_never(alarm)
     return due
 
 

@@ -3,6 +3,7 @@
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import assert_never
 
 from idleq.ids import AllocationId, CommandId, EntryId, JobId, Millis, NodeName, entry_of, index_of
 from idleq.scheduler.core.commands import Mode
@@ -207,3 +208,5 @@ def _rest_state(entry: Entry) -> JobState:
             return Cancelled(entry.reason, entry.cancelled_at)
         case Rest.QUEUED:
             return Queued()
+        case _:
+            assert_never(entry.rest)

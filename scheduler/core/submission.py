@@ -1,6 +1,5 @@
 """What a person submits: a job's description, alone or as an array, and what it waits for."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -59,9 +58,6 @@ class ArrayRange:
 
     def __len__(self) -> int:
         return (self.last - self.first) // self.step + 1
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.first, self.last + 1, self.step))
 
     def __contains__(self, index: object) -> bool:
         return index in range(self.first, self.last + 1, self.step)

@@ -314,3 +314,17 @@ def test_an_agents_own_end_counts_if_it_is_earlier() -> None:
     told.tell(AgentReady(allocation=AllocationId("a1"), node=NodeName("n1"), resources=NODE, until=end))
     plan = next(command.plan for command in told.commands if isinstance(command, Launch))
     assert plan.ends_at == end
+
+
+def test_a_workload_that_turns_out_slower_to_freeze_than_the_grace_begins_to_save() -> None:
+    told = Told(Policy(grace_ms=Millis(20_000), freeze_ms=Millis(1_000)))
+    told.see(report("n1"))
+    told.submit_job(cores=2)
+    told.submit_job(cores=2)
+    told.grant("a1", "n1")
+    left = snapshot("1", 1, 1, 5)
+    told.commands.clear()
+    told.tell(Frozen(job=JobId("1"), fence=Fence(1), snapshot=left, at=told.now, freeze_ms=Millis(60_000), reason="x"))
+    (moved,) = [command for command in told.commands if isinstance(command, Replan)]
+    assert (moved.job, moved.plan.freeze_at) == ("2", None)
+    assert moved.plan.save_every_ms is not None

@@ -69,3 +69,36 @@ def test_a_held_entry_whose_wait_is_over_stays_held() -> None:
     assert told.state_of("2") == "Held"
     told.tell(JobReleased(target=JobId("2")))
     assert told.state_of("2") == "Starting"
+
+
+def test_a_task_that_was_cancelled_while_waiting_stays_so_and_the_others_go() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job()
+    told.submit_job()
+    told.submit(Submission(spec=spec(), array=ArrayRange(0, 1), after=(EntryId(1), EntryId(2))))
+    told.tell(JobHeld(target=JobId("3_1"), reason="x"))
+    told.grant("a1", "n1")
+    done(told, "1")
+    done(told, "2")
+    assert [told.state_of(job) for job in ("3_0", "3_1")] == ["Starting", "Held"]
+
+
+def test_when_every_task_was_touched_giving_up_ends_them_one_by_one() -> None:
+    told = Told()
+    told.submit_job()
+    told.submit(Submission(spec=spec(), array=ArrayRange(0, 0), after=(EntryId(1),)))
+    told.tell(JobHeld(target=JobId("2_0"), reason="x"))
+    told.tell(JobCancelled(target=JobId("1")))
+    assert told.state_of("2_0") == "Cancelled"
+
+
+def test_one_that_waits_for_what_is_done_starts_at_once_and_earlier_ones_are_not_released_again() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job()
+    told.grant("a1", "n1")
+    done(told, "1")
+    for request in ("first", "second"):
+        facts = told.submit(Submission(spec=spec(), after=(EntryId(1),)), request=request).facts
+        assert [type(fact).__name__ for fact in facts] == ["EntryAdded", "EntryReady", "SegmentStarted"]

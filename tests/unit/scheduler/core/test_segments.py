@@ -370,3 +370,41 @@ def test_a_step_that_the_table_does_not_have_is_refused() -> None:
     check(job, fact, Done(Fence(1), START))
     with pytest.raises(IllegalTransition, match="job 1 cannot go Queued -> Queued: JobDone"):
         check(job, fact, Queued())
+
+
+def test_only_the_segment_that_was_not_launched_is_lost_with_its_command() -> None:
+    told = Told(Policy(retry_ms=Millis(1000)))
+    told.see(report("n1"))
+    told.submit_job()
+    told.submit_job()
+    first, second = (c for c in told.grant("a1", "n1").commands if isinstance(c, Launch))
+    told.launched("1")
+    told.tell(CommandFailed(command=first.id, reason="late", transient=True))
+    told.tell(CommandFailed(command=second.id, reason="disk full", transient=True))
+    assert (told.state_of("1"), told.state_of("2")) == ("Running", "Delayed")
+
+
+def test_an_allocation_may_start_on_a_node_that_was_not_seen_yet() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job()
+    told.grant("a1", "n7")
+    assert told.state_of("1") == "Starting"
+    told.see(report("n7"))
+    assert told.engine.state.nodes[NodeName("n7")].allocation == "a1"
+
+
+def test_the_same_policy_again_is_not_a_change() -> None:
+    told = Told()
+    assert told.engine.configure(told.policy, told.now).facts == ()
+    assert told.engine.wake_at() is None
+    (changed,) = told.engine.configure(replace(told.policy, ramp_start=7), told.now).facts
+    assert type(changed).__name__ == "PolicySet"
+
+
+def test_a_delay_that_was_cut_short_rings_in_vain() -> None:
+    told = running(retries=1)
+    exited(told, 1)
+    told.tell(JobCancelled(target=JobId("1")))
+    assert [type(fact).__name__ for fact in told.tick(1_000).facts] in ([], ["AllocationReleased"])
+    assert told.state_of("1") == "Cancelled"

@@ -151,3 +151,26 @@ def test_resources_are_counted_one_by_one() -> None:
     assert not Resources(1, 9 * GB).fits_in(node)
     assert not Resources(1, GB, 2).fits_in(node)
     assert node - Resources(1, GB, 1) + Resources(1, GB, 1) == node
+
+
+def test_releasing_a_full_array_lets_nothing_start_beyond_its_limit() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job(ArrayRange(0, 5, 1, limit=1))
+    told.grant("a1", "n1")
+    told.tell(JobHeld(target=JobId("1_4"), reason="x"))
+    told.tell(JobReleased(target=JobId("1_4")))
+    told.tell(JobHeld(target=JobId("1_5"), reason="x"))
+    assert [told.state_of(f"1_{i}") for i in (0, 1, 4, 5)] == ["Starting", "Queued", "Queued", "Held"]
+    assert told.engine.state.queue.jobs == 0
+    told.tell(JobCancelled(target=JobId("1")))
+    assert [told.state_of(f"1_{i}") for i in (0, 1, 4, 5)] == ["Killing", "Cancelled", "Cancelled", "Cancelled"]
+
+
+def test_pausing_leaves_alone_what_is_on_its_way_out_anyway() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job()
+    told.grant("a1", "n1")
+    told.tell(JobCancelled(target=JobId("1")))
+    assert told.tell(Paused(empty=True, reason="x")).commands == ()

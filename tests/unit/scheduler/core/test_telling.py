@@ -159,7 +159,7 @@ def test_a_queued_job_sees_what_each_node_holds_for_it() -> None:
         Prospect(NodeName("n4"), False, "its gap of 3 min 59 s is shorter than 5 min 0 s"),
         Prospect(NodeName("n5"), True, "its gap of 59 min 59 s is long enough (the plan, not yet corrected)"),
     )
-    assert explained.sentences[0] == "1 allocations are asked for; jobs are given to them as they come up."
+    assert explained.sentences[0] == "idleq waits for 1 allocation; jobs are given to what comes up."
 
 
 def test_nodes_that_are_held_small_or_short_are_explained_too() -> None:
@@ -183,7 +183,7 @@ def test_a_frozen_job_says_what_it_has_saved() -> None:
     told.see(report("n1", is_up=False))
     left = snapshot("1", 1, 1, 65_000)
     told.tell(Frozen(job=JobId("1"), fence=Fence(1), snapshot=left, at=told.now, freeze_ms=Millis(10), reason="x"))
-    assert why(told, "1").sentences[-1] == "It has 1 min 5 s of work in 1 snapshots and goes on from the newest."
+    assert why(told, "1").sentences[-1] == "It has 1 min 5 s of work in 1 snapshot and goes on from the newest."
 
 
 def test_a_full_array_says_so() -> None:
@@ -192,3 +192,15 @@ def test_a_full_array_says_so() -> None:
     told.submit_job(ArrayRange(0, 5, 1, limit=1))
     told.grant("a1", "n1")
     assert why(told, "1_3").sentences[0] == "Its array has as many tasks running as it may (1)."
+
+
+def test_reasons_are_shown_in_rows() -> None:
+    told = busy()
+    told.tell(JobHeld(target=JobId("1_1"), reason="look"))
+    told.tell(JobCancelled(target=JobId("2")))
+    told.submit_job()
+    told.tell(Exited(job=JobId("1_2"), fence=Fence(1), code=3, at=told.now, cause="workload"))
+    rows = {row.id: (row.state, row.reason) for row in job_rows(told.engine.state, with_final=True)}
+    assert rows["1_1"] == ("freezing", "look")
+    assert rows["1_2"] == ("failed", "exit code 3")
+    assert rows["2"] == ("cancelled", "cancelled by its user")
