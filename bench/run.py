@@ -5,7 +5,9 @@ Named benchmarks replace their own rows in results.json; the others stay.
 
 import argparse
 import json
+import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -18,6 +20,14 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 LONGEST_SECONDS = 600
 """A benchmark that takes longer is stopped, and gives a row without a value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A benchmark's rows, and how many processes wanted to run before it began: others' work makes all of it slower."""
+
+    rows: list[Row]
+    load_before: float
 
 
 def names() -> list[str]:
@@ -52,10 +62,14 @@ def table(results: list[dict[str, object]]) -> Table:
     return drawn
 
 
-def merged(before: list[dict[str, object]], measured: dict[str, list[Row]]) -> list[dict[str, object]]:
+def merged(before: list[dict[str, object]], measured: dict[str, Measured]) -> list[dict[str, object]]:
     """Return the results of *before* with those of the benchmarks in *measured* replaced."""
     kept = [row for row in before if row["benchmark"] not in measured and row["benchmark"] in names()]
-    new = [{"benchmark": name} | row.as_json() for name, rows in measured.items() for row in rows]
+    new = [
+        {"benchmark": name} | row.as_json() | {"load_before": one.load_before}
+        for name, one in measured.items()
+        for row in one.rows
+    ]
     return sorted(kept + new, key=lambda row: str(row["benchmark"]))
 
 
@@ -68,8 +82,9 @@ def main() -> None:
     console = Console(width=None if sys.stdout.isatty() else 160)
     measured = {}
     for name in chosen:
-        console.print(f"[dim]{name} ...[/]")
-        measured[name] = measure(name)
+        load = round(os.getloadavg()[0], 1)
+        console.print(f"[dim]{name} (load {load}) ...[/]")
+        measured[name] = Measured(rows=measure(name), load_before=load)
     before = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     results = merged(before, measured)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
