@@ -165,5 +165,6 @@ def _refuse_cycle(waits: Mapping[int, tuple[int, ...]], labels: Sequence[str]) -
     try:
         TopologicalSorter(waits).prepare()
     except CycleError as error:
-        names = [labels[place].removeprefix("job ") for place in reversed(error.args[1])]
+        circle: list[int] = error.args[1]
+        names = [labels[place].removeprefix("job ") for place in reversed(circle)]
         raise BadJobFile(f"these jobs wait for each other in a circle: {' after '.join(names)}") from None

@@ -34,7 +34,7 @@ def test_the_busy_cluster_is_a_configuration(repository: Path) -> None:
     config = load_config(repository / "examples" / "busy-cluster.toml")
 
     assert isinstance(config.cluster, EmbeddedSettings)
-    assert config.cluster.speed == 60
+    assert config.cluster.main_jobs == "busy"
 
 
 def catches(pid: int, number: signal.Signals) -> bool:

@@ -113,7 +113,8 @@ def jobs_of(entry: EntryId, submission: Submission) -> list[JobId]:
     """Return the names of the jobs that *submission* makes."""
     if submission.array is None:
         return [JobId(str(entry))]
-    return [JobId(f"{entry}_{index}") for index in submission.array]
+    tasks = submission.array
+    return [JobId(f"{entry}_{index}") for index in range(tasks.first, tasks.last + 1, tasks.step)]
 
 
 def check_journal(server: RealServer, submitted: dict[EntryId, Submission]) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from support.daemon import Bench
 
 from idleq.bootstrap import stop_cluster
 from idleq.ids import Millis
@@ -25,6 +24,7 @@ from idleq.simulator.agents import GuestCosts
 from idleq.simulator.experiment import Experiment, replay
 from idleq.simulator.jobs import numbered_nodes
 from idleq.simulator.synthetic import Stream, synthetic
+from support.daemon import Bench
 
 EPOCH = Millis(1_800_000_000_000)
 NODE = Resources(4, 16 << 30)
@@ -39,7 +39,12 @@ def job(name: str, cores: int, *, minutes: int | None, priority: int = 0) -> Job
     expected = None if minutes is None else Millis(minutes * MINUTE)
     freeze = FreezeMethod.APP if minutes is None or minutes > 30 else FreezeMethod.NONE
     return JobSpec(
-        name=name, argv=("run",), resources=Resources(cores, 1 << 30), expected_ms=expected, priority=priority, freeze=freeze
+        name=name,
+        argv=("run",),
+        resources=Resources(cores, 1 << 30),
+        expected_ms=expected,
+        priority=priority,
+        freeze=freeze,
     )
 
 
@@ -54,7 +59,9 @@ def simulated(seed: int) -> Experiment:
         engine, numbered_nodes(8, NODE), synthetic(stream, seed), costs, grace_ms=POLICY.grace_ms, epoch=EPOCH
     )
     for number in range(30):
-        spec = job(f"w{number % 3}", dice.choice((1, 2, 4)), minutes=dice.choice((None, 5, 90, 400)), priority=number % 2)
+        spec = job(
+            f"w{number % 3}", dice.choice((1, 2, 4)), minutes=dice.choice((None, 5, 90, 400)), priority=number % 2
+        )
         array = ArrayRange(0, dice.randrange(1, 12), 1, dice.choice((None, 3))) if number % 4 == 0 else None
         submissions = (Submission(spec=spec, array=array), Submission(spec=spec, after_here=(0,)))
         at = Millis(dice.randrange(DAY // 2))
@@ -69,7 +76,9 @@ def simulated(seed: int) -> Experiment:
     return experiment
 
 
-def through_the_daemon(root: Path, inputs: Sequence[tuple[Millis, Input]], restarts: set[int]) -> Iterator[tuple[Millis, Command]]:
+def through_the_daemon(
+    root: Path, inputs: Sequence[tuple[Millis, Input]], restarts: set[int]
+) -> Iterator[tuple[Millis, Command]]:
     """Yield what a daemon with a real journal commands when it is told *inputs*, killed before each of *restarts*."""
     root.mkdir(mode=0o700)
     journal = Journal.open(sqlite_url(root / "journal.db"))
@@ -103,7 +112,7 @@ def test_what_the_daemon_journalled_is_what_the_simulation_decided(tmp_path: Pat
     list(through_the_daemon(tmp_path / "server", experiment.inputs, set()))
     journal = Journal.open(sqlite_url(tmp_path / "server" / "journal.db"))
     assert list(journal.commands()) == experiment.commands
-    assert [timed for timed in journal.facts()][1:] == experiment.facts
+    assert list(journal.facts())[1:] == experiment.facts
     journal.close()
 
 
@@ -136,15 +145,15 @@ def test_a_plain_engine_decides_what_a_daemon_on_a_living_cluster_decided(
         '[policy]\nmin_gap = "2s"\nfreeze = "1s"\nthaw = "1s"\nmargin = "500ms"\ngrace = "3s"\n'
         '[cluster]\nkind = "embedded"\nmain_jobs = "busy"\nnodes = 3\ncores = 2\n'
     )
-    with bootstrap._service(paths, None) as service:  # noqa: SLF001 - the daemon as it is, but in this process
+    with bootstrap._service(paths, None) as service:
         thread = threading.Thread(target=service.run)
         thread.start()
         try:
             spec = JobSpec(name="nap", argv=("sleep", "0.2"), resources=Resources(1, 1 << 26), freeze=FreezeMethod.NONE)
             submission = Submission(spec=spec, array=ArrayRange(0, 30))
-            service._mailbox.ask((JobsSubmitted(submissions=(submission,), request="r"),)).result()  # noqa: SLF001 - as the API does
+            service._mailbox.ask((JobsSubmitted(submissions=(submission,), request="r"),)).result()
             end = time.monotonic() + 90
-            while time.monotonic() < end and not service._mailbox.look(_is_over).result():  # noqa: SLF001 - as the API does
+            while time.monotonic() < end and not service._mailbox.look(_is_over).result():
                 time.sleep(0.2)
         finally:
             service.stop()
@@ -155,7 +164,7 @@ def test_a_plain_engine_decides_what_a_daemon_on_a_living_cluster_decided(
     facts = list(journal.facts())
     journal.close()
     engine = Engine()
-    engine.configure(service._parts.config.policy, facts[0][0])  # noqa: SLF001 - what it was given
+    engine.configure(service._parts.config.policy, facts[0][0])
     assert replay(engine, Recorded.told) == Recorded.commanded
     assert journalled == [timed for timed in Recorded.commanded if timed in journalled]
     assert Engine.restore(facts).state == engine.state
