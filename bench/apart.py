@@ -17,6 +17,9 @@ HERE = Path(__file__).parent
 CLEANING_SECONDS = 30.0
 """How long a benchmark that is stopped may take to end its daemons by itself."""
 
+ROUNDS = 10
+"""What is killed may have begun something in the meantime; what cannot be killed at all holds nobody up for ever."""
+
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -82,8 +85,11 @@ def _nothing_left() -> Iterator[None]:
     try:
         yield
     finally:
-        while left := psutil.Process().children(recursive=True):
+        for _ in range(ROUNDS):
+            left = psutil.Process().children(recursive=True)
             for process in left:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
             psutil.wait_procs(left, timeout=1)
+            if not left:
+                break
