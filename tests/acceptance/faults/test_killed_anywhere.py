@@ -23,8 +23,11 @@ RecordProperty = Callable[[str, object], None]
 
 SEED = 20_261_122
 WHEN = ("before", "after")
-FEWER_VISITS = {"request", "release", "admit", "forget", "spawn", "end", "thaw", "freeze", "signal"}
-"""Places that are not come to all the time: the first or second visit is the one."""
+AT_ENDS = {"request", "release", "admit", "forget", "spawn", "end", "note"}
+"""Places that are come to when allocations begin and end, which they do when there is nothing to do for a while."""
+
+FREEZING = {"thaw", "freeze", "signal"}
+"""Places that are come to when somebody holds a job and lets it go again."""
 
 
 def places(role: dict[str, str]) -> list[str]:
@@ -43,6 +46,10 @@ TOGETHER = [
 POINTS = [*places(DAEMON), *places(AGENT), *places(CLUSTER), *FROM_OUTSIDE, *(p for some in TOGETHER for p in some)]
 
 
+LULL = 80
+"""Half of so many glances nothing new is submitted."""
+
+
 class Siege:
     """A crowd of jobs, and a hand that kills."""
 
@@ -50,12 +57,13 @@ class Siege:
         self.server, self.chance = server, random.Random(f"{SEED} {name}")
         self.crowd = Crowd(server, self.chance)
         self.covered: list[str] = []
+        self._turn = 0
 
     def strike_at(self, *points: str) -> None:
         """Have processes die at *points*, while there is always something to do."""
         for point in points:
             place = point.partition(".")[0]
-            self.server.faults.arm(point, self.chance.randint(1, 2 if place in FEWER_VISITS else 6))
+            self.server.faults.arm(point, self.chance.randint(1, 2 if place in AT_ENDS | FREEZING else 6))
         self.server.until(lambda: all(map(self.server.faults.has_fired, points)), lambda: self._stir(points))
         for point in points:
             (self.server.faults.fired / point).unlink()
@@ -85,12 +93,12 @@ class Siege:
     def _stir(self, points: tuple[str, ...]) -> None:
         """Do a little of what leads to *points*."""
         calls = {point.partition(".")[0] for point in points}
-        if calls & {"release", "end", "forget"} and self.chance.random() < 0.9:
-            # Allocations are given back when there is nothing more to do.
+        self._turn += 1
+        if calls & AT_ENDS and self._turn % LULL > LULL // 2:
             self.server.keep_up()
             return
         self.crowd.keep_busy()
-        if calls & {"signal", "freeze", "thaw"}:
+        if calls & FREEZING:
             self._freeze_and_thaw()
 
     def _freeze_and_thaw(self) -> None:
