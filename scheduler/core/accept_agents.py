@@ -129,9 +129,10 @@ def progress(draft: Draft, what: Progressed) -> None:
     found = _present(draft, what.job, what.fence)
     if found is None or not isinstance(found[0].state, Running | Freezing | Killing):
         return
-    job, _ = found
+    job, segment = found
     is_known = what.saved is not None and any(snapshot.id == what.saved.id for snapshot in job.snapshots)
-    if (what.step > job.step or what.total != job.total or what.saved is not None) and not is_known:
+    is_due = segment.told_at is None or draft.now >= segment.told_at + draft.state.policy.progress_ms
+    if (what.saved is not None and not is_known) or (what.saved is None and what.step > job.step and is_due):
         draft.record(
             SegmentProgressed(
                 job=what.job,

@@ -88,7 +88,7 @@ def _step(job: Job, fact: JobFact, *, at: Millis, is_ready: bool) -> Job:
         case SegmentFrozen() | SegmentLost() | SegmentFailed():
             return _after_segment(job, fact)
         case SegmentRunning() | SegmentProgressed() | PlanMoved() | FreezeAsked() | KillAsked():
-            return _within_segment(job, fact)
+            return _within_segment(job, fact, at)
         case SnapshotDropped(snapshot=dropped):
             left = tuple(snapshot for snapshot in job.snapshots if snapshot.id != dropped)
             return replace(job, snapshots=left, run_ms=left[-1].run_ms if left else Millis(0))
@@ -107,7 +107,9 @@ def _step(job: Job, fact: JobFact, *, at: Millis, is_ready: bool) -> Job:
             assert_never(fact)
 
 
-def _within_segment(job: Job, fact: SegmentRunning | SegmentProgressed | PlanMoved | FreezeAsked | KillAsked) -> Job:
+def _within_segment(
+    job: Job, fact: SegmentRunning | SegmentProgressed | PlanMoved | FreezeAsked | KillAsked, at: Millis
+) -> Job:
     segment = job.segment
     assert segment is not None  # the table has these facts for active states only
     match fact:
@@ -116,11 +118,11 @@ def _within_segment(job: Job, fact: SegmentRunning | SegmentProgressed | PlanMov
             state = Running(segment) if isinstance(job.state, Starting) else _with_segment(job.state, segment)
             return replace(job, state=state)
         case SegmentProgressed():
-            moved = replace(job, step=max(job.step, fact.step), total=fact.total)
-            if fact.saved is None:
-                return moved
-            segment = replace(segment, has_saved=True)
-            return replace(_with_snapshot(moved, fact.saved), state=_with_segment(job.state, segment))
+            segment = replace(segment, told_at=at, has_saved=segment.has_saved or fact.saved is not None)
+            moved = replace(
+                job, step=max(job.step, fact.step), total=fact.total, state=_with_segment(job.state, segment)
+            )
+            return moved if fact.saved is None else _with_snapshot(moved, fact.saved)
         case PlanMoved(plan=plan, command=command):
             return replace(job, state=_with_segment(job.state, replace(segment, plan=plan, command=command)))
         case FreezeAsked(reason=reason, hold=hold, command=command):

@@ -22,6 +22,7 @@ class Segment:
         since: when its process was up, None until then.
         first_step: how far the workload was when it began.
         first_run_ms: how long the job had run by then.
+        told_at: when its progress was last journalled, None until then.
         has_saved: whether it has left a snapshot.
         is_ahead: whether it was bound before there was room for it.
     """
@@ -36,6 +37,7 @@ class Segment:
     since: Millis | None = None
     first_step: int = 0
     first_run_ms: Millis = Millis(0)
+    told_at: Millis | None = None
     has_saved: bool = False
     is_ahead: bool = False
 

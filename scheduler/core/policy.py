@@ -24,6 +24,7 @@ class Policy:
         linger_ms: how long an empty allocation is kept when nothing fits it, so that a stream of short jobs needs no new one.
         retry_ms: a failed workload is tried again after this, doubled each time.
         stall_segments: after so many segments in a row without progress the job is held (no livelock).
+        progress_ms: how often a job's progress is journalled; a journal that kept every step would grow by gigabytes.
         max_pending: never more allocations waiting in the site's queue.
         ramp_start: how many allocations are asked for at once at first; grows by half with each one granted, halves on refusal.
         slow_ms: after a refusal no allocation is asked for during this time.
@@ -43,6 +44,7 @@ class Policy:
     linger_ms: Millis = Millis(2 * SECOND)
     retry_ms: Millis = Millis(10 * SECOND)
     stall_segments: int = 5
+    progress_ms: Millis = Millis(10 * SECOND)
     max_pending: int = 20
     ramp_start: int = 3
     slow_ms: Millis = Millis(60 * SECOND)

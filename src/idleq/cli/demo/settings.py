@@ -40,6 +40,7 @@ thaw = "5s"
 margin = "1s"
 retry = "2s"
 slow = "5s"
+progress = "1s"
 
 [cluster]
 kind = "embedded"

@@ -210,6 +210,9 @@ def test_progress_is_kept_when_it_is_new_and_known_saves_are_not_counted_twice()
     step = Progressed(job=JobId("1"), fence=Fence(1), step=3, total=9)
     assert [type(fact) for fact in told.tell(step).facts] == [SegmentProgressed]
     assert told.tell(step).facts == ()
+    further = replace(step, step=4)
+    assert told.tell(further).facts == ()
+    assert len(told.tell(further, after_ms=told.policy.progress_ms).facts) == 1
     save = replace(step, saved=snapshot("1", 1, 1, 100), save_ms=Millis(20))
     assert len(told.tell(save).facts) == 1
     assert told.tell(save).facts == ()
