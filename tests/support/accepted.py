@@ -11,6 +11,7 @@ from pathlib import Path
 
 from idleq.ids import EntryId, JobId
 from idleq.migration.manifest import decode, digest_of
+from idleq.scheduler.api.client import Json
 from idleq.scheduler.core.facts import (
     EntryAdded,
     EntryCancelled,
@@ -21,7 +22,6 @@ from idleq.scheduler.core.facts import (
     SegmentFrozen,
     SegmentLost,
     SegmentStarted,
-    SnapshotDropped,
 )
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, Submission
@@ -59,6 +59,47 @@ def plain(overlaps: Path, array: ArrayRange | None = None) -> Submission:
     )
     spec = JobSpec(name="plain", argv=("sh", "-c", script), resources=ROOM, retries=TRIES, freeze=FreezeMethod.NONE)
     return Submission(spec=spec, array=array)
+
+
+def script(text: str) -> Submission:
+    """A shell script that cannot be frozen, and is tried once only."""
+    return Submission(spec=JobSpec(name="script", argv=("sh", "-c", text), resources=ROOM, freeze=FreezeMethod.NONE))
+
+
+def job_of(entry: EntryId) -> JobId:
+    """Return the job of an entry that is no array."""
+    return JobId(str(entry))
+
+
+def running(server: RealServer, submission: Submission) -> tuple[EntryId, int]:
+    """Submit, and return the job with its process once that is up and known to be."""
+    (entry,) = server.submit(submission)
+    pid = server.until(lambda: server.guest_of(str(entry)))
+    server.until(lambda: state_of(server, entry) == "running")
+    return entry, pid
+
+
+def row_of(server: RealServer, entry: EntryId) -> Json:
+    """Return what `idleq ps` says of a job."""
+    rows: list[Json] = server.ask(lambda client: client.jobs(with_final=True))["jobs"]
+    return next(row for row in rows if row["id"] == str(entry))
+
+
+def state_of(server: RealServer, entry: EntryId) -> str:
+    """Return what `idleq ps` says that a job is in."""
+    return str(row_of(server, entry)["state"])
+
+
+def freeze(server: RealServer, entry: EntryId, step: int = 1) -> None:
+    """Hold a job once it has come to *step*, and wait until it is frozen."""
+    server.until(lambda: row_of(server, entry)["state"] == "running" and row_of(server, entry)["step"] >= step)
+    server.ask(lambda client: client.hold(job_of(entry)))
+    server.until(lambda: state_of(server, entry) == "held")
+
+
+def starts(server: RealServer, entry: EntryId) -> list[SegmentStarted]:
+    """Return the beginnings of a job's segments."""
+    return [fact for fact in server.facts_of(SegmentStarted) if fact.job == str(entry)]
 
 
 @dataclass(slots=True)
@@ -128,7 +169,6 @@ def check_journal(server: RealServer, submitted: dict[EntryId, Submission]) -> N
 
 def check_segments(server: RealServer) -> None:
     """Every segment has an end before the next of its job begins."""
-    ends = SegmentFrozen | SegmentLost | SegmentFailed | JobDone
     is_open: dict[JobId, int] = {}
     last: dict[JobId, int] = {}
     for fact in server.facts():
@@ -137,10 +177,7 @@ def check_segments(server: RealServer) -> None:
                 assert fact.job not in is_open
                 assert fact.fence == last.get(fact.job, 0) + 1
                 is_open[fact.job] = last[fact.job] = fact.fence
-            case SnapshotDropped():
-                is_open.pop(fact.job, None)
             case SegmentFrozen() | SegmentLost() | SegmentFailed() | JobDone():
-                assert isinstance(fact, ends)
                 assert is_open.pop(fact.job) == fact.fence
             case _:
                 pass

@@ -15,7 +15,7 @@ from idleq.bootstrap import stop_cluster
 from idleq.ids import EntryId, JobId
 from idleq.migration.ports import MARK
 from idleq.migration.processes import read_process, read_processes, read_variable
-from idleq.scheduler.api.client import Client, Json
+from idleq.scheduler.api.client import Client
 from idleq.scheduler.core.facts import Fact
 from idleq.scheduler.core.submission import Submission
 from idleq.scheduler.errors import AccessDenied, DaemonAway, JournalUnavailable
@@ -112,7 +112,14 @@ class RealServer:
             client = Client.for_directory(self.paths)
             if client.access.pid != self.daemon_pid:
                 raise DaemonAway("that is the one that was killed")
-            client.status()
+            try:
+                client.status()
+            except JournalUnavailable:
+                # It is up, and says what is wrong.
+                pass
+            except BaseException:
+                client.close()
+                raise
             self._client = client
         return self._client
 
@@ -163,11 +170,7 @@ class RealServer:
         request = f"r{self._requests}"
         return [EntryId(entry) for entry in self.ask(lambda client: client.submit(submissions, request, "ada"))]
 
-    def job(self, job: str) -> Json:
-        """Return what `idleq ps` knows of *job*."""
-        return self.ask(lambda client: client.job(JobId(job)))
-
-    def until(self, what: Callable[[], T], meanwhile: Callable[[], object] = lambda: None) -> T:
+    def until(self, what: Callable[[], T | None], meanwhile: Callable[[], object] = lambda: None) -> T:
         """Return what *what* returns as soon as it is something."""
         give_up = time.monotonic() + GIVE_UP_S
         while not (found := what()):

@@ -1,0 +1,134 @@
+"""Disks that are full or forget, and servers that must not start: said, and nothing lost."""
+
+import random
+import socket
+import subprocess
+
+import pytest
+
+from idleq.ids import EntryId
+from idleq.scheduler.core.facts import EntryAdded, JobDone, SegmentStarted, SnapshotDropped
+from idleq.scheduler.errors import DaemonRunning, JournalUnavailable, PortInUse, ServerDirectoryUnsafe
+from support.accepted import Crowd, count, freeze, job_of, running, script, starts
+from support.faults import SAME
+from support.real_server import RealServer
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("cluster")]
+
+
+def until_refused(server: RealServer) -> str:
+    """Submit jobs that wait until the journal takes no more, and return what the daemon says then."""
+    for number in range(500):
+        try:
+            submission = count(number + 1)
+            server.keep_up().submit([submission], f"filler {number}", "ada")
+        except JournalUnavailable as error:
+            return str(error)
+    raise AssertionError("the journal never was full")
+
+
+def test_with_a_full_disk_under_the_journal_guests_go_on_and_what_they_did_is_taken_later(server: RealServer) -> None:
+    server.keep_up()
+    goes_on, its_pid = running(server, count(100_000))
+    ends, other_pid = running(server, script("sleep 2; echo whole > out"))
+    server.ask(lambda client: client.pause())
+    server.faults.disk_is_full.touch()
+    said = until_refused(server)
+    known = server.facts_of(EntryAdded)
+    server.await_end(other_pid)
+    assert "the disk is full: free some space" in said
+    assert server.facts_of(JobDone) == []
+    assert server.guest_of(str(goes_on)) == its_pid
+    server.faults.disk_is_full.unlink()
+    server.until_over([ends])
+    assert server.facts_of(EntryAdded) == known
+    assert server.guest_of(str(goes_on)) == its_pid
+    assert [len(starts(server, entry)) for entry in (goes_on, ends)] == [1, 1]
+    assert [(done.job, done.fence) for done in server.facts_of(JobDone)] == [(str(ends), 1)]
+    assert server.paths.job(job_of(ends)).result.joinpath("out").read_text() == "whole\n"
+    for added in known:
+        if added.entry != ends:
+            job = job_of(added.entry)
+            server.ask(lambda client: client.cancel(job))  # noqa: B023 - asked before the loop goes on
+    server.until_over([goes_on])
+    assert (server.end(), server.faults.verdict.read_text()) == ({}, SAME)
+
+
+def flip_a_bit(server: RealServer, entry: EntryId, snapshot: str) -> None:
+    """Change one bit of the newest generation in a snapshot."""
+    folder = server.paths.job(job_of(entry)).snapshots / snapshot / "files" / "checkpoint"
+    newest = max(path for path in folder.iterdir() if path.is_dir())
+    file = max((path for path in newest.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_a_damaged_snapshot_falls_back_to_the_one_before_and_the_result_is_right(
+    server: RealServer, damaged: int
+) -> None:
+    crowd = Crowd(server, random.Random(0))
+    entry = crowd.add(count(80))
+    freeze(server, entry, 1)
+    server.ask(lambda client: client.release(job_of(entry)))
+    freeze(server, entry, 20)
+    snapshots = sorted(path.name for path in server.paths.job(job_of(entry)).snapshots.iterdir())
+    assert len(snapshots) == 2
+    broken = snapshots[::-1][:damaged]
+    for name in broken:
+        flip_a_bit(server, entry, name)
+    server.ask(lambda client: client.release(job_of(entry)))
+    crowd.check()
+    dropped = server.facts_of(SnapshotDropped)
+    assert [fact.snapshot for fact in dropped] == broken
+    assert all("checksum" in fact.reason for fact in dropped)
+    came_from = [fact.thaw_from for fact in server.facts_of(SegmentStarted)][2:]
+    assert came_from == [*broken, snapshots[0] if damaged == 1 else None]
+    assert (server.end(), server.faults.verdict.read_text()) == ({}, SAME)
+
+
+def refusal(server: RealServer) -> tuple[int, str]:
+    """Start one more daemon; return its exit code and what it says."""
+    before = (server.folder / "said").read_text() if (server.folder / "said").exists() else ""
+    process: subprocess.Popen[bytes] = server.spawn("daemon", "run")
+    try:
+        code = process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+    return code, (server.folder / "said").read_text().removeprefix(before)
+
+
+def test_a_second_daemon_is_refused_and_the_first_one_goes_on(server: RealServer) -> None:
+    server.keep_up()
+    first = server.daemon_pid
+    code, said = refusal(server)
+    assert code == DaemonRunning.exit_code
+    assert str(first) in said
+    assert server.ask(lambda client: client.status())["pid"] == first
+
+
+def test_a_port_in_use_is_refused_by_name_and_nothing_is_begun(server: RealServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server.paths.config.write_text(f"{server.config}\n[server]\nport = {port}\n")
+        code, said = refusal(server)
+    assert code == PortInUse.exit_code
+    assert str(port) in said
+    assert not server.paths.access.exists()
+    assert server.members() == {}
+    server.keep_up()
+
+
+def test_a_server_directory_that_others_can_read_is_refused_with_the_command_that_mends_it(server: RealServer) -> None:
+    server.paths.root.chmod(0o755)
+    code, said = refusal(server)
+    assert code == ServerDirectoryUnsafe.exit_code
+    assert f"chmod 700 {server.paths.root}" in said.replace("\n", " ")
+    assert sorted(path.name for path in server.paths.root.iterdir()) == [
+        "allocations",
+        "cluster",
+        "config.toml",
+        "jobs",
+    ]
