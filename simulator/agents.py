@@ -1,15 +1,13 @@
 """Agents and their guests in simulated time: what they do takes as long as it costs, and nothing is computed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import Enum, auto
 from functools import partial
 from typing import assert_never
 
 from simpy import Environment
 
-from idleq.ids import AllocationId, Fence, JobId, Millis, SnapshotId
-from idleq.scheduler.core.commands import AgentCommand, Freeze, Kill, Launch, Replan, SegmentPlan
+from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName, SnapshotId
+from idleq.scheduler.core.commands import AgentCommand, Freeze, Kill, Launch, Replan
 from idleq.scheduler.core.freeze import Unsaved, preemption_order
 from idleq.scheduler.core.inputs import (
     AgentLeaving,
@@ -20,11 +18,16 @@ from idleq.scheduler.core.inputs import (
     Launched,
     Progressed,
 )
-from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.snapshot import Snapshot
-from idleq.scheduler.core.submission import FreezeMethod, JobSpec
+from idleq.scheduler.core.submission import JobSpec
+from idleq.simulator.costs import GuestCosts
 from idleq.simulator.events import Granted
+from idleq.simulator.hosting import HostedAgent, HostedGuest, Phase
 from idleq.simulator.kernel import END, Moment
+from idleq.simulator.pipe import Pipe
+from idleq.simulator.work import Work
+
+__all__ = ["GuestCosts", "SimulatedAgents"]
 
 KILLED = -9
 
@@ -32,80 +35,13 @@ LOOKED_AT_MS = Millis(1000)
 """A workload that does not say how long it runs in all makes one step of so long."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestCosts:
-    """What it costs to start, freeze and thaw guests.
-
-    Attributes:
-        agent_ms: from an allocation's begin until its agent is up.
-        launch_ms: from the command until a fresh guest runs.
-        thaw_ms: the same for one that goes on from a snapshot.
-        freeze_ms: from the signal until the snapshot is published; guests of one agent freeze one after the other.
-        save_ms: how long a guest stands still for a save in between.
-        bytes: the size of a snapshot.
-        unknown_run_ms: how long a job runs that does not say it.
-    """
-
-    agent_ms: Millis = Millis(0)
-    launch_ms: Millis = Millis(0)
-    thaw_ms: Millis = Millis(10_000)
-    freeze_ms: Millis = Millis(10_000)
-    save_ms: Millis = Millis(10_000)
-    bytes: int = 250_000_000
-    unknown_run_ms: Millis = Millis(3_600_000)
-
-
-class _Phase(Enum):
-    WAITING = auto()
-    PREPARING = auto()
-    RUNNING = auto()
-    SAVING = auto()
-    FREEZING = auto()
-
-
-@dataclass(slots=True, eq=False)
-class _Guest:
-    """A segment; *plans* counts up whenever what was planned for it no longer holds."""
-
-    launch: Launch
-    plan: SegmentPlan
-    done_ms: Millis
-    saved_ms: Millis
-    phase: _Phase = _Phase.WAITING
-    since: Millis = Millis(0)
-    saves: int = 0
-    plans: int = 0
-
-    @property
-    def spec(self) -> JobSpec:
-        return self.launch.spec
-
-    @property
-    def can_freeze(self) -> bool:
-        return self.spec.freeze is not FreezeMethod.NONE
-
-
-@dataclass(slots=True, eq=False)
-class _Agent:
-    grant: Granted
-    is_up: bool = False
-    leave_reason: str = ""
-    free_from: Millis = Millis(0)
-    guests: dict[tuple[JobId, Fence], _Guest] = field(default_factory=dict)
-    seen: set[tuple[JobId, Fence]] = field(default_factory=set)
-
-    @property
-    def room(self) -> Resources:
-        """What no guest holds; those that wait hold nothing."""
-        held = (guest.spec.resources for guest in self.guests.values() if guest.phase is not _Phase.WAITING)
-        return self.grant.resources - sum(held, NOTHING)
-
-
 class SimulatedAgents:
     """One agent per granted allocation; implements the port that carries commands to agents.
 
     *tell* hears their reports; *leave* is called when an agent has left, with nothing running any more. Times inside are the
-    world's; reports and plans are in engine time, which is *epoch* at the world's start.
+    world's; reports and plans are in engine time, which is *epoch* at the world's start. With *tells_saves* false they keep
+    saves to themselves until one matters, at a segment's loss: a guest that saves every minute for a year is then no more
+    work than one that never does.
     """
 
     def __init__(
@@ -115,15 +51,20 @@ class SimulatedAgents:
         tell: Callable[[Input], None],
         leave: Callable[[AllocationId], None],
         epoch: Millis = Millis(0),
+        *,
+        tells_saves: bool = True,
     ) -> None:
         self._env, self._costs, self._tell, self._leave, self._epoch = env, costs, tell, leave, epoch
-        self._agents: dict[AllocationId, _Agent] = {}
+        self._tells_saves = tells_saves
+        self._agents: dict[AllocationId, HostedAgent] = {}
+        self._pipe = None if costs.bandwidth is None else Pipe(env, costs.bandwidth)
+        self._images: set[tuple[NodeName, str]] = set()
 
     # What the world does.
 
     def granted(self, grant: Granted) -> None:
         """An allocation begins: its agent comes up."""
-        agent = self._agents[grant.allocation] = _Agent(grant)
+        agent = self._agents[grant.allocation] = HostedAgent(grant)
         self._after(self._costs.agent_ms, lambda: self._come_up(agent))
 
     def preempting(self, allocation: AllocationId, reason: str) -> None:
@@ -135,7 +76,7 @@ class SimulatedAgents:
         if agent.is_up:
             self._tell(AgentLeaving(allocation=allocation, reason=reason))
         hurried = [
-            Unsaved(job=job, fence=fence, unsaved_ms=self._unsaved(guest), bytes=self._costs.bytes)
+            Unsaved(job=job, fence=fence, unsaved_ms=self._unsaved(guest), bytes=self._costs.size_of(guest.spec))
             for (job, fence), guest in agent.guests.items()
         ]
         for unsaved in preemption_order(hurried):
@@ -143,12 +84,19 @@ class SimulatedAgents:
         self._leave_if_empty(agent)
 
     def ended(self, allocation: AllocationId) -> None:
-        """The allocation is over: what ran there is gone."""
+        """The allocation is over: what ran there is gone, but for what it had saved."""
         agent = self._agents.pop(allocation, None)
         if agent is not None:
             for guest in agent.guests.values():
+                self._tell_last_save(guest)
                 guest.plans += 1
             agent.guests.clear()
+
+    def take_stock(self) -> None:
+        """Tell of all saves that were kept back."""
+        for agent in self._agents.values():
+            for guest in agent.guests.values():
+                self._tell_last_save(guest)
 
     # What the engine commands.
 
@@ -162,6 +110,7 @@ class SimulatedAgents:
                 self._launch(agent, command)
             case Replan():
                 if (guest := agent.guests.get((command.job, command.fence))) is not None:
+                    self._settle(guest)
                     guest.plan = command.plan
                     self._plan(agent, guest)
             case Freeze() | Kill():
@@ -172,7 +121,7 @@ class SimulatedAgents:
     def forget(self, allocation: AllocationId) -> None:
         """Nothing: commands are carried out when they are sent."""
 
-    def _end_on_command(self, agent: _Agent, command: Freeze | Kill) -> None:
+    def _end_on_command(self, agent: HostedAgent, command: Freeze | Kill) -> None:
         guest = agent.guests.get((command.job, command.fence))
         if guest is None:
             self._tell(self._exited(command.job, command.fence, "unknown segment"))
@@ -181,7 +130,7 @@ class SimulatedAgents:
         else:
             self._stop(agent, guest, command.reason)
 
-    def _come_up(self, agent: _Agent) -> None:
+    def _come_up(self, agent: HostedAgent) -> None:
         grant = agent.grant
         if self._agents.get(grant.allocation) is agent and not agent.leave_reason:
             agent.is_up = True
@@ -190,58 +139,68 @@ class SimulatedAgents:
 
     # A guest's life.
 
-    def _launch(self, agent: _Agent, command: Launch) -> None:
+    def _launch(self, agent: HostedAgent, command: Launch) -> None:
         key = command.job, command.fence
         if key in agent.seen:
             return
         agent.seen.add(key)
         thawed = command.thaw_from
         done = Millis(0) if thawed is None else thawed.run_ms
-        guest = agent.guests[key] = _Guest(command, command.plan, done_ms=done, saved_ms=done)
+        guest = agent.guests[key] = HostedGuest(command, command.plan, Work(done, done))
         if agent.leave_reason:
             self._stop(agent, guest, agent.leave_reason)
         else:
             self._seat(agent)
 
-    def _seat(self, agent: _Agent) -> None:
+    def _seat(self, agent: HostedAgent) -> None:
         """Begin those that wait, in the order in which they came, as far as there is room."""
         for guest in list(agent.guests.values()):
-            if guest.phase is not _Phase.WAITING:
+            if guest.phase is not Phase.WAITING:
                 continue
             if not guest.spec.resources.fits_in(agent.room):
                 return
-            guest.phase = _Phase.PREPARING
+            guest.phase = Phase.PREPARING
             is_thaw = guest.launch.thaw_from is not None
-            takes = self._costs.thaw_ms if is_thaw else self._costs.launch_ms
+            takes = self._costs.thaw_of(guest.spec) if is_thaw else self._costs.launch_ms
             thaw_ms = takes if is_thaw else Millis(0)
-            self._later(guest, takes, partial(self._run, agent, guest, thaw_ms))
+            pull_ms = self._pull_ms(agent.grant.node, guest.spec)
+            self._later(guest, Millis(pull_ms + takes), partial(self._run, agent, guest, thaw_ms))
 
-    def _run(self, agent: _Agent, guest: _Guest, thaw_ms: Millis) -> None:
-        guest.phase, guest.since = _Phase.RUNNING, self._now()
+    def _pull_ms(self, node: NodeName, spec: JobSpec) -> Millis:
+        """Return how long the image takes to arrive; it stays on the node from then on."""
+        image = node, spec.name
+        if not self._costs.image_ms or image in self._images:
+            return Millis(0)
+        self._images.add(image)
+        return self._costs.image_ms
+
+    def _run(self, agent: HostedAgent, guest: HostedGuest, thaw_ms: Millis) -> None:
+        guest.phase, guest.since = Phase.RUNNING, self._now()
         launch = guest.launch
         self._tell(Launched(job=launch.job, fence=launch.fence, at=self._engine_now(), thaw_ms=thaw_ms))
         self._plan(agent, guest)
 
-    def _plan(self, agent: _Agent, guest: _Guest) -> None:
+    def _plan(self, agent: HostedAgent, guest: HostedGuest) -> None:
         """Plan the next thing that *guest* does by itself."""
-        if guest.phase is not _Phase.RUNNING:
+        if guest.phase is not Phase.RUNNING:
             return
-        total = guest.spec.expected_ms or self._costs.unknown_run_ms
         self._settle(guest)
         guest.plans += 1
-        self._later(guest, Millis(max(0, total - guest.done_ms)), lambda: self._finish(agent, guest))
+        total = guest.spec.expected_ms or self._costs.unknown_run_ms
+        left = Millis(max(0, total - guest.work.done_ms))
+        self._later(guest, self._time_for(guest, left), lambda: self._finish(agent, guest))
         plan = guest.plan
         if guest.can_freeze:
             if plan.freeze_at is not None:
                 self._later(guest, self._until(plan.freeze_at), lambda: self._stop(agent, guest, "the gap ends"))
-            if plan.save_every_ms is not None:
-                since_save = Millis(guest.done_ms - guest.saved_ms)
+            if plan.save_every_ms is not None and self._tells_saves:
+                since_save = Millis(guest.work.done_ms - guest.work.saved_ms)
                 wait = Millis(max(0, plan.save_every_ms - since_save))
                 self._later(guest, wait, lambda: self._save(agent, guest))
         elif plan.ends_at is not None:
             self._later(guest, self._until(plan.ends_at), lambda: self._lose(agent, guest, "the gap ends"))
 
-    def _finish(self, agent: _Agent, guest: _Guest) -> None:
+    def _finish(self, agent: HostedAgent, guest: HostedGuest) -> None:
         job, fence = guest.launch.job, guest.launch.fence
         self._drop(agent, guest)
         self._tell(
@@ -249,73 +208,94 @@ class SimulatedAgents:
         )
         self._leave_if_empty(agent)
 
-    def _save(self, agent: _Agent, guest: _Guest) -> None:
+    def _save(self, agent: HostedAgent, guest: HostedGuest) -> None:
         self._settle(guest)
-        guest.phase = _Phase.SAVING
+        guest.phase = Phase.SAVING
         guest.plans += 1
-        self._later(guest, self._costs.save_ms, lambda: self._saved(agent, guest))
+        self._later(guest, self._costs.save_of(guest.spec), lambda: self._saved(agent, guest))
 
-    def _saved(self, agent: _Agent, guest: _Guest) -> None:
-        guest.phase, guest.since = _Phase.RUNNING, self._now()
-        guest.saves += 1
-        guest.saved_ms = guest.done_ms
+    def _saved(self, agent: HostedAgent, guest: HostedGuest) -> None:
+        guest.phase, guest.since = Phase.RUNNING, self._now()
+        done = guest.work.done_ms
+        guest.work = Work(done, done, guest.work.saves + 1)
+        if self._tells_saves:
+            self._tell_last_save(guest)
+        if guest.phase is Phase.RUNNING:
+            self._plan(agent, guest)
+
+    def _tell_last_save(self, guest: HostedGuest) -> None:
+        self._settle(guest)
+        saved, saves = guest.work.saved_ms, guest.work.saves
+        if saves == guest.told_saves:
+            return
+        guest.told_saves = saves
         total = guest.spec.expected_ms
         self._tell(
             Progressed(
                 job=guest.launch.job,
                 fence=guest.launch.fence,
-                step=guest.done_ms // LOOKED_AT_MS,
+                step=saved // LOOKED_AT_MS,
                 total=None if total is None else total // LOOKED_AT_MS,
-                saved=self._snapshot(guest),
-                save_ms=self._costs.save_ms,
+                saved=self._snapshot(guest, saved, saves),
+                save_ms=self._costs.save_of(guest.spec),
             )
         )
-        if guest.phase is _Phase.RUNNING:
-            self._plan(agent, guest)
 
-    def _stop(self, agent: _Agent, guest: _Guest, reason: str) -> None:
+    def _stop(self, agent: HostedAgent, guest: HostedGuest, reason: str) -> None:
         """Freeze *guest*, or end it where there is nothing to freeze."""
-        if guest.phase is _Phase.FREEZING:
+        if guest.phase is Phase.FREEZING:
             return
-        if guest.phase in (_Phase.WAITING, _Phase.PREPARING) or not guest.can_freeze:
+        if guest.phase in (Phase.WAITING, Phase.PREPARING) or not guest.can_freeze:
             self._lose(agent, guest, reason)
             return
         self._settle(guest)
-        guest.phase = _Phase.FREEZING
+        guest.phase = Phase.FREEZING
         guest.plans += 1
         begin = self._now()
         # Guests of one agent share its way to the file system.
-        agent.free_from = Millis(max(agent.free_from, begin) + self._costs.freeze_ms)
-        takes = Millis(agent.free_from - begin)
-        self._later(guest, takes, lambda: self._frozen(agent, guest, takes, reason))
+        agent.free_from = Millis(max(agent.free_from, begin) + self._costs.freeze_of(guest.spec))
+        self._later(guest, Millis(agent.free_from - begin), lambda: self._write_out(agent, guest, begin, reason))
 
-    def _frozen(self, agent: _Agent, guest: _Guest, took: Millis, reason: str) -> None:
-        guest.saves += 1
+    def _write_out(self, agent: HostedAgent, guest: HostedGuest, begin: Millis, reason: str) -> None:
+        """Bring the snapshot to the file system, beside all others that are on their way there."""
+        if self._pipe is None:
+            self._frozen(agent, guest, begin, reason)
+            return
+        planned = guest.plans
+
+        def arrived() -> None:
+            if guest.plans == planned:
+                self._frozen(agent, guest, begin, reason)
+
+        self._pipe.carry(self._costs.size_of(guest.spec), arrived)
+
+    def _frozen(self, agent: HostedAgent, guest: HostedGuest, begin: Millis, reason: str) -> None:
         self._drop(agent, guest)
         self._tell(
             Frozen(
                 job=guest.launch.job,
                 fence=guest.launch.fence,
-                snapshot=self._snapshot(guest),
+                snapshot=self._snapshot(guest, guest.work.done_ms, guest.work.saves + 1),
                 at=self._engine_now(),
-                freeze_ms=took,
+                freeze_ms=Millis(self._now() - begin),
                 reason=reason,
             )
         )
         self._leave_if_empty(agent)
 
-    def _lose(self, agent: _Agent, guest: _Guest, reason: str) -> None:
+    def _lose(self, agent: HostedAgent, guest: HostedGuest, reason: str) -> None:
+        self._tell_last_save(guest)
         self._drop(agent, guest)
         self._tell(self._exited(guest.launch.job, guest.launch.fence, reason))
         self._leave_if_empty(agent)
 
-    def _drop(self, agent: _Agent, guest: _Guest) -> None:
+    def _drop(self, agent: HostedAgent, guest: HostedGuest) -> None:
         guest.plans += 1
         del agent.guests[guest.launch.job, guest.launch.fence]
         if not agent.leave_reason:
             self._seat(agent)
 
-    def _leave_if_empty(self, agent: _Agent) -> None:
+    def _leave_if_empty(self, agent: HostedAgent) -> None:
         allocation = agent.grant.allocation
         if agent.leave_reason and not agent.guests and self._agents.get(allocation) is agent:
             del self._agents[allocation]
@@ -323,26 +303,32 @@ class SimulatedAgents:
 
     # Reckoning.
 
-    def _settle(self, guest: _Guest) -> None:
+    def _settle(self, guest: HostedGuest) -> None:
         """Count the work that *guest* has done since it was last counted."""
-        if guest.phase is _Phase.RUNNING:
-            guest.done_ms = Millis(guest.done_ms + self._now() - guest.since)
-            guest.since = self._now()
+        if guest.phase is Phase.RUNNING:
+            now = self._now()
+            every = None if self._tells_saves else guest.save_every_ms
+            guest.work = guest.work.after(Millis(now - guest.since), every, self._costs.save_of(guest.spec))
+            guest.since = now
 
-    def _unsaved(self, guest: _Guest) -> Millis:
+    def _time_for(self, guest: HostedGuest, work_ms: Millis) -> Millis:
+        every = None if self._tells_saves else guest.save_every_ms
+        return guest.work.time_for(work_ms, every, self._costs.save_of(guest.spec))
+
+    def _unsaved(self, guest: HostedGuest) -> Millis:
         self._settle(guest)
-        return Millis(guest.done_ms - guest.saved_ms)
+        return Millis(guest.work.done_ms - guest.work.saved_ms)
 
-    def _snapshot(self, guest: _Guest) -> Snapshot:
+    def _snapshot(self, guest: HostedGuest, run_ms: Millis, number: int) -> Snapshot:
         job, fence = guest.launch.job, guest.launch.fence
-        name = SnapshotId(f"{job}.{fence}.{guest.saves}")
+        name = SnapshotId(f"{job}.{fence}.{number}")
         return Snapshot(
             id=name,
             fence=fence,
             digest=name,
-            bytes=self._costs.bytes,
+            bytes=self._costs.size_of(guest.spec),
             taken_at=self._engine_now(),
-            run_ms=guest.done_ms,
+            run_ms=run_ms,
         )
 
     def _exited(self, job: JobId, fence: Fence, reason: str) -> Exited:
@@ -351,7 +337,7 @@ class SimulatedAgents:
     def _until(self, at: Millis) -> Millis:
         return Millis(max(0, at - self._engine_now()))
 
-    def _later(self, guest: _Guest, delay: Millis, act: Callable[[], None]) -> None:
+    def _later(self, guest: HostedGuest, delay: Millis, act: Callable[[], None]) -> None:
         """Do *act* after *delay* unless something else was planned for *guest* meanwhile."""
         planned = guest.plans
 

@@ -2,6 +2,10 @@
 
 SimulatorError
 ├── BadTrace            a log of main jobs cannot be used
+├── TraceUnknown        no trace has this name, and no file either
+├── TraceNotKept        a trace, or a file made of one, cannot be written
+├── ImpossibleParameters  nothing can be simulated with these
+├── FastMissing         the packages of the fast engine are not installed
 ├── JobTooLarge         a main job asks for more than the whole machine
 ├── BadSettings         the embedded cluster's settings are missing or wrong
 ├── BadRecords          what the embedded cluster remembers cannot be read
@@ -60,3 +64,27 @@ class BadRecords(SimulatorError):
     """What the embedded cluster remembers of its allocations cannot be read."""
 
     exit_code: ClassVar[int] = 56
+
+
+class TraceUnknown(SimulatorError):
+    """There is neither a file nor a trace of this name."""
+
+    exit_code: ClassVar[int] = 57
+
+
+class TraceNotKept(SimulatorError):
+    """A trace, or a file made of one, cannot be written; what was there before is still there."""
+
+    exit_code: ClassVar[int] = 58
+
+
+class ImpossibleParameters(SimulatorError):
+    """Nothing can be simulated with these parameters."""
+
+    exit_code: ClassVar[int] = 59
+
+
+class FastMissing(SimulatorError):
+    """The fast engine's packages are not installed: `pip install 'idleq[fast]'`."""
+
+    exit_code: ClassVar[int] = 49

@@ -82,6 +82,8 @@ WorldEvent = NodeChanged | Granted | Preempting | Ended | MainStarted | MainEnde
 
 def shifted(report: NodeReport, epoch: Millis) -> NodeReport:
     """Return *report* with its times in engine time, which is *epoch* at the world's start."""
+    if not epoch:
+        return report
     return replace(
         report, busy_until=_shift(report.busy_until, epoch), planned_start=_shift(report.planned_start, epoch)
     )

@@ -7,7 +7,7 @@ from simpy import Environment
 from simpy.events import Event
 
 from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName
-from idleq.scheduler.core.commands import Command, Publish, ReleaseAllocation, RequestAllocation
+from idleq.scheduler.core.commands import AgentCommand, Command, Publish, ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.facts import Fact
 from idleq.scheduler.core.inputs import CommandFailed, Input, NodeReport, Tick, ViewChanged
 from idleq.simulator.agents import GuestCosts, SimulatedAgents
@@ -17,7 +17,7 @@ from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import ARRIVE, REACT, Moment, advance
 from idleq.simulator.placement import Sharing
 from idleq.simulator.queueing import Policy, easy
-from idleq.simulator.world import World
+from idleq.simulator.world import Foresight, World
 
 SHORTEST_NAP_MS = 1
 """Between two ticks, so that an engine that always wants another one does not stop time."""
@@ -49,8 +49,23 @@ class Decider(Protocol):
         ...
 
 
+class Watcher(Protocol):
+    """Whoever reckons while an experiment runs, so that nothing need be kept."""
+
+    def saw_fact(self, _at: Millis, _fact: Fact, /) -> None:
+        """Take note of what was decided, in engine time."""
+        ...
+
+    def saw_start(self, _at: Millis, _started: MainStarted, /) -> None:
+        """Take note of a main job's start, in world time."""
+        ...
+
+
 class Experiment:
     """Runs *engine* on a world of *nodes* and main *jobs*.
+
+    With *keeps_diary* false nothing of the diary is kept (a year of it is some gigabytes), and agents tell of a guest's last
+    save only; *watchers* hear of everything in either case. *amend* may change what agents are commanded.
 
     Attributes:
         inputs: all that the engine was told, with engine time.
@@ -71,6 +86,10 @@ class Experiment:
         policy: Policy = easy,
         sharing: Sharing = Sharing.NODES,
         epoch: Millis = Millis(0),
+        keeps_diary: bool = True,
+        watchers: Sequence[Watcher] = (),
+        amend: Callable[[AgentCommand], AgentCommand] | None = None,
+        foresight: Foresight | None = None,
     ) -> None:
         self.inputs: list[tuple[Millis, Input]] = []
         self.commands: list[tuple[Millis, Command]] = []
@@ -83,8 +102,18 @@ class Experiment:
         self._said: list[Input] = []
         self._is_due = False
         self._tick_at: int | None = None
-        self._agents = SimulatedAgents(self._env, costs, self._say, self._leave, epoch)
-        self._world = World(self._env, nodes, jobs, self._hear, grace_ms=grace_ms, policy=policy, sharing=sharing)
+        self._keeps_diary, self._watchers, self._amend = keeps_diary, watchers, amend
+        self._agents = SimulatedAgents(self._env, costs, self._say, self._leave, epoch, tells_saves=keeps_diary)
+        self._world = World(
+            self._env,
+            nodes,
+            jobs,
+            self._hear,
+            grace_ms=grace_ms,
+            policy=policy,
+            sharing=sharing,
+            foresight=foresight,
+        )
 
     def tell(self, at: Millis, said: Input) -> None:
         """Tell the engine *said* at world time *at*, as a person would."""
@@ -93,6 +122,11 @@ class Experiment:
     def run(self, until: Millis) -> None:
         """Let the world go on until world time *until*."""
         advance(self._env, until)
+
+    def take_stock(self) -> None:
+        """Let the engine hear of every save up to now, as if all agents had been asked."""
+        self._agents.take_stock()
+        advance(self._env, int(self._env.now))
 
     def run_while(self, condition: Callable[[], bool], until: Millis) -> None:
         """Let the world go on as long as *condition* holds, but not beyond *until*."""
@@ -118,6 +152,8 @@ class Experiment:
                 self._agents.ended(allocation)
             case MainStarted(job=job):
                 self.starts[job.id] = int(self._env.now)
+                for watcher in self._watchers:
+                    watcher.saw_start(Millis(int(self._env.now)), event)
             case _:
                 pass
         for said in as_inputs([event], self._epoch):
@@ -148,11 +184,15 @@ class Experiment:
 
     def _handle(self, said: Input) -> None:
         now = self.now
-        self.inputs.append((now, said))
         decision = self._engine.handle(said, now)
-        self.facts.extend((now, fact) for fact in decision.facts)
+        if self._keeps_diary:
+            self.inputs.append((now, said))
+            self.facts.extend((now, fact) for fact in decision.facts)
+            self.commands.extend((now, command) for command in decision.commands)
+        for watcher in self._watchers:
+            for fact in decision.facts:
+                watcher.saw_fact(now, fact)
         for command in decision.commands:
-            self.commands.append((now, command))
             self._carry_out(command)
 
     def _carry_out(self, command: Command) -> None:
@@ -164,7 +204,7 @@ class Experiment:
             case Publish():
                 self.published.setdefault(command.job, (command.fence, self.now))
             case _:
-                self._agents.send(command)
+                self._agents.send(command if self._amend is None else self._amend(command))
 
     def _request(self, command: RequestAllocation) -> None:
         try:

@@ -61,6 +61,7 @@ class Node:
         free_units: what of that they do not.
         jobs: the main jobs that hold some.
         guests: the allocations on it, oldest first.
+        held: what they hold, those asked to leave included.
     """
 
     spec: NodeSpec
@@ -68,10 +69,17 @@ class Node:
     free_units: int
     jobs: dict[int, int] = field(default_factory=dict)
     guests: dict[AllocationId, Guest] = field(default_factory=dict)
+    held: Resources = NOTHING
 
-    def used_by_guests(self) -> Resources:
-        """Return what all guests hold, those asked to leave included."""
-        return sum((guest.request.resources for guest in self.guests.values()), NOTHING)
+    def take_in(self, guest: Guest) -> None:
+        """Host *guest*."""
+        self.guests[guest.request.allocation] = guest
+        self.held = self.held + guest.request.resources
+
+    def let_go(self, guest: Guest) -> None:
+        """Host *guest* no more."""
+        del self.guests[guest.request.allocation]
+        self.held = self.held - guest.request.resources
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -17,6 +17,8 @@ class MainJob:
         run: how long it really runs; never longer than its limit.
         limit: how long its user says that it runs: all that a queue may know.
         size: how many processors (or whole nodes) it holds.
+        user: whose it is, by the log's number; -1 if that is not known.
+        queue: which of the site's queues (or qualities of service) it came in by; -1 if that is not known.
     """
 
     id: int
@@ -24,6 +26,8 @@ class MainJob:
     run: int
     limit: int
     size: int
+    user: int = -1
+    queue: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,9 @@ from idleq.simulator.queueing.plan import plan
 PLAN_DEPTH = 100
 """So many waiting jobs get a planned start, as a site's bf_max_job_test limits it."""
 
+Foresight = Callable[[Millis], dict[int, int]]
+"""Says when the next main job starts on each node that will have one; nodes by their place in the site's list."""
+
 
 class World:
     """Main jobs under a policy that does not see guests; guests take what is left, and leave when it is wanted.
@@ -28,6 +31,7 @@ class World:
     All times are whole milliseconds from the world's start. *tell* hears every event when it happens. *held_up* names
     main jobs that, when this stretch was lived through before, had to wait so long for guests: a world that is built
     again takes the same course; while that goes on nobody looks (*is_watched* false until `wake`), which saves making plans.
+    With *foresight* the site's plan is that and not what its queue can know.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class World:
         held_up: Mapping[int, Millis] | None = None,
         plan_depth: int = PLAN_DEPTH,
         is_watched: bool = True,
+        foresight: Foresight | None = None,
     ) -> None:
         self.tell = tell
         self._env = env
@@ -63,6 +68,7 @@ class World:
         self._due: set[int] = set()
         self._main_moved = False
         self._is_watched = is_watched
+        self._foresight = foresight or self._by_the_plan
         processors = sum(node.units for node in self._nodes)
         self._queue = MainQueue(
             env, jobs, processors, policy, gate=self._gate, on_end=self._main_ended, on_change=self._main_queue_moved
@@ -132,7 +138,7 @@ class World:
             return False
         guest = self._take_in(request, place_in_list, until)
         host = self._nodes[place_in_list]
-        if not host.used_by_guests().fits_in(self._room_beside_main(host)):
+        if not host.held.fits_in(self._room_beside_main(host)):
             self._ask_to_leave(guest, "a main job has started here meanwhile")
         return True
 
@@ -261,7 +267,7 @@ class World:
         if self._guests.get(allocation) is not guest:
             return
         del self._guests[allocation]
-        del self._nodes[guest.node].guests[allocation]
+        self._nodes[guest.node].let_go(guest)
         self.tell(Ended(allocation=allocation, reason=reason))
         for hold in tuple(self._holds.values()):
             self._left(allocation, hold)
@@ -279,11 +285,14 @@ class World:
         if self._changed:
             self._want(SHOW, self._show)
 
-    def _plan_ahead(self) -> None:
+    def _by_the_plan(self, now: Millis) -> dict[int, int]:
         queue = self._queue
-        planned = plan(queue.waiting[: self._plan_depth], queue.free, queue.running, self.now)
+        planned = plan(queue.waiting[: self._plan_depth], queue.free, queue.running, now)
         ends = [(int(running.ends_at), running.parts) for running in self._running.values()]
-        before, self._planned = self._planned, planned_starts(planned, [node.free_units for node in self._nodes], ends)
+        return planned_starts(planned, [node.free_units for node in self._nodes], ends)
+
+    def _plan_ahead(self) -> None:
+        before, self._planned = self._planned, self._foresight(self.now)
         for index in before.keys() | self._planned.keys():
             if before.get(index) != self._planned.get(index):
                 self._changed.add(index)
@@ -293,9 +302,10 @@ class World:
         candidates = range(len(self._nodes)) if request.node is None else (self._places[request.node],)
         for index in candidates:
             node = self._nodes[index]
-            room = self._room_beside_main(node) - node.used_by_guests()
+            if not node.free_units or not request.resources.fits_in(self._room_beside_main(node) - node.held):
+                continue
             until = granted_until(request, self.now, self._planned_start(index))
-            if until is not None and request.resources.fits_in(room):
+            if until is not None:
                 del self._pending[request.allocation]
                 self.tell(self._granted(self._take_in(request, index, until)))
                 return
@@ -303,7 +313,7 @@ class World:
     def _take_in(self, request: Request, index: int, until: Millis) -> Guest:
         guest = Guest(request=request, node=index, until=until)
         self._guests[request.allocation] = guest
-        self._nodes[index].guests[request.allocation] = guest
+        self._nodes[index].take_in(guest)
         Moment(self._env, until - self.now, END, lambda _: self._end_guest(guest, "its time is up"))
         return guest
 

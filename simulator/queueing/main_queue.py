@@ -10,7 +10,7 @@ from simpy.events import Event
 from idleq.simulator.errors import JobTooLarge
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.kernel import ARRIVE, END, LATE_END, PASS, Moment
-from idleq.simulator.queueing.policy import Policy, Semantics, Slot
+from idleq.simulator.queueing.policy import Attentive, Policy, Semantics, Slot
 
 Gate = Callable[[MainJob], bool]
 """Told of a job that shall start: whether it may begin at once; if not, MainQueue.begin follows."""
@@ -59,6 +59,8 @@ class MainQueue:
         self._gate = gate
         self._on_end = on_end
         self._on_change = on_change
+        self._attentive = policy if isinstance(policy, Attentive) else None
+        self._wake: int | None = None
         self._held: dict[int, Slot] = {}
         self._starts = 0
         self._pass_at: int | None = None
@@ -85,8 +87,8 @@ class MainQueue:
                 raise JobTooLarge(f"main job {job.id} asks for {job.size} of {self._processors} processors")
             self.waiting.append(job)
             if self._per_event:
-                self._pass_per_event(job.size)
-            elif job.size <= self.free:
+                self._pass_per_event(0 if self._attentive else job.size)
+            elif job.size <= self.free or self._attentive:
                 self._want_pass()
         if self._on_change is not None:
             self._on_change()
@@ -96,6 +98,8 @@ class MainQueue:
         self._remove(slot)
         self.free += job.size
         self._on_end(job)
+        if self._attentive:
+            self._attentive.ended(job, int(self._env.now))
         if self._per_event:
             self._pass_per_event(0)
         elif self.waiting:
@@ -124,14 +128,26 @@ class MainQueue:
         if self.waiting and needed <= free:
             self._start(self._policy(self.waiting, free, running[gone:], now), now)
 
+    def _await_wake(self, at: int | None, now: int) -> None:
+        if at is not None and at > now and at != self._wake:
+            self._wake = at
+            Moment(self._env, at - now, END, self._woken)
+
+    def _woken(self, _: Event) -> None:
+        if self._wake != self._env.now:
+            return  # an earlier one was asked for meanwhile, or a later one
+        self._wake = None
+        if self.waiting:
+            self._want_pass()
+
     def _start(self, places: list[int], now: int) -> None:
         self.passes += 1
         waiting = self.waiting
         chosen = [waiting[place] for place in places]
-        if places and places[-1] == len(places) - 1:
-            del waiting[: len(places)]
+        if len(places) == 1:
+            del waiting[places[0]]
         else:
-            for place in reversed(places):
+            for place in sorted(places, reverse=True):
                 del waiting[place]
         for job in chosen:
             self._starts += 1
@@ -142,6 +158,10 @@ class MainQueue:
                 Moment(self._env, job.run, self._end_rank, partial(self._end, job, slot))
             else:
                 self._held[job.id] = slot
+            if self._attentive:
+                self._attentive.started(job, now)
+        if self._attentive:
+            self._await_wake(self._attentive.wake_at(), now)
         if self._on_change is not None:
             self._on_change()
 

@@ -17,8 +17,32 @@ class Policy(Protocol):
     """Chooses which waiting jobs start now."""
 
     def __call__(self, waiting: Sequence[MainJob], free: int, running: Sequence[Slot], now: int) -> list[int]:
-        """Return the places in *waiting* (first come first) of the jobs to start, ascending; *running* is sorted."""
+        """Return the places in *waiting* (first come first) of the jobs to start, in the order in which they start.
+
+        *running* is sorted.
+        """
         ...
+
+
+class Attentive:
+    """A policy with a memory: it hears of all that happens, and may ask for passes of its own.
+
+    What it chooses follows from what it was told and asked, and from nothing else. One of them serves one queue.
+    """
+
+    def __call__(self, waiting: Sequence[MainJob], free: int, running: Sequence[Slot], now: int) -> list[int]:
+        """Choose as `Policy` says; asked after every arrival, whether it fits or not."""
+        raise NotImplementedError
+
+    def started(self, job: MainJob, now: int) -> None:
+        """Take note that *job* holds processors from *now* on."""
+
+    def ended(self, job: MainJob, now: int) -> None:
+        """Take note that *job* has given back its processors."""
+
+    def wake_at(self) -> int | None:
+        """Return when it wants a pass even if nothing happens; asked after each pass."""
+        return None
 
 
 class Semantics(StrEnum):

@@ -1,0 +1,64 @@
+"""What a simulated agent keeps of its guests."""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from idleq.ids import Fence, JobId, Millis
+from idleq.scheduler.core.commands import Launch, SegmentPlan
+from idleq.scheduler.core.resources import NOTHING, Resources
+from idleq.scheduler.core.submission import FreezeMethod, JobSpec
+from idleq.simulator.events import Granted
+from idleq.simulator.work import Work
+
+
+class Phase(Enum):
+    """What a segment is at."""
+
+    WAITING = auto()
+    PREPARING = auto()
+    RUNNING = auto()
+    SAVING = auto()
+    FREEZING = auto()
+
+
+@dataclass(slots=True, eq=False)
+class HostedGuest:
+    """A segment; *plans* counts up whenever what was planned for it no longer holds."""
+
+    launch: Launch
+    plan: SegmentPlan
+    work: Work
+    phase: Phase = Phase.WAITING
+    since: Millis = Millis(0)
+    told_saves: int = 0
+    plans: int = 0
+
+    @property
+    def spec(self) -> JobSpec:
+        return self.launch.spec
+
+    @property
+    def can_freeze(self) -> bool:
+        return self.spec.freeze is not FreezeMethod.NONE
+
+    @property
+    def save_every_ms(self) -> Millis | None:
+        return self.plan.save_every_ms if self.can_freeze else None
+
+
+@dataclass(slots=True, eq=False)
+class HostedAgent:
+    """What lives in one allocation."""
+
+    grant: Granted
+    is_up: bool = False
+    leave_reason: str = ""
+    free_from: Millis = Millis(0)
+    guests: dict[tuple[JobId, Fence], HostedGuest] = field(default_factory=dict)
+    seen: set[tuple[JobId, Fence]] = field(default_factory=set)
+
+    @property
+    def room(self) -> Resources:
+        """What no guest holds; those that wait hold nothing."""
+        held = (guest.spec.resources for guest in self.guests.values() if guest.phase is not Phase.WAITING)
+        return self.grant.resources - sum(held, NOTHING)
