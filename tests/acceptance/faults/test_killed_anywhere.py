@@ -34,7 +34,7 @@ def places(role: dict[str, str]) -> list[str]:
     return [f"{place}.{when}" for place, when in product(role, WHEN)]
 
 
-FROM_OUTSIDE = [f"{kind}.{number}" for kind in ("guest", "agent", "daemon", "cluster") for number in range(3)]
+FROM_OUTSIDE = [f"{kind}.{number}" for kind in ("guest", "agent", "daemon", "cluster") for number in range(5)]
 TOGETHER = [
     ("append.after", "flush.before"),
     ("send.before", "start.after"),
