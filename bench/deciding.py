@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 from bench.row import Row
+from idleq.bootstrap import collect_rarely
 from idleq.ids import EntryId, Fence, Millis, NodeName, job_id
 from idleq.scheduler.core.commands import Launch, RequestAllocation
 from idleq.scheduler.core.engine import Engine
@@ -89,7 +90,7 @@ class Site:
 
     def _one(self, step: int) -> Iterator[tuple[Input, str]]:
         state, dice = self.engine.state, self.dice
-        if step % 50 == 0:
+        if step % 15 == 0:
             some = dice.sample(range(NODES), TOUCHED)
             deltas = tuple(_node(number, self.now, dice) for number in some)
             yield ViewChanged(deltas=deltas), "view"
@@ -116,6 +117,7 @@ class Site:
 
 def rows() -> list[Row]:
     """A fresh view, then a long stream of inputs."""
+    collect_rarely()  # as the daemon does
     dice = random.Random(1)
     site = Site(dice)
     site.tell(JobsSubmitted(submissions=_jobs(dice), request="all"), "submit")

@@ -1,6 +1,6 @@
 """Which job starts where: late binding, once an agent has room."""
 
-from idleq.ids import AllocationId, Fence, JobId, Millis
+from idleq.ids import AllocationId, Fence, Millis
 from idleq.scheduler.core.accept_agents import launch_command
 from idleq.scheduler.core.commands import Replan, SegmentPlan
 from idleq.scheduler.core.draft import Draft
@@ -14,8 +14,8 @@ from idleq.scheduler.core.timing import length_of, segment_plans
 AHEAD_MS = Millis(500)
 """How long a job that was bound ahead may have to wait for room, though another node may have some."""
 
-AHEAD_MOST = 64
-"""More would not make the way to the agent any cheaper."""
+AHEAD_MOST = 16
+"""Enough for the time that a word to the agent and back takes; more would make single turns long."""
 
 WORTH_TELLING = Millis(1000)
 """A freeze that moves by less is not worth a message; the margin covers it."""
@@ -81,7 +81,8 @@ def _start(draft: Draft, allocation: Allocation, candidate: Candidate, *, is_ahe
             fence=Fence(1 if job is None else job.fence + 1),
             allocation=allocation.id,
             node=node,
-            plan=_plans(draft, allocation, name)[name],
+            # As if it were alone there; `replan` looks at all of them together when the turn's binding is over.
+            plan=segment_plans(state, allocation, {name: entry.spec})[name],
             thaw_from=None if snapshot is None else snapshot.id,
             command=draft.next_command,
             is_ahead=is_ahead,
@@ -92,14 +93,6 @@ def _start(draft: Draft, allocation: Allocation, candidate: Candidate, *, is_ahe
     draft.commands.append(launch_command(draft, started, started.segment))
 
 
-def _plans(draft: Draft, allocation: Allocation, newcomer: JobId | None = None) -> dict[JobId, SegmentPlan]:
-    state = draft.state
-    names = [*allocation.guests] if newcomer is None else [*allocation.guests, newcomer]
-    jobs = ((name, state.job(name)) for name in names)
-    specs = {name: state.entries[job.entry].spec for name, job in jobs if job is not None}
-    return segment_plans(state, allocation, specs)
-
-
 def replan(draft: Draft) -> None:
     """Tell agents on nodes whose gap or guests have changed when their guests freeze now."""
     state = draft.state
@@ -108,7 +101,8 @@ def replan(draft: Draft) -> None:
         allocation = None if node is None or node.allocation is None else state.allocations.get(node.allocation)
         if allocation is None or allocation.hold is not Hold.READY:
             continue
-        for guest, plan in _plans(draft, allocation).items():
+        specs = {guest: state.entries[state.jobs[guest].entry].spec for guest in allocation.guests}
+        for guest, plan in segment_plans(state, allocation, specs).items():
             state_now = state.jobs[guest].state
             if isinstance(state_now, Starting | Running) and _has_moved(state_now.segment.plan, plan):
                 segment, command = state_now.segment, draft.next_command

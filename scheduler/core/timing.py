@@ -1,6 +1,7 @@
 """How long what we hold lasts, and when its guests freeze."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from idleq.ids import JobId, Millis
 from idleq.scheduler.core.commands import SegmentPlan
@@ -25,26 +26,34 @@ def length_of(state: State, allocation: Allocation, now: Millis) -> Millis:
 def segment_plans(state: State, allocation: Allocation, guests: Mapping[JobId, JobSpec]) -> dict[JobId, SegmentPlan]:
     """Return when each of *guests*, which share the allocation's node and its path to the file system, acts."""
     end = end_of(state, allocation)
+    habits = {spec.name: _habit(state, spec) for spec in guests.values() if spec.freeze is not FreezeMethod.NONE}
     savers = [job for job, spec in guests.items() if spec.freeze is not FreezeMethod.NONE]
     starts: dict[JobId, Millis] = {}
     if end is not None:
-        costs = [_freeze_cost(state, guests[job]) for job in savers]
-        packed = pack_backwards(Millis(end - state.policy.margin_ms), costs)
+        packed = pack_backwards(Millis(end - state.policy.margin_ms), [habits[guests[job].name].cost for job in savers])
         starts = dict(zip(savers, packed, strict=True))
     return {
         job: SegmentPlan(
             freeze_at=starts.get(job),
             ends_at=end,
-            save_every_ms=None if spec.freeze is FreezeMethod.NONE else _save_every(state, spec),
+            save_every_ms=None if spec.freeze is FreezeMethod.NONE else habits[spec.name].save_every_ms,
         )
         for job, spec in guests.items()
     }
 
 
-def _freeze_cost(state: State, spec: JobSpec) -> FreezeCost:
+@dataclass(frozen=True, slots=True)
+class _Habit:
+    """What a workload's freezes cost, and how often it saves."""
+
+    cost: FreezeCost
+    save_every_ms: Millis | None
+
+
+def _habit(state: State, spec: JobSpec) -> _Habit:
     latency = state.costs.freeze_ms(spec.name, 950, state.policy.freeze_ms)
     transfer = state.costs.bytes(spec.name) * 1000 // state.policy.bandwidth
-    return FreezeCost(latency, Millis(transfer))
+    return _Habit(FreezeCost(latency, Millis(transfer)), _save_every(state, spec))
 
 
 def _save_every(state: State, spec: JobSpec) -> Millis | None:

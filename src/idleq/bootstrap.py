@@ -3,6 +3,7 @@
 Each function imports what its own process needs: an agent has to be up in a fraction of a second, and needs no web server.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -32,6 +33,10 @@ ONCE_MS = Millis(5_000)
 OWNERS_SHARE = 4
 """One part in so many of this machine's memory is left to whoever sits before it."""
 
+COLLECTIONS = (10_000, 50, 200)
+"""When Python looks for unreachable cycles: a full search goes through every job in memory, and stops the daemon for a third of a
+second at 100,000 of them. The engine makes no cycles, so that search may come rarely."""
+
 AGENT_ARGUMENTS = (
     "agent",
     *("--allocation", "{allocation}", "--node", "{node}", "--scratch", "{scratch}"),
@@ -48,8 +53,14 @@ def run_daemon(paths: "ServerPaths", *, cluster: str | None = None) -> None:
     """
     from idleq.scheduler.signals import on_stop
 
+    collect_rarely()
     with _service(paths, cluster) as service, on_stop(lambda _signal: service.stop()):
         service.run()
+
+
+def collect_rarely() -> None:
+    """Let the garbage collector's full searches be rare in this process."""
+    gc.set_threshold(*COLLECTIONS)
 
 
 def run_once(paths: "ServerPaths", *, cluster: str | None = None) -> None:
