@@ -1,6 +1,7 @@
 """The daemon's half of the embedded cluster: the Cluster port over a socket to a process of its own."""
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -109,7 +110,10 @@ class EmbeddedCluster:
                 return exchange(self._paths.socket, call, ANSWER_TIMEOUT_S)
             except (OSError, BadMessage) as error:
                 code = self._exit_code()
-                if code is not None or time.monotonic() > give_up:
+                if code == -signal.SIGKILL and time.monotonic() < give_up:
+                    # It had hung up, but was not dead yet, when we looked whether it lives.
+                    self._start()
+                elif code is not None or time.monotonic() > give_up:
                     ended = "" if code is None else f" (it ended with exit code {code})"
                     raise ClusterAway(f"the cluster's process does not answer{ended}; {self._advice()}") from error
             time.sleep(PAUSE_S)

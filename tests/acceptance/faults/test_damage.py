@@ -3,37 +3,50 @@
 import random
 import socket
 import subprocess
+import time
+from collections.abc import Callable
 
 import pytest
 
 from idleq.ids import EntryId
+from idleq.scheduler.api.client import Client
 from idleq.scheduler.core.facts import EntryAdded, JobDone, SegmentStarted, SnapshotDropped
 from idleq.scheduler.errors import DaemonRunning, JournalUnavailable, PortInUse, ServerDirectoryUnsafe
 from support.accepted import Crowd, count, freeze, job_of, running, script, starts
 from support.faults import SAME
-from support.real_server import RealServer
+from support.real_server import GLANCE_S, RealServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("cluster")]
 
 
-def until_refused(server: RealServer) -> str:
-    """Submit jobs that wait until the journal takes no more, and return what the daemon says then."""
+def until_full(server: RealServer, write: Callable[[Client, int], object]) -> str:
+    """Have something written, again and again, until the journal takes no more; return what the daemon says then."""
     for number in range(500):
         try:
-            submission = count(number + 1)
-            server.keep_up().submit([submission], f"filler {number}", "ada")
+            write(server.keep_up(), number)
         except JournalUnavailable as error:
-            return str(error)
+            # In between it only says that it has given up for a moment.
+            if "disk is full" in str(error):
+                return str(error)
+            time.sleep(GLANCE_S)
     raise AssertionError("the journal never was full")
+
+
+def fill(server: RealServer) -> str:
+    """Fill the journal's disk to the last row: first with large ones, then with the smallest that there is."""
+    server.faults.disk_is_full.touch()
+    until_full(server, lambda client, number: client.submit([count(number + 1)], f"filler {number}", "ada"))
+    return until_full(server, lambda client, number: client.resume() if number % 2 else client.pause())
 
 
 def test_with_a_full_disk_under_the_journal_guests_go_on_and_what_they_did_is_taken_later(server: RealServer) -> None:
     server.keep_up()
     goes_on, its_pid = running(server, count(100_000))
-    ends, other_pid = running(server, script("sleep 2; echo whole > out"))
+    may_end = server.folder / "may-end"
+    ends, other_pid = running(server, script(f'until [ -e "{may_end}" ]; do sleep 0.1; done; echo whole > out'))
     server.ask(lambda client: client.pause())
-    server.faults.disk_is_full.touch()
-    said = until_refused(server)
+    said = fill(server)
+    may_end.touch()
     known = server.facts_of(EntryAdded)
     server.await_end(other_pid)
     assert "the disk is full: free some space" in said

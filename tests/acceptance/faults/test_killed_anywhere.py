@@ -12,6 +12,7 @@ from itertools import product
 import pytest
 
 from idleq.scheduler.api.client import Json
+from idleq.scheduler.core.facts import RequestsSlowed
 from idleq.scheduler.errors import Refused
 from support.accepted import Crowd, count
 from support.faults import AGENT, CLUSTER, DAEMON, SAME
@@ -84,6 +85,8 @@ class Siege:
         """Let all jobs end, see that nothing was lost, doubled or left, and say what was done."""
         self.server.until(self._let_all_go)
         self.crowd.check()
+        # That a process of ours was killed is no refusal of the site's.
+        assert self.server.facts_of(RequestsSlowed) == []
         assert self.server.end() == {}
         assert self.server.faults.verdict.read_text() == SAME
         return (

@@ -361,6 +361,31 @@ def test_without_settings_the_cluster_says_so_and_the_daemon_is_told_where_to_lo
     assert failed.transient
 
 
+DIES_ONCE = """
+import os, pathlib, signal, socket, sys, time
+from idleq.simulator.live import run
+from idleq.simulator.wire import short_name
+root = pathlib.Path(sys.argv[1])
+if (root / "died").exists():
+    sys.exit(run(root))
+path = root / "cluster" / "socket"
+path.unlink(missing_ok=True)
+with socket.socket(socket.AF_UNIX) as listener, short_name(path) as name:
+    listener.bind(name)
+    listener.listen()
+    listener.accept()[0].close()
+(root / "died").touch()
+time.sleep(0.3)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_cluster_that_hangs_up_before_it_is_dead_is_started_again_by_the_same_call(cluster_of: Factory) -> None:
+    site = cluster_of()
+    dying = EmbeddedCluster(site.paths.root, [sys.executable, "-c", DIES_ONCE, str(site.paths.root)])
+    assert next(iter(dying.poll())) == Reconciled(allocations=())
+
+
 def test_a_directory_with_a_long_name_has_a_socket_too(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 30)
     folder.mkdir()
