@@ -36,7 +36,9 @@ from idleq.scheduler.leases import Leases
 from idleq.scheduler.owed import owed_commands
 from idleq.scheduler.ports import Agents, Results
 
-STARTED = (Hold.GRANTED, Hold.READY, Hold.RELEASED)
+NOT_STARTED = frozenset({Hold.ASKED})
+NOT_ARRIVED = NOT_STARTED | {Hold.GRANTED}
+"""In every other hold an agent may have been heard, so what its file says it hosts may be old."""
 
 
 def allocation_topic(allocation: AllocationId) -> str:
@@ -70,9 +72,9 @@ class Hands:
     def restart(self, state: State) -> None:
         """The engine was made anew from the journal: see that all around it fits, and finish what was cut short."""
         allocations = state.allocations.values()
-        started = [one.id for one in allocations if one.hold in STARTED]
+        started = [one.id for one in allocations if one.hold not in NOT_STARTED]
         self._leases.replace(started, (one.id for one in allocations if one.id not in started))
-        self._intake.restart(one.id for one in allocations if one.hold in (Hold.READY, Hold.RELEASED))
+        self._intake.restart(one.id for one in allocations if one.hold not in NOT_ARRIVED)
         for job in state.jobs.values():
             if isinstance(job.state, Done):
                 self._publish(job.id, job.state.fence)

@@ -2,11 +2,12 @@ from pathlib import Path
 
 from idleq.ids import AllocationId, JobId
 from idleq.scheduler.core.commands import AgentCommand
-from idleq.scheduler.core.inputs import JobCancelled
+from idleq.scheduler.core.inputs import AgentLeaving, JobCancelled
 from idleq.scheduler.core.submission import ArrayRange
 from idleq.scheduler.hands import allocation_topic, entry_topic
 from idleq.scheduler.owed import owed_commands
-from support.daemon import Bench, DiaryAgents, a_job, done, launched
+from support.daemon import Bench, DiaryAgents, a_job, done, launched, ready
+from support.reports import write_reports
 
 
 class Full(DiaryAgents):
@@ -58,3 +59,26 @@ def test_each_state_of_a_segment_owes_its_agent_one_command(tmp_path: Path) -> N
     assert [type(command).__name__ for command in owed_commands(engine.state)] == ["Kill"]
     bench.tell(done(launch))
     assert list(owed_commands(engine.state)) == []
+
+
+def test_after_a_restart_the_old_greeting_of_an_agent_that_is_leaving_makes_no_guest_lost(tmp_path: Path) -> None:
+    first = Bench(tmp_path)
+    launch = first.host_a_job()
+    said = [ready(launch.allocation), launched(launch), AgentLeaving(allocation=launch.allocation, reason="time")]
+    first.tell(*said[1:])
+    write_reports(first.paths, launch.allocation, *said)
+    second = Bench(tmp_path, journal=first.journal)
+    second.turn()
+    second.events()
+    reading = second.intake.read_file(launch.allocation)
+    second.tell(*reading.inputs)
+    assert (reading.inputs, second.events()) == (tuple(said[1:]), [])
+
+
+def test_after_a_restart_an_agent_that_is_leaving_has_a_lease(tmp_path: Path) -> None:
+    first = Bench(tmp_path)
+    launch = first.host_a_job()
+    first.tell(AgentLeaving(allocation=launch.allocation, reason="time"))
+    second = Bench(tmp_path, journal=first.journal)
+    second.turn()
+    assert second.leases.next_end_in() == second.leases.lease_ms + 2_000

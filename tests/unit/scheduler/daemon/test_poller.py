@@ -7,7 +7,6 @@ import pytest
 
 from idleq.errors import IdleqError
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis
-from idleq.scheduler import codec
 from idleq.scheduler.core.commands import Mode, ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.inputs import AllocationLost, CommandFailed, Exited, Input, Reconciled
 from idleq.scheduler.errors import JournalUnavailable
@@ -17,6 +16,7 @@ from idleq.scheduler.mailbox import Decisions
 from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.poller import ClusterPoller
 from support.daemon import NODE, FakeClock, FakeCluster, a_node, granted, quiet_log, ready
+from support.reports import write_reports
 
 A1, A2 = AllocationId("a1"), AllocationId("a2")
 LOST = AllocationLost(allocation=A1, reason="preempted")
@@ -75,13 +75,7 @@ class Polled:
 
     def record(self, allocation: AllocationId, *said: Input) -> None:
         """Let an agent write its reports down."""
-        folder = self.paths.allocation(allocation)
-        folder.root.mkdir(parents=True, exist_ok=True)
-        lines = [
-            codec.to_json({"number": number, "kind": type(one).__name__, "body": codec.to_plain(one)})
-            for number, one in enumerate(said, start=1)
-        ]
-        folder.reports.write_bytes(b"".join(line + b"\n" for line in lines))
+        write_reports(self.paths, allocation, *said)
 
 
 @pytest.fixture
