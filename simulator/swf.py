@@ -4,45 +4,42 @@ A line that cannot be used never stops the reading: it is dropped, and the trace
 """
 
 import gzip
+import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from idleq.simulator.errors import BadTrace
-from idleq.simulator.jobs import MainJob
+from idleq.simulator.table import Column, JobTable
+from idleq.simulator.trace import Dropped, Trace
 
-_COLUMNS_USED = 9
+NEEDED = 9
+"""A line with fewer columns is none: the ninth is the time limit."""
+
+COLUMNS = 16
+"""So many columns are kept (to the partition); those that a line lacks are -1, those behind are left alone."""
+
+JOB, SUBMIT, WAIT, RUN, ALLOCATED, REQUESTED, ESTIMATE, USER, QUEUE = 0, 1, 2, 3, 4, 7, 8, 11, 14
+"""Where the columns stand that something is made of."""
+
+TOO_FEW = f"fewer than {NEEDED} columns"
+NO_NUMBER = "a column is not a number"
 _GZIP_MAGIC = b"\x1f\x8b"
+_LARGEST = 2**53
+"""Larger numbers do not pass through a float unharmed."""
 
 
-@dataclass(frozen=True, slots=True)
-class SwfRow:
-    """The columns of one line that a queue needs, as they stand in the file (-1: not known)."""
-
-    job: int
-    submit: int
-    run: int
-    allocated: int
-    requested: int
-    estimate: int
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """A line that was left out, and why; *job* is None where the line has no number that could be read."""
-
-    line: int
-    job: int | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SwfLog:
     """A log as it is in the file: header fields, rows with their line numbers, and lines that are none."""
 
     header: dict[str, str]
-    rows: tuple[tuple[int, SwfRow], ...]
+    lines: Column
+    rows: NDArray[np.int64]
     dropped: tuple[Dropped, ...]
 
     @property
@@ -55,19 +52,6 @@ class SwfLog:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """Main jobs that a queue of *processors* can run, by submit time, and what was left out."""
-
-    processors: int
-    jobs: tuple[MainJob, ...]
-    dropped: tuple[Dropped, ...]
-
-    def dropped_by_reason(self) -> dict[str, int]:
-        """Count what was left out, the most frequent reason first."""
-        return dict(Counter(entry.reason for entry in self.dropped).most_common())
-
-
 def read_swf(path: Path) -> SwfLog:
     """Read *path*, plain or gzipped.
 
@@ -76,21 +60,41 @@ def read_swf(path: Path) -> SwfLog:
     """
     try:
         raw = path.read_bytes()
+    except OSError as error:
+        raise BadTrace(f"{path} cannot be read as a trace: {error}") from error
+    return read_content(raw, path)
+
+
+def read_content(raw: bytes, path: Path) -> SwfLog:
+    """Read what *path* holds.
+
+    Raises:
+        BadTrace: not one line of it is a job.
+    """
+    try:
         text = (gzip.decompress(raw) if raw.startswith(_GZIP_MAGIC) else raw).decode("utf-8", errors="replace")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise BadTrace(f"{path} cannot be read as a trace: {error}") from error
     log = parse_swf(text.splitlines())
-    if not log.rows:
-        first = f"; line {log.dropped[0].line}: {log.dropped[0].reason}" if log.dropped else ""
-        raise BadTrace(f"{path} holds no job in the Standard Workload Format (18 numbers a line){first}")
+    if not len(log.rows):
+        raise BadTrace(f"{path} holds no job in the Standard Workload Format (18 numbers a line){_hint(text, log)}")
     return log
+
+
+def _hint(text: str, log: SwfLog) -> str:
+    begin = text.lstrip()[:4096]
+    if not begin:
+        return ": it is empty"
+    if begin.startswith("{") or "JobID" in begin:
+        return ": it looks like the output of sacct, see `idleq traces import-sacct`"
+    return f"; line {log.dropped[0].line}: {log.dropped[0].reason}" if log.dropped else ": it has a header only"
 
 
 def parse_swf(lines: Iterable[str]) -> SwfLog:
     """Sort *lines* into header fields, rows and lines that are neither."""
     header: dict[str, str] = {}
-    rows: list[tuple[int, SwfRow]] = []
-    dropped: list[Dropped] = []
+    numbers: list[int] = []
+    body: list[str] = []
     for number, line in enumerate(lines, start=1):
         text = line.strip()
         if text.startswith(";"):
@@ -98,32 +102,64 @@ def parse_swf(lines: Iterable[str]) -> SwfLog:
             if separator:
                 header.setdefault(key.strip(), value.strip())
         elif text:
-            row = _parse_row(text)
-            if isinstance(row, SwfRow):
-                rows.append((number, row))
-            else:
-                dropped.append(Dropped(number, None, row))
-    return SwfLog(header, tuple(rows), tuple(dropped))
+            numbers.append(number)
+            body.append(text)
+    rows = _read_at_once(body)
+    if rows is not None:
+        return SwfLog(header, np.asarray(numbers, dtype=np.int64), rows, ())
+    return _read_one_by_one(header, numbers, body)
 
 
-def _parse_row(text: str) -> SwfRow | str:
-    """Return the row, or why *text* is none."""
-    fields = text.split(None, _COLUMNS_USED)
-    if len(fields) < _COLUMNS_USED:
-        return f"fewer than {_COLUMNS_USED} columns"
+def _read_at_once(body: Sequence[str]) -> NDArray[np.int64] | None:
+    """Return the rows of a log that is as it should be; None if any line is not."""
+    if not body:
+        return None
     try:
-        job, submit, _, run, allocated, _, _, requested, estimate = map(_whole, fields[:_COLUMNS_USED])
+        # Whole numbers are exact in a float, and some logs write them with a fraction.
+        numbers = np.loadtxt(body, dtype=np.float64, comments=None, usecols=range(COLUMNS), ndmin=2)
+    except ValueError:
+        return None
+    if not np.isfinite(numbers).all() or np.abs(numbers).max() >= _LARGEST:
+        return None
+    return numbers.astype(np.int64)
+
+
+def _read_one_by_one(header: dict[str, str], numbers: Sequence[int], body: Sequence[str]) -> SwfLog:
+    kept: list[int] = []
+    rows: list[list[int]] = []
+    dropped: list[Dropped] = []
+    for number, text in zip(numbers, body, strict=True):
+        row = _parse_row(text)
+        if isinstance(row, str):
+            dropped.append(Dropped(number, None, row))
+        else:
+            kept.append(number)
+            rows.append(row)
+    table = np.asarray(rows, dtype=np.int64).reshape(len(rows), COLUMNS)
+    return SwfLog(header, np.asarray(kept, dtype=np.int64), table, tuple(dropped))
+
+
+def _parse_row(text: str) -> list[int] | str:
+    """Return the columns, or why *text* is no row."""
+    fields = text.split(None, COLUMNS)[:COLUMNS]
+    if len(fields) < NEEDED:
+        return TOO_FEW
+    try:
+        row = [_whole(field) for field in fields]
     except (ValueError, OverflowError):
-        return "a column is not a number"
-    return SwfRow(job, submit, run, allocated, requested, estimate)
+        return NO_NUMBER
+    return row + [-1] * (COLUMNS - len(row))
 
 
 def _whole(field: str) -> int:
     """Return *field* as an integer; some logs write whole numbers with a fraction."""
     try:
-        return int(field)
+        number = int(field)
     except ValueError:
-        return int(float(field))
+        number = int(float(field))
+    if abs(number) >= _LARGEST:
+        raise OverflowError(field)
+    return number
 
 
 def clean(log: SwfLog, processors: int | None = None) -> Trace:
@@ -132,45 +168,60 @@ def clean(log: SwfLog, processors: int | None = None) -> Trace:
     Raises:
         BadTrace: neither the header nor the caller says how large the machine is, or nothing is left.
     """
-    size = processors or log.processors
-    if size is None:
-        raise BadTrace("the trace's header has no MaxProcs: say how many processors the machine has")
+    machine = processors or log.processors
+    if machine is None:
+        raise BadTrace("the trace's header has no MaxProcs: say how many processors the machine has (--procs)")
+    reasons = _unusable(log.rows, machine)
     dropped = list(log.dropped)
-    jobs: list[MainJob] = []
-    seen: set[int] = set()
-    for line, row in log.rows:
-        reason = _unusable(row, size) or ("its number came before" if row.job in seen else "")
-        if reason:
-            dropped.append(Dropped(line, row.job, reason))
-            continue
-        seen.add(row.job)
-        jobs.append(_main_job(row))
-    if not jobs:
-        raise BadTrace(f"no job of the trace can run on {size} processors: {_reasons(dropped)}")
-    # sorted() is stable: ties stay in the file's order, which first-come-first-served needs.
-    return Trace(size, tuple(sorted(jobs, key=lambda job: job.submit)), tuple(sorted(dropped, key=lambda d: d.line)))
+    for place in np.flatnonzero(reasons).tolist():
+        dropped.append(Dropped(int(log.lines[place]), int(log.rows[place, JOB]), REASONS[reasons[place]]))
+    dropped.sort(key=lambda entry: entry.line)
+    rows = log.rows[reasons == 0]
+    if not len(rows):
+        raise BadTrace(f"no job of the trace can run on {machine} processors: {_counts(dropped)}")
+    # Ties stay in the file's order, which first-come-first-served needs.
+    rows = rows[np.argsort(rows[:, SUBMIT], kind="stable")]
+    shortened = int((rows[:, RUN] > rows[:, ESTIMATE]).sum())
+    return Trace(machine, _table(rows), tuple(dropped), shortened)
 
 
-def _unusable(row: SwfRow, processors: int) -> str:
-    """Say why *row* is left out, "" if it is not; the order of the rules is the study's."""
-    if max(row.allocated, row.requested) > processors:
-        return "larger than the machine"
-    if row.requested <= 0 and row.allocated <= 0:
-        return "no number of processors"
-    if row.run <= 0:
-        return "no run time"
-    if row.estimate <= 0:
-        return "no time limit"
-    if row.submit < 0:
-        return "no submit time"
-    return ""
+REASONS = (
+    "",
+    "larger than the machine",
+    "no number of processors",
+    "no run time",
+    "no time limit",
+    "no submit time",
+    "its number came before",
+)
 
 
-def _main_job(row: SwfRow) -> MainJob:
-    size = row.requested if row.requested > 0 else row.allocated
-    return MainJob(id=row.job, submit=row.submit, run=min(row.run, row.estimate), limit=row.estimate, size=size)
+def _unusable(rows: NDArray[np.int64], processors: int) -> NDArray[np.int64]:
+    """Return the place in `REASONS` of why each row is left out; the order of the rules is the study's."""
+    wrong = (
+        np.maximum(rows[:, ALLOCATED], rows[:, REQUESTED]) > processors,
+        (rows[:, REQUESTED] <= 0) & (rows[:, ALLOCATED] <= 0),
+        rows[:, RUN] <= 0,
+        rows[:, ESTIMATE] <= 0,
+        rows[:, SUBMIT] < 0,
+    )
+    reasons = np.zeros(len(rows), dtype=np.int64)
+    for number, is_so in reversed(list(enumerate(wrong, start=1))):
+        reasons[is_so] = number
+    usable = np.flatnonzero(reasons == 0)
+    first = np.unique(rows[usable, JOB], return_index=True)[1]
+    again = np.delete(usable, first)
+    reasons[again] = len(wrong) + 1
+    return reasons
 
 
-def _reasons(dropped: Iterable[Dropped]) -> str:
+def _table(rows: NDArray[np.int64]) -> JobTable:
+    size = np.where(rows[:, REQUESTED] > 0, rows[:, REQUESTED], rows[:, ALLOCATED])
+    own = {"id": JOB, "submit": SUBMIT, "limit": ESTIMATE, "user": USER, "queue": QUEUE}
+    columns = {name: np.ascontiguousarray(rows[:, place]) for name, place in own.items()}
+    return JobTable(run=np.minimum(rows[:, RUN], rows[:, ESTIMATE]), size=size, **columns)
+
+
+def _counts(dropped: Iterable[Dropped]) -> str:
     counts = Counter(entry.reason for entry in dropped)
     return ", ".join(f"{count} x {reason}" for reason, count in counts.most_common())

@@ -8,7 +8,8 @@ import pytest
 
 from idleq.simulator.queueing import Policy, Semantics, easy, fcfs, replay
 from idleq.simulator.queueing.outcome import outcome
-from idleq.simulator.swf import Trace, clean, read_swf
+from idleq.simulator.swf import clean, read_swf
+from idleq.simulator.trace import Trace
 
 
 @pytest.fixture(scope="module")
