@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
+from structlog.typing import FilteringBoundLogger
 
 from idleq.ids import AllocationId
 from idleq.scheduler import codec
 from idleq.scheduler.core.inputs import (
+    AgentInput,
     AgentLeaving,
     AgentReady,
-    CommandFailed,
     Exited,
     Frozen,
     Input,
@@ -28,8 +29,6 @@ from idleq.scheduler.core.state import State
 from idleq.scheduler.errors import BadMessage
 from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.spool import whole_lines
-
-AgentInput = AgentReady | AgentLeaving | Launched | Progressed | Frozen | Exited | SnapshotRejected | CommandFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +133,17 @@ class Intake:
             progress = self._progress.setdefault(allocation, Progress())
             offset, is_old = progress.offset, progress.claimed == 0 and allocation in self._arrived
         lines, end = whole_lines(self.paths.allocation(allocation).reports, offset)
-        reports = [report for line in lines if (report := _report(line)) is not None]
+        reports = [report for line in lines if (report := _report(line, allocation)) is not None]
         kept = [report for report in reports if not (is_old and report.kind == AgentReady.__name__)]
         return Reading(self.claim(allocation, kept), end)
+
+    def try_to_read(self, allocation: AllocationId, log: FilteringBoundLogger) -> Reading | None:
+        """Read the file; None, and a line in *log*, if it cannot be read now: it keeps its reports for the next time."""
+        try:
+            return self.read_file(allocation)
+        except (OSError, BadMessage) as error:
+            log.warning("intake.file_unreadable", allocation=allocation, reason=str(error))
+            return None
 
     def settle_reading(self, reading: Reading, *, taken: bool) -> None:
         """What was read is in the journal, or is to be read again."""
@@ -170,11 +177,11 @@ def is_foreign(said: Input, allocation: AllocationId, state: State) -> bool:
     return segment is not None and segment.fence == said.fence and segment.allocation != allocation
 
 
-def _report(line: bytes) -> Report | None:
-    """Return the report, None for a line that a dying node left half written."""
+def _report(line: bytes, allocation: AllocationId) -> Report | None:
+    """Return the report; None for a line that a dying node left half written, or that speaks for another allocation."""
     try:
         report = codec.from_json(line, Report)
-        codec.decode(report.kind, bytes(report.body), AgentInput)
+        inputs_of(allocation, (report,))
     except BadMessage:
         return None
     return report

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 
@@ -23,12 +24,16 @@ ClusterCommand = RequestAllocation | ReleaseAllocation
 LONGEST_PAUSE_MS = Millis(30_000)
 """Between two tries while the journal or the site's scheduler is away."""
 
+PATIENCE = 20
+"""So often is an agent's file tried to be read before its allocation is told to be over without it: some minutes."""
+
 
 class ClusterPoller:
     """Owns every call to the cluster, so that none of them holds up the engine.
 
     What could not be journalled stays here and is told again: the cluster tells a change only once. Before an allocation is
-    told to be over, all that its agent recorded is told, and before Reconciled all that any agent recorded.
+    told to be over, all that its agent recorded is told, and before Reconciled all that any agent recorded. An allocation
+    whose agent's file cannot be read counts as there until it can be, or until `PATIENCE` is over; no other waits for it.
     """
 
     def __init__(
@@ -48,7 +53,10 @@ class ClusterPoller:
         self._every_ms, self._pause_ms, self._rounds = every_ms, every_ms, rounds
         self._orders: queue.SimpleQueue[ClusterCommand | None] = queue.SimpleQueue()
         self._unsaid: list[Input] = []
+        self._unheard: list[Input] = []
+        self._tries: Counter[AllocationId] = Counter()
         self._alive: dict[AllocationId, None] = {}
+        self._has_polled = False
         self._starts_over = threading.Event()
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cluster", daemon=True)
@@ -75,10 +83,20 @@ class ClusterPoller:
     def _run(self) -> None:
         orders: list[ClusterCommand] = []
         while not self._is_stopping.is_set():
-            self.carry_out(orders)
-            inputs, readings = self.collect()
-            self._pause_ms = self._every_ms if self._tell(inputs, readings) else self._longer()
+            try:
+                is_well = self._round(orders)
+            except Exception:  # noqa: BLE001 - this thread must not end silently; it is logged
+                self._log.exception("cluster.round_failed")
+                self._starts_over.set()  # what was ordered in this round is asked for again
+                is_well = False
+            self._pause_ms = self._every_ms if is_well else self._longer()
             orders = self._wait_for_orders()
+
+    def _round(self, orders: Iterable[ClusterCommand]) -> bool:
+        """Carry out *orders*, hear and tell; return whether the next round may come at the usual time."""
+        self.carry_out(orders)
+        inputs, readings = self.collect()
+        return self._tell(inputs, readings) and not self._tries
 
     def carry_out(self, commands: Iterable[ClusterCommand]) -> None:
         """Ask the cluster; what it refuses is told as CommandFailed."""
@@ -94,16 +112,17 @@ class ClusterPoller:
         """Return what is to be told: what the cluster says, each thing after the reports that come before it."""
         if self._starts_over.is_set():
             self._starts_over.clear()
-            if self._alive:
+            if self._has_polled:
                 self._unsaid.insert(0, Reconciled(allocations=tuple(self._alive)))
         self._poll()
         inputs: list[Input] = []
         readings: list[Reading] = []
+        self._unheard = []
         for said in self._unsaid:
-            for allocation in self._to_be_read_before(said):
-                readings.append(self._intake.read_file(allocation))
-                inputs += readings[-1].inputs
-            inputs.append(said)
+            before, unreadable = self._read_before(said)
+            readings += before
+            inputs += [report for reading in before for report in reading.inputs]
+            inputs += self._without(said, unreadable)
         heard = self._rounds.hear() if self._rounds is not None else []
         return [*inputs, *(said for reading in heard for said in reading.inputs)], [*readings, *heard]
 
@@ -112,7 +131,7 @@ class ClusterPoller:
         for reading in readings:
             self._intake.settle_reading(reading, taken=taken)
         if taken:
-            self._unsaid.clear()
+            self._unsaid, self._unheard = self._unheard, []
         if self._rounds is not None:
             self._rounds.answer()
 
@@ -158,13 +177,45 @@ class ClusterPoller:
     def _follow(self, said: Input) -> None:
         match said:
             case Reconciled():
-                self._alive = dict.fromkeys(said.allocations)
+                self._alive, self._has_polled = dict.fromkeys(said.allocations), True
             case AllocationGranted():
                 self._alive[said.allocation] = None
             case AllocationLost():
                 self._alive.pop(said.allocation, None)
             case _:
                 pass
+
+    def _read_before(self, said: Input) -> tuple[list[Reading], list[AllocationId]]:
+        """Return what agents recorded and is to be told before *said*, and whose file cannot be read."""
+        readings: list[Reading] = []
+        unreadable: list[AllocationId] = []
+        for allocation in self._to_be_read_before(said):
+            reading = self._intake.try_to_read(allocation, self._log)
+            if reading is None:
+                unreadable.append(allocation)
+            else:
+                readings.append(reading)
+                del self._tries[allocation]
+        return readings, unreadable
+
+    def _without(self, said: Input, unreadable: Sequence[AllocationId]) -> tuple[Input, ...]:
+        """Return what may be told of *said* while those files are unread; the rest is kept for the next round."""
+        match said:
+            case AllocationLost() if unreadable:
+                self._tries[said.allocation] += 1
+                if self._tries[said.allocation] <= PATIENCE:
+                    self._unheard.append(said)
+                    return ()
+                self._log.error("cluster.reports_given_up", allocation=said.allocation, tries=PATIENCE)
+                del self._tries[said.allocation]
+            case Reconciled():
+                gone = [allocation for allocation in unreadable if allocation not in said.allocations]
+                lost = [known.allocation for known in self._unsaid if isinstance(known, AllocationLost)]
+                self._unheard += [AllocationLost(allocation=a, reason="it is gone") for a in gone if a not in lost]
+                return (Reconciled(allocations=(*said.allocations, *gone)),)
+            case _:
+                pass
+        return (said,)
 
     def _to_be_read_before(self, said: Input) -> tuple[AllocationId, ...]:
         match said:

@@ -26,7 +26,9 @@ class SpoolRounds:
     def hear(self) -> list[Reading]:
         """Return what the agents have recorded, and note who asks."""
         self._asking.clear()
-        return [self._intake.read_file(allocation) for allocation in self._leases.known() if self._is_heard(allocation)]
+        heard = [allocation for allocation in self._leases.known() if self._is_heard(allocation)]
+        readings = [self._intake.try_to_read(allocation, self._log) for allocation in heard]
+        return [reading for reading in readings if reading is not None]
 
     def answer(self) -> None:
         """Answer every agent that has asked something new."""

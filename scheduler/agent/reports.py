@@ -8,19 +8,9 @@ import msgspec
 
 from idleq.ids import Fence, JobId
 from idleq.scheduler import codec
-from idleq.scheduler.core.inputs import (
-    AgentLeaving,
-    AgentReady,
-    CommandFailed,
-    Exited,
-    Frozen,
-    Launched,
-    Progressed,
-    SnapshotRejected,
-)
+from idleq.scheduler.core.inputs import AgentInput, Exited, Frozen, SnapshotRejected
 from idleq.scheduler.errors import BadMessage
 
-AgentInput = AgentReady | AgentLeaving | Launched | Progressed | Frozen | Exited | SnapshotRejected | CommandFailed
 SegmentEnd = Frozen | Exited | SnapshotRejected
 
 ENDS_KEPT = 4096

@@ -295,3 +295,6 @@ Input = (
     | Reconciled
     | Tick
 )
+
+AgentInput = AgentReady | AgentLeaving | Launched | Progressed | Frozen | Exited | SnapshotRejected | CommandFailed
+"""What an agent may report."""

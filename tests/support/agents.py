@@ -18,11 +18,10 @@ from typing import Any, TypeVar
 
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis
 from idleq.scheduler import codec
-from idleq.scheduler.agent.reports import AgentInput
 from idleq.scheduler.api.access import Access, remove_access, write_access
 from idleq.scheduler.api.tls import ensure_certificate
 from idleq.scheduler.core.commands import AgentCommand, Freeze, Kill, Launch, SegmentPlan
-from idleq.scheduler.core.inputs import AgentReady, Exited, Frozen, SnapshotRejected
+from idleq.scheduler.core.inputs import AgentInput, AgentReady, Exited, Frozen, SnapshotRejected
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec

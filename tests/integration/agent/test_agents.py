@@ -9,8 +9,7 @@ from pathlib import Path
 
 from idleq.ids import Fence, JobId, Millis
 from idleq.scheduler import codec
-from idleq.scheduler.agent.reports import AgentInput
-from idleq.scheduler.core.inputs import AgentReady, Exited, Frozen, Progressed
+from idleq.scheduler.core.inputs import AgentInput, AgentReady, Exited, Frozen, Progressed
 from idleq.scheduler.spool import Answer, DaemonSpool
 from support.agents import FakeDaemon, StartAgent, saver, shell, spec, survivors
 from support.agents import agent as running_agent

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from idleq.ids import AllocationId, JobId
 from idleq.scheduler.core.commands import AgentCommand
-from idleq.scheduler.core.inputs import AgentLeaving, JobCancelled
+from idleq.scheduler.core.inputs import AgentLeaving, Input, JobCancelled
 from idleq.scheduler.core.submission import ArrayRange
 from idleq.scheduler.hands import allocation_topic, entry_topic
 from idleq.scheduler.owed import owed_commands
@@ -64,7 +64,11 @@ def test_each_state_of_a_segment_owes_its_agent_one_command(tmp_path: Path) -> N
 def test_after_a_restart_the_old_greeting_of_an_agent_that_is_leaving_makes_no_guest_lost(tmp_path: Path) -> None:
     first = Bench(tmp_path)
     launch = first.host_a_job()
-    said = [ready(launch.allocation), launched(launch), AgentLeaving(allocation=launch.allocation, reason="time")]
+    said: list[Input] = [
+        ready(launch.allocation),
+        launched(launch),
+        AgentLeaving(allocation=launch.allocation, reason="time"),
+    ]
     first.tell(*said[1:])
     write_reports(first.paths, launch.allocation, *said)
     second = Bench(tmp_path, journal=first.journal)

@@ -104,6 +104,11 @@ def test_lines_that_cannot_be_read_are_passed_over(intake: Intake) -> None:
     assert read(intake) == [3]
 
 
+def test_a_line_that_speaks_for_another_allocation_is_passed_over(intake: Intake) -> None:
+    write(intake, line(1, ready(AllocationId("a2"))), line(2, exited(1)))
+    assert read(intake) == [2]
+
+
 def test_an_allocation_without_a_file_says_nothing(intake: Intake) -> None:
     assert read(intake, AllocationId("a9")) == []
 

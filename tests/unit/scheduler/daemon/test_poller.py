@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from idleq.scheduler.intake import Intake
 from idleq.scheduler.leases import Leases
 from idleq.scheduler.mailbox import Decisions
 from idleq.scheduler.paths import ServerPaths
-from idleq.scheduler.poller import ClusterPoller
+from idleq.scheduler.poller import PATIENCE, ClusterPoller
 from support.daemon import NODE, FakeClock, FakeCluster, a_node, granted, quiet_log, ready
 from support.reports import write_reports
 
@@ -35,12 +36,14 @@ class Listener:
 
     heard: list[tuple[Input, ...]] = field(default_factory=list)
     failure: Exception | None = None
+    has_heard: threading.Event = field(default_factory=threading.Event)
 
     def ask(self, inputs: Sequence[Input]) -> "Future[Decisions]":
         reply: Future[Decisions] = Future()
         if self.failure is None:
             self.heard.append(tuple(inputs))
             reply.set_result(())
+            self.has_heard.set()
         else:
             reply.set_exception(self.failure)
         return reply
@@ -180,6 +183,69 @@ def test_before_anything_was_asked_nothing_is_said_to_exist(polled: Polled) -> N
     polled.cluster.absence = Away("the controller restarts")
     polled.poller.start_over()
     assert polled.round() == []
+
+
+def test_a_new_engine_is_told_that_nothing_exists(polled: Polled) -> None:
+    polled.round()
+    polled.poller.start_over()
+    assert polled.round() == [(Reconciled(allocations=()),)]
+
+
+def make_unreadable(polled: Polled, allocation: AllocationId) -> Path:
+    """A folder in place of the file raises as a damaged disk does, for root too."""
+    reports = polled.paths.allocation(allocation).reports
+    reports.mkdir(parents=True)
+    return reports
+
+
+def test_an_allocation_whose_file_cannot_be_read_is_not_over_before_it_can(polled: Polled) -> None:
+    polled.round()
+    reports = make_unreadable(polled, A1)
+    polled.cluster.news += [LOST, granted(A2)]
+    assert polled.round() == [(granted(A2),)]
+    assert polled.round() == []
+    reports.rmdir()
+    polled.record(A1, EXITED)
+    assert polled.round() == [(EXITED, LOST)]
+    assert polled.round() == []
+
+
+def test_a_file_that_can_never_be_read_keeps_its_allocation_for_a_while_only(polled: Polled) -> None:
+    polled.round()
+    make_unreadable(polled, A1)
+    polled.cluster.news.append(LOST)
+    assert [polled.round() for _ in range(PATIENCE + 2)] == [*[[]] * PATIENCE, [(LOST,)], []]
+
+
+def test_one_file_that_cannot_be_read_keeps_nobody_from_being_told_what_exists(polled: Polled) -> None:
+    polled.leases.add(A1)
+    polled.leases.add(A2)
+    reports = make_unreadable(polled, A1)
+    polled.record(A2, EXITED)
+    assert polled.round() == [(EXITED, Reconciled(allocations=(A1,)), a_node())]
+    reports.rmdir()
+    assert polled.round() == [(AllocationLost(allocation=A1, reason="it is gone"),)]
+
+
+def test_the_pauses_grow_while_a_file_cannot_be_read(polled: Polled) -> None:
+    make_unreadable(polled, A1)
+    polled.cluster.news.append(LOST)
+    assert [polled.poller._round([]), polled.poller._round([])] == [False, False]
+
+
+def test_the_thread_outlives_whatever_the_cluster_raises(polled: Polled) -> None:
+    poll, faults = polled.cluster.poll, [ZeroDivisionError()]
+
+    def fragile() -> Iterable[Input]:
+        if faults:
+            raise faults.pop()
+        return poll()
+
+    polled.cluster.poll = fragile  # type: ignore[method-assign] # the fake fails once
+    polled.poller.start()
+    assert polled.listener.has_heard.wait(10)
+    polled.poller.stop()
+    assert polled.listener.heard[0][0] == Reconciled(allocations=())
 
 
 def test_an_input_that_the_engine_fails_on_is_not_told_for_ever(polled: Polled) -> None:

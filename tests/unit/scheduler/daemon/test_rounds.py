@@ -101,3 +101,13 @@ class Full(DaemonSpool):
 def test_a_question_that_cannot_be_read_is_passed_over(office: Office) -> None:
     office.folder.question.write_bytes(b"{")
     assert office.round() == []
+
+
+def test_a_file_that_cannot_be_read_leaves_its_agent_answered_and_its_reports_for_later(office: Office) -> None:
+    office.agent.ask(Question(beat=1))
+    office.folder.reports.mkdir()
+    assert office.round() == []
+    assert office.agent.answer() == answer(beat=1, taken=0)
+    office.folder.reports.rmdir()
+    office.record()
+    assert office.round() == [ready(A1)]
