@@ -68,6 +68,7 @@ class Situation:
         until: when the allocation ends; None if nobody knows.
         notice_until: when everything must be gone because the node is wanted; None if it is not.
         dismissed: whether the daemon says that this allocation is over.
+        leaving: why the agent has said that it leaves, and then it does; empty if it has not.
     """
 
     now: Millis
@@ -75,6 +76,7 @@ class Situation:
     until: Millis | None = None
     notice_until: Millis | None = None
     dismissed: bool = False
+    leaving: str = ""
 
     @property
     def leave_reason(self) -> str:
@@ -87,7 +89,7 @@ class Situation:
             return "the allocation has ended"
         if self.now >= self.lease.freeze_at:
             return "the daemon has been silent for too long"
-        return ""
+        return self.leaving
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ def _why_freeze(guest: GuestView, situation: Situation) -> str:
         return "the gap ends"
     if situation.now >= situation.lease.freeze_at:
         return "the daemon is silent"
-    return ""
+    return situation.leaving
 
 
 def _is_hopeless(guest: GuestView, situation: Situation) -> bool:

@@ -26,7 +26,6 @@ class Loop:
     _seen: set[CommandId] = field(default_factory=set)
     _watched_at: Millis = Millis(0)
     _is_mute: bool = False
-    _is_leaving: bool = False
     _trouble: str = ""
 
     def run(self) -> str:
@@ -69,8 +68,8 @@ class Loop:
     def _say_leaving(self) -> None:
         """Before anything else of it is told: what is frozen now shall not be sent back here."""
         reason = self.situation.leave_reason
-        if reason and not self._is_leaving:
-            self._is_leaving = True
+        if reason and not self.situation.leaving:
+            self.situation = replace(self.situation, leaving=reason)
             self.node.reports.add(AgentLeaving(allocation=self.node.settings.allocation, reason=reason))
 
     def _notice_time(self) -> None:

@@ -24,26 +24,31 @@ Problem = FolderRefused | SnapshotNotWritten
 
 def take_whole(node: Node, guest: Guest, name: SnapshotId, run_ms: Millis) -> Snapshot | Problem:
     """In the background: publish a snapshot of a guest that has ended; return it, or what went wrong."""
-    return _take(node, guest, name, run_ms, lambda: saves.whole(guest.folders), lambda _: None)
+    step, _ = guest.told
+    return _take(node, guest, (name, run_ms, step), lambda: saves.whole(guest.folders), lambda _: None)
 
 
-def take_saved(node: Node, guest: Guest, name: SnapshotId, run_ms: Millis) -> Snapshot | Problem:
+def take_saved(node: Node, guest: Guest, name: SnapshotId, run_ms: Millis, step: int) -> Snapshot | Problem:
     """In the background: publish a snapshot of what a guest that goes on has saved; return it, or what went wrong."""
     folders = guest.folders
     return _take(
-        node, guest, name, run_ms, lambda: saves.as_saved(folders), lambda items: saves.check_unchanged(items, folders)
+        node,
+        guest,
+        (name, run_ms, step),
+        lambda: saves.as_saved(folders),
+        lambda items: saves.check_unchanged(items, folders),
     )
 
 
 def _take(
     node: Node,
     guest: Guest,
-    name: SnapshotId,
-    run_ms: Millis,
+    known: tuple[SnapshotId, Millis, int],
     items_of: Callable[[], Sequence[Item]],
     check: Callable[[Sequence[Item]], None],
 ) -> Snapshot | Problem:
     where, now = node.paths.job(guest.launch.job), node.clock.now()
+    name, run_ms, step = known
     try:
         items = items_of()
         published = snapshot.publish(
@@ -63,6 +68,7 @@ def _take(
         bytes=published.bytes,
         taken_at=now,
         run_ms=run_ms,
+        step=step,
     )
 
 
@@ -78,7 +84,7 @@ def on_watch(node: Node, guest: Guest, now: Millis) -> None:
     name, run_ms = guest.next_snapshot(), guest.run_ms(now)
     node.background.submit(
         NORMAL,
-        lambda: take_saved(node, guest, name, run_ms),
+        lambda: take_saved(node, guest, name, run_ms, step),
         lambda result: _on_saved(node, guest, step, now, result),
     )
 

@@ -27,7 +27,11 @@ from idleq.scheduler.core.inputs import (
 )
 from idleq.scheduler.core.job import Delayed, Freezing, Held, Job, Killing, Queued, Running, Segment, Starting
 from idleq.scheduler.core.segments import end_segment, hold_if_stalled, lose_segment
+from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.state import Allocation, Hold
+
+LEAST_PROGRESS_MS = Millis(1000)
+"""A segment that ran for less has done nothing to speak of."""
 
 
 def greet(draft: Draft, what: AgentReady) -> None:
@@ -84,7 +88,7 @@ def launch_command(draft: Draft, job: Job, segment: Segment) -> Launch:
     spec = draft.state.entries[job.entry].spec
     snapshot = next((s for s in job.snapshots if s.id == segment.thaw_from), None)
     return Launch(
-        id=segment.command,
+        id=segment.launch,
         allocation=segment.allocation,
         job=job.id,
         fence=segment.fence,
@@ -154,10 +158,13 @@ def _is_late(draft: Draft, name: JobId, fence: Fence) -> bool:
 def end_frozen(draft: Draft, what: Frozen) -> None:
     """The segment left a snapshot."""
     found = _present(draft, what.job, what.fence)
-    is_known = any(s.id == what.snapshot.id for s in getattr(draft.state.jobs.get(what.job), "snapshots", ()))
     if found is not None and isinstance(found[0].state, Killing):
         end_segment(draft, found[0], what.reason)
-    elif found is not None or (_is_late(draft, what.job, what.fence) and not is_known):
+    elif found is not None or _is_late(draft, what.job, what.fence):
+        job = draft.state.jobs[what.job]
+        if found is None and any(known.id == what.snapshot.id for known in job.snapshots):
+            return
+        has_moved = found is None or _has_moved(draft, job, found[1], what.snapshot)
         draft.record(
             SegmentFrozen(
                 job=what.job,
@@ -166,10 +173,20 @@ def end_frozen(draft: Draft, what: Frozen) -> None:
                 ended_at=what.at,
                 freeze_ms=what.freeze_ms,
                 reason=what.reason,
-                delayed_until=None,
+                has_moved=has_moved,
+                delayed_until=None if has_moved else Millis(draft.now + draft.state.policy.retry_ms),
             )
         )
-        hold_if_stalled(draft, draft.state.jobs[what.job])
+        hold_if_stalled(draft, job)
+
+
+def _has_moved(draft: Draft, job: Job, segment: Segment, snapshot: Snapshot) -> bool:
+    """Whether the segment brought the job on: by a step, or, if it names none, by more than coming and going cost."""
+    if snapshot.step:
+        return snapshot.step > segment.first_step
+    costs, name = draft.state.costs, draft.state.entries[job.entry].spec.name
+    cost = costs.thaw_ms(name, 500, Millis(0)) + costs.freeze_ms(name, 500, Millis(0))
+    return snapshot.run_ms - segment.first_run_ms > max(cost, LEAST_PROGRESS_MS)
 
 
 def end_exited(draft: Draft, what: Exited) -> None:
@@ -205,7 +222,7 @@ def _fail(draft: Draft, job: Job, what: Exited) -> None:
     if job.failures >= spec.retries:
         draft.record(JobFailed(job=job.id, fence=what.fence, code=what.code, reason=reason, ended_at=what.at))
         return
-    until = Millis(draft.now + policy.retry_ms * 2**job.failures)
+    until = Millis(draft.now + min(policy.retry_ms * 2**job.failures, policy.longest_retry_ms))
     draft.record(
         SegmentFailed(
             job=job.id, fence=what.fence, code=what.code, reason=reason, ended_at=what.at, delayed_until=until

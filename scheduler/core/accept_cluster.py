@@ -12,6 +12,7 @@ from idleq.scheduler.core.facts import (
     GapClosed,
     MainJobHeldUp,
     NodesSeen,
+    ReleaseDelayed,
     RequestsSlowed,
     StrayGranted,
 )
@@ -26,7 +27,7 @@ from idleq.scheduler.core.inputs import (
     Reconciled,
     ViewChanged,
 )
-from idleq.scheduler.core.segments import end_segment, lose_segment
+from idleq.scheduler.core.segments import end_segment, fail_launch
 from idleq.scheduler.core.state import Allocation, Hold, State
 
 
@@ -105,7 +106,7 @@ def lose_allocation(draft: Draft, what: AllocationLost) -> None:
 def expire(draft: Draft, what: LeaseExpired) -> None:
     """Its agent has stopped its guests by its own rule: the segments are over, and the allocation is of no use."""
     allocation = draft.state.allocations.get(what.allocation)
-    if allocation is None or allocation.hold is not Hold.READY:
+    if allocation is None or allocation.hold in (Hold.ASKED, Hold.RELEASED):
         return
     _end_guests(draft, allocation, "its agent fell silent, and the lease has run out")
     give_back(draft, allocation, "its agent fell silent")
@@ -129,6 +130,10 @@ def fail_command(draft: Draft, what: CommandFailed) -> None:
     """A command was not carried out: undo what stood on it."""
     state = draft.state
     allocation = next((a for a in state.allocations.values() if a.command == what.command), None)
+    if allocation is not None and allocation.hold is Hold.RELEASED:
+        again_at = Millis(draft.now + state.policy.slow_ms)
+        draft.record(ReleaseDelayed(allocation=allocation.id, reason=what.reason, again_at=again_at))
+        return
     if allocation is not None and allocation.hold is Hold.ASKED:
         draft.record(AllocationEnded(allocation=allocation.id, reason=what.reason))
         until = Millis(draft.now + state.policy.slow_ms)
@@ -138,8 +143,8 @@ def fail_command(draft: Draft, what: CommandFailed) -> None:
         for name in list(hosting.guests):
             job = state.jobs[name]
             segment = job.segment
-            if segment is not None and segment.command == what.command and segment.since is None:
-                lose_segment(draft, job, what.reason, delay_ms=state.policy.retry_ms)
+            if segment is not None and segment.launch == what.command and segment.since is None:
+                fail_launch(draft, job, what.reason)
 
 
 def reconcile(draft: Draft, what: Reconciled) -> None:
@@ -149,9 +154,14 @@ def reconcile(draft: Draft, what: Reconciled) -> None:
         if allocation.hold is Hold.ASKED and allocation.id not in there:
             draft.tell_again(_request(allocation))
         elif allocation.hold is Hold.RELEASED and allocation.id in there:
-            draft.tell_again(ReleaseAllocation(id=allocation.command, allocation=allocation.id, reason="given back"))
+            release_again(draft, allocation)
         elif allocation.id not in there:
             lose_allocation(draft, AllocationLost(allocation=AllocationId(allocation.id), reason="it is gone"))
+
+
+def release_again(draft: Draft, allocation: Allocation) -> None:
+    """Repeat that *allocation* is given back."""
+    draft.tell_again(ReleaseAllocation(id=allocation.command, allocation=allocation.id, reason="given back"))
 
 
 def _request(allocation: Allocation) -> RequestAllocation:

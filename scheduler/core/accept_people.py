@@ -141,6 +141,8 @@ def hold(draft: Draft, what: JobHeld) -> None:
         match job.state:
             case Starting(segment=segment) | Running(segment=segment):
                 freeze(draft, job.id, segment, what.reason, hold=True)
+            case Freezing(segment=segment, hold=False):
+                freeze(draft, job.id, segment, what.reason, hold=True)
             case Freezing() | Killing() | Held():
                 pass
             case _:

@@ -32,6 +32,7 @@ from idleq.scheduler.core.facts import (
     PauseSet,
     PlanMoved,
     PolicySet,
+    ReleaseDelayed,
     RequestsSlowed,
     SegmentFailed,
     SegmentFrozen,
@@ -46,9 +47,14 @@ from idleq.scheduler.core.facts import (
 from idleq.scheduler.core.state import State
 
 
+def advance(state: State, now: Millis) -> None:
+    """It is *now*, unless it was later already: time never goes backwards."""
+    state.now = max(state.now, now)
+
+
 def apply(state: State, at: Millis, fact: Fact) -> None:
     """Change *state* as *fact*, which became so at *at*, says."""
-    state.now = max(state.now, at)
+    advance(state, at)
     match fact:
         case (
             SegmentStarted()
@@ -80,6 +86,7 @@ def apply(state: State, at: Millis, fact: Fact) -> None:
             | AllocationClosing()
             | AllocationReleased()
             | AllocationEnded()
+            | ReleaseDelayed()
             | RequestsSlowed()
         ):
             apply_cluster(state, at, fact)

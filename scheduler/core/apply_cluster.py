@@ -14,6 +14,7 @@ from idleq.scheduler.core.facts import (
     GapClosed,
     MainJobHeldUp,
     NodesSeen,
+    ReleaseDelayed,
     RequestsSlowed,
 )
 from idleq.scheduler.core.gaps import Gap
@@ -30,6 +31,7 @@ ClusterFact = (
     | AllocationClosing
     | AllocationReleased
     | AllocationEnded
+    | ReleaseDelayed
     | RequestsSlowed
 )
 
@@ -53,6 +55,8 @@ def apply_cluster(state: State, at: Millis, fact: ClusterFact) -> None:
             )
         case MainJobHeldUp():
             pass
+        case ReleaseDelayed(allocation=allocation, again_at=again_at):
+            heappush(state.alarms, (again_at, Alarm.RELEASE, allocation))
         case RequestsSlowed(until=until, reason=reason):
             state.slowed_until, state.slowed_reason = until, reason
             state.ramp = max(state.ramp // 2, 1)
@@ -82,7 +86,16 @@ def _see(state: State, at: Millis, report: NodeReport) -> None:
     elif node.planned_since is None:
         node.planned_since = at
     state.agenda.moved[report.name] = None
+    if node.allocation is not None and _lasts_longer(before, node.gap):
+        state.agenda.rooms[node.allocation] = None
     index_gap(state, report.name)
+
+
+def _lasts_longer(before: Gap | None, now: Gap | None) -> bool:
+    """Whether jobs that did not pay in the gap may do so now."""
+    if before is None or now is None or before.end.likely is None:
+        return False
+    return now.end.likely is None or now.end.likely > before.end.likely
 
 
 def _held_on(state: State, name: NodeName) -> AllocationId | None:
@@ -137,6 +150,7 @@ def _move_allocation(
         case AllocationClosing():
             allocation.hold = Hold.CLOSING
             state.roomy.pop(allocation.id, None)
+            offer_room(state, allocation)
         case AllocationReleased():
             allocation.hold, allocation.command = Hold.RELEASED, fact.command
             state.asked.pop(allocation.id, None)
@@ -149,12 +163,11 @@ def _move_allocation(
 
 def offer_room(state: State, allocation: Allocation) -> None:
     """Let jobs be bound to what is free of *allocation*, and see later whether any were."""
-    if allocation.hold is not Hold.READY:
-        return
-    state.agenda.rooms[allocation.id] = None
-    if allocation.room.cores > 0:
-        state.roomy[allocation.id] = None
-    if not allocation.guests:
+    if allocation.hold is Hold.READY:
+        state.agenda.rooms[allocation.id] = None
+        if allocation.room.cores > 0:
+            state.roomy[allocation.id] = None
+    if not allocation.guests and allocation.hold in (Hold.READY, Hold.CLOSING):
         allocation.idle_since = state.now
         heappush(state.alarms, (Millis(state.now + state.policy.linger_ms), Alarm.LINGER, allocation.id))
 

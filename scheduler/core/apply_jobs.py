@@ -66,6 +66,8 @@ def apply_job(state: State, at: Millis, fact: JobFact) -> None:
         _touch(state, entry, job)
     state.jobs[job.id] = after
     _keep_books(state, entry, job, after)
+    if isinstance(fact, SegmentLost) and fact.launch_failed and job.segment is not None:
+        state.allocations[job.segment.allocation].failed_launches += 1
 
 
 def _step(job: Job, fact: JobFact, *, at: Millis, is_ready: bool) -> Job:
@@ -77,6 +79,7 @@ def _step(job: Job, fact: JobFact, *, at: Millis, is_ready: bool) -> Job:
                 allocation=fact.allocation,
                 node=fact.node,
                 plan=fact.plan,
+                launch=fact.command,
                 command=fact.command,
                 thaw_from=fact.thaw_from,
                 bound_at=at,
@@ -141,14 +144,13 @@ def _after_segment(job: Job, fact: SegmentFrozen | SegmentLost | SegmentFailed) 
     after = job
     match fact:
         case SegmentFrozen():
-            after = _with_snapshot(job, fact.snapshot)
-            has_moved = job.step > segment.first_step or (job.total is None and after.run_ms > segment.first_run_ms)
-            after = replace(after, stalled=0 if has_moved else job.stalled + 1)
+            after = replace(_with_snapshot(job, fact.snapshot), stalled=0 if fact.has_moved else job.stalled + 1)
         case SegmentLost():
-            has_tried = segment.since is not None or not segment.is_ahead
-            after = replace(job, stalled=0 if segment.has_saved else job.stalled + has_tried)
+            # One that never ran says nothing about the workload.
+            has_tried = segment.since is not None
+            after = replace(job, stalled=0 if segment.has_saved else job.stalled + has_tried, step=_saved_step(job))
         case SegmentFailed():
-            after = replace(job, failures=job.failures + 1)
+            after = replace(job, failures=job.failures + 1, step=_saved_step(job))
         case _:
             assert_never(fact)
     if isinstance(job.state, Freezing) and job.state.hold:
@@ -164,7 +166,12 @@ def _with_segment(state: JobState, segment: Segment) -> JobState:
 
 def _with_snapshot(job: Job, snapshot: Snapshot) -> Job:
     kept = (*job.snapshots, snapshot)[-SNAPSHOTS_KEPT:]
-    return replace(job, snapshots=kept, run_ms=snapshot.run_ms)
+    return replace(job, snapshots=kept, run_ms=snapshot.run_ms, step=snapshot.step or job.step)
+
+
+def _saved_step(job: Job) -> int:
+    """Return how far the job is once its segment is lost."""
+    return job.snapshots[-1].step if job.snapshots else 0
 
 
 def _learn(state: State, entry: Entry, job: Job, fact: JobFact) -> None:
@@ -232,7 +239,9 @@ def _free(state: State, entry: Entry, job: Job, segment: Segment) -> None:
     entry.active -= 1
     if entry.room_for() == 1:
         stand_in_line(state, entry)
+    state.agenda.moved[segment.node] = None
     allocation = state.allocations[segment.allocation]
+    allocation.failed_launches = 0 if segment.since is not None else allocation.failed_launches
     del allocation.guests[job.id]
     if job.id in allocation.ahead:
         del allocation.ahead[job.id]

@@ -6,7 +6,7 @@ from idleq.scheduler.core.commands import Replan, SegmentPlan
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import PlanMoved, SegmentStarted
 from idleq.scheduler.core.job import Running, Starting
-from idleq.scheduler.core.placement import choose, entry_and_job
+from idleq.scheduler.core.placement import choose, entry_and_job, room_is_kept
 from idleq.scheduler.core.queue import Candidate
 from idleq.scheduler.core.state import Allocation, Hold, State
 from idleq.scheduler.core.timing import length_of, segment_plans
@@ -46,7 +46,7 @@ def _fill(draft: Draft, allocation: Allocation) -> None:
     length_ms = length_of(state, allocation, draft.now)
     while allocation.room.cores > 0:
         candidate = choose(state, allocation.room, length_ms, draft.now)
-        if candidate is None:
+        if candidate is None or room_is_kept(state, allocation, candidate, draft.now):
             return
         _start(draft, allocation, candidate)
     if len(allocation.ahead) <= AHEAD_MOST // 2:

@@ -1,5 +1,6 @@
 """What freezing and thawing cost, learned per workload from what was measured."""
 
+from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 
 from idleq.ids import Millis
@@ -10,19 +11,41 @@ REMEMBERED = 32
 
 def quantile(values: list[Millis], permille: int) -> Millis:
     """Return the smallest value that at least *permille* thousandths of *values* do not exceed."""
-    ordered = sorted(values)
+    return _ranked(sorted(values), permille)
+
+
+def _ranked(ordered: list[Millis], permille: int) -> Millis:
     rank = -(-permille * len(ordered) // 1000)
     return ordered[max(rank, 1) - 1]
+
+
+@dataclass(slots=True)
+class Recent:
+    """The last measurements of one kind: as they came, and in order, so that a quantile is a look and no sorting."""
+
+    values: list[Millis] = field(default_factory=list)
+    ordered: list[Millis] = field(default_factory=list)
+
+    def add(self, value: Millis) -> None:
+        """Remember *value*, and forget what is too old."""
+        self.values.append(value)
+        insort(self.ordered, value)
+        if len(self.values) > REMEMBERED:
+            del self.ordered[bisect_left(self.ordered, self.values.pop(0))]
+
+    def quantile(self, permille: int, unknown: Millis) -> Millis:
+        """Return the smallest value that *permille* of them do not exceed; *unknown* if there is none."""
+        return _ranked(self.ordered, permille) if self.ordered else unknown
 
 
 @dataclass(slots=True)
 class Measured:
     """The last measurements of one workload's freezes, saves and thaws."""
 
-    freezes: list[Millis] = field(default_factory=list)
-    saves: list[Millis] = field(default_factory=list)
-    thaws: list[Millis] = field(default_factory=list)
-    runs: list[Millis] = field(default_factory=list)
+    freezes: Recent = field(default_factory=Recent)
+    saves: Recent = field(default_factory=Recent)
+    thaws: Recent = field(default_factory=Recent)
+    runs: Recent = field(default_factory=Recent)
     bytes: int = 0
 
 
@@ -35,42 +58,42 @@ class Costs:
     def learn_freeze(self, workload: str, took: Millis, size: int) -> None:
         """Remember one freeze of *size* bytes."""
         measured = self._of(workload)
-        _remember(measured.freezes, took)
+        measured.freezes.add(took)
         measured.bytes = size
 
     def learn_save(self, workload: str, took: Millis, size: int) -> None:
         """Remember one save during which the workload stayed where it was."""
         measured = self._of(workload)
-        _remember(measured.saves, took)
+        measured.saves.add(took)
         measured.bytes = size
 
     def learn_thaw(self, workload: str, took: Millis) -> None:
         """Remember one thaw."""
-        _remember(self._of(workload).thaws, took)
+        self._of(workload).thaws.add(took)
 
     def learn_run(self, workload: str, took: Millis) -> None:
         """Remember how long the last segment of a job ran that was done."""
-        _remember(self._of(workload).runs, took)
+        self._of(workload).runs.add(took)
 
     def run_ms(self, workload: str) -> Millis | None:
         """Return the middle of how long last segments run, None if none was ever done."""
         measured = self.workloads.get(workload)
-        return quantile(measured.runs, 500) if measured and measured.runs else None
+        return measured.runs.quantile(500, Millis(0)) if measured and measured.runs.values else None
 
     def freeze_ms(self, workload: str, permille: int, unknown: Millis) -> Millis:
         """Return the freeze time that *permille* of freezes keep; *unknown* if none was ever measured."""
         measured = self.workloads.get(workload)
-        return quantile(measured.freezes, permille) if measured and measured.freezes else unknown
+        return measured.freezes.quantile(permille, unknown) if measured else unknown
 
     def save_ms(self, workload: str, unknown: Millis) -> Millis:
         """Return the middle of what a save takes; *unknown* if none was ever measured."""
         measured = self.workloads.get(workload)
-        return quantile(measured.saves, 500) if measured and measured.saves else unknown
+        return measured.saves.quantile(500, unknown) if measured else unknown
 
     def thaw_ms(self, workload: str, permille: int, unknown: Millis) -> Millis:
         """Return the thaw time that *permille* of thaws keep; *unknown* if none was ever measured."""
         measured = self.workloads.get(workload)
-        return quantile(measured.thaws, permille) if measured and measured.thaws else unknown
+        return measured.thaws.quantile(permille, unknown) if measured else unknown
 
     def bytes(self, workload: str) -> int:
         """Return the size of the newest snapshot of this workload, 0 if there was none."""
@@ -79,8 +102,3 @@ class Costs:
 
     def _of(self, workload: str) -> Measured:
         return self.workloads.setdefault(workload, Measured())
-
-
-def _remember(values: list[Millis], value: Millis) -> None:
-    values.append(value)
-    del values[:-REMEMBERED]

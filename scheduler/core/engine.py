@@ -25,7 +25,7 @@ from idleq.scheduler.core.accept_cluster import (
     see,
 )
 from idleq.scheduler.core.accept_people import cancel, hold, pause, release, resume, submit
-from idleq.scheduler.core.apply import apply
+from idleq.scheduler.core.apply import advance, apply
 from idleq.scheduler.core.ask import ask, give_back_idle
 from idleq.scheduler.core.bind import bind, replan
 from idleq.scheduler.core.commands import Command
@@ -108,7 +108,7 @@ class Engine:
     def handle(self, what: Input, now: Millis) -> Decision:
         """Take in what happened and decide what follows; a *now* before the last one counts as the last one."""
         state = self.state
-        state.now = max(now, state.now)
+        advance(state, now)
         draft = Draft(state, state.now)
         _accept(draft, what)
         if draft.refusal is None:

@@ -30,9 +30,6 @@ class PauseSet:
     reason: str
 
 
-# Entries: what a submit left, as far as none of it has started.
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryAdded:
     """*entry* is in the queue; its dependencies are named in the submission (all by id)."""
@@ -71,9 +68,6 @@ class EntryCancelled:
 
     entry: EntryId
     reason: str
-
-
-# Jobs and their segments.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +119,7 @@ class SegmentRunning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentProgressed:
-    """The workload is at *step* of *total*; *saved* if it has left a snapshot and goes on."""
+    """The workload is at *step* of *total*; *saved* if it left a snapshot."""
 
     job: JobId
     fence: Fence
@@ -169,7 +163,7 @@ class KillAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentFrozen:
-    """The segment left a snapshot; the job goes on from it, not before *delayed_until*."""
+    """The segment left a snapshot; the job goes on from it, not before *delayed_until*. *has_moved*: it was worth its cost."""
 
     job: JobId
     fence: Fence
@@ -178,17 +172,19 @@ class SegmentFrozen:
     freeze_ms: Millis
     reason: str
     delayed_until: Millis | None
+    has_moved: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentLost:
-    """The segment is over without a result, through no fault of the workload; the job goes on from its last snapshot."""
+    """The segment is over without a result or a fault of the workload's; *launch_failed*: its agent could not start it."""
 
     job: JobId
     fence: Fence
     reason: str
     ended_at: Millis
     delayed_until: Millis | None
+    launch_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,9 +240,6 @@ class JobFailed:
     ended_at: Millis
 
 
-# The cluster.
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodesSeen:
     """These nodes look like this now, and those are no longer there."""
@@ -259,11 +252,7 @@ class NodesSeen:
 class GapClosed:
     """Main jobs took what had been free on *node* since *opened_at*.
 
-    Attributes:
-        node: where.
-        opened_at: since when it was free.
-        planned_end: the end that the plan had named just before; None if it had named none.
-        warned_ms: how long before the end the plan first named one (0: no notice at all).
+    *planned_end* is what the plan had named just before, None if nothing; *warned_ms* since how long it had named an end.
     """
 
     node: NodeName
@@ -335,7 +324,7 @@ class AllocationReleased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocationEnded:
-    """It is over and nothing of it lives on."""
+    """It is over."""
 
     allocation: AllocationId
     reason: str
@@ -347,6 +336,15 @@ class StrayGranted:
 
     allocation: AllocationId
     command: CommandId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseDelayed:
+    """It could not be given back; that is tried again at *again_at*."""
+
+    allocation: AllocationId
+    reason: str
+    again_at: Millis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -391,5 +389,6 @@ Fact = (
     | AllocationReleased
     | AllocationEnded
     | StrayGranted
+    | ReleaseDelayed
     | RequestsSlowed
 )

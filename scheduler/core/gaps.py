@@ -78,4 +78,8 @@ class Foresight:
         if len(self.errors) < ENOUGH_CLOSURES:
             return GapEnd(planned, planned, "the plan, not yet corrected")
         error = min(quantile(self.errors, 50), Millis(0))
-        return GapEnd(Millis(planned + error), planned, f"the plan, corrected by {len(self.errors)} closures")
+        return GapEnd(
+            Millis(planned + error),
+            planned,
+            f"the plan; of {len(self.errors)} before, one in twenty erred by {-error} ms or more",
+        )

@@ -16,6 +16,7 @@ class Segment:
         allocation: where it runs.
         node: on which node that is.
         plan: when its agent acts by itself.
+        launch: the command that starts it.
         command: the last command about it, to be told again after a restart.
         thaw_from: the snapshot it goes on from, None for a fresh start.
         bound_at: when it was decided.
@@ -31,6 +32,7 @@ class Segment:
     allocation: AllocationId
     node: NodeName
     plan: SegmentPlan
+    launch: CommandId
     command: CommandId
     thaw_from: SnapshotId | None
     bound_at: Millis

@@ -78,7 +78,7 @@ TRANSITIONS: dict[tuple[type[JobState], type[JobFact]], tuple[type[JobState], ..
     (Killing, SegmentRunning): (Killing,),
     (Killing, SegmentProgressed): (Killing,),
     # Freezing and killing can be asked for as soon as there is a segment.
-    **{(state, FreezeAsked): (Freezing,) for state in (Starting, Running)},
+    **{(state, FreezeAsked): (Freezing,) for state in (Starting, Running, Freezing)},
     **{(state, KillAsked): (Killing,) for state in (Starting, Running, Freezing)},
     # A segment ends; the news of its start may have been lost.
     **{(state, SegmentFrozen): (Queued, Delayed, Held) for state in (Starting, Running, Freezing)},

@@ -9,7 +9,7 @@ from idleq.scheduler.core.job import Job
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.queue import Candidate
 from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.core.state import State
+from idleq.scheduler.core.state import Allocation, State
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 
 LOOKED_AT = 64
@@ -80,6 +80,22 @@ def choose(state: State, room: Resources, length_ms: Millis, now: Millis) -> Can
                     best = (rank, candidate)
                 break
     return None if best is None else best[1]
+
+
+def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: Millis) -> bool:
+    """Whether room is kept for somebody of a higher level than *chosen* who has waited for a patience, and fits once more is free.
+
+    Without this, narrow jobs would take each core as it comes free, and a wide one would wait for ever.
+    """
+    patience_ms, room = state.policy.patience_ms, allocation.room
+    level = (now - chosen.place.standing) // patience_ms
+    for line in state.queue.fitting(allocation.resources):
+        first = line.candidates[line.places[0]]
+        has_waited = now - state.entries[first.entry].queued_since >= patience_ms
+        is_higher = (now - first.place.standing) // patience_ms > level
+        if has_waited and is_higher and not line.shape.resources.fits_in(room):
+            return True
+    return False
 
 
 def entry_and_job(state: State, candidate: Candidate) -> tuple[Entry, Job | None]:

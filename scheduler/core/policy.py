@@ -23,6 +23,7 @@ class Policy:
         patience_ms: each time a job has waited this long it counts as one priority higher, so that nothing starves.
         linger_ms: how long an empty allocation is kept when nothing fits it, so that a stream of short jobs needs no new one.
         retry_ms: a failed workload is tried again after this, doubled each time.
+        longest_retry_ms: the doubling ends here, so that a job that was mended is tried again the same day.
         stall_segments: after so many segments in a row without progress the job is held (no livelock).
         progress_ms: how often a job's progress is journalled; a journal that kept every step would grow by gigabytes.
         max_pending: never more allocations waiting in the site's queue.
@@ -43,6 +44,7 @@ class Policy:
     patience_ms: Millis = Millis(1 * HOUR)
     linger_ms: Millis = Millis(2 * SECOND)
     retry_ms: Millis = Millis(10 * SECOND)
+    longest_retry_ms: Millis = Millis(1 * HOUR)
     stall_segments: int = 5
     progress_ms: Millis = Millis(10 * SECOND)
     max_pending: int = 20

@@ -2,8 +2,12 @@
 
 from idleq.ids import Millis
 from idleq.scheduler.core.draft import Draft
-from idleq.scheduler.core.facts import JobFailed, JobHeldBack, JobWithdrawn, SegmentLost
+from idleq.scheduler.core.facts import AllocationClosing, JobFailed, JobHeldBack, JobWithdrawn, SegmentLost
 from idleq.scheduler.core.job import Held, Job, Killing
+from idleq.scheduler.core.state import Hold
+
+LAUNCHES_TRIED = 2
+"""An agent that could not start so many segments in a row has trouble of its own (a full disk, say)."""
 
 
 def end_segment(draft: Draft, job: Job, reason: str, *, code: int = -9) -> None:
@@ -18,15 +22,38 @@ def end_segment(draft: Draft, job: Job, reason: str, *, code: int = -9) -> None:
         draft.record(JobFailed(job=job.id, fence=segment.fence, code=code, reason=job.state.reason, ended_at=draft.now))
 
 
-def lose_segment(draft: Draft, job: Job, reason: str, *, delay_ms: Millis | None = None) -> None:
+def lose_segment(draft: Draft, job: Job, reason: str) -> None:
     """The segment is over, through no fault of the workload."""
+    _lose(draft, job, reason, delayed_until=None, launch_failed=False)
+    hold_if_stalled(draft, job)
+
+
+def fail_launch(draft: Draft, job: Job, reason: str) -> None:
+    """The agent could not start the segment: the job waits a little, and an agent that fails again and again gets no more."""
     segment = job.segment
     assert segment is not None  # called for active jobs
-    delayed_until = None if delay_ms is None else Millis(draft.now + delay_ms)
+    allocation = draft.state.allocations[segment.allocation]
+    if isinstance(job.state, Killing):
+        end_segment(draft, job, reason)
+    else:
+        _lose(draft, job, reason, delayed_until=Millis(draft.now + draft.state.policy.retry_ms), launch_failed=True)
+    if allocation.failed_launches >= LAUNCHES_TRIED and allocation.hold is Hold.READY:
+        draft.record(AllocationClosing(allocation=allocation.id, reason=f"jobs do not start on it: {reason}"))
+
+
+def _lose(draft: Draft, job: Job, reason: str, *, delayed_until: Millis | None, launch_failed: bool) -> None:
+    segment = job.segment
+    assert segment is not None  # called for active jobs
     draft.record(
-        SegmentLost(job=job.id, fence=segment.fence, reason=reason, ended_at=draft.now, delayed_until=delayed_until)
+        SegmentLost(
+            job=job.id,
+            fence=segment.fence,
+            reason=reason,
+            ended_at=draft.now,
+            delayed_until=delayed_until,
+            launch_failed=launch_failed,
+        )
     )
-    hold_if_stalled(draft, job)
 
 
 def hold_if_stalled(draft: Draft, job: Job) -> None:

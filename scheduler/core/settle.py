@@ -3,13 +3,14 @@
 from heapq import heappop, heappush
 from typing import assert_never
 
-from idleq.ids import EntryId, JobId, Millis
+from idleq.ids import AllocationId, EntryId, JobId, Millis
+from idleq.scheduler.core.accept_cluster import release_again
 from idleq.scheduler.core.accept_people import kill
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.facts import EntryCancelled, EntryReady, JobLetGo, JobWithdrawn
 from idleq.scheduler.core.job import Delayed, Freezing, Running, Starting, Waiting
-from idleq.scheduler.core.state import Alarm
+from idleq.scheduler.core.state import Alarm, Hold
 
 
 def ring(draft: Draft) -> list[tuple[Alarm, str]]:
@@ -27,6 +28,10 @@ def ring(draft: Draft) -> list[tuple[Alarm, str]]:
                 _end_run(draft, JobId(name))
             case Alarm.SLOW:
                 state.agenda.demand = True
+            case Alarm.RELEASE:
+                allocation = state.allocations.get(AllocationId(name))
+                if allocation is not None and allocation.hold is Hold.RELEASED:
+                    release_again(draft, allocation)
             case Alarm.LINGER:
                 pass  # that is for the caller
             case _:

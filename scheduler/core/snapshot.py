@@ -16,6 +16,7 @@ class Snapshot:
         bytes: its size.
         taken_at: when it was published.
         run_ms: how long the job had run in all, up to the state it holds.
+        step: how far the workload said it was by then; 0 if it does not say.
     """
 
     id: SnapshotId
@@ -24,3 +25,4 @@ class Snapshot:
     bytes: int
     taken_at: Millis
     run_ms: Millis
+    step: int = 0

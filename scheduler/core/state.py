@@ -52,6 +52,7 @@ class Allocation:
         guests: whom it hosts.
         ahead: those of them that start once there is room, in this order; they hold nothing yet.
         idle_since: since when it hosts nobody, None while it does.
+        failed_launches: how many launches in a row failed there.
     """
 
     id: AllocationId
@@ -67,6 +68,7 @@ class Allocation:
     guests: dict[JobId, None] = field(default_factory=dict)
     ahead: dict[JobId, None] = field(default_factory=dict)
     idle_since: Millis | None = None
+    failed_launches: int = 0
 
     @property
     def room(self) -> Resources:
@@ -121,6 +123,8 @@ class Alarm(StrEnum):
     MAX_RUN = "max run"
     #: Allocations may be asked for again.
     SLOW = "slow"
+    #: An allocation that could not be given back may be now.
+    RELEASE = "release"
 
 
 @dataclass(slots=True)

@@ -166,3 +166,10 @@ def test_waking_when_told_to_never_finds_that_something_was_due_before() -> None
         seen += [(situation.now, action) for action in next_actions(guests, situation)]
         situation = replace(situation, now=wake_at(guests, situation))
     assert [now for now, _ in seen][:2] == [5000, 7000]
+
+
+def test_an_agent_that_has_said_that_it_leaves_does_so_even_if_the_daemon_is_back() -> None:
+    reason = "the daemon has been silent for too long"
+    back = replace(CALM, leaving=reason)
+    assert next_actions([guest()], back) == [ask("1", reason)]
+    assert next_actions([], back) == [Leave(reason)]

@@ -75,6 +75,7 @@ def test_longer_jobs_are_bound_ahead_only_as_far_as_they_need_not_wait_long() ->
 def test_what_was_ahead_and_never_started_goes_back_without_blame() -> None:
     told = short_jobs()
     waiting = next(reversed(only(told).ahead))
+    told.launched("1_1")
     told.tell(AllocationLost(allocation=AllocationId("a1"), reason="preempted"))
     assert told.engine.state.jobs[waiting].stalled == 0
     assert told.engine.state.jobs[JobId("1_1")].stalled == 1
@@ -83,9 +84,9 @@ def test_what_was_ahead_and_never_started_goes_back_without_blame() -> None:
 def test_one_that_is_ahead_can_be_cancelled_and_frees_nothing() -> None:
     told = short_jobs()
     used = only(told).used
-    told.tell(JobCancelled(target=JobId("1_40")))
-    told.tell(Exited(job=JobId("1_40"), fence=Fence(1), code=-9, at=told.now, cause="agent", reason="unwanted"))
-    assert told.state_of("1_40") == "Cancelled"
+    told.tell(JobCancelled(target=JobId("1_10")))
+    told.tell(Exited(job=JobId("1_10"), fence=Fence(1), code=-9, at=told.now, cause="agent", reason="unwanted"))
+    assert told.state_of("1_10") == "Cancelled"
     assert only(told).used == used
 
 

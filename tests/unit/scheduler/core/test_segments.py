@@ -21,6 +21,7 @@ from idleq.scheduler.core.inputs import (
     LeaseExpired,
     MainJobStarted,
     NodeLost,
+    Paused,
     Progressed,
     Reconciled,
     SnapshotRejected,
@@ -411,3 +412,99 @@ def test_a_delay_that_was_cut_short_rings_in_vain() -> None:
     told.tell(JobCancelled(target=JobId("1")))
     assert [type(fact).__name__ for fact in told.tick(1_000).facts] in ([], ["AllocationReleased"])
     assert told.state_of("1") == "Cancelled"
+
+
+def test_a_job_that_leaves_saved_at_once_again_and_again_is_slowed_and_then_held() -> None:
+    told = running()
+    told.tell(frozen(told, run_ms=20, reason="it left by itself, saved"))
+    assert told.state_of("1") == "Delayed"
+    told.tick(1_000)
+    told.launched("1", 2)
+    told.tell(frozen(told, fence=2, number=2, run_ms=40, reason="it left by itself, saved"))
+    assert told.state_of("1") == "Held"
+
+
+def test_progress_is_reckoned_from_the_snapshot_that_a_segment_began_with() -> None:
+    told = running()
+    told.tell(Progressed(job=JobId("1"), fence=Fence(1), step=1000, total=2000))
+    told.tell(LeaseExpired(allocation=AllocationId("a1")))
+    assert told.engine.state.jobs[JobId("1")].step == 0
+    told.grant("a2", "n2")
+    told.launched("1", 2)
+    early = replace(snapshot("1", 2, 1, 9_000), step=150)
+    told.tell(replace(frozen(told, fence=2), snapshot=early))
+    job = told.engine.state.jobs[JobId("1")]
+    assert (job.step, job.stalled) == (150, 0)
+
+
+def test_a_late_command_failure_still_finds_its_launch_after_the_plan_has_moved() -> None:
+    told = Told(Policy(retry_ms=Millis(1000)))
+    told.see(report("n1"))
+    told.submit_job()
+    launch = next(c for c in told.grant("a1", "n1").commands if isinstance(c, Launch))
+    told.see(report("n1", planned=told.now + 600_000))
+    told.tell(CommandFailed(command=launch.id, reason="cannot thaw", transient=True))
+    assert told.state_of("1") == "Delayed"
+
+
+def test_an_agent_that_cannot_start_jobs_gets_no_more_and_the_jobs_are_not_blamed() -> None:
+    told = Told(Policy(retry_ms=Millis(1000), linger_ms=Millis(500)))
+    told.see(report("n1"))
+    told.submit_job()
+    (launch,) = (c for c in told.grant("a1", "n1").commands if isinstance(c, Launch))
+    told.tell(CommandFailed(command=launch.id, reason="disk full", transient=True))
+    again = next(c for c in told.tick(1_000).commands if isinstance(c, Launch))
+    told.tell(CommandFailed(command=again.id, reason="disk full", transient=True))
+    assert told.engine.state.allocations[AllocationId("a1")].hold == "closing"
+    assert told.engine.state.jobs[JobId("1")].stalled == 0
+    assert ReleaseAllocation in [type(command) for command in told.tick(500).commands]
+
+
+def test_a_launch_that_failed_while_its_job_was_being_cancelled_ends_it() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job()
+    (launch,) = (c for c in told.grant("a1", "n1").commands if isinstance(c, Launch))
+    told.tell(JobCancelled(target=JobId("1")))
+    told.tell(CommandFailed(command=launch.id, reason="disk full", transient=True))
+    assert told.state_of("1") == "Cancelled"
+
+
+def test_what_could_not_be_given_back_is_given_back_later() -> None:
+    told = Told(Policy(linger_ms=Millis(100), slow_ms=Millis(5_000)))
+    told.see(report("n1"))
+    told.submit_job()
+    told.grant("a1", "n1")
+    exited(told, 0)
+    (back,) = told.tick(100).commands
+    told.tell(CommandFailed(command=back.id, reason="slurmctld is away", transient=True))
+    assert told.tick(4_999).commands == ()
+    (again,) = told.tick(1).commands
+    assert isinstance(again, ReleaseAllocation)
+    told.tell(CommandFailed(command=back.id, reason="slurmctld is away", transient=True))
+    told.tell(AllocationLost(allocation=AllocationId("a1"), reason="over"))
+    assert told.tick(5_000).commands == ()
+
+
+def test_an_agent_that_stays_although_it_said_that_it_leaves_is_sent_away() -> None:
+    told = running()
+    told.tell(AgentLeaving(allocation=AllocationId("a1"), reason="the daemon has been silent for too long"))
+    told.tell(frozen(told))
+    (back,) = [c for c in told.tick(10_000).commands if isinstance(c, ReleaseAllocation)]
+    assert back.allocation == "a1"
+
+
+def test_an_agent_that_never_came_up_does_not_hold_its_node_for_ever() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job()
+    told.tell(AllocationGranted(allocation=AllocationId("a1"), node=NodeName("n1"), resources=NODE, until=None))
+    assert ReleaseAllocation in [type(c) for c in told.tell(LeaseExpired(allocation=AllocationId("a1"))).commands]
+
+
+def test_holding_a_job_that_is_being_frozen_anyway_keeps_it_back() -> None:
+    told = running()
+    told.tell(Paused(empty=True, reason="power cut"))
+    told.tell(JobHeld(target=JobId("1"), reason="look"))
+    told.tell(frozen(told))
+    assert told.state_of("1") == "Held"
