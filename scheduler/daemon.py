@@ -16,6 +16,7 @@ from idleq.scheduler.core.facts import Fact
 from idleq.scheduler.core.inputs import Input, LeaseExpired, Tick
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.errors import DaemonAway, JournalUnavailable
+from idleq.scheduler.faults import Faults
 from idleq.scheduler.hands import Hands
 from idleq.scheduler.intake import is_foreign
 from idleq.scheduler.leases import Leases
@@ -24,7 +25,7 @@ from idleq.scheduler.ports import Clock, Journal, Turn
 
 FIRST_PAUSE_MS = Millis(500)
 LONGEST_PAUSE_MS = Millis(30_000)
-"""Between two tries to reach the journal: doubled from the first, up to the longest."""
+"""Between two tries of what failed, to reach the journal or to do what was due: doubled from the first, up to the longest."""
 
 SHORTEST_NAP_MS = Millis(5)
 """Between two ticks, so that an engine that wants one at once again takes no whole core."""
@@ -59,7 +60,9 @@ class Daemon:
         self._steady, self._mailbox, self._leases, self._hands, self._log = steady, mailbox, leases, hands, log
         self._engine: Engine | None = None
         self._silent: dict[LeaseExpired, None] = {}
+        self._faults = Faults()
         self._pause_ms, self._try_again_at = FIRST_PAUSE_MS, Millis(0)
+        self._due_pause_ms, self._due_again_at = FIRST_PAUSE_MS, Millis(0)
         self._is_stopping = False
 
     def run(self) -> None:
@@ -107,17 +110,30 @@ class Daemon:
         return engine
 
     def _decide(self, engine: Engine, asks: Sequence[Ask]) -> None:
-        now = self._clock.now()
-        try:
-            decided = [(ask, _decisions(engine, ask, now)) for ask in asks]
-        except Exception as fault:  # noqa: BLE001 - a fault of the engine, of whatever kind; it is logged and told
-            # The state may be half changed: only the journal knows the truth.
-            self._engine = None
-            self._isolate(asks, fault)
-            return
+        now, decided = self._clock.now(), list[tuple[Ask, Decisions]]()
+        for ask in asks:
+            decisions: list[Decision] = []
+            for said in self._counting(engine, ask):
+                try:
+                    decisions.append(engine.handle(said, now))
+                except Exception as fault:  # noqa: BLE001 - a fault of the engine, of whatever kind; it is logged and told
+                    # The state may be half changed: only the journal knows the truth.
+                    self._engine = None
+                    self._isolate(asks, ask, said, fault)
+                    return
+            decided.append((ask, tuple(decisions)))
         self._journal_all([decision for _, decisions in decided for decision in decisions])
-        for ask, decisions in decided:
-            ask.reply.set_result(decisions)
+        for ask, made in decided:
+            ask.reply.set_result(made)
+            if any(isinstance(said, Tick) for said in ask.inputs):
+                self._due_pause_ms = FIRST_PAUSE_MS
+
+    def _counting(self, engine: Engine, ask: Ask) -> Iterator[Input]:
+        """Yield the inputs of *ask*, but for what its sender has no say in, and what the engine has failed on too often."""
+        for said in ask.inputs:
+            if self._faults.is_set_aside(said) or (ask.sender and is_foreign(said, ask.sender, engine.state)):
+                continue
+            yield said
 
     def _journal_all(self, decisions: Sequence[Decision]) -> None:
         """Write what was decided, then do it; a decision without facts only repeats what is written already."""
@@ -131,15 +147,22 @@ class Daemon:
         self._silent.clear()
         self._hands.follow(facts, commands)
 
-    def _isolate(self, asks: Sequence[Ask], fault: Exception) -> None:
-        """Find the ask that the engine fails on: that one is refused, the others are decided one by one."""
-        if len(asks) == 1:
-            kinds = [type(said).__name__ for said in asks[0].inputs]
-            self._log.error("daemon.input_failed", inputs=kinds, exc_info=fault)
-            asks[0].reply.set_exception(fault)
+    def _isolate(self, asks: Sequence[Ask], failed: Ask, culprit: Input, fault: Exception) -> None:
+        """The engine failed on *culprit*: that ask is refused, the others are decided one by one."""
+        if len(asks) > 1:
+            for ask in asks:
+                self._decide(self._engine or self.restore(), [ask])
             return
-        for ask in asks:
-            self._decide(self._engine or self.restore(), [ask])
+        is_set_aside = self._faults.note(culprit)
+        self._log.error("daemon.input_failed", input=repr(culprit), is_set_aside=is_set_aside, exc_info=fault)
+        failed.reply.set_exception(fault)
+        if isinstance(culprit, Tick | LeaseExpired):
+            self._put_off_due()
+
+    def _put_off_due(self) -> None:
+        """What time asks for failed, and would fail again at once: leave it for a while, and serve the others."""
+        self._due_again_at = Millis(self._steady.now() + self._due_pause_ms)
+        self._due_pause_ms = min(Millis(2 * self._due_pause_ms), LONGEST_PAUSE_MS)
 
     def _put_off(self, error: JournalUnavailable) -> None:
         """Nothing came of this turn: make the engine anew before the next, after a pause."""
@@ -160,31 +183,28 @@ class Daemon:
 
     def _due(self, engine: Engine) -> Iterator[Ask]:
         """Yield what nobody asks, but time does."""
+        if self._steady.now() < self._due_again_at:
+            return
         self._silent |= {LeaseExpired(allocation=allocation): None for allocation in self._leases.take_expired()}
         inputs: list[Input] = list(self._silent)
         wanted = engine.wake_at()
         if wanted is not None and wanted <= self._clock.now():
             inputs.append(Tick())
-        if inputs:
-            yield Ask(tuple(inputs), Future())
+        # One by one, so that one on which the engine fails keeps back no other.
+        yield from (Ask((said,), Future()) for said in inputs)
 
     def _nap(self) -> Millis:
         """Return how long nothing is due."""
         if self._engine is None:
             return Millis(max(0, self._try_again_at - self._steady.now()))
-        ends = [LONGEST_NAP_MS, self._leases.next_end_in(), TRY_AGAIN_MS if self._hands.try_again() else None]
-        wanted = self._engine.wake_at()
+        ends = [LONGEST_NAP_MS, TRY_AGAIN_MS if self._hands.try_again() else None]
+        rest = Millis(max(0, self._due_again_at - self._steady.now()))
+        wanted, silent_in = self._engine.wake_at(), self._leases.next_end_in()
         if wanted is not None:
-            ends.append(max(SHORTEST_NAP_MS, Millis(wanted - self._clock.now())))
+            ends.append(max(SHORTEST_NAP_MS, rest, Millis(wanted - self._clock.now())))
+        if silent_in is not None:
+            ends.append(max(rest, silent_in))
         return min(end for end in ends if end is not None)
-
-
-def _decisions(engine: Engine, ask: Ask, now: Millis) -> Decisions:
-    """Decide the inputs of *ask*, but for what its sender has no say in."""
-    sender = ask.sender
-    return tuple(
-        engine.handle(said, now) for said in ask.inputs if sender is None or not is_foreign(said, sender, engine.state)
-    )
 
 
 def _fail(letters: Sequence[Letter], error: Exception) -> None:

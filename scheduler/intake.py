@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
-from idleq.ids import AllocationId
+from idleq.ids import AllocationId, CommandId
 from idleq.scheduler import codec
 from idleq.scheduler.core.inputs import (
     AgentInput,
     AgentLeaving,
     AgentReady,
+    CommandFailed,
     Exited,
     Frozen,
     Input,
@@ -169,12 +170,21 @@ def inputs_of(allocation: AllocationId, reports: Sequence[Report]) -> tuple[Inpu
 
 
 def is_foreign(said: Input, allocation: AllocationId, state: State) -> bool:
-    """Whether *said* is about a segment that runs in another allocation than *allocation*."""
+    """Whether the agent of *allocation* has no say in *said*: it is about a segment or a command of another's."""
+    if isinstance(said, CommandFailed):
+        return not _is_own(said.command, allocation, state)
     if not isinstance(said, Launched | Progressed | Frozen | Exited | SnapshotRejected):
         return False
     job = state.jobs.get(said.job)
     segment = job.segment if job is not None else None
     return segment is not None and segment.fence == said.fence and segment.allocation != allocation
+
+
+def _is_own(command: CommandId, allocation: AllocationId, state: State) -> bool:
+    """Whether *command* went to the agent of *allocation*: it is about a guest there. Requests go to the cluster."""
+    hosting = state.allocations.get(allocation)
+    segments = [state.jobs[job].segment for job in (hosting.guests if hosting is not None else ())]
+    return any(segment is not None and command in (segment.command, segment.launch) for segment in segments)
 
 
 def _report(line: bytes, allocation: AllocationId) -> Report | None:

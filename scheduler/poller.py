@@ -13,6 +13,7 @@ from idleq.ids import AllocationId, Millis
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, CommandFailed, Input, Reconciled
 from idleq.scheduler.errors import DaemonAway, JournalUnavailable
+from idleq.scheduler.faults import TRIES
 from idleq.scheduler.intake import Intake, Reading
 from idleq.scheduler.leases import Leases
 from idleq.scheduler.mailbox import Decisions
@@ -56,7 +57,7 @@ class ClusterPoller:
         self._unheard: list[Input] = []
         self._tries: Counter[AllocationId] = Counter()
         self._alive: dict[AllocationId, None] = {}
-        self._has_polled = False
+        self._has_polled, self._faults = False, 0
         self._starts_over = threading.Event()
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cluster", daemon=True)
@@ -146,11 +147,18 @@ class ClusterPoller:
             self.settle(readings, taken=False)
             return False
         except Exception:  # noqa: BLE001 - see below; it is logged
-            # The engine has a fault with one of these. Telling them for ever would not mend it; what exists will.
+            # The engine has a fault with one of these. A report is set aside after some tries, so that the others are taken.
+            self._faults += 1
+            if readings and self._faults <= TRIES:
+                self._log.exception("cluster.inputs_failed", tries=self._faults)
+                self.settle(readings, taken=False)
+                return False
+            # Telling the rest for ever would not mend it; what exists will.
             self._log.exception("cluster.inputs_dropped", inputs=[type(said).__name__ for said in inputs])
             self.settle(readings, taken=True)
             self._starts_over.set()
             return False
+        self._faults = 0
         self.settle(readings, taken=True)
         return True
 

@@ -4,12 +4,25 @@ from pathlib import Path
 
 import pytest
 
-from idleq.ids import AllocationId, EntryId, Fence, Millis
-from idleq.scheduler.core.engine import Engine
-from idleq.scheduler.core.inputs import AllocationLost, Exited, JobCancelled, Paused, Reconciled
+from idleq.ids import AllocationId, CommandId, EntryId, Fence, Millis
+from idleq.scheduler.core.commands import RequestAllocation
+from idleq.scheduler.core.engine import Decision, Engine
+from idleq.scheduler.core.inputs import (
+    AllocationLost,
+    CommandFailed,
+    Exited,
+    Input,
+    JobCancelled,
+    JobsSubmitted,
+    Launched,
+    Paused,
+    Reconciled,
+    Tick,
+)
 from idleq.scheduler.core.submission import ArrayRange
 from idleq.scheduler.daemon import FIRST_PAUSE_MS, LONGEST_NAP_MS
 from idleq.scheduler.errors import DaemonAway, JournalDamaged, JournalUnavailable
+from idleq.scheduler.faults import TRIES
 from idleq.scheduler.outbox import Outbox
 from idleq.scheduler.ports import Turn
 from support.daemon import (
@@ -269,6 +282,35 @@ def test_an_agent_has_no_say_about_another_allocations_guests(bench: Bench) -> N
     assert len(bench.tell(done(launch), sender=launch.allocation)) == 1
 
 
+def failure(command: CommandId) -> CommandFailed:
+    return CommandFailed(command=command, reason="no", transient=True)
+
+
+def test_an_agent_undoes_no_launch_in_another_allocation(bench: Bench) -> None:
+    launch = bench.host_a_job()
+    bench.events()
+    assert bench.tell(failure(launch.id), sender=AllocationId("a99")) == ()
+    assert bench.events() == []
+
+
+def test_an_agent_undoes_no_request_for_another_allocation(bench: Bench) -> None:
+    bench.tell(a_node())
+    (asked,) = (c for d in bench.tell(a_job()) for c in d.commands if isinstance(c, RequestAllocation))
+    bench.events()
+    assert bench.tell(failure(asked.id), sender=AllocationId("a99")) == ()
+    assert bench.tell(failure(asked.id), sender=asked.allocation) == ()
+    assert bench.events() == []
+
+
+def test_an_agent_undoes_no_request_to_the_cluster_but_its_own_launch(bench: Bench) -> None:
+    launch = bench.host_a_job()
+    (request,) = (a.command for a in bench.daemon._engine.state.allocations.values())  # type: ignore[union-attr] # it is there
+    bench.events()
+    assert bench.tell(failure(request), sender=launch.allocation) == ()
+    assert len(bench.tell(failure(launch.id), sender=launch.allocation)) == 1
+    assert bench.events() == [("journal", "SegmentLost")]
+
+
 def test_an_allocation_that_is_over_is_forgotten(bench: Bench) -> None:
     launch = bench.host_a_job()
     bench.events()
@@ -300,6 +342,79 @@ def test_one_input_that_the_engine_fails_on_spoils_no_other(bench: Bench, monkey
     assert (entries(good.result(timeout=0)), entries(better.result(timeout=0))) == ((EntryId(2),), (EntryId(3),))
     assert isinstance(bad.exception(timeout=0), ZeroDivisionError)
     assert ("journal", "JobDone") not in bench.events()
+
+
+class Faulty:
+    """An engine that fails on some inputs; *tries* are those that it failed on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *kinds: type) -> None:
+        self.tries: list[Input] = []
+        handle = Engine.handle
+
+        def fragile(engine: Engine, what: Input, now: Millis) -> Decision:
+            if isinstance(what, kinds):
+                self.tries.append(what)
+                raise ZeroDivisionError
+            return handle(engine, what, now)
+
+        monkeypatch.setattr(Engine, "handle", fragile)
+
+
+def test_a_tick_that_always_fails_is_tried_ever_more_rarely_while_others_are_served(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch = bench.host_a_job()
+    bench.tell(launched(launch), done(launch))
+    bench.clock.advance(3_600_000)
+    faulty, tried_at = Faulty(monkeypatch, Tick), []
+    for _ in range(80):
+        before = len(faulty.tries)
+        bench.turn()
+        tried_at += [bench.steady.at] * (len(faulty.tries) - before)
+        bench.leases.renew(launch.allocation)
+        bench.steady.advance(100)
+    assert tried_at == [0, 500, 1500, 3500, 7500]
+    assert entries(bench.tell(a_job("r2"))) == (EntryId(2),)
+    bench.turn()
+    assert bench.daemon._nap() > 1000
+
+
+def test_a_tick_that_works_again_is_tried_at_once_the_next_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    launch = bench.host_a_job()
+    bench.tell(launched(launch), done(launch))
+    bench.clock.advance(3_600_000)
+    with monkeypatch.context() as patch:
+        Faulty(patch, Tick)
+        bench.turn()
+    bench.steady.advance(FIRST_PAUSE_MS)
+    bench.events()
+    bench.turn()
+    assert ("journal", "AllocationReleased") in bench.events()
+    assert bench.daemon._due_pause_ms == FIRST_PAUSE_MS
+
+
+def test_a_report_that_the_engine_always_fails_on_is_set_aside_and_those_with_it_are_taken(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch = bench.host_a_job()
+    faulty = Faulty(monkeypatch, Launched)
+    failures = []
+    for _ in range(TRIES):
+        reply = bench.ask(launched(launch), done(launch), sender=launch.allocation)
+        bench.turn()
+        failures.append(type(reply.exception(timeout=0)))
+    bench.events()
+    assert len(bench.tell(launched(launch), done(launch), sender=launch.allocation)) == 1
+    assert (failures, len(faulty.tries)) == ([ZeroDivisionError] * TRIES, TRIES)
+    assert ("journal", "JobDone") in bench.events()
+
+
+def test_what_a_person_asks_is_never_set_aside(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    Faulty(monkeypatch, JobsSubmitted)
+    for _ in range(TRIES + 1):
+        reply = bench.ask(a_job())
+        bench.turn()
+        assert isinstance(reply.exception(timeout=0), ZeroDivisionError)
 
 
 def test_a_question_sees_only_what_is_journalled(bench: Bench) -> None:

@@ -11,6 +11,7 @@ from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis
 from idleq.scheduler.core.commands import Mode, ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.inputs import AllocationLost, CommandFailed, Exited, Input, Reconciled
 from idleq.scheduler.errors import JournalUnavailable
+from idleq.scheduler.faults import TRIES
 from idleq.scheduler.intake import Intake
 from idleq.scheduler.leases import Leases
 from idleq.scheduler.mailbox import Decisions
@@ -255,6 +256,17 @@ def test_an_input_that_the_engine_fails_on_is_not_told_for_ever(polled: Polled) 
     polled.round()
     polled.listener.failure = None
     assert polled.round() == [(Reconciled(allocations=(A1,)),)]
+
+
+def test_reports_with_one_that_the_engine_fails_on_are_told_again_until_it_is_set_aside(polled: Polled) -> None:
+    polled.round()
+    polled.record(A1, EXITED)
+    polled.cluster.news.append(LOST)
+    polled.listener.failure = ZeroDivisionError()
+    for _ in range(TRIES):
+        polled.round()
+    polled.listener.failure = None
+    assert polled.round() == [(EXITED, LOST)]
 
 
 def test_the_thread_polls_and_stops(polled: Polled) -> None:
