@@ -113,8 +113,19 @@ class Client:
             message = f"{self.access.url} does not answer as idleq does (status {status}); is it another program?"
             raise DaemonAway(message) from None
         if status >= http.client.BAD_REQUEST:
-            raise error_of(answer)
+            raise self._refusal(answer)
         return answer
+
+    def _refusal(self, answer: Json) -> IdleqError:
+        """Our own token is refused by a daemon only that is not the one of this access.json: ours is away, or has just begun."""
+        error = error_of(answer)
+        if not isinstance(error, AccessDenied):
+            return error
+        message = (
+            f"the daemon at {self.access.url} is not the one that wrote access.json, and refuses its token;"
+            " try again, or start one with `idleq daemon start`"
+        )
+        return DaemonAway(message)
 
     def _exchange(self, method: str, target: str, payload: bytes | None, timeout_s: float) -> tuple[int, bytes]:
         is_kept = self._connection is not None
@@ -154,8 +165,7 @@ def connect(access: Access, timeout_s: float) -> http.client.HTTPSConnection:
     """Return a connection to the daemon; it is made now, and only to the one that has the pinned certificate.
 
     Raises:
-        DaemonAway: nobody listens there.
-        AccessDenied: whoever does is not the daemon that access.json is about.
+        DaemonAway: nobody listens there, or another program, to which the port of a killed daemon may go.
     """
     url = urllib.parse.urlsplit(access.url)
     connection = http.client.HTTPSConnection(
@@ -165,8 +175,11 @@ def connect(access: Access, timeout_s: float) -> http.client.HTTPSConnection:
         connection.connect()
     except ssl.SSLError as error:
         connection.close()
-        message = f"{access.url} is not the daemon that access.json names ({error}); start it with `idleq daemon start`"
-        raise AccessDenied(message) from error
+        message = (
+            f"no daemon serves this server directory: another program answers at {access.url} ({error});"
+            " start one with `idleq daemon start`"
+        )
+        raise DaemonAway(message) from error
     except OSError as error:
         connection.close()
         message = f"no daemon answers at {access.url} ({error}); start it with `idleq daemon start`"

@@ -18,7 +18,7 @@ from idleq.migration.processes import read_process, read_processes, read_variabl
 from idleq.scheduler.api.client import Client
 from idleq.scheduler.core.facts import Fact
 from idleq.scheduler.core.submission import Submission
-from idleq.scheduler.errors import AccessDenied, DaemonAway, JournalUnavailable
+from idleq.scheduler.errors import DaemonAway, JournalUnavailable
 from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.store.database import sqlite_url
 from idleq.scheduler.store.journal import Journal
@@ -104,7 +104,7 @@ class RealServer:
                 self._daemon = self.spawn("daemon", "run")
             try:
                 return self._connected()
-            except (DaemonAway, AccessDenied):
+            except DaemonAway:
                 # Its predecessor's access.json lies there until it has written its own.
                 time.sleep(GLANCE_S)
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -14,6 +14,8 @@ from idleq.errors import IdleqError
 from idleq.scheduler.errors import DaemonAway
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from idleq.cli.client import Client
     from idleq.cli.session import Session
     from idleq.scheduler.paths import ServerPaths
@@ -24,14 +26,17 @@ PATIENCE_SECONDS = 30.0
 GLANCE_SECONDS = 0.1
 
 
-def client_or_start(session: "Session", *, may_start: bool) -> "Client":
-    """Return the client; where no daemon answers start one, if that is wanted or a person agrees.
+Answer = TypeVar("Answer")
+
+
+def ask_or_start(session: "Session", question: "Callable[[Client], Answer]", *, may_start: bool) -> Answer:
+    """Return what the daemon answers; where none does start one, if that is wanted or a person agrees, and ask that.
 
     Raises:
         DaemonAway: nobody answers, and none was to be started.
     """
     try:
-        return session.client()
+        return question(session.client())
     except DaemonAway as error:
         wanted = may_start or session.environment.get("IDLEQ_AUTOSTART") == "1"
         if not wanted and not (session.is_talking and session.can_ask):
@@ -41,7 +46,7 @@ def client_or_start(session: "Session", *, may_start: bool) -> "Client":
         ):
             raise
     start_daemon(session)
-    return session.client()
+    return question(session.client())
 
 
 def start_daemon(session: "Session") -> None:

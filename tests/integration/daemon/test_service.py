@@ -21,7 +21,6 @@ from idleq.scheduler.config import ServerSettings
 from idleq.scheduler.core.commands import Launch
 from idleq.scheduler.core.submission import ArrayRange
 from idleq.scheduler.errors import (
-    AccessDenied,
     BadConfig,
     BadJobFile,
     DaemonAway,
@@ -115,7 +114,7 @@ def test_a_client_shows_its_token_to_no_daemon_with_another_certificate(
 ) -> None:
     other = ServerPaths(tmp_path)
     stranger = ensure_certificate(other, (), Millis(1_767_607_200_000))
-    with pytest.raises(AccessDenied, match=r"is not the daemon that access\.json names"):
+    with pytest.raises(DaemonAway, match=r"another program answers at"):
         site.connect(replace(client.access, certificate=stranger)).status()
 
 
@@ -132,13 +131,13 @@ def test_a_client_speaks_to_no_daemon_without_tls(site: Site, client: Client) ->
 
         thread = threading.Thread(target=serve)
         thread.start()
-        with pytest.raises(AccessDenied):
+        with pytest.raises(DaemonAway):
             site.connect(replace(client.access, url=f"https://127.0.0.1:{port}")).status()
         thread.join(30)
 
 
-def test_a_client_without_the_token_is_refused(site: Site, client: Client) -> None:
-    with pytest.raises(AccessDenied):
+def test_to_a_client_with_a_token_of_before_the_daemon_is_away(site: Site, client: Client) -> None:
+    with pytest.raises(DaemonAway, match="refuses its token"):
         site.connect(replace(client.access, token="guessed")).status()
 
 
@@ -221,7 +220,7 @@ def test_the_token_of_an_agent_outlives_the_daemon_and_that_of_people_does_not(s
         old = client.access
     with site.daemon() as client:
         assert site.agent(client, "a1").sync()["leave"] is False
-        with pytest.raises(AccessDenied):
+        with pytest.raises(DaemonAway):
             site.connect(replace(client.access, token=old.token)).status()
 
 

@@ -160,10 +160,12 @@ def from_line(
 
 def sent(session: "Session", submissions: "tuple[Submission, ...]", *, may_start: bool) -> Result:
     """Give *submissions* to the daemon, all or none, and return their numbers."""
-    from idleq.cli.starting import client_or_start
+    from idleq.cli.starting import ask_or_start
 
-    client = client_or_start(session, may_start=may_start)
-    entries = client.submit(submissions, request=uuid.uuid4().hex, user=session.environment.get("USER", ""))
+    request, user = uuid.uuid4().hex, session.environment.get("USER", "")
+    entries = ask_or_start(
+        session, lambda client: client.submit(submissions, request=request, user=user), may_start=may_start
+    )
     lines = [_line(entry, one) for entry, one in zip(entries, submissions, strict=True)]
     return Result(value={"entries": list(entries)}, text=("\n".join(lines),), ids=tuple(map(str, entries)))
 
