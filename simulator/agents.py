@@ -40,8 +40,8 @@ class SimulatedAgents:
 
     *tell* hears their reports; *leave* is called when an agent has left, with nothing running any more. Times inside are the
     world's; reports and plans are in engine time, which is *epoch* at the world's start. With *tells_saves* false they keep
-    saves to themselves until one matters, at a segment's loss: a guest that saves every minute for a year is then no more
-    work than one that never does.
+    most saves to themselves: they tell of one whenever a segment is twice as old as at the last, and at its loss. A guest that
+    saves every minute for a year is then little more work than one that never does.
     """
 
     def __init__(
@@ -176,6 +176,7 @@ class SimulatedAgents:
 
     def _run(self, agent: HostedAgent, guest: HostedGuest, thaw_ms: Millis) -> None:
         guest.phase, guest.since = Phase.RUNNING, self._now()
+        guest.up_since = guest.since
         launch = guest.launch
         self._tell(Launched(job=launch.job, fence=launch.fence, at=self._engine_now(), thaw_ms=thaw_ms))
         self._plan(agent, guest)
@@ -197,6 +198,8 @@ class SimulatedAgents:
                 since_save = Millis(guest.work.done_ms - guest.work.saved_ms)
                 wait = Millis(max(0, plan.save_every_ms - since_save))
                 self._later(guest, wait, lambda: self._save(agent, guest))
+            elif plan.save_every_ms is not None:
+                self._later(guest, self._until_worth_telling(guest), lambda: self._tell_and_go_on(agent, guest))
         elif plan.ends_at is not None:
             self._later(guest, self._until(plan.ends_at), lambda: self._lose(agent, guest, "the gap ends"))
 
@@ -222,6 +225,18 @@ class SimulatedAgents:
             self._tell_last_save(guest)
         if guest.phase is Phase.RUNNING:
             self._plan(agent, guest)
+
+    def _until_worth_telling(self, guest: HostedGuest) -> Millis:
+        """Return how long it takes until a save is over and the segment is twice as old as now."""
+        every, save_ms = guest.plan.save_every_ms, self._costs.save_of(guest.spec)
+        assert every is not None  # only those that save have something to tell
+        first = guest.work.time_to_save(every, save_ms)
+        missing = max(0, self._now() - guest.up_since - first)
+        return Millis(first + -(-missing // (every + save_ms)) * (every + save_ms))
+
+    def _tell_and_go_on(self, agent: HostedAgent, guest: HostedGuest) -> None:
+        self._tell_last_save(guest)
+        self._plan(agent, guest)
 
     def _tell_last_save(self, guest: HostedGuest) -> None:
         self._settle(guest)

@@ -30,6 +30,7 @@ class HostedGuest:
     work: Work
     phase: Phase = Phase.WAITING
     since: Millis = Millis(0)
+    up_since: Millis = Millis(0)
     told_saves: int = 0
     plans: int = 0
 

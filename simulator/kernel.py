@@ -8,7 +8,7 @@ from simpy.events import Event
 # Ranks within one instant. SimPy itself uses 0 and 1.
 ARRIVE = 1
 END = 1
-#: Ends that must come after all arrivals of their instant (per-event semantics).
+#: Ends of main jobs: after all arrivals of their instant, whichever of them was known first.
 LATE_END = 2
 #: The main queue's pass, once everything of its instant is in.
 PASS = 3

@@ -173,8 +173,10 @@ def clean(log: SwfLog, processors: int | None = None) -> Trace:
         raise BadTrace("the trace's header has no MaxProcs: say how many processors the machine has (--procs)")
     reasons = _unusable(log.rows, machine)
     dropped = list(log.dropped)
-    for place in np.flatnonzero(reasons).tolist():
-        dropped.append(Dropped(int(log.lines[place]), int(log.rows[place, JOB]), REASONS[reasons[place]]))
+    dropped += (
+        Dropped(int(log.lines[place]), int(log.rows[place, JOB]), REASONS[reasons[place]])
+        for place in np.flatnonzero(reasons).tolist()
+    )
     dropped.sort(key=lambda entry: entry.line)
     rows = log.rows[reasons == 0]
     if not len(rows):

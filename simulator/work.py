@@ -46,3 +46,9 @@ class Work:
         wait = max(0, every_ms - unsaved)
         saves = 0 if work_ms <= wait else 1 + (work_ms - wait - 1) // every_ms
         return Millis(self.save_left_ms + work_ms + saves * save_ms)
+
+    def time_to_save(self, every_ms: Millis, save_ms: Millis) -> Millis:
+        """Return how long it takes until the next save is over."""
+        if self.save_left_ms:
+            return self.save_left_ms
+        return Millis(max(0, every_ms - (self.done_ms - self.saved_ms)) + save_ms)

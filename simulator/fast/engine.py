@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -37,10 +38,10 @@ INNER = (
     kernels.end_first,
 )
 
-WITHOUT_COUNTS = {"_nrt": False}
+WITHOUT_COUNTS: Mapping[str, Any] = {"_nrt": False}
 """The kernels make no arrays, so that none has to be counted: twice as fast."""
 
-Simulate = Callable[[kernels.Site, Column, int, bool], None]
+Simulate = Callable[[kernels.Site, Column, int, int], None]
 
 
 def replay_fast(
@@ -54,7 +55,9 @@ def replay_fast(
         JobTooLarge: a job asks for more than *processors*.
     """
     if policy not in POLICIES:
-        raise ImpossibleParameters(f"the fast engine has no {policy}: it has {', '.join(POLICIES)}; take --engine simpy")
+        raise ImpossibleParameters(
+            f"the fast engine has no {policy}: it has {', '.join(POLICIES)}; take --engine simpy"
+        )
     if len(table) and int(table.size.max()) > processors:
         worst = int(table.size.argmax())
         raise JobTooLarge(f"main job {table.id[worst]} asks for {table.size[worst]} of {processors} processors")
@@ -63,7 +66,7 @@ def replay_fast(
         np.array(column, dtype=np.int64) for column in (table.submit, table.run, table.limit, table.size)
     )
     site = kernels.new_site(run, limit, size, processors)
-    compiled(_writable(machine_code))(site, submit, POLICIES[policy], semantics is Semantics.PER_EVENT)
+    compiled(_writable(machine_code))(site, submit, POLICIES[policy], int(semantics is Semantics.PER_EVENT))
     return site.start, int(site.counts[kernels.PASSES])
 
 
@@ -77,7 +80,7 @@ def compiled(machine_code: Path) -> Simulate:
         raise FastMissing(f"the fast engine needs numba ({error}): `pip install 'idleq[fast]'`") from error
     # Otherwise it would go beside the source, into the installed package.
     if not os.environ.get("NUMBA_CACHE_DIR"):
-        numba.config.CACHE_DIR = str(machine_code)
+        setattr(numba.config, "CACHE_DIR", str(machine_code))  # noqa: B010 - numba makes its settings when it is imported
     for function in INNER:
         register_jitable(**WITHOUT_COUNTS)(function)
     simulate: Simulate = numba.njit(cache=True, **WITHOUT_COUNTS)(kernels.simulate)

@@ -87,7 +87,7 @@ def new_site(run: Ints, limit: Ints, size: Ints, processors: int) -> Site:
     )
 
 
-def simulate(site: Site, submit: Ints, policy: int, per_event: bool) -> None:
+def simulate(site: Site, submit: Ints, policy: int, per_event: int) -> None:
     """Let every job of *site* come in at *submit*, which is sorted, and run."""
     counts, size, heap, bits = site.counts, site.size, site.heap, site.bits
     jobs = len(submit)

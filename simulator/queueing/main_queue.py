@@ -55,7 +55,7 @@ class MainQueue:
         self._processors = processors
         self._policy = policy
         self._per_event = semantics is Semantics.PER_EVENT
-        self._end_rank = LATE_END if self._per_event else END
+        self._end_rank = LATE_END
         self._gate = gate
         self._on_end = on_end
         self._on_change = on_change
@@ -170,13 +170,26 @@ def replay(
     jobs: Iterable[MainJob], processors: int, policy: Policy, semantics: Semantics = Semantics.PER_TIMESTAMP
 ) -> dict[int, int]:
     """Return when each of *jobs* starts when nothing but the queue decides."""
+    return replay_counted(jobs, processors, policy, semantics)[0]
+
+
+def replay_counted(
+    jobs: Iterable[MainJob],
+    processors: int,
+    policy: Policy,
+    semantics: Semantics = Semantics.PER_TIMESTAMP,
+    on_start: Callable[[MainJob], None] | None = None,
+) -> tuple[dict[int, int], int]:
+    """Return when each of *jobs* starts when nothing but the queue decides, and how many passes that took."""
     env = Environment()
     starts: dict[int, int] = {}
 
     def note(job: MainJob) -> bool:
         starts[job.id] = int(env.now)
+        if on_start is not None:
+            on_start(job)
         return True
 
-    MainQueue(env, jobs, processors, policy, semantics=semantics, gate=note)
+    queue = MainQueue(env, jobs, processors, policy, semantics=semantics, gate=note)
     env.run()
-    return starts
+    return starts, queue.passes

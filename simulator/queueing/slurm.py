@@ -9,6 +9,7 @@ from idleq.simulator.queueing.conservative import place_first
 from idleq.simulator.queueing.fairshare import Usage
 from idleq.simulator.queueing.plan import Profile
 from idleq.simulator.queueing.policy import Attentive, Slot
+from idleq.simulator.table import JobTable
 
 MINUTE = 60
 DAY = 24 * 60 * MINUTE
@@ -135,6 +136,6 @@ class SlurmLike(Attentive):
         return started
 
 
-def whole_minutes(limit: int) -> int:
-    """Return *limit* as Slurm keeps it: whole minutes, rounded up."""
-    return -(-limit // MINUTE) * MINUTE
+def in_whole_minutes(table: JobTable) -> JobTable:
+    """Return *table* with limits as Slurm keeps them: whole minutes, rounded up."""
+    return table.with_limits(-(-table.limit // MINUTE) * MINUTE)

@@ -1,0 +1,107 @@
+"""The traces that a user has by name: those added, and a small one that comes along."""
+
+import gzip
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from idleq.simulator.errors import ImpossibleParameters, TraceNotKept, TraceUnknown
+from idleq.simulator.places import Places
+from idleq.simulator.swf import SwfLog
+from idleq.simulator.tracecache import read_cached
+
+SHIPPED = Path(__file__).with_name("data")
+SUFFIXES = (".swf", ".swf.gz")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A trace that has a name.
+
+    Attributes:
+        name: what `idleq simulate` calls it.
+        path: its file.
+        is_shipped: whether it came with idleq.
+    """
+
+    name: str
+    path: Path
+    is_shipped: bool
+
+
+def kept_traces(places: Places) -> list[Kept]:
+    """Return all traces that have names, by name; one that was added goes before one of the same name that came along."""
+    found = {kept.name: kept for kept in _in(SHIPPED, is_shipped=True)}
+    found |= {kept.name: kept for kept in _in(places.traces, is_shipped=False)}
+    return [found[name] for name in sorted(found)]
+
+
+def find(name: str, places: Places) -> Path:
+    """Return the file of trace *name*, which may itself be a file.
+
+    Raises:
+        TraceUnknown: there is neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    names = {kept.name: kept.path for kept in kept_traces(places)}
+    if name in names:
+        return names[name]
+    raise TraceUnknown(
+        f"there is no file and no trace {name!r}; the traces here are {', '.join(names)}, "
+        "and synthetic:... and lublin:... draw one"
+    )
+
+
+def add(content: bytes, name: str, places: Places) -> Path:
+    """Keep *content*, plain or gzipped, under *name*; it takes the place of what had the name before.
+
+    Raises:
+        ImpossibleParameters: *name* is none.
+        TraceNotKept: it cannot be written.
+    """
+    if not _NAME.fullmatch(name):
+        raise ImpossibleParameters(f"{name!r} is no name for a trace: letters, digits, dots, dashes and underscores")
+    path = places.traces / f"{name}.swf.gz"
+    packed = content if content.startswith(b"\x1f\x8b") else gzip.compress(content, mtime=0)
+    try:
+        places.traces.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=places.traces, delete=False) as beside:
+            try:
+                beside.write(packed)
+                beside.flush()
+                Path(beside.name).replace(path)
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    Path(beside.name).unlink()
+                raise
+    except OSError as error:
+        raise TraceNotKept(f"{path} cannot be written: {error.strerror or error}") from error
+    with suppress(FileNotFoundError):
+        (places.traces / f"{name}.swf").unlink()
+    return path
+
+
+def log_of(name: str, places: Places) -> tuple[SwfLog, str]:
+    """Return the log of trace *name*, and the digest of its content."""
+    return read_cached(find(name, places), places.read_traces)
+
+
+def plain_name(path: Path) -> str:
+    """Return the name of *path* without what says that it is a trace."""
+    for suffix in reversed(SUFFIXES):
+        if path.name.endswith(suffix):
+            return path.name.removesuffix(suffix)
+    return path.stem
+
+
+def _in(folder: Path, *, is_shipped: bool) -> Iterator[Kept]:
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            if path.name.endswith(SUFFIXES):
+                yield Kept(name=plain_name(path), path=path, is_shipped=is_shipped)

@@ -1,0 +1,96 @@
+"""The main queue alone, from a trace to starts and metrics, by either engine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from idleq.simulator.errors import ImpossibleParameters
+from idleq.simulator.estimates import Estimates, estimated
+from idleq.simulator.metrics import TAU, Metrics, metrics
+from idleq.simulator.queueing.catalog import Reservation, policy_named
+from idleq.simulator.queueing.main_queue import replay_counted
+from idleq.simulator.queueing.policy import Semantics
+from idleq.simulator.queueing.slurm import SlurmSettings, in_whole_minutes
+from idleq.simulator.table import Column, JobTable
+from idleq.simulator.trace import Trace
+
+
+class Engine(StrEnum):
+    """What carries a run out; the starts are the same, job for job."""
+
+    #: Everything there is.
+    SIMPY = "simpy"
+    #: The main queue alone, compiled.
+    FAST = "fast"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MainSettings:
+    """How the main queue is run.
+
+    Attributes:
+        policy: by the names of `queueing.catalog`.
+        semantics: what an instant means.
+        reservation: what a reservation is of.
+        estimates: where the limits come from.
+        factor: for drawn ones.
+        seed: for drawn ones.
+        engine: what carries it out.
+        tau: for slowdowns, in seconds.
+        slurm: for the policy of this name.
+    """
+
+    policy: str = "easy"
+    semantics: Semantics = Semantics.PER_TIMESTAMP
+    reservation: Reservation = Reservation.COUNT
+    estimates: Estimates = Estimates.USER
+    factor: float = 3.0
+    seed: int = 1
+    engine: Engine = Engine.SIMPY
+    tau: int = TAU
+    slurm: SlurmSettings = field(default_factory=SlurmSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MainRun:
+    """What came of it: the start of each job of *table*, and the sums."""
+
+    table: JobTable
+    start: Column
+    metrics: Metrics
+
+
+def run_main(
+    trace: Trace, settings: MainSettings, machine_code: Path, on_start: Callable[[], None] | None = None
+) -> MainRun:
+    """Run the main jobs of *trace*; *on_start* is called for every job, by the SimPy engine only.
+
+    Raises:
+        ImpossibleParameters: the settings do not go together.
+        FastMissing: the fast engine is not installed.
+    """
+    if settings.tau < 1:
+        raise ImpossibleParameters(f"slowdowns need a tau of at least 1 second, not {settings.tau}")
+    policy = policy_named(settings.policy, trace.processors, settings.reservation, settings.slurm)
+    table = estimated(trace.table, settings.estimates, settings.factor, settings.seed)
+    if settings.policy == "slurm":
+        table = in_whole_minutes(table)
+    if settings.engine is Engine.FAST:
+        start, passes = _run_fast(table, trace.processors, settings, machine_code)
+    else:
+        note = None if on_start is None else lambda _job: on_start()
+        jobs = trace.jobs if table is trace.table else table.jobs()
+        starts, passes = replay_counted(jobs, trace.processors, policy, settings.semantics, note)
+        start = np.fromiter((starts[number] for number in table.id.tolist()), dtype=np.int64, count=len(table))
+    return MainRun(table=table, start=start, metrics=metrics(table, start, trace.processors, passes, settings.tau))
+
+
+def _run_fast(table: JobTable, processors: int, settings: MainSettings, machine_code: Path) -> tuple[Column, int]:
+    from idleq.simulator.fast.engine import replay_fast
+
+    if settings.reservation is not Reservation.COUNT and settings.policy != "fcfs":
+        raise ImpossibleParameters("the fast engine counts processors: take --engine simpy for reservations by nodes")
+    return replay_fast(table, processors, settings.policy, settings.semantics, machine_code)
