@@ -47,11 +47,12 @@ def apply_cluster(state: State, at: Millis, fact: ClusterFact) -> None:
                 state.nodes.pop(name, None)
         case GapClosed():
             freeze_ms = state.policy.freeze_ms + state.policy.margin_ms
+            is_early = fact.planned_end is not None and at < fact.planned_end - state.policy.margin_ms
             state.foresight.learn(
                 opened_at=fact.opened_at,
                 closed_at=at,
                 planned_end=fact.planned_end,
-                is_surprise=fact.warned_ms < freeze_ms,
+                is_surprise=is_early or fact.warned_ms < freeze_ms,
             )
         case MainJobHeldUp():
             pass

@@ -1,6 +1,7 @@
 """Which allocations to ask for: gaps times queue, no more than can be used, and slowly at first."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from idleq.ids import AllocationId, Millis
@@ -10,7 +11,7 @@ from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import AllocationAsked
 from idleq.scheduler.core.gaps import Gap
 from idleq.scheduler.core.placement import LOOKED_AT, entry_and_job, stretch
-from idleq.scheduler.core.queue import Shape
+from idleq.scheduler.core.queue import Line
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.state import Alarm, Hold, State
 
@@ -26,9 +27,9 @@ def ask(draft: Draft) -> None:
         return
     unplaced = sum(state.allocations[name].node is None for name in state.asked)
     gaps = list(_longest_gaps(state, unplaced, draft.now))
-    demand = _unmet(state) if gaps else {}
+    demand = _unmet(state) if gaps else []
     for gap in gaps:
-        if not demand or free_asks <= 0:
+        if free_asks <= 0:
             return
         if _is_of_use(state, demand, gap, draft.now) and _use(demand, gap.free):
             _ask_for(draft, gap)
@@ -44,9 +45,17 @@ def _longest_gaps(state: State, skipped: int, now: Millis) -> Iterator[Gap]:
         yield gap
 
 
-def _unmet(state: State) -> dict[Shape, int]:
-    """Return how many jobs of each shape wait beyond those that allocations on their way will take, largest first."""
-    demand = {line.shape: line.jobs for _, line in state.queue.by_size}
+@dataclass(slots=True)
+class Demand:
+    """So many jobs of one line wait beyond those that allocations on their way will take."""
+
+    line: Line
+    jobs: int
+
+
+def _unmet(state: State) -> list[Demand]:
+    """Return what waits, the largest first."""
+    demand = [Demand(line, line.jobs) for _, line in state.queue.by_size]
     for name in state.coming:
         _use(demand, state.allocations[name].resources)
     return demand
@@ -57,39 +66,34 @@ def _length(state: State, gap: Gap, now: Millis) -> Millis:
     return longest if gap.end.likely is None else min(Millis(gap.end.likely - now), longest)
 
 
-def _is_of_use(state: State, demand: dict[Shape, int], gap: Gap, now: Millis) -> bool:
+def _is_of_use(state: State, demand: list[Demand], gap: Gap, now: Millis) -> bool:
     """Whether anybody in line would make more of the gap than it costs."""
     length_ms = _length(state, gap, now)
-    for line in state.queue.fitting(gap.free):
-        if line.shape in demand:
-            for candidate in line.first(LOOKED_AT):
+    for wanted in demand:
+        if wanted.jobs and wanted.line.need.fits_in(gap.free):
+            for candidate in wanted.line.first(LOOKED_AT):
                 entry, job = entry_and_job(state, candidate)
                 if stretch(entry.spec, job, length_ms, state.costs, state.policy).pays:
                     return True
     return False
 
 
-def _use(demand: dict[Shape, int], room: Resources) -> int:
+def _use(demand: list[Demand], room: Resources) -> int:
     """Take out of *demand* what fits into *room* and return how many jobs that is."""
     used = 0
-    for shape, jobs in list(demand.items()):
+    for wanted in demand:
         if room.cores <= 0:
             break
-        need = shape.resources
-        fitting = min(
-            room.cores // need.cores,
-            room.memory // need.memory,
-            room.gpus // need.gpus if need.gpus else jobs,
-            jobs,
-        )
+        need = wanted.line.need
+        if not wanted.jobs or need.cores > room.cores:
+            continue
+        gpus = room.gpus // need.gpus if need.gpus else wanted.jobs
+        fitting = min(room.cores // need.cores, room.memory // need.memory, gpus, wanted.jobs)
         if fitting > 0:
-            room = Resources(
-                room.cores - fitting * need.cores, room.memory - fitting * need.memory, room.gpus - fitting * need.gpus
-            )
+            taken = Resources(fitting * need.cores, fitting * need.memory, fitting * need.gpus)
+            room = room - taken
             used += fitting
-            demand[shape] = jobs - fitting
-            if not demand[shape]:
-                del demand[shape]
+            wanted.jobs -= fitting
     return used
 
 

@@ -113,9 +113,16 @@ def replan(draft: Draft) -> None:
 
 
 def _has_moved(old: SegmentPlan, new: SegmentPlan) -> bool:
-    if (old.save_every_ms is None) != (new.save_every_ms is None):
+    if _differ_much(old.save_every_ms, new.save_every_ms):
         return True
     return _differ(old.freeze_at, new.freeze_at) or _differ(old.ends_at, new.ends_at)
+
+
+def _differ_much(old: Millis | None, new: Millis | None) -> bool:
+    """Whether one interval is longer than the other by more than a quarter: that much off, hardly anything is lost."""
+    if old is None or new is None:
+        return old is not new
+    return 4 * max(old, new) > 5 * min(old, new)
 
 
 def _differ(old: Millis | None, new: Millis | None) -> bool:

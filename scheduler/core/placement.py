@@ -51,6 +51,9 @@ def stretch(spec: JobSpec, job: Job | None, length_ms: Millis, costs: Costs, pol
     return Stretch(Millis(length_ms - overhead), overhead, ends_here=False)
 
 
+NOBODY = (-(2**62), -1)
+"""The level and fit of a choice that nobody was offered yet."""
+
 Rank = tuple[int, int, int, int, int]
 """Where a candidate stands for one piece of a gap; the greatest is taken.
 
@@ -63,21 +66,23 @@ def choose(state: State, room: Resources, length_ms: Millis, now: Millis) -> Can
     """Return who of the queue is given *room* for *length_ms*, None if it pays for nobody."""
     patience_ms = state.policy.patience_ms
     best: tuple[Rank, Candidate] | None = None
+    level, fit = NOBODY
     for line in state.queue.fitting(room):
-        cores = line.shape.resources.cores
+        cores = line.need.cores
         # The first in line has the line's highest level, and no fit is better than using the whole length.
-        limit = ((now - line.places[0].standing) // patience_ms, cores * length_ms)
-        if best is not None and limit < best[0][:2]:
+        highest = (now - line.places[0].standing) // patience_ms
+        if highest < level or (highest == level and cores * length_ms < fit):
             continue
         for candidate in line.first(LOOKED_AT):
             entry, job = entry_and_job(state, candidate)
             worth = stretch(entry.spec, job, length_ms, state.costs, state.policy)
             if worth.pays:
                 place = candidate.place
-                level = (now - place.standing) // patience_ms
-                rank = (level, cores * worth.useful_ms, -place.standing, -place.entry, -place.ordinal)
+                own = (now - place.standing) // patience_ms
+                rank = (own, cores * worth.useful_ms, -place.standing, -place.entry, -place.ordinal)
                 if best is None or rank > best[0]:
                     best = (rank, candidate)
+                    level, fit = rank[0], rank[1]
                 break
     return None if best is None else best[1]
 
@@ -90,10 +95,9 @@ def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: M
     patience_ms, room = state.policy.patience_ms, allocation.room
     level = (now - chosen.place.standing) // patience_ms
     for line in state.queue.fitting(allocation.resources):
-        first = line.candidates[line.places[0]]
-        has_waited = now - state.entries[first.entry].queued_since >= patience_ms
-        is_higher = (now - first.place.standing) // patience_ms > level
-        if has_waited and is_higher and not line.shape.resources.fits_in(room):
+        first = line.places[0]
+        is_higher = (now - first.standing) // patience_ms > level
+        if is_higher and not line.need.fits_in(room) and now - state.entries[first.entry].queued_since >= patience_ms:
             return True
     return False
 

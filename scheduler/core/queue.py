@@ -55,10 +55,14 @@ class Candidate:
 
 @dataclass(slots=True)
 class Line:
-    """All of one *shape*, first to go first; *size* is the line's own place among the others."""
+    """All of one *shape*, first to go first; *size* is the line's own place among the others.
+
+    *need* is the shape's, kept at hand: every choice goes through all the lines.
+    """
 
     shape: Shape
     size: tuple[int, int]
+    need: Resources
     places: list[Place] = field(default_factory=list)
     candidates: dict[Place, Candidate] = field(default_factory=dict)
     jobs: int = 0
@@ -120,7 +124,7 @@ class Queue:
 
     def _open(self, shape: Shape) -> Line:
         self.numbered += 1
-        line = self.lines[shape] = Line(shape, (-shape.resources.cores, self.numbered))
+        line = self.lines[shape] = Line(shape, (-shape.resources.cores, self.numbered), shape.resources)
         insort(self.by_size, (line.size, line), key=_SIZE)
         return line
 
@@ -128,7 +132,7 @@ class Queue:
         """Yield the lines whose jobs fit into *room*, those that need the most cores first."""
         first = bisect_left(self.by_size, (-room.cores, 0), key=_SIZE)
         for _, line in islice(self.by_size, first, None):
-            need = line.shape.resources
+            need = line.need
             if need.memory <= room.memory and need.gpus <= room.gpus:
                 yield line
 

@@ -26,7 +26,8 @@ def length_of(state: State, allocation: Allocation, now: Millis) -> Millis:
 def segment_plans(state: State, allocation: Allocation, guests: Mapping[JobId, JobSpec]) -> dict[JobId, SegmentPlan]:
     """Return when each of *guests*, which share the allocation's node and its path to the file system, acts."""
     end = end_of(state, allocation)
-    habits = {spec.name: _habit(state, spec) for spec in guests.values() if spec.freeze is not FreezeMethod.NONE}
+    age = _age(state, allocation)
+    habits = {spec.name: _habit(state, spec, age) for spec in guests.values() if spec.freeze is not FreezeMethod.NONE}
     savers = [job for job, spec in guests.items() if spec.freeze is not FreezeMethod.NONE]
     starts: dict[JobId, Millis] = {}
     if end is not None:
@@ -50,16 +51,24 @@ class _Habit:
     save_every_ms: Millis | None
 
 
-def _habit(state: State, spec: JobSpec) -> _Habit:
+def _age(state: State, allocation: Allocation) -> Millis:
+    """Return how long the gap of *allocation* has lasted."""
+    node = state.nodes.get(allocation.node) if allocation.node is not None else None
+    return Millis(0) if node is None or node.gap is None else Millis(state.now - node.gap.since)
+
+
+def _habit(state: State, spec: JobSpec, age: Millis) -> _Habit:
     latency = state.costs.freeze_ms(spec.name, 950, state.policy.freeze_ms)
     transfer = state.costs.bytes(spec.name) * 1000 // state.policy.bandwidth
-    return _Habit(FreezeCost(latency, Millis(transfer)), _save_every(state, spec))
+    return _Habit(FreezeCost(latency, Millis(transfer)), _save_every(state, spec, age))
 
 
-def _save_every(state: State, spec: JobSpec) -> Millis | None:
-    """Return how often to save as insurance; None where the grace is long enough to freeze on demand."""
+def _save_every(state: State, spec: JobSpec, age: Millis) -> Millis | None:
+    """Return how often to save as insurance in a gap of that *age*; None where the grace is long enough to freeze on demand."""
     policy = state.policy
     if policy.grace_ms >= state.costs.freeze_ms(spec.name, 990, policy.freeze_ms) + policy.margin_ms:
         return None
     save_ms = state.costs.save_ms(spec.name, state.costs.freeze_ms(spec.name, 500, policy.freeze_ms))
-    return save_interval_ms(save_ms, *state.foresight.hazard)
+    first = save_interval_ms(save_ms, *state.foresight.hazard_at(age))
+    # What counts is the rate when the interval is over: in old gaps it is long, and the rate falls meanwhile.
+    return save_interval_ms(save_ms, *state.foresight.hazard_at(Millis(age + first)))

@@ -363,3 +363,10 @@ def test_only_the_newest_measurements_count() -> None:
         costs.learn_freeze("w", Millis(took), 1)
     assert costs.freeze_ms("w", 1, Millis(0)) == 8
     assert costs.freeze_ms("w", 1000, Millis(0)) == REMEMBERED + 7
+
+
+def test_a_gap_is_asked_for_by_those_who_fit_whatever_else_waits() -> None:
+    told = Told(Policy(ramp_start=10))
+    told.submit(Submission(spec=spec()), Submission(spec=spec(memory=7 * GB)))
+    told.see(report("n1", free=Resources(2, 2 * GB)), report("n2", free=Resources(2, 2 * GB)))
+    assert len(asked(told)) == 1
