@@ -29,10 +29,11 @@ class RealCommandLine:
 
     server_dir: Path
 
-    def __call__(self, *arguments: str, timeout: float = 60) -> Outcome:
+    def __call__(self, *arguments: str, timeout: float = 60, folder: Path | None = None) -> Outcome:
         run = subprocess.run(
             [sys.executable, "-m", "idleq", *arguments],
             env=os.environ | {"IDLEQ_SERVER_DIR": str(self.server_dir)},
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -98,6 +98,44 @@ def test_a_job_file_that_is_no_text_is_told(idleq: CommandLine, tmp_path: Path) 
     )
 
 
+def test_a_program_that_is_not_there_is_refused(
+    idleq: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    advice = "give a path that leads to it, or a name that is on the PATH of the nodes"
+
+    assert refused(idleq, "submit", "--", "./simulate") == (
+        19,
+        f"idleq: the job: there is no program {tmp_path}/simulate; {advice}",
+    )
+
+
+def test_a_program_that_may_not_be_run_is_refused(idleq: CommandLine, tmp_path: Path) -> None:
+    program = tmp_path / "my simulation"
+    program.touch(mode=0o644)
+
+    assert refused(idleq, "submit", "--", str(program)) == (
+        19,
+        f"idleq: the job: {program} may not be run; type: chmod +x '{program}'",
+    )
+    assert refused(idleq, "submit", "--", str(tmp_path)) == (
+        19,
+        f"idleq: the job: {tmp_path} is a directory; give the program in it",
+    )
+
+
+def test_a_program_of_a_job_file_that_is_not_there_is_refused_with_the_jobs_name(
+    idleq: CommandLine, tmp_path: Path
+) -> None:
+    file = tmp_path / "job.toml"
+    file.write_text('[[job]]\ncommand = ["true"]\n[[job]]\nname = "fit"\ncommand = ["bin/fit"]\n')
+
+    code, message = refused(idleq, "submit", "--file", str(file))
+
+    assert code == 19
+    assert message.startswith(f"idleq: {file}: job 'fit': there is no program {tmp_path}/bin/fit; ")
+
+
 def test_what_the_daemon_refuses_is_told_as_it_says_it(idleq: CommandLine) -> None:
     message = "job 'count': no node is large enough: the largest has 4 cores, 8192 MiB of memory and 0 GPUs"
     idleq.wire = FakeWire(refusal=BadJobFile(message))

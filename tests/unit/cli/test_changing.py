@@ -1,5 +1,6 @@
 """Commands that change something: what the daemon is asked, and what a person is told."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,30 @@ def test_a_command_gets_all_that_follows_the_dashes(idleq: CommandLine) -> None:
 
     assert outcome == Outcome(0, "Submitted job 17 (echo)\n", "")
     assert asked(idleq) == [("submit", (Submission(spec=ECHO),), "ada")]
+
+
+def test_a_relative_program_is_the_one_of_the_directory_of_the_submit(
+    idleq: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "simulate").touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+
+    assert idleq("submit", "--", "./simulate", "./input").code == 0
+
+    spec = replace(ECHO, name="simulate", argv=(f"{tmp_path}/simulate", "./input"))
+    assert asked(idleq) == [("submit", (Submission(spec=spec),), "ada")]
+
+
+def test_a_relative_program_of_a_job_file_is_the_one_beside_it(idleq: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "jobs" / "bin").mkdir(parents=True)
+    (tmp_path / "jobs" / "bin" / "simulate").touch(mode=0o755)
+    file = tmp_path / "jobs" / "job.toml"
+    file.write_text('command = ["bin/simulate", "./input"]')
+
+    assert idleq("submit", "--file", str(file)).code == 0
+
+    spec = replace(ECHO, name="simulate", argv=(f"{tmp_path}/jobs/bin/simulate", "./input"))
+    assert asked(idleq) == [("submit", (Submission(spec=spec),), "ada")]
 
 
 def test_the_options_describe_the_job(idleq: CommandLine) -> None:

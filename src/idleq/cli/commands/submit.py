@@ -121,7 +121,8 @@ def pairs(given: list[str] | None, option: str) -> dict[str, str] | None:
 def from_file(
     file: Path, words: "list[str] | tuple[()]", options: dict[str, Any], catalog: "dict[str, NamedJob]"
 ) -> "tuple[Submission, ...]":
-    """Return what the job file describes; nothing beside it describes the jobs."""
+    """Return what the job file describes, its programs found from its own folder; nothing beside it describes the jobs."""
+    from idleq.cli.programs import located
     from idleq.scheduler.errors import BadJobFile
     from idleq.scheduler.jobfile import read_job_file
 
@@ -129,9 +130,11 @@ def from_file(
         raise typer.BadParameter(
             "a job file says everything itself; leave out the workload and its options", param_hint="--file"
         )
+    is_stdin = str(file) == "-"
     try:
-        text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        return read_job_file(text, catalog)
+        text = typer.get_text_stream("stdin").read() if is_stdin else file.read_text(encoding="utf-8")
+        folder = Path.cwd() if is_stdin else file.absolute().parent
+        return tuple(located(one, folder, f"job {one.spec.name!r}") for one in read_job_file(text, catalog))
     except BadJobFile as error:
         raise BadJobFile(f"{file}: {error}") from error
     except OSError as error:
@@ -143,7 +146,8 @@ def from_file(
 def from_line(
     words: list[str], options: dict[str, Any], catalog: "dict[str, NamedJob]", *, is_command: bool
 ) -> "Submission":
-    """Return what the command line describes."""
+    """Return what the command line describes, its program found from here."""
+    from idleq.cli.programs import located
     from idleq.scheduler.errors import BadJobFile
     from idleq.scheduler.jobfile import submission_of
 
@@ -155,7 +159,7 @@ def from_line(
     submission, names = submission_of(what | options, catalog, ON_THE_LINE)
     if names:
         raise BadJobFile(f"{ON_THE_LINE}: after: {names[0]!r} is no job's number")
-    return submission
+    return located(submission, Path.cwd(), ON_THE_LINE)
 
 
 def sent(session: "Session", submissions: "tuple[Submission, ...]", *, may_start: bool) -> Result:

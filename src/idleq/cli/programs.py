@@ -1,0 +1,37 @@
+"""A command's program, found when it is submitted: a job starts in a folder of its own, where a relative path would lead nowhere."""
+
+import os
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from idleq.scheduler.errors import BadJobFile
+
+if TYPE_CHECKING:
+    from idleq.scheduler.core.submission import Submission
+
+
+def located(submission: "Submission", folder: Path, where: str) -> "Submission":
+    """Return *submission* with the path of its program, if it is a path, made absolute from *folder*; its arguments stay.
+
+    Raises:
+        BadJobFile: beginning with *where*: there is no such program, or it may not be run.
+    """
+    program, *arguments = submission.spec.argv
+    if "/" not in program:
+        return submission
+    path = folder / program
+    if problem := _problem(path):
+        raise BadJobFile(f"{where}: {problem}")
+    return replace(submission, spec=replace(submission.spec, argv=(str(path), *arguments)))
+
+
+def _problem(path: Path) -> str:
+    if path.is_dir():
+        return f"{path} is a directory; give the program in it"
+    if not path.exists():
+        return f"there is no program {path}; give a path that leads to it, or a name that is on the PATH of the nodes"
+    if not os.access(path, os.X_OK):
+        return f"{path} may not be run; type: chmod +x {shlex.quote(str(path))}"
+    return ""
