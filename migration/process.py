@@ -7,7 +7,6 @@ nobody else can be taken for its session.
 """
 
 import contextlib
-import ctypes
 import errno
 import os
 import resource
@@ -17,9 +16,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from idleq.migration.descent import owners
 from idleq.migration.errors import ProgramMissing, StartFailed
 from idleq.migration.ports import MARK, ContainerName, Ended, Order
-from idleq.migration.processes import Process, owners, read_children, read_processes, read_variable, resident_share
+from idleq.processes import Process, adopt_orphans, read_children, read_processes, read_variable, resident_share
 
 OPEN_FILES = 65_536
 """How many files a guest may have open, as far as the node allows it; the usual 1024 is too few for data loaders."""
@@ -30,8 +30,6 @@ ROUNDS = 100
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """What shells answer for a program that is missing, or is there and cannot be run."""
 
-PR_SET_CHILD_SUBREAPER = 36
-
 
 @dataclass(slots=True)
 class ProcessRuntime:
@@ -40,7 +38,10 @@ class ProcessRuntime:
     _leaders: dict[ContainerName, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _adopt_orphans()
+        try:
+            adopt_orphans()
+        except OSError as error:
+            raise StartFailed(str(error.strerror)) from error
 
     def start(self, order: Order) -> None:
         """See Runtime; the process is a session and a group of its own."""
@@ -143,12 +144,6 @@ class ProcessRuntime:
     def _reap_strays(self) -> set[int]:
         """Return the adopted orphans that live; those that have ended are gone for good."""
         return {pid for pid in self._strays() if not _reaped(pid)}
-
-
-def _adopt_orphans() -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise StartFailed(f"this kernel lets no process adopt orphans: {os.strerror(ctypes.get_errno())}")
 
 
 def _refusal(order: Order, error: OSError | ValueError) -> StartFailed:

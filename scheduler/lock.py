@@ -13,13 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from idleq.processes import boot_id, started
 from idleq.scheduler import codec
 from idleq.scheduler.errors import BadMessage, DaemonRunning, SchedulerError
-
-PROC = Path("/proc")
-
-START_TIME_FIELD = 19
-"""Of /proc/PID/stat, counted from behind the program's name, which may hold anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +37,11 @@ class Owner:
     @classmethod
     def this_process(cls) -> "Owner":
         """Return who we are."""
-        return cls(pid=os.getpid(), host=socket.gethostname(), boot=_boot(), started=_started(os.getpid()) or 0)
+        return cls(pid=os.getpid(), host=socket.gethostname(), boot=boot_id(), started=started(os.getpid()) or 0)
 
     def is_alive_here(self) -> bool:
         """Whether it is a process of this host and still runs."""
-        return self.host == socket.gethostname() and self.boot == _boot() and _started(self.pid) == self.started
+        return self.host == socket.gethostname() and self.boot == boot_id() and started(self.pid) == self.started
 
 
 @contextmanager
@@ -124,15 +120,3 @@ def _write(descriptor: int, record: bytes) -> None:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, record, 0)
     os.fsync(descriptor)
-
-
-def _boot() -> str:
-    return (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-
-
-def _started(pid: int) -> int | None:
-    try:
-        text = (PROC / str(pid) / "stat").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return int(text.rpartition(b")")[2].split()[START_TIME_FIELD])

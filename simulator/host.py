@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from idleq.ids import AllocationId, Millis, NodeName
+from idleq.processes import boot_id, started
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.paths import ClusterPaths
 from idleq.simulator import proc
@@ -50,7 +51,7 @@ class Host:
         self._paths, self._template, self._grace_ms = paths, template, grace_ms
         self._agents: dict[AllocationId, _Agent] = {}
         self._codes: dict[int, int] = {}
-        self._boot = proc.machine_boot()
+        self._boot = boot_id()
 
     def start(self, allocation: AllocationId, node: NodeName, resources: Resources, until: Millis) -> AgentStarted:
         """Start the agent of *allocation* in an empty scratch.
@@ -73,14 +74,14 @@ class Host:
         environment = {**os.environ, ALLOCATION_VARIABLE: allocation, proc.SCRATCH_VARIABLE: str(scratch)}
         pid = proc.spawn(argv, environment, self._log(node, allocation))
         # A child that has ended already is a zombie until it is reaped: then its time is unknown, and does not matter.
-        self._agents[allocation] = _Agent(pid=pid, started=proc.started(pid) or 0, node=node)
+        self._agents[allocation] = _Agent(pid=pid, started=started(pid) or 0, node=node)
         return AgentStarted(
             allocation=allocation, pid=pid, started=self._agents[allocation].started, machine_boot=self._boot
         )
 
     def find(self, agent: AgentStarted, node: NodeName) -> bool:
         """Return whether *agent*, started in an earlier life of this process, still lives; then it is ours again."""
-        if agent.machine_boot != self._boot or proc.started(agent.pid) != agent.started:
+        if agent.machine_boot != self._boot or started(agent.pid) != agent.started:
             return False
         self._agents[agent.allocation] = _Agent(pid=agent.pid, started=agent.started, node=node)
         return True
@@ -88,7 +89,7 @@ class Host:
     def ask_to_leave(self, allocation: AllocationId) -> None:
         """Send the agent SIGTERM: it has the grace to save what it can."""
         agent = self._agents.get(allocation)
-        if agent is not None and proc.started(agent.pid) == agent.started:
+        if agent is not None and started(agent.pid) == agent.started:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(agent.pid, signal.SIGTERM)
 
@@ -98,7 +99,7 @@ class Host:
         others = [other.pid for other in self._agents.values()]
         scratch = self._paths.scratch(node, allocation)
         # A pid alone may by now be another process's: it counts only as long as it is the agent's.
-        pid = agent.pid if agent is not None and proc.started(agent.pid) in (agent.started, None) else None
+        pid = agent.pid if agent is not None and started(agent.pid) in (agent.started, None) else None
         alive = proc.end_all(pid, scratch, others, self.reap)
         shutil.rmtree(scratch, ignore_errors=True)
         return alive
@@ -118,7 +119,7 @@ class Host:
         gone = {
             allocation: agent.pid
             for allocation, agent in self._agents.items()
-            if agent.pid in self._codes or proc.started(agent.pid) != agent.started
+            if agent.pid in self._codes or started(agent.pid) != agent.started
         }
         self.reap()
         return {allocation: ending(self._codes.pop(pid, None)) for allocation, pid in gone.items()}

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from idleq.ids import Millis
+from idleq.processes import adopt_orphans
 from idleq.scheduler.clock import SystemClock
 from idleq.scheduler.errors import BadMessage
 from idleq.scheduler.paths import ClusterPaths, ServerPaths
-from idleq.simulator import proc
 from idleq.simulator.book import Book
 from idleq.simulator.errors import ClusterRunning
 from idleq.simulator.host import Host
@@ -41,7 +41,7 @@ def run(server_dir: Path) -> None:
     paths = ServerPaths(server_dir).cluster
     settings = read_settings(server_dir)
     with _only_one(paths.lock), _wake_up() as wake:
-        proc.adopt_orphans()
+        adopt_orphans()
         paths.nodes.mkdir(mode=0o700, exist_ok=True)
         records = kept_records(Book.read(paths.allocations), settings.start)
         book = Book.rewrite(paths.allocations, records)

@@ -1,7 +1,6 @@
-"""Processes as /proc shows them, and which of them belong to an allocation."""
+"""Starts and ends agents, and finds the processes that belong to an allocation."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import time
@@ -9,9 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PROC = Path("/proc")
-_PR_SET_CHILD_SUBREAPER = 36
-_ENDED = ("Z", "X")
+from idleq.processes import read_processes, read_variables
 
 SCRATCH_VARIABLE = "IDLEQ_SCRATCH"
 """Names an agent's scratch in its environment."""
@@ -33,13 +30,12 @@ PAUSE_S = 0.002
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
-    """One line of the process table; *traces* are the paths by which it can be recognised."""
+class Traced:
+    """A living process; *traces* are the paths by which it can be recognised."""
 
     pid: int
     parent: int
     session: int
-    started: int
     traces: tuple[bytes, ...] = ()
 
 
@@ -63,49 +59,22 @@ def spawn(argv: Sequence[str], environment: Mapping[str, str], log: Path) -> int
     )
 
 
-def machine_boot() -> str:
-    """Return what tells this run of the machine from every other."""
-    return (PROC / "sys/kernel/random/boot_id").read_text().strip()
-
-
-def started(pid: int) -> int | None:
-    """Return when *pid* started, in ticks since the boot; None if it lives no more."""
-    process = _stat(pid)
-    return None if process is None else process.started
-
-
-def living() -> dict[int, Process]:
+def living() -> dict[int, Traced]:
     """Return every living process, with traces where we may see them."""
-    table: dict[int, Process] = {}
-    for entry in PROC.iterdir():
-        if entry.name.isdigit() and (process := _stat(int(entry.name), with_traces=True)) is not None:
-            table[process.pid] = process
-    return table
-
-
-def _stat(pid: int, *, with_traces: bool = False) -> Process | None:
-    try:
-        # The program's name, in parentheses, may hold anything, blanks and parentheses too.
-        fields = (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    if not fields or fields[0] in _ENDED:
-        return None
-    traces = _traces(pid) if with_traces else ()
-    return Process(pid=pid, parent=int(fields[1]), session=int(fields[3]), started=int(fields[19]), traces=traces)
+    return {
+        pid: Traced(pid=pid, parent=process.parent, session=process.session, traces=_traces(pid))
+        for pid, process in read_processes().items()
+        if not process.is_zombie
+    }
 
 
 def _traces(pid: int) -> tuple[bytes, ...]:
     """Return the values of our own variables only: PWD would make a person's shell one of ours."""
-    with contextlib.suppress(OSError):
-        environment = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
-        pairs = (entry.partition(b"=") for entry in environment)
-        return tuple(value for name, _, value in pairs if name in MARKS)
-    return ()
+    return tuple(value for name, value in read_variables(pid) if name in MARKS)
 
 
 def members(
-    table: Mapping[int, Process], agent: int | None, scratch: Path, own: int, other_agents: Collection[int]
+    table: Mapping[int, Traced], agent: int | None, scratch: Path, own: int, other_agents: Collection[int]
 ) -> set[int]:
     """Return which of *table* belong to the allocation of *agent* (None: it is gone) with its *scratch*.
 
@@ -128,7 +97,7 @@ def members(
     return _with_descendants(table, found - spared, spared)
 
 
-def _with_descendants(table: Mapping[int, Process], roots: Iterable[int], spared: Collection[int]) -> set[int]:
+def _with_descendants(table: Mapping[int, Traced], roots: Iterable[int], spared: Collection[int]) -> set[int]:
     children: dict[int, list[int]] = {}
     for process in table.values():
         children.setdefault(process.parent, []).append(process.pid)
@@ -157,14 +126,6 @@ def end_all(agent: int | None, scratch: Path, other_agents: Collection[int], rea
                 os.kill(pid, signal.SIGKILL)
         time.sleep(PAUSE_S)
         reap()
-
-
-def adopt_orphans() -> None:
-    """Make every process below this one that loses its parent a child of this one."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"orphans cannot be adopted: {os.strerror(error)}")
 
 
 def reap() -> dict[int, int]:

@@ -10,7 +10,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from idleq.migration.process import ProcessRuntime
-from idleq.migration.processes import read_processes, read_variable
+from idleq.processes import read_processes, read_variable
 from idleq.scheduler.agent.api_link import ApiLink
 from idleq.scheduler.agent.background import Background
 from idleq.scheduler.agent.clock import AgentClock

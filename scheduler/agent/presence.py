@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from idleq.ids import NodeName
-from idleq.migration.processes import read_process
+from idleq.processes import boot_id, read_process, started
 from idleq.scheduler import codec
 from idleq.scheduler.agent.errors import AgentRunning
 from idleq.scheduler.atomic import write_atomically
@@ -20,11 +20,6 @@ class Presence:
     started: int
     boot: str
     node: NodeName
-
-
-def boot_id() -> str:
-    """Return what names this machine's present boot."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def present(node: NodeName) -> Presence:
@@ -51,7 +46,4 @@ def claim(path: Path, mine: Presence) -> None:
 
 def is_alive(other: Presence) -> bool:
     """Whether that process lives, on this machine since this boot; elsewhere nobody can say, and it counts as gone."""
-    process = read_process(other.pid)
-    return (
-        other.boot == boot_id() and process is not None and process.started == other.started and not process.is_zombie
-    )
+    return other.boot == boot_id() and started(other.pid) == other.started

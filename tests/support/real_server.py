@@ -14,7 +14,7 @@ from typing import TypeVar
 from idleq.bootstrap import stop_cluster
 from idleq.ids import EntryId, JobId
 from idleq.migration.ports import MARK
-from idleq.migration.processes import read_process, read_processes, read_variable
+from idleq.processes import read_process, read_processes, read_variable
 from idleq.scheduler.api.client import Client
 from idleq.scheduler.core.facts import Fact
 from idleq.scheduler.core.submission import Submission

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from idleq.ids import AllocationId, CommandId, Millis, NodeName
+from idleq.processes import started
 from idleq.scheduler.clock import SystemClock
 from idleq.scheduler.core.commands import Mode, ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.inputs import (
@@ -144,7 +145,7 @@ class Cluster:
     def kill(self) -> None:
         pid = self.process()
         os.kill(pid, signal.SIGKILL)
-        self.until(lambda: proc.started(pid) is None)
+        self.until(lambda: started(pid) is None)
 
     def members(self) -> set[int]:
         """All that lives of any allocation."""
@@ -251,7 +252,7 @@ def test_a_killed_cluster_is_started_again_by_the_next_poll_and_finds_its_agent(
     site.heard.clear()
     assert isinstance(site.until_heard(AllocationGranted), AllocationGranted)
     assert [said for said in site.heard if isinstance(said, Reconciled | AllocationLost)] == []
-    assert proc.started(int(str(agent["pid"]))) is not None
+    assert started(int(str(agent["pid"]))) is not None
     site.release()
     assert site.until_heard(AllocationLost) == AllocationLost(allocation=A1, reason="released")
     assert site.members() == set()
@@ -315,7 +316,7 @@ def test_stopping_leaves_nothing_behind(cluster_of: Factory) -> None:
     site.agent()
     pid = site.process()
     site.cluster.stop()
-    assert (site.members(), proc.started(pid), site.paths.cluster.socket.exists()) == (set(), None, False)
+    assert (site.members(), started(pid), site.paths.cluster.socket.exists()) == (set(), None, False)
 
 
 def test_a_terminated_cluster_ends_its_agents(cluster_of: Factory) -> None:
@@ -324,7 +325,7 @@ def test_a_terminated_cluster_ends_its_agents(cluster_of: Factory) -> None:
     site.agent()
     pid = site.process()
     os.kill(pid, signal.SIGTERM)
-    site.until(lambda: proc.started(pid) is None)
+    site.until(lambda: started(pid) is None)
     assert site.members() == set()
 
 

@@ -2,17 +2,17 @@ import os
 from pathlib import Path
 
 from idleq.simulator.host import agent_argv, ending
-from idleq.simulator.proc import Process, machine_boot, members, started
+from idleq.simulator.proc import Traced, members
 
 SCRATCH = Path("/scratch/n1/a1")
 
 
-def table(*processes: Process) -> dict[int, Process]:
+def table(*processes: Traced) -> dict[int, Traced]:
     return {process.pid: process for process in processes}
 
 
-def process(pid: int, parent: int, session: int = 1, trace: str = "") -> Process:
-    return Process(pid=pid, parent=parent, session=session, started=1, traces=(os.fsencode(trace),) if trace else ())
+def process(pid: int, parent: int, session: int = 1, trace: str = "") -> Traced:
+    return Traced(pid=pid, parent=parent, session=session, traces=(os.fsencode(trace),) if trace else ())
 
 
 def test_all_below_an_agent_and_in_its_session_belong_to_its_allocation() -> None:
@@ -48,12 +48,6 @@ def test_orphans_that_came_to_us_belong_to_the_agent_that_is_gone_and_other_agen
 def test_a_living_agent_is_not_charged_with_others_orphans() -> None:
     found = table(process(10, 1), process(20, 10, 20), process(50, 10))
     assert members(found, 20, SCRATCH, own=10, other_agents=[]) == {20}
-
-
-def test_this_process_has_a_start_and_this_machine_a_boot() -> None:
-    assert started(os.getpid()) is not None
-    assert started(2**22 + 1) is None
-    assert len(machine_boot()) == 36
 
 
 def test_words_in_braces_are_replaced_and_other_braces_stay() -> None:

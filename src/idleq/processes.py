@@ -1,12 +1,14 @@
-"""The processes of this machine, from /proc, and which of them belong together."""
+"""The processes of this machine as /proc shows them: the one place that knows what its files mean."""
 
+import ctypes
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +41,28 @@ def parse_stat(line: bytes) -> Process:
 
 
 def read_process(pid: int) -> Process | None:
-    """Return the process, None if there is none of that number."""
+    """Return the process, a zombie too; None if there is none of that number that we may see."""
     try:
         return parse_stat((PROC / str(pid) / "stat").read_bytes())
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:
         return None
 
 
 def read_processes() -> dict[int, Process]:
-    """Return every process there is."""
+    """Return every process there is, zombies too."""
     found = (read_process(int(name)) for name in os.listdir(PROC) if name.isdigit())  # noqa: PTH208 - names only, and quick
     return {process.pid: process for process in found if process is not None}
+
+
+def started(pid: int) -> int | None:
+    """Return when *pid* started, in clock ticks since boot; None if it lives no more."""
+    process = read_process(pid)
+    return None if process is None or process.is_zombie else process.started
+
+
+def boot_id() -> str:
+    """Return what names this machine's present boot."""
+    return (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def read_children() -> set[int]:
@@ -59,19 +72,24 @@ def read_children() -> set[int]:
     as nobody reaps in the meantime.
     """
     me = os.getpid()
-    return set(map(int, Path(f"/proc/{me}/task/{me}/children").read_bytes().split()))
+    return set(map(int, (PROC / f"{me}/task/{me}/children").read_bytes().split()))
+
+
+def read_variables(pid: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the variables of a process's first environment, names and values; none if it is not ours to look at."""
+    try:
+        environment = (PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return
+    for entry in environment.split(b"\0"):
+        name, _, value = entry.partition(b"=")
+        yield name, value
 
 
 def read_variable(pid: int, name: str) -> str | None:
     """Return the variable *name* of a process's first environment; None if it has none or is not ours to look at."""
-    try:
-        environment = (PROC / str(pid) / "environ").read_bytes()
-    except OSError:
-        return None
-    prefix = os.fsencode(name) + b"="
-    return next(
-        (os.fsdecode(entry[len(prefix) :]) for entry in environment.split(b"\0") if entry.startswith(prefix)), None
-    )
+    wanted = os.fsencode(name)
+    return next((os.fsdecode(value) for known, value in read_variables(pid) if known == wanted), None)
 
 
 def resident_share(pids: Iterable[int]) -> int:
@@ -79,20 +97,16 @@ def resident_share(pids: Iterable[int]) -> int:
     return sum(map(_proportional, pids))
 
 
-def owners(processes: Mapping[int, Process], roots: Mapping[int, str]) -> dict[int, str]:
-    """Return whom each process belongs to: the root in whose session or group it is, or that it descends from."""
-    found: dict[int, str] = {}
-    for pid in processes:
-        path: list[int] = []
-        owner = None
-        while owner is None and pid in processes and pid not in path:
-            path.append(pid)
-            process = processes[pid]
-            owner = roots.get(pid) or roots.get(process.session) or roots.get(process.group) or found.get(pid)
-            pid = process.parent  # noqa: PLW2901 - the walk up the tree starts at each process
-        if owner is not None:
-            found.update(dict.fromkeys(path, owner))
-    return found
+def adopt_orphans() -> None:
+    """Make every process below this one that loses its parent a child of this one.
+
+    Raises:
+        OSError: this kernel does not do that.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"this kernel lets no process adopt orphans: {os.strerror(error)}")
 
 
 def _proportional(pid: int) -> int:

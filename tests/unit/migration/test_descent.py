@@ -1,37 +1,13 @@
 """Which processes belong together."""
 
-import os
-
-from idleq.migration.processes import PAGE, Process, owners, parse_stat, read_process
+from idleq.migration.descent import owners
+from idleq.processes import Process
 
 
 def process(pid: int, *, parent: int = 1, group: int = 0, session: int = 0) -> Process:
     return Process(
         pid=pid, parent=parent, group=group or pid, session=session or pid, started=0, resident=0, is_zombie=False
     )
-
-
-def stat_line(state: str = "S", threads: int = 1) -> bytes:
-    fields = [state, "1", "17", "18", *["0"] * 13, str(threads), "0", "987", "1", "25"]
-    return f"42 (a) b) (\n) {' '.join(fields)} 0 0".encode()
-
-
-def test_a_stat_line_is_read_whatever_the_program_calls_itself() -> None:
-    assert parse_stat(stat_line()) == Process(
-        pid=42, parent=1, group=17, session=18, started=987, resident=25 * PAGE, is_zombie=False
-    )
-
-
-def test_a_zombie_is_one_only_when_no_thread_of_it_goes_on() -> None:
-    assert parse_stat(stat_line("Z")).is_zombie
-    assert not parse_stat(stat_line("Z", threads=2)).is_zombie
-
-
-def test_our_own_line_is_readable() -> None:
-    me = read_process(os.getpid())
-    assert me is not None
-    assert (me.pid, me.parent, me.session) == (os.getpid(), os.getppid(), os.getsid(0))
-    assert me.resident > 0
 
 
 def test_a_process_belongs_to_the_root_of_its_session_group_or_descent() -> None:
