@@ -6,6 +6,7 @@ SNAPSHOT/manifest.json      what is in it, with size and SHA-256 of every file
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -127,14 +128,19 @@ def read_manifest(snapshot: Path, digest: str) -> Manifest:
 
 
 def prune(root: Path, keep: int = KEPT, spare: Sequence[str] = ()) -> None:
-    """Remove all snapshots in *root* but the newest *keep* and those that *spare* names; names count up."""
-    old = sorted(path for path in root.iterdir() if not path.name.startswith("."))[:-keep]
+    """Remove all snapshots in *root* but the newest *keep* and those that *spare* names; the numbers in their names count up."""
+    old = sorted((path for path in root.iterdir() if not path.name.startswith(".")), key=_age)[:-keep]
     for path in (path for path in old if path.name not in spare):
         # Renamed first: a snapshot that is being removed must not be taken for a damaged one.
         doomed = copying.half_written(path)
         with contextlib.suppress(OSError):
             path.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _age(snapshot: Path) -> tuple[list[int], str]:
+    """Sort by the numbers, however many digits they have."""
+    return [int(number) for number in re.findall(r"[0-9]+", snapshot.name)], snapshot.name
 
 
 @contextlib.contextmanager

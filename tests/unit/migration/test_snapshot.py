@@ -156,6 +156,13 @@ def test_the_last_two_snapshots_are_kept(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0003-001", "0012-001"]
 
 
+def test_the_newest_snapshot_is_the_one_with_the_highest_numbers_however_long_they_are(tmp_path: Path) -> None:
+    for name in ["0001-9998", "0001-9999", "0001-10000", "0001-10001", "9999-0001", "10000-0001"]:
+        (tmp_path / name).mkdir()
+    snapshot.prune(tmp_path, keep=3)
+    assert {path.name for path in tmp_path.iterdir()} == {"0001-10001", "9999-0001", "10000-0001"}
+
+
 def test_equal_outputs_have_equal_digests_wherever_they_lie(source: Path, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
