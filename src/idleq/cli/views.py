@@ -8,7 +8,12 @@ from idleq.cli.wording import clock_time, counted, resources, share, size, span
 from idleq.scheduler.core.queries import JobDetail, JobRow, NodeRow, Summary
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from idleq.scheduler.core.explain import Explanation
+
+OVER = frozenset({"done", "failed", "cancelled"})
+"""States that nothing follows."""
 
 LONGEST_REASON = 60
 """What does not fit a table's line is in `idleq explain`."""
@@ -40,13 +45,18 @@ def jobs_table(rows: Iterable[JobRow], now: int) -> Table:
                 size(row.resources.memory),
                 row.node or "-",
                 progress_word(row),
-                span(max(0, now - row.queued_since)),
+                _age(row, now) or "-",
                 _short(_why(row, now)),
             )
             for row in rows
         ],
         right=frozenset({"PRIO", "CORES", "MEMORY", "PROGRESS", "AGE"}),
     )
+
+
+def _age(row: JobRow, now: int) -> str:
+    """How long it has been waiting and running; what is over grows no older."""
+    return "" if row.state in OVER else span(max(0, now - row.queued_since))
 
 
 def _why(row: JobRow, now: int) -> str:
@@ -139,8 +149,8 @@ def explanation_blocks(why: "Explanation") -> tuple[str | Table, ...]:
     return ("\n".join(paragraphs), Table(columns=("NODE", "PLACE", "BECAUSE"), rows=rows))
 
 
-def job_lines(detail: JobDetail, now: int) -> str:
-    """Return all about one job, a line per fact."""
+def job_lines(detail: JobDetail, result: "Path", now: int) -> str:
+    """Return all about one job, a line per fact; *result* is where its output is once it is done."""
     row = detail.row
     facts = {
         "Job": f"{row.id} ({row.name})" + (f" of {row.user}" if row.user else ""),
@@ -150,10 +160,12 @@ def job_lines(detail: JobDetail, now: int) -> str:
         "Runs": " ".join(detail.spec.argv),
         "Needs": resources(row.resources),
         "Priority": str(row.priority),
-        "Age": span(max(0, now - row.queued_since)),
+        "Age": _age(row, now),
         "After": ", ".join(map(str, detail.after)),
         "Labels": " ".join(f"{key}={value}" for key, value in row.labels),
         "Snapshots": _snapshots(detail, now),
+        "Segments": str(row.fence) if row.fence and row.state in OVER else "",
+        "Output": str(result) if row.state == "done" else "",
         "Failures": f"{row.failures} of {detail.spec.retries} retries used" if row.failures else "",
     }
     return "\n".join(f"{name:<10} {text}" for name, text in facts.items() if text)

@@ -27,7 +27,7 @@ def test_a_job_is_submitted_waited_for_and_read(idleq: Any) -> None:
     waited = idleq("wait", "1")
 
     assert (submitted.code, submitted.out) == (0, "Submitted job 1 (sh)\n")
-    assert (waited.code, waited.out) == (3, "1 failed\n")
+    assert (waited.code, waited.out) == (3, "1 failed: exit code 3\n")
     assert idleq("logs", "1").out == "hello\n"
     assert idleq("logs", "1", "--stderr").out == "oops\n"
     assert idleq("ps").out == "No jobs wait or run.\n"
@@ -37,9 +37,11 @@ def test_a_job_is_submitted_waited_for_and_read(idleq: Any) -> None:
 def test_a_named_workload_leaves_its_result(running: Any) -> None:
     assert running("submit", "count", "--steps", "2").code == 0
 
-    assert running("wait", "1").code == 0
+    waited = running("wait", "1")
 
     result = running.server_dir / "jobs" / "1" / "result"
+    assert (waited.code, waited.out) == (0, f"1 done: its result is in {result}\n")
+    assert f"Output     {result}\n" in running("ps", "1").out
     assert result.is_symlink()
     assert '"steps": 2' in (result / "result.json").read_text()
 
@@ -75,7 +77,9 @@ def test_jobs_of_a_file_run_one_after_the_other(running: Any, tmp_path: Path) ->
 def test_an_array_runs_every_task(running: Any) -> None:
     running("submit", "--memory", "64M", "--array", "0-4%2", "--", "sh", "-c", "echo task $IDLEQ_ARRAY_INDEX")
 
-    assert running("wait", "1").out == "1 is over: 5 of 5 done, 0 failed, 0 cancelled\n"
+    over, results = running("wait", "1").out.splitlines()
+    assert over == "1 is over: 5 of 5 done, 0 failed, 0 cancelled"
+    assert results == f"Its results are in {running.server_dir}/jobs/1/*/result"
     assert [running("logs", f"1_{task}").out for task in range(5)] == [f"task {task}\n" for task in range(5)]
 
 

@@ -9,6 +9,7 @@ from idleq.cli.client import JobView
 from idleq.ids import Millis
 from support.command_line import (
     BUSY_NODE,
+    DETAIL,
     DOWN_NODE,
     ENTRY,
     FAILED,
@@ -47,7 +48,7 @@ def test_ps_all_lists_those_that_are_over_too(idleq: CommandLine) -> None:
 
     assert idleq("ps", "--all").out == shown("""
         JOB  NAME    STATE   PRIO  CORES  MEMORY  NODE  PROGRESS  AGE  WHY
-        15   broken  failed     0      1      1G  -            -  42s  exit code 3
+        15   broken  failed     0      1      1G  -            -    -  exit code 3
     """)
     assert idleq("ps").out == "No jobs wait or run.\n"
 
@@ -65,6 +66,24 @@ def test_ps_of_one_job_tells_all_about_it(idleq: CommandLine) -> None:
         After      3
         Labels     project=iact
         Snapshots  1; the newest is 1m10s old, 5M, with 20s of work (at 20:25:30)
+    """)
+
+
+def test_ps_of_a_job_that_is_done_says_where_its_output_is(idleq: CommandLine) -> None:
+    row = replace(RUNNING, state="done", node=None, allocation=None, step=1600, freeze_at=None, snapshots=0)
+    idleq.wire = FakeWire(view=JobView(ENTRY, replace(DETAIL, row=row, snapshots=())))
+
+    assert idleq("ps", "17").out == shown(f"""
+        Job        17 (train-cgan) of ada
+        State      done
+        Progress   1600 of 1600
+        Runs       {{python}} -m idleq.workloads.cli train-cgan --quick
+        Needs      2 cores, 2G
+        Priority   5
+        After      3
+        Labels     project=iact
+        Segments   2
+        Output     {idleq.server_dir}/jobs/17/result
     """)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from idleq.cli.client import JobView
 from idleq.ids import Millis
-from support.command_line import DETAIL, ENTRY, FAILED, NOW, CommandLine, FakeWire, Outcome, outlook
+from support.command_line import DETAIL, ENTRY, FAILED, NOW, RUNNING, CommandLine, FakeWire, Outcome, outlook
 
 
 @dataclass(slots=True)
@@ -21,7 +21,8 @@ class Clock:
 def test_it_asks_until_the_job_is_over(idleq: CommandLine) -> None:
     idleq.wire = FakeWire(outlooks=[(outlook("17"),), (outlook("17"),), (outlook("17", done=1),)])
 
-    assert idleq("wait", "17") == Outcome(0, "17 done\n", "")
+    result = idleq.server_dir / "jobs" / "17" / "result"
+    assert idleq("wait", "17") == Outcome(0, f"17 done: its result is in {result}\n", "")
 
 
 @pytest.mark.parametrize(("code", "exit_code"), [(3, 3), (-9, 137), (None, 1)])
@@ -29,23 +30,37 @@ def test_the_exit_code_is_the_jobs_own(idleq: CommandLine, code: int | None, exi
     detail = replace(DETAIL, row=replace(FAILED, code=code))
     idleq.wire = FakeWire(view=JobView(ENTRY, detail), outlooks=[(outlook("15", failed=1),)])
 
-    assert idleq("wait", "15") == Outcome(exit_code, "15 failed\n", "")
+    assert idleq("wait", "15") == Outcome(exit_code, "15 failed: exit code 3\n", "")
 
 
 def test_a_cancelled_job_is_exit_code_1(idleq: CommandLine) -> None:
-    idleq.wire = FakeWire(outlooks=[(outlook("17", cancelled=1),)])
+    detail = replace(DETAIL, row=replace(RUNNING, state="cancelled", reason="cancelled by its user"))
+    idleq.wire = FakeWire(view=JobView(ENTRY, detail), outlooks=[(outlook("17", cancelled=1),)])
 
-    assert idleq("wait", "17") == Outcome(1, "17 cancelled\n", "")
+    assert idleq("wait", "17") == Outcome(1, "17 cancelled: cancelled by its user\n", "")
 
 
 def test_an_array_is_told_in_numbers_and_fails_with_its_first_failure(idleq: CommandLine) -> None:
     ended = outlook("19", jobs=5, done=2, failed=2, cancelled=1)
-    rows = (replace(FAILED, id="19_1", code=7), replace(FAILED, id="19_2", code=8))
+    cancelled = replace(FAILED, id="19_0", state="cancelled", reason="cancelled by its user", code=None)
+    rows = (
+        cancelled,
+        replace(FAILED, id="19_1", reason="exit code 7", code=7),
+        replace(FAILED, id="19_2", reason="exit code 8", code=8),
+    )
     idleq.wire = FakeWire(view=JobView(ENTRY, None, rows), outlooks=[(outlook("17", done=1), ended)])
 
     outcome = idleq("wait", "17", "19")
 
-    assert outcome == Outcome(7, "17 done\n19 is over: 2 of 5 done, 2 failed, 1 cancelled\n", "")
+    jobs = idleq.server_dir / "jobs"
+    assert outcome == Outcome(
+        7,
+        f"17 done: its result is in {jobs}/17/result\n"
+        "19 is over: 2 of 5 done, 2 failed, 1 cancelled\n"
+        "19_1 failed: exit code 7\n"
+        f"Its results are in {jobs}/19/*/result\n",
+        "",
+    )
 
 
 def test_patience_has_an_end(idleq: CommandLine) -> None:

@@ -42,7 +42,8 @@ def ps(
         return Result(value=answer, text=text, ids=tuple(row.id for row in answer.jobs))
     view = session.client().job(name)
     if view.job is not None:
-        return Result(value=view, text=(job_lines(view.job, session.now()),), ids=(view.job.row.id,))
+        lines = job_lines(view.job, session.paths.job(JobId(view.job.row.id)).result, session.now())
+        return Result(value=view, text=(lines,), ids=(view.job.row.id,))
     return Result(value=view, text=(jobs_table(view.jobs, session.now()),), ids=tuple(row.id for row in view.jobs))
 
 

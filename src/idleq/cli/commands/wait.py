@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,8 @@ from idleq.ids import JobId
 if TYPE_CHECKING:
     from idleq.cli.client import Client, Outlook, Waited
     from idleq.cli.session import Session
+    from idleq.scheduler.core.queries import JobRow
+    from idleq.scheduler.paths import ServerPaths
 
 LOOK_MS = 1_000
 """How often a bar moves."""
@@ -39,12 +42,56 @@ def wait(
     limit_ms = limit(timeout)
     client = session.client()
     waited = until_over(session, client, names, limit_ms)
+    ends = [End(outlook=one, bad=bad_rows(client, one)) for one in waited.jobs]
     return Result(
         value={"is_over": waited.is_over, "jobs": list(waited.jobs)},
-        text=("\n".join(_line(one) for one in waited.jobs),),
+        text=("\n".join(end.line(session.paths) for end in ends),),
         ids=names,
-        code=next((code for one in waited.jobs if (code := code_of(client, one))), 0),
+        code=next((end.code for end in ends if end.code), 0),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How one target ended.
+
+    Attributes:
+        outlook: in numbers.
+        bad: the rows of what of it failed or was cancelled.
+    """
+
+    outlook: "Outlook"
+    bad: "tuple[JobRow, ...]"
+
+    @property
+    def code(self) -> int:
+        """The exit code that stands for it."""
+        if not self.outlook.failed:
+            return 1 if self.outlook.cancelled else 0
+        code = next((row.code for row in self.bad if row.code), 1)
+        return code if code > 0 else SIGNALLED - code
+
+    def line(self, paths: "ServerPaths") -> str:
+        """Say how it ended, where its result is, and why the first of it failed that did."""
+        one, job = self.outlook, paths.job(self.outlook.target)
+        if one.jobs == 1:
+            ended = "done" if one.done else "failed" if one.failed else "cancelled"
+            detail = f"its result is in {job.result}" if one.done else next((row.reason for row in self.bad), "")
+            return f"{one.target} {ended}" + (f": {detail}" if detail else "")
+        line = f"{one.target} is over: {one.done} of {one.jobs} done, {one.failed} failed, {one.cancelled} cancelled"
+        results = f"\nIts results are in {job.root}/*/{job.result.name}" if one.done else ""
+        failed = next((f"\n{row.id} failed: {row.reason}" for row in self.bad if row.state == "failed"), "")
+        return line + failed + results
+
+
+def bad_rows(client: "Client", one: "Outlook") -> "tuple[JobRow, ...]":
+    """Return the rows of what of *one* failed or was cancelled; the failures first."""
+    if not one.failed and not one.cancelled:
+        return ()
+    view = client.job(one.target)
+    rows = (view.job.row,) if view.job else view.jobs
+    bad = [row for row in rows if row.state in {"failed", "cancelled"}]
+    return tuple(sorted(bad, key=lambda row: row.state != "failed"))
 
 
 def limit(timeout: str | None) -> int | None:
@@ -96,21 +143,3 @@ def _fraction(client: "Client", waited: "Waited") -> tuple[float, float]:
         view = client.job(waited.jobs[0].target)
         return (view.job.row.step, view.job.row.total or 0) if view.job else (0, 0)
     return sum(one.done + one.failed + one.cancelled for one in waited.jobs), total
-
-
-def _line(one: "Outlook") -> str:
-    if one.jobs == 1:
-        ended = "done" if one.done else "failed" if one.failed else "cancelled"
-        return f"{one.target} {ended}"
-    return f"{one.target} is over: {one.done} of {one.jobs} done, {one.failed} failed, {one.cancelled} cancelled"
-
-
-def code_of(client: "Client", one: "Outlook") -> int:
-    """Return the exit code that stands for how *one* ended."""
-    if not one.failed:
-        return 1 if one.cancelled else 0
-    view = client.job(one.target)
-    rows = [view.job.row] if view.job else view.jobs
-    codes = [row.code for row in rows if row.state == "failed" and row.code]
-    code = codes[0] if codes else 1
-    return code if code > 0 else SIGNALLED - code
