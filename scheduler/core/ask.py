@@ -55,7 +55,8 @@ class Demand:
 
 def _unmet(state: State) -> list[Demand]:
     """Return what waits, the largest first."""
-    demand = [Demand(line, line.jobs) for _, line in state.queue.by_size]
+    largest_first = sorted(state.queue.lines.values(), key=lambda line: -line.need.cores)
+    demand = [Demand(line, line.jobs) for line in largest_first]
     for name in state.coming:
         _use(demand, state.allocations[name].resources)
     return demand

@@ -18,7 +18,7 @@ def stand_in_line(state: State, entry: Entry) -> None:
         state.queue.add(shape, Candidate(_place(state, entry, UNTOUCHED), entry.id, None), entry.left)
         _note_growth(state, entry)
     for job in entry.open:
-        if isinstance(state.jobs[job].state, Queued) and (entry.id, job) not in state.queue.shapes:
+        if isinstance(state.jobs[job].state, Queued):
             _stand(state, entry, state.jobs[job])
 
 
@@ -38,6 +38,8 @@ def leave_line(state: State, entry: Entry) -> None:
 
 
 def _stand(state: State, entry: Entry, job: Job) -> None:
+    if (entry.id, job.id) in state.queue.shapes:
+        return  # it came back together with the others of an array that had as many running as it may
     candidate = Candidate(_place(state, entry, entry.ordinal_of(index_of(job.id))), entry.id, job.id)
     state.queue.add(Shape.of(entry.spec), candidate, 1)
     _note_growth(state, entry)

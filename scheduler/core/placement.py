@@ -1,13 +1,14 @@
 """Which job a piece of a gap is given to: priority, then fit, then age, and age becomes priority so that nothing starves."""
 
 from dataclasses import dataclass
+from itertools import groupby
 
 from idleq.ids import Millis
 from idleq.scheduler.core.costs import Costs
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.job import Job
 from idleq.scheduler.core.policy import Policy
-from idleq.scheduler.core.queue import Candidate
+from idleq.scheduler.core.queue import Candidate, Line, Place
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.state import Allocation, State
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
@@ -67,24 +68,36 @@ def choose(state: State, room: Resources, length_ms: Millis, now: Millis) -> Can
     patience_ms = state.policy.patience_ms
     best: tuple[Rank, Candidate] | None = None
     level, fit = NOBODY
-    for line in state.queue.fitting(room):
-        cores = line.need.cores
-        # The first in line has the line's highest level, and no fit is better than using the whole length.
-        highest = (now - line.places[0].standing) // patience_ms
-        if highest < level or (highest == level and cores * length_ms < fit):
-            continue
-        for candidate in line.first(LOOKED_AT):
-            entry, job = entry_and_job(state, candidate)
-            worth = stretch(entry.spec, job, length_ms, state.costs, state.policy)
-            if worth.pays:
-                place = candidate.place
-                own = (now - place.standing) // patience_ms
-                rank = (own, cores * worth.useful_ms, -place.standing, -place.entry, -place.ordinal)
-                if best is None or rank > best[0]:
-                    best = (rank, candidate)
-                    level, fit = rank[0], rank[1]
-                break
+    # The first in line has its line's highest level, so those of one level come together.
+    for highest, lines in groupby(state.queue.fitting(room), lambda head: (now - head[0].standing) // patience_ms):
+        if highest < level:
+            break
+        for _, line in sorted(lines, key=_widest_first):
+            cores = line.need.cores
+            if highest == level and cores * length_ms < fit:
+                break  # no fit is better than the whole length, and the lines that follow are narrower
+            found = _first_that_pays(state, line, length_ms, now)
+            if found is not None and (best is None or found[0] > best[0]):
+                best = found
+                level, fit = found[0][0], found[0][1]
     return None if best is None else best[1]
+
+
+def _widest_first(head: tuple[Place, Line]) -> int:
+    return -head[1].need.cores
+
+
+def _first_that_pays(state: State, line: Line, length_ms: Millis, now: Millis) -> tuple[Rank, Candidate] | None:
+    """Return the first in *line* that would make more of the gap than it costs, with its rank."""
+    for candidate in line.first(LOOKED_AT):
+        entry, job = entry_and_job(state, candidate)
+        worth = stretch(entry.spec, job, length_ms, state.costs, state.policy)
+        if worth.pays:
+            place = candidate.place
+            level = (now - place.standing) // state.policy.patience_ms
+            fit = line.need.cores * worth.useful_ms
+            return (level, fit, -place.standing, -place.entry, -place.ordinal), candidate
+    return None
 
 
 def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: Millis) -> bool:
@@ -94,10 +107,11 @@ def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: M
     """
     patience_ms, room = state.policy.patience_ms, allocation.room
     level = (now - chosen.place.standing) // patience_ms
-    for line in state.queue.fitting(allocation.resources):
-        first = line.places[0]
-        is_higher = (now - first.standing) // patience_ms > level
-        if is_higher and not line.need.fits_in(room) and now - state.entries[first.entry].queued_since >= patience_ms:
+    for head, line in state.queue.fitting(allocation.resources):
+        if (now - head.standing) // patience_ms <= level:
+            break
+        has_waited = now - state.entries[head.entry].queued_since >= patience_ms
+        if has_waited and not line.need.fits_in(room):
             return True
     return False
 

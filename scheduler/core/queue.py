@@ -1,10 +1,10 @@
 """What may start, indexed by what a gap can hold: one ordered line per shape, and an array is one place in it."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from operator import itemgetter
+from typing import NamedTuple
 
 from idleq.ids import EntryId, JobId, Millis
 from idleq.scheduler.core.resources import Resources
@@ -13,8 +13,7 @@ from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 UNTOUCHED = 2**62
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):
     """A place in a line, in the order of the line.
 
     Attributes:
@@ -55,13 +54,9 @@ class Candidate:
 
 @dataclass(slots=True)
 class Line:
-    """All of one *shape*, first to go first; *size* is the line's own place among the others.
-
-    *need* is the shape's, kept at hand: every choice goes through all the lines.
-    """
+    """All of one *shape*, first to go first; *need* is the shape's, kept at hand since every choice looks at many lines."""
 
     shape: Shape
-    size: tuple[int, int]
     need: Resources
     places: list[Place] = field(default_factory=list)
     candidates: dict[Place, Candidate] = field(default_factory=dict)
@@ -72,37 +67,33 @@ class Line:
         return (self.candidates[place] for place in islice(self.places, count))
 
 
-_SIZE: Callable[[tuple[tuple[int, int], Line]], tuple[int, int]] = itemgetter(0)
-
-
 @dataclass(slots=True)
 class Queue:
     """Every job that may start now.
 
     Attributes:
         lines: one line per shape.
-        by_size: the lines, those that need the most cores first (a number of their own breaks ties).
+        heads: the line that each line's first stands in.
+        order: these firsts, the best standing first.
         shapes: where each candidate stands, and for how many jobs.
-        numbered: how many shapes there have ever been.
     """
 
     lines: dict[Shape, Line] = field(default_factory=dict)
-    by_size: list[tuple[tuple[int, int], Line]] = field(default_factory=list)
+    heads: dict[Place, Line] = field(default_factory=dict)
+    order: list[Place] = field(default_factory=list)
     shapes: dict[tuple[EntryId, JobId | None], tuple[Shape, Place, int]] = field(default_factory=dict)
-    numbered: int = 0
 
     def add(self, shape: Shape, candidate: Candidate, jobs: int) -> None:
-        """Put *candidate*, which stands for so many *jobs*, in line; if it is there already, it stands for these too."""
-        key = (candidate.entry, candidate.job)
-        line = self.lines.get(shape) or self._open(shape)
-        line.jobs += jobs
-        if key in self.shapes:
-            _, place, before = self.shapes[key]
-            self.shapes[key] = (shape, place, before + jobs)
-            return
+        """Put *candidate*, which stands for so many *jobs* and is in no line, in line."""
+        line = self.lines.get(shape)
+        if line is None:
+            line = self.lines[shape] = Line(shape, shape.resources)
+        before = line.places[0] if line.places else None
         insort(line.places, candidate.place)
         line.candidates[candidate.place] = candidate
-        self.shapes[key] = (shape, candidate.place, jobs)
+        line.jobs += jobs
+        self.shapes[candidate.entry, candidate.job] = (shape, candidate.place, jobs)
+        self._move_head(line, before)
 
     def take(self, entry: EntryId, job: JobId | None, jobs: int | None = None) -> None:
         """Take so many *jobs* (None: all) of a candidate out of its line; nothing happens if it is in none."""
@@ -115,26 +106,32 @@ class Queue:
         if taken < there:
             self.shapes[entry, job] = (shape, place, there - taken)
             return
+        before = line.places[0]
         del self.shapes[entry, job]
         del line.candidates[place]
         del line.places[bisect_left(line.places, place)]
+        self._move_head(line, before)
         if not line.places:
             del self.lines[shape]
-            del self.by_size[bisect_left(self.by_size, line.size, key=_SIZE)]
 
-    def _open(self, shape: Shape) -> Line:
-        self.numbered += 1
-        line = self.lines[shape] = Line(shape, (-shape.resources.cores, self.numbered), shape.resources)
-        insort(self.by_size, (line.size, line), key=_SIZE)
-        return line
+    def _move_head(self, line: Line, before: Place | None) -> None:
+        now = line.places[0] if line.places else None
+        if now == before:
+            return
+        if before is not None:
+            del self.heads[before]
+            del self.order[bisect_left(self.order, before)]
+        if now is not None:
+            self.heads[now] = line
+            insort(self.order, now)
 
-    def fitting(self, room: Resources) -> Iterator[Line]:
-        """Yield the lines whose jobs fit into *room*, those that need the most cores first."""
-        first = bisect_left(self.by_size, (-room.cores, 0), key=_SIZE)
-        for _, line in islice(self.by_size, first, None):
+    def fitting(self, room: Resources) -> Iterator[tuple[Place, Line]]:
+        """Yield the lines whose jobs fit into *room*, with their firsts, the best standing first."""
+        for head in self.order:
+            line = self.heads[head]
             need = line.need
-            if need.memory <= room.memory and need.gpus <= room.gpus:
-                yield line
+            if need.cores <= room.cores and need.memory <= room.memory and need.gpus <= room.gpus:
+                yield head, line
 
     def ahead_of(self, entry: EntryId, job: JobId | None) -> int | None:
         """Return how many candidates of every shape have a better standing, None if this one is not in line."""

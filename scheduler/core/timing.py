@@ -69,6 +69,7 @@ def _save_every(state: State, spec: JobSpec, age: Millis) -> Millis | None:
     if policy.grace_ms >= state.costs.freeze_ms(spec.name, 990, policy.freeze_ms) + policy.margin_ms:
         return None
     save_ms = state.costs.save_ms(spec.name, state.costs.freeze_ms(spec.name, 500, policy.freeze_ms))
-    first = save_interval_ms(save_ms, *state.foresight.hazard_at(age))
-    # What counts is the rate when the interval is over: in old gaps it is long, and the rate falls meanwhile.
-    return save_interval_ms(save_ms, *state.foresight.hazard_at(Millis(age + first)))
+    begin = age + state.costs.thaw_ms(spec.name, 500, policy.thaw_ms)
+    first = save_interval_ms(save_ms, *state.foresight.hazard_at(Millis(begin)))
+    # What counts is the rate when the interval is over: the guest begins after its thaw, and the rate falls meanwhile.
+    return save_interval_ms(save_ms, *state.foresight.hazard_at(Millis(begin + first)))

@@ -8,6 +8,7 @@ from idleq.scheduler.core.costs import REMEMBERED, Costs
 from idleq.scheduler.core.freeze import FreezeCost, Unsaved, pack_backwards, preemption_order, save_interval_ms
 from idleq.scheduler.core.inputs import (
     AgentReady,
+    AllocationLost,
     Exited,
     Frozen,
     JobCancelled,
@@ -370,3 +371,13 @@ def test_a_gap_is_asked_for_by_those_who_fit_whatever_else_waits() -> None:
     told.submit(Submission(spec=spec()), Submission(spec=spec(memory=7 * GB)))
     told.see(report("n1", free=Resources(2, 2 * GB)), report("n2", free=Resources(2, 2 * GB)))
     assert len(asked(told)) == 1
+
+
+def test_a_task_that_comes_back_to_a_full_array_stands_in_line_once() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job(ArrayRange(0, 9, 1, limit=1))
+    told.grant("a1", "n1")
+    told.see(report("n1", is_up=False))
+    told.tell(AllocationLost(allocation=AllocationId("a1"), reason="preempted"))
+    assert told.engine.state.queue.jobs == 10
