@@ -381,3 +381,13 @@ def test_a_task_that_comes_back_to_a_full_array_stands_in_line_once() -> None:
     told.see(report("n1", is_up=False))
     told.tell(AllocationLost(allocation=AllocationId("a1"), reason="preempted"))
     assert told.engine.state.queue.jobs == 10
+
+
+def test_a_younger_job_may_start_where_an_older_one_of_its_kind_would_not_end() -> None:
+    told = Told(Policy(patience_ms=HOUR))
+    told.submit_job(freeze=FreezeMethod.NONE, expected_ms=100 * MINUTE)
+    told.tick(HOUR + 1)
+    told.submit_job(freeze=FreezeMethod.NONE, expected_ms=75 * MINUTE)
+    told.see(report("n1"))
+    told.grant("a1", "n1", until=told.now + 80 * MINUTE)
+    assert launched_jobs(told) == ["2"]
