@@ -132,6 +132,7 @@ def test_a_stale_segments_result_is_refused() -> None:
     told.grant("a2", "n2")
     assert told.engine.state.jobs[JobId("1")].fence == 2
     assert exited(told, 0, fence=1) == []
+    assert told.tell(frozen(told, fence=1)).facts == ()
     assert exited(told, 0, fence=2) == ["JobDone"]
 
 
