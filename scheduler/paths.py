@@ -1,7 +1,6 @@
 """The server directory: the only place that knows a file's name in it."""
 
 import os
-import re
 import shlex
 import stat
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from idleq.ids import (
+    JOB_NAME,
     AllocationId,
     CommandId,
     Fence,
@@ -22,8 +22,6 @@ from idleq.scheduler.errors import BadMessage, ServerDirectoryUnsafe
 
 LONGEST_NAME = 200
 """Names become file names, which Linux ends at 255 bytes; some room is left for what is written beside them."""
-
-JOB_NAME = re.compile(r"(0|[1-9][0-9]{0,17})(_(0|[1-9][0-9]{0,17}))?")
 
 
 @dataclass(frozen=True, slots=True)

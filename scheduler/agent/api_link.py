@@ -1,7 +1,6 @@
 """The agent's line over HTTPS: one connection kept open, to the very daemon whose certificate the server directory shows."""
 
 import http.client
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -16,6 +15,7 @@ from idleq.scheduler.agent.reports import Report
 from idleq.scheduler.core.commands import AgentCommand
 from idleq.scheduler.errors import BadMessage
 from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.pinning import pinned
 
 ANSWER_SECONDS = 15.0
 """A daemon that takes longer than this and the asked wait is as good as away."""
@@ -98,16 +98,6 @@ class ApiLink:
         )
         self._connection.connect()
         return self._connection
-
-
-def pinned(certificate: str) -> ssl.SSLContext:
-    """Return a context that trusts exactly *certificate*; whose name it bears does not matter then."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.load_verify_locations(cadata=certificate)
-    # Our certificate may sign no others, so it is no authority; it is trusted as what it is.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return context
 
 
 def request_body(boot: str, reports: Sequence[Report], have: Sequence[CommandId], wait_ms: Millis) -> bytes:

@@ -15,6 +15,7 @@ from idleq.scheduler.api.access import Access, read_access
 from idleq.scheduler.core.submission import Submission
 from idleq.scheduler.errors import AccessDenied, DaemonAway, SchedulerError
 from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.pinning import pinned
 
 TIMEOUT_S = 30
 """Without a byte from the daemon; a wait gets as much on top of its own time."""
@@ -185,14 +186,6 @@ def connect(access: Access, timeout_s: float) -> http.client.HTTPSConnection:
         message = f"no daemon answers at {access.url} ({error}); start it with `idleq daemon start`"
         raise DaemonAway(message) from error
     return connection
-
-
-def pinned(certificate: str) -> ssl.SSLContext:
-    """Return a context that trusts *certificate* (PEM) and no other, whoever signed it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(cadata=certificate)
-    return context
 
 
 def error_of(answer: Mapping[str, Any]) -> IdleqError:

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 
-from idleq.ids import EntryId, JobId
+from idleq.ids import JOB_NAME, EntryId, JobId
 from idleq.scheduler.api.answers import answer
 from idleq.scheduler.api.bodies import read_as
 from idleq.scheduler.api.office import Office
 from idleq.scheduler.api.sanity import check
 from idleq.scheduler.core.inputs import Input, JobCancelled, JobHeld, JobReleased, JobsSubmitted, Paused, Resumed
 from idleq.scheduler.errors import BadMessage
-from idleq.scheduler.paths import JOB_NAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,30 +2,19 @@
 
 from datetime import UTC, datetime
 
+from idleq.scheduler.units import span_in_words
+
 NOTHING = "-"
 """Where there is no number."""
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
-_FEW_SECONDS_MS = 10_000
 _FEW_CORE_HOURS_S = 10 * 3600
 _LONGEST_NAME = 60
 
 
 def duration(ms: float | None) -> str:
     """Return for example "1.8 s", "42 s", "3 min 20 s", "2 h 05 min" or "3 d 04 h"."""
-    if ms is None:
-        return NOTHING
-    if ms < _FEW_SECONDS_MS:
-        return f"{ms / _SECOND:.3g} s"
-    seconds = round(ms / _SECOND)
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
-    if minutes == 0:
-        return f"{seconds} s"
-    if hours == 0:
-        return f"{minutes} min {seconds % 60:02} s" if seconds % 60 else f"{minutes} min"
-    if days == 0:
-        return f"{hours} h {minutes % 60:02} min" if minutes % 60 else f"{hours} h"
-    return f"{days} d {hours % 24:02} h" if hours % 24 else f"{days} d"
+    return NOTHING if ms is None else span_in_words(ms)
 
 
 def percent(share: float | None) -> str:

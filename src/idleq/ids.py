@@ -1,5 +1,6 @@
 """The names of things: one type per thing, so that a job's name is never taken for a node's."""
 
+import re
 from typing import NewType
 
 EntryId = NewType("EntryId", int)
@@ -7,6 +8,9 @@ EntryId = NewType("EntryId", int)
 
 JobId = NewType("JobId", str)
 """A job: "17", or "17_3" for task 3 of array 17."""
+
+JOB_NAME = re.compile(r"[1-9][0-9]{0,17}(_(0|[1-9][0-9]{0,8}))?")
+"""What a job, or an entry, is called: entries count from 1, and an array has less than a thousand million tasks."""
 
 Fence = NewType("Fence", int)
 """A segment's fencing number: counts up per job, and only the highest one's results are accepted."""

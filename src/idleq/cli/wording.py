@@ -4,21 +4,11 @@ from datetime import datetime
 
 from idleq.ids import Millis
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.units import span
+
+__all__ = ["clock_time", "counted", "resources", "share", "size", "span"]
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
-
-
-def span(duration: int) -> str:
-    """Return a duration in its two largest units: "42s", "5m10s", "3h20m", "2d4h"."""
-    if duration < 0:
-        return f"-{span(-duration)}"
-    if duration < MINUTE:
-        return f"{duration // SECOND}s"
-    for large, small, names in ((DAY, HOUR, "dh"), (HOUR, MINUTE, "hm"), (MINUTE, SECOND, "ms")):
-        if duration >= large:
-            rest = duration % large // small
-            return f"{duration // large}{names[0]}" + (f"{rest}{names[1]}" if rest else "")
-    raise AssertionError(duration)
 
 
 def clock_time(at: Millis | int) -> str:

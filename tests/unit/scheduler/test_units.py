@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idleq.ids import Millis
-from idleq.scheduler.units import format_duration, format_size, parse_duration, parse_size
+from idleq.scheduler.units import format_duration, format_size, parse_duration, parse_size, span, span_in_words
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,29 @@ def test_a_duration_comes_back_as_it_was(millis: int) -> None:
 @pytest.mark.parametrize(("millis", "text"), [(0, "0s"), (5_400_000, "1h30m"), (1001, "1s1ms"), (86_400_000, "1d")])
 def test_a_duration_is_written_in_its_largest_units(millis: int, text: str) -> None:
     assert format_duration(Millis(millis)) == text
+
+
+@pytest.mark.parametrize(
+    ("millis", "short", "words"),
+    [
+        (0, "0s", "0 s"),
+        (1840, "1s", "1.84 s"),
+        (42_400, "42s", "42 s"),
+        (59_999, "59s", "1 min"),
+        (60_000, "1m", "1 min"),
+        (310_000, "5m10s", "5 min 10 s"),
+        (7_200_000, "2h", "2 h"),
+        (7_505_000, "2h5m", "2 h 05 min"),
+        (187_200_000, "2d4h", "2 d 04 h"),
+        (86_400_000, "1d", "1 d"),
+    ],
+)
+def test_a_duration_is_told_in_its_two_largest_units(millis: int, short: str, words: str) -> None:
+    assert (span(millis), span_in_words(millis)) == (short, words)
+
+
+def test_a_duration_before_now_has_a_sign() -> None:
+    assert span(-310_000) == "-5m10s"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import typer
 
 from idleq.cli.options import session_of
 from idleq.cli.result import Result
-from idleq.ids import JobId
+from idleq.ids import JOB_NAME, JobId
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job: 17, or 17_3 for task 3 of array 17.")]
 JobArguments = Annotated[list[str], typer.Argument(metavar="JOB", help="Jobs: 17, or 17_3 for task 3 of array 17.")]
@@ -15,8 +15,6 @@ JobArguments = Annotated[list[str], typer.Argument(metavar="JOB", help="Jobs: 17
 
 def named(text: str) -> JobId:
     """Return *text* as a job's name; raise a usage error if it is none."""
-    from idleq.scheduler.paths import JOB_NAME
-
     if not JOB_NAME.fullmatch(text):
         raise typer.BadParameter(f"{text!r} is no job's name; names are like 17, or 17_3 for a task", param_hint="JOB")
     return JobId(text)
