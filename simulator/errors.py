@@ -5,6 +5,7 @@ SimulatorError
 ├── TraceUnknown        no trace has this name, and no file either
 ├── TraceNotKept        a trace, or a file made of one, cannot be written
 ├── ImpossibleParameters  nothing can be simulated with these
+├── BadOutages          a file of outages, drains and reservations cannot be used
 ├── FastMissing         the packages of the fast engine are not installed
 ├── JobTooLarge         a main job asks for more than the whole machine
 ├── BadSettings         the embedded cluster's settings are missing or wrong
@@ -82,6 +83,12 @@ class ImpossibleParameters(SimulatorError):
     """Nothing can be simulated with these parameters."""
 
     exit_code: ClassVar[int] = 59
+
+
+class BadOutages(SimulatorError):
+    """A file of outages, drains and reservations cannot be used."""
+
+    exit_code: ClassVar[int] = 48
 
 
 class FastMissing(SimulatorError):

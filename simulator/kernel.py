@@ -10,14 +10,16 @@ ARRIVE = 1
 END = 1
 #: Ends of main jobs: after all arrivals of their instant, whichever of them was known first.
 LATE_END = 2
+#: Parts of the machine go away, after all that ends in this instant by itself.
+AWAY = 3
 #: The main queue's pass, once everything of its instant is in.
-PASS = 3
+PASS = 4
 #: Guests take what main jobs have left.
-GUEST_PASS = 4
+GUEST_PASS = 5
 #: The site shows what has become of it.
-SHOW = 5
+SHOW = 6
 #: Who watches the site acts on what it shows.
-REACT = 6
+REACT = 7
 
 
 class Moment(Event):

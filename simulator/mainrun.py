@@ -1,6 +1,6 @@
 """The main queue alone, from a trace to starts and metrics, by either engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +10,9 @@ import numpy as np
 from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.estimates import Estimates, estimated
 from idleq.simulator.metrics import TAU, Metrics, metrics
+from idleq.simulator.outagerun import OutageRun
+from idleq.simulator.outages import Outage
+from idleq.simulator.queueing.around import DEPTHS
 from idleq.simulator.queueing.catalog import Reservation, policy_named
 from idleq.simulator.queueing.main_queue import replay_counted
 from idleq.simulator.queueing.policy import Semantics
@@ -41,6 +44,7 @@ class MainSettings:
         engine: what carries it out.
         tau: for slowdowns, in seconds.
         slurm: for the policy of this name.
+        outages: when parts of the machine are away.
     """
 
     policy: str = "easy"
@@ -52,15 +56,21 @@ class MainSettings:
     engine: Engine = Engine.SIMPY
     tau: int = TAU
     slurm: SlurmSettings = field(default_factory=SlurmSettings)
+    outages: tuple[Outage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MainRun:
-    """What came of it: the start of each job of *table*, and the sums."""
+    """What came of it: the start of each job of *table*, and the sums.
+
+    *restarts* counts how often outages killed jobs, which then began anew, and *lost* the processor-seconds that they had run.
+    """
 
     table: JobTable
     start: Column
     metrics: Metrics
+    restarts: int = 0
+    lost: int = 0
 
 
 def run_main(
@@ -78,14 +88,35 @@ def run_main(
     table = estimated(trace.table, settings.estimates, settings.factor, settings.seed)
     if settings.policy == "slurm":
         table = in_whole_minutes(table)
+    if settings.outages:
+        return _run_around(table, trace.processors, settings, on_start)
     if settings.engine is Engine.FAST:
         start, passes = _run_fast(table, trace.processors, settings, machine_code)
     else:
         note = None if on_start is None else lambda _job: on_start()
         jobs = trace.jobs if table is trace.table else table.jobs()
         starts, passes = replay_counted(jobs, trace.processors, policy, settings.semantics, note)
-        start = np.fromiter((starts[number] for number in table.id.tolist()), dtype=np.int64, count=len(table))
+        start = _in_order(starts, table)
     return MainRun(table=table, start=start, metrics=metrics(table, start, trace.processors, passes, settings.tau))
+
+
+def _in_order(starts: Mapping[int, int], table: JobTable) -> Column:
+    return np.fromiter((starts[number] for number in table.id.tolist()), dtype=np.int64, count=len(table))
+
+
+def _run_around(
+    table: JobTable, processors: int, settings: MainSettings, on_start: Callable[[], None] | None
+) -> MainRun:
+    is_plain = settings.engine is Engine.SIMPY and settings.semantics is Semantics.PER_TIMESTAMP
+    if settings.policy not in DEPTHS or not is_plain or settings.reservation is not Reservation.COUNT:
+        raise ImpossibleParameters(
+            f"outages go with {', '.join(DEPTHS)}, per-timestamp, reservations by count, and --engine simpy"
+        )
+    note = None if on_start is None else lambda _job: on_start()
+    run = OutageRun(table.jobs(), processors, settings.outages, DEPTHS[settings.policy], note)
+    start = _in_order(run.starts, table)
+    sums = metrics(table, start, processors, run.passes, settings.tau)
+    return MainRun(table=table, start=start, metrics=sums, restarts=run.restarts, lost=run.lost)
 
 
 def _run_fast(table: JobTable, processors: int, settings: MainSettings, machine_code: Path) -> tuple[Column, int]:

@@ -187,9 +187,10 @@ def clean(log: SwfLog, processors: int | None = None) -> Trace:
     return Trace(machine, _table(rows), tuple(dropped), shortened)
 
 
+TOO_LARGE = "larger than the machine"
 REASONS = (
     "",
-    "larger than the machine",
+    TOO_LARGE,
     "no number of processors",
     "no run time",
     "no time limit",

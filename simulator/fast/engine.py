@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def replay_fast(
     )
     site = kernels.new_site(run, limit, size, processors)
     compiled(_writable(machine_code))(site, submit, POLICIES[policy], int(semantics is Semantics.PER_EVENT))
-    return site.start, int(site.counts[kernels.PASSES])
+    return cast("Column", site.start), int(site.counts[kernels.PASSES])
 
 
 @cache
@@ -75,12 +75,13 @@ def compiled(machine_code: Path) -> Simulate:
     """Return `kernels.simulate` as machine code, from *machine_code* if it was compiled before."""
     try:
         import numba
+        from numba.core import config
         from numba.extending import register_jitable
     except ImportError as error:
         raise FastMissing(f"the fast engine needs numba ({error}): `pip install 'idleq[fast]'`") from error
     # Otherwise it would go beside the source, into the installed package.
     if not os.environ.get("NUMBA_CACHE_DIR"):
-        setattr(numba.config, "CACHE_DIR", str(machine_code))  # noqa: B010 - numba makes its settings when it is imported
+        setattr(config, "CACHE_DIR", str(machine_code))  # noqa: B010 - numba makes its settings when it is imported
     for function in INNER:
         register_jitable(**WITHOUT_COUNTS)(function)
     simulate: Simulate = numba.njit(cache=True, **WITHOUT_COUNTS)(kernels.simulate)

@@ -3,12 +3,18 @@
 Nothing is allocated here: compiled without reference counts, arrays in a tuple cost nothing to pass around.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+
+class Ints(Protocol):
+    """An array of whole numbers, as far as it is used here."""
+
+    def __getitem__(self, place: int, /) -> int: ...
+    def __setitem__(self, place: int, value: int, /) -> None: ...
+    def __len__(self) -> int: ...
+
 
 FCFS, EASY, EASY_SJBF, CONSERVATIVE = 0, 1, 2, 3
 

@@ -29,20 +29,19 @@ def place_first(times: list[int], free: list[int], size: int, duration: int) -> 
 
     Steps are as in `Profile`; the last one is wide enough for every job.
     """
-    begin = 0
-    last = len(times) - 1
-    while True:
+    begin = after = until = 0
+    while not after:
         while free[begin] < size:
             begin += 1
         until = times[begin] + duration
-        after = bisect_left(times, until, begin + 1)
-        for step in range(begin + 1, after):
+        behind = bisect_left(times, until, begin + 1)
+        for step in range(begin + 1, behind):
             if free[step] < size:
                 begin = step + 1
                 break
         else:
-            break
-    if after > last or times[after] != until:
+            after = behind
+    if after == len(times) or times[after] != until:
         times.insert(after, until)
         free.insert(after, free[after - 1])
     for step in range(begin, after):

@@ -3,6 +3,7 @@
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from operator import attrgetter
 
 from simpy import Environment
 from simpy.events import Event
@@ -18,6 +19,9 @@ Gate = Callable[[MainJob], bool]
 
 def _open_gate(_: MainJob) -> bool:
     return True
+
+
+_submit = attrgetter("submit")
 
 
 def _ignore(_: MainJob) -> None:
@@ -61,6 +65,8 @@ class MainQueue:
         self._on_change = on_change
         self._attentive = policy if isinstance(policy, Attentive) else None
         self._wake: int | None = None
+        self._slots: dict[int, Slot] = {}
+        self._interrupted: set[Slot] = set()
         self._held: dict[int, Slot] = {}
         self._starts = 0
         self._pass_at: int | None = None
@@ -74,6 +80,18 @@ class MainQueue:
         slot = (int(self._env.now) + job.limit, held[1], held[2])
         insort(self.running, slot)
         Moment(self._env, job.run, self._end_rank, partial(self._end, job, slot))
+
+    def interrupt(self, job: MainJob) -> None:
+        """Let *job*, which runs under a policy with a memory, begin anew: back in the queue where it came in."""
+        assert self._attentive is not None
+        slot = self._slots[job.id]
+        self._interrupted.add(slot)
+        self._remove(slot)
+        self.free += job.size
+        self._on_end(job)
+        self._attentive.ended(job, int(self._env.now))
+        insort(self.waiting, job, key=_submit)
+        self.want_pass()
 
     def _await_arrival(self) -> None:
         if self._next is not None:
@@ -89,26 +107,31 @@ class MainQueue:
             if self._per_event:
                 self._pass_per_event(0 if self._attentive else job.size)
             elif job.size <= self.free or self._attentive:
-                self._want_pass()
+                self.want_pass()
         if self._on_change is not None:
             self._on_change()
         self._await_arrival()
 
     def _end(self, job: MainJob, slot: Slot, _: Event) -> None:
+        if self._interrupted and slot in self._interrupted:
+            self._interrupted.discard(slot)
+            return
         self._remove(slot)
         self.free += job.size
         self._on_end(job)
         if self._attentive:
+            del self._slots[job.id]
             self._attentive.ended(job, int(self._env.now))
         if self._per_event:
             self._pass_per_event(0)
         elif self.waiting:
-            self._want_pass()
+            self.want_pass()
 
     def _remove(self, slot: Slot) -> None:
         del self.running[bisect_left(self.running, slot)]
 
-    def _want_pass(self) -> None:
+    def want_pass(self) -> None:
+        """Ask the policy once everything of this instant is in."""
         now = int(self._env.now)
         if self._pass_at != now:
             self._pass_at = now
@@ -138,7 +161,7 @@ class MainQueue:
             return  # an earlier one was asked for meanwhile, or a later one
         self._wake = None
         if self.waiting:
-            self._want_pass()
+            self.want_pass()
 
     def _start(self, places: list[int], now: int) -> None:
         self.passes += 1
@@ -159,6 +182,7 @@ class MainQueue:
             else:
                 self._held[job.id] = slot
             if self._attentive:
+                self._slots[job.id] = slot
                 self._attentive.started(job, now)
         if self._attentive:
             self._await_wake(self._attentive.wake_at(), now)

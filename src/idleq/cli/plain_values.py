@@ -1,10 +1,11 @@
 """Reads options' values without pydantic, whose import alone takes longer than a client command may.
 
 Typer asks each parameter for what turns its texts into values (`get_runtime_param`), and builds it with pydantic, even for
-options that were not given. The command line has texts, whole numbers, paths and flags only, so plain functions do.
+options that were not given. The command line has texts, numbers, paths and flags only, so plain functions do.
 If a later Typer no longer asks, its own way is used and the test of what a start imports fails.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ class PlainValue:
         annotation = param.type_descriptor.annotation
         if annotation is int:
             return _whole(value, param, ctx)
+        if annotation is float:
+            return _finite(value, param, ctx)
         if annotation is Path:
             return Path(value)
         return list(value) if isinstance(value, tuple | list) else value
@@ -31,6 +34,16 @@ def read_plainly(params: list[Any]) -> list[Any]:
     for param in params:
         param.get_runtime_param = PlainValue
     return params
+
+
+def _finite(value: Any, param: Any, ctx: Any) -> float:  # noqa: ANN401 - as above
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise typer.BadParameter(f"{value!r} is not a number", ctx=ctx, param=param)
+    return number
 
 
 def _whole(value: Any, param: Any, ctx: Any) -> int:  # noqa: ANN401 - as above

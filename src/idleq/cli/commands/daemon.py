@@ -8,7 +8,7 @@ import typer
 from idleq.cli.errors import DaemonDidNotStop
 from idleq.cli.options import IdleqCommand, IdleqGroup, session_of
 from idleq.cli.result import Result
-from idleq.scheduler.errors import DaemonAway, DaemonRunning
+from idleq.scheduler.errors import DaemonAway, DaemonRunning, ServerDirectoryUnsafe
 
 if TYPE_CHECKING:
     from idleq.cli.session import Session
@@ -37,21 +37,59 @@ def start(context: typer.Context) -> Result:
 def stop(
     context: typer.Context,
     cluster: Annotated[
-        bool, typer.Option("--cluster", help="End the embedded cluster too, with all that runs in it.")
+        bool, typer.Option("--cluster", help="End the cluster on this machine too, with all that runs in it.")
     ] = False,
 ) -> Result:
-    """Stop the daemon; what runs goes on, and is found again by the next one."""
+    """Stop the daemon; the cluster and what runs in it go on, and are found again by the next one.
+
+    With --cluster nothing goes on; what was not saved is lost. That works without a daemon too.
+    """
+    from idleq.bootstrap import cluster_process, stop_cluster
+
     session = session_of(context)
-    client = session.client()
-    pid = client.status().pid
+    root = session.paths.root
+    pid, cluster_pid = stopped(session, may_be_away=cluster), cluster_process(root)
+    if cluster:
+        if pid is None and cluster_pid is None:
+            raise DaemonAway(f"there is nothing to stop: no daemon serves {root}, and no cluster runs there")
+        stop_cluster(root)
+    what = " and ".join(
+        name for name, one in (("the daemon", pid), ("the cluster", cluster_pid if cluster else None)) if one
+    )
+    lines = [f"Stopped {what} of {root}"]
+    if cluster_pid is not None and not cluster:
+        lines.append(
+            f"The cluster (process {cluster_pid}) goes on, with what runs in it; `idleq daemon stop --cluster` ends it"
+        )
+    value = {"running": False, "pid": pid, "cluster": None if cluster else cluster_pid}
+    return Result(value=value, text=("\n".join(lines),))
+
+
+def stopped(session: "Session", *, may_be_away: bool) -> int | None:
+    """Stop the daemon and return its process; None where no daemon answers and that *may_be_away*.
+
+    A server directory that is open to others is no reason to let the daemon in it run.
+
+    Raises:
+        DaemonAway: no daemon answers.
+        ServerDirectoryUnsafe: the directory is not ours.
+    """
+    try:
+        session.paths.check()
+    except ServerDirectoryUnsafe as error:
+        if not session.paths.is_ours():
+            raise
+        session.say(f"idleq: {error}")
+    try:
+        client = session.connect(session.paths)
+        pid = client.status().pid
+    except DaemonAway:
+        if may_be_away:
+            return None
+        raise
     client.shut_down()
     await_silence(session, pid)
-    if cluster:
-        from idleq.bootstrap import stop_cluster
-
-        stop_cluster(session.paths.root)
-    also = " and its cluster" if cluster else ""
-    return Result(value={"running": False, "pid": pid}, text=(f"Stopped the daemon of {session.paths.root}{also}",))
+    return pid
 
 
 def await_silence(session: "Session", pid: int) -> None:
@@ -59,10 +97,19 @@ def await_silence(session: "Session", pid: int) -> None:
     from idleq.scheduler.lock import holder
 
     end = time.monotonic() + PATIENCE_SECONDS
-    while running(session) is not None or holder(session.paths.lock) is not None:
+    while answers(session) or holder(session.paths.lock) is not None:
         if time.monotonic() > end:
             raise DaemonDidNotStop(f"the daemon (process {pid}) goes on; its log is {session.paths.log}")
         time.sleep(GLANCE_SECONDS)
+
+
+def answers(session: "Session") -> bool:
+    """Whether a daemon answers, be the directory as it may."""
+    try:
+        session.connect(session.paths).status()
+    except DaemonAway:
+        return False
+    return True
 
 
 @daemon_app.command(cls=IdleqCommand)
