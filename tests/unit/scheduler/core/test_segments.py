@@ -60,6 +60,7 @@ def frozen(told: Told, *, fence: int = 1, number: int = 1, run_ms: int = 5000, r
 def test_exit_code_0_is_the_result_and_is_published_once() -> None:
     told = running()
     told.commands.clear()
+    assert told.launched("1").facts == ()
     assert exited(told, 0) == ["JobDone"]
     assert exited(told, 0) == []
     assert told.commands == [Publish(id=CommandId(3), job=JobId("1"), fence=Fence(1))]
@@ -295,7 +296,11 @@ def test_a_release_that_may_not_have_arrived_is_told_again() -> None:
     exited(told, 0)
     told.tick(5_000)
     told.commands.clear()
-    told.tell(Reconciled(allocations=(AllocationId("a1"),)))
+    told.submit_job()
+    told.tell(Reconciled(allocations=(AllocationId("a1"), AllocationId("a2"))))
+    told.grant("a2", "n1")
+    told.commands.clear()
+    told.tell(Reconciled(allocations=(AllocationId("a1"), AllocationId("a2"))))
     assert [type(command) for command in told.commands] == [ReleaseAllocation]
 
 
