@@ -52,7 +52,10 @@ def entry_topic(job: JobId) -> str:
 
 
 class Hands:
-    """Everything outside the journal that a turn changes; each of these can be done again."""
+    """Everything outside the journal that a turn changes; each of these can be done again.
+
+    *forget* is told each allocation that is over, for whoever else remembers it.
+    """
 
     def __init__(
         self,
@@ -63,10 +66,11 @@ class Hands:
         leases: Leases,
         intake: Intake,
         ring: Callable[[Iterable[str]], None],
+        forget: Callable[[AllocationId], None],
         log: FilteringBoundLogger,
     ) -> None:
         self._order, self._agents, self._results, self._log = order, agents, results, log
-        self._leases, self._intake, self._ring = leases, intake, ring
+        self._leases, self._intake, self._ring, self._forget = leases, intake, ring, forget
         self._undone: dict[str, Callable[[], None]] = {}
 
     def restart(self, state: State) -> None:
@@ -107,6 +111,7 @@ class Hands:
                 self._leases.remove(fact.allocation)
                 self._do(f"forget {fact.allocation}", partial(self._agents.forget, fact.allocation))
                 self._intake.forget(fact.allocation)
+                self._forget(fact.allocation)
                 topics[allocation_topic(fact.allocation)] = None
             case JobDone() | JobFailed() | JobWithdrawn():
                 topics[entry_topic(fact.job)] = None

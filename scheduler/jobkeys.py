@@ -18,9 +18,9 @@ DEFAULT_MEMORY = 2**30
 
 RESERVED = frozenset({
     "IDLEQ_JOB_ID", "IDLEQ_ARRAY_INDEX", "IDLEQ_CHECKPOINT_DIR", "IDLEQ_OUTPUT_DIR", "IDLEQ_CONTROL",
-    "IDLEQ_SERVER_DIR", "IDLEQ_ALLOCATION",
+    "IDLEQ_SERVER_DIR", "IDLEQ_ALLOCATION", "IDLEQ_SCRATCH", "IDLEQ_MARK",
 })  # fmt: skip
-"""Set by the agent; a job that set them itself would write where it must not."""
+"""Set by idleq; a job that set them itself would write where it must not, or be taken for another's guest."""
 
 LONGEST = 10 * 365 * 86_400_000
 LONGEST_TEXT = 200

@@ -85,6 +85,7 @@ class Service:
             leases=self._leases,
             intake=self._intake,
             ring=self._bell.ring,
+            forget=self._tokens.forget,
             log=parts.log,
         )
         self.daemon = Daemon(

@@ -43,7 +43,7 @@ class AgentTokens:
         return known is not None and hmac.compare_digest(known, token)
 
     def forget(self, allocation: AllocationId) -> None:
-        """Read the token anew next time, if there is one."""
+        """The allocation is over: its token need not be known by heart; its file stays, so that a late agent is told to leave."""
         with self._lock:
             self._known.pop(allocation, None)
 

@@ -4,6 +4,7 @@ import signal
 
 from idleq.scheduler.core.submission import JobSpec
 from idleq.scheduler.errors import BadJobFile
+from idleq.scheduler.jobkeys import RESERVED
 
 UNCATCHABLE = ("SIGKILL", "SIGSTOP")
 """No workload can save itself on these."""
@@ -17,5 +18,7 @@ def check(spec: JobSpec) -> None:
     for name, _ in spec.environment:
         if not name or "=" in name:
             raise BadJobFile(f"job {spec.name!r}: {name!r} cannot be the name of a variable")
+        if name in RESERVED:
+            raise BadJobFile(f"job {spec.name!r}: {name} is set by idleq itself and cannot be given")
     if spec.signal not in signal.Signals.__members__ or spec.signal in UNCATCHABLE:
         raise BadJobFile(f"job {spec.name!r}: {spec.signal!r} is no signal that a workload can save itself on")

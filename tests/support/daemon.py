@@ -167,6 +167,7 @@ class Bench:
         self.leases = Leases(self.steady, self.policy.lease_ms, self.policy.margin_ms)
         self.intake = Intake(self.paths)
         self.rung: list[str] = []
+        self.forgotten: list[AllocationId] = []
         self.on_ring: Callable[[Iterable[str]], None] = lambda _topics: None
         self.daemon = Daemon(
             policy=self.policy,
@@ -188,6 +189,7 @@ class Bench:
             leases=self.leases,
             intake=self.intake,
             ring=self._ring,
+            forget=self.forgotten.append,
             log=quiet_log(),
         )
 

@@ -93,3 +93,13 @@ def test_a_path_that_does_not_exist_is_told_to_those_who_may_know(desk: Desk) ->
     reply = desk.people.get("/v1/nonsense")
     assert (reply.status, reply.json["error"]["kind"]) == (404, "BadMessage")
     assert desk.people.get("/v1/pause").status == 405
+
+
+def test_the_token_of_an_allocation_that_is_over_is_not_kept_in_memory_but_still_right(quiet_desk: Desk) -> None:
+    a1 = AllocationId("a1")
+    quiet_desk.tokens.make(a1)
+    token = quiet_desk.bench.paths.allocation(a1).token.read_bytes()
+    assert quiet_desk.tokens.matches(a1, token)
+    quiet_desk.tokens.forget(a1)
+    assert quiet_desk.tokens._known == {}
+    assert quiet_desk.tokens.matches(a1, token)

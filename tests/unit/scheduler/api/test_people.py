@@ -27,6 +27,10 @@ def test_a_repeated_request_is_the_same_submission(desk: Desk) -> None:
     assert desk.people.post("/v1/jobs", submission()).json == first.json == {"entries": [1]}
 
 
+def test_variables_of_others_than_idleq_are_taken(desk: Desk) -> None:
+    assert desk.people.post("/v1/jobs", with_spec(environment=[["IDLEQ_DATA_DIR", "/data"]])).status == 200
+
+
 def test_a_large_array_is_one_row(desk: Desk) -> None:
     array = codec.to_plain(a_job(array=ArrayRange(0, 99_999)).submissions[0])
     assert desk.people.post("/v1/jobs", submission(submissions=[array])).json == {"entries": [1]}
@@ -58,6 +62,8 @@ EVIL: list[tuple[Any, int]] = [
     (with_spec(environment=[["A=B", "C"]]), 422),
     (with_spec(environment=[["", "C"]]), 422),
     (with_spec(environment=[["A", "\0"]]), 422),
+    (with_spec(environment=[["IDLEQ_CONTROL", "/"]]), 422),
+    (with_spec(environment=[["IDLEQ_MARK", "a2/1/1"]]), 422),
     (with_spec(signal="SIGKILL"), 422),
     (with_spec(signal="9"), 422),
     (with_spec(argv=[]), 422),

@@ -317,6 +317,7 @@ def test_an_allocation_that_is_over_is_forgotten(bench: Bench) -> None:
     bench.tell(AllocationLost(allocation=launch.allocation, reason="preempted"))
     assert ("forget", launch.allocation) in bench.events()
     assert launch.allocation not in bench.leases
+    assert bench.forgotten == [launch.allocation]
 
 
 def test_those_who_wait_are_woken_by_commands_and_by_ends(bench: Bench) -> None:
