@@ -293,6 +293,14 @@ class ServerPaths:
             if os.path.lexists(directory):
                 _check(directory)
 
+    def is_ours(self) -> bool:
+        """Whether the directory is a directory and belongs to us, be it open to others or not."""
+        try:
+            found = self.root.lstat()
+        except OSError:
+            return False
+        return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+
     def _directories(self) -> tuple[Path, ...]:
         return self.root, self.allocations, self.jobs, self.cluster.root
 

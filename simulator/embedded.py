@@ -13,7 +13,7 @@ from idleq.scheduler.errors import BadMessage
 from idleq.scheduler.paths import ServerPaths
 from idleq.simulator.errors import ClusterAway
 from idleq.simulator.proc import spawn
-from idleq.simulator.wire import Answer, Call, News, Poll, Refusal, Stop, exchange, unpacked_input
+from idleq.simulator.wire import Answer, Call, News, Poll, Refusal, Stop, exchange, process_at, unpacked_input
 
 ANSWER_TIMEOUT_S = 15.0
 """Ending many allocations at once may keep the cluster's process busy for seconds."""
@@ -63,6 +63,10 @@ class EmbeddedCluster:
             failures, self._failures = self._failures, []
             self._life, self._taken, self._is_first = news.life, news.last, False
             return opening + failures + inputs
+
+    def process(self) -> int | None:
+        """Return the cluster's process, None if there is none; none is started."""
+        return process_at(self._paths.socket)
 
     def stop(self) -> None:
         """End the cluster's process with all that runs in it, if there is one."""

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,3 +123,15 @@ def exchange(path: Path, call: Call, timeout_s: float) -> Answer:
         raise ConnectionError("the cluster's process went away in the middle of its answer")
     answer: Answer = unpack(line, Answer)
     return answer
+
+
+def process_at(path: Path) -> int | None:
+    """Return the process that listens at *path*, None if none does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        try:
+            with short_name(path) as name:
+                peer.connect(name)
+        except OSError:
+            return None
+        pid, _, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+        return int(pid)

@@ -89,6 +89,11 @@ def run_cluster(server_dir: Path) -> None:
     live.run(server_dir)
 
 
+def cluster_process(server_dir: Path) -> int | None:
+    """Return the process of the embedded cluster of *server_dir*, None if there is none."""
+    return _embedded_cluster(server_dir).process()
+
+
 def stop_cluster(server_dir: Path) -> None:
     """End the embedded cluster of *server_dir* with all that runs in it."""
     _embedded_cluster(server_dir).stop()

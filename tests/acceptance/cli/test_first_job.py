@@ -118,6 +118,30 @@ def test_what_ran_goes_on_without_the_daemon_and_is_found_again(running: Any) ->
     assert (running("logs", "1").out, len(list((running.server_dir / "jobs/1/segments").iterdir()))) == ("late\n", 1)
 
 
+def test_stop_with_the_cluster_leaves_no_process(running: Any) -> None:
+    running("submit", "--memory", "64M", "--", "sleep", "300")
+    cluster = running("daemon", "stop", "--json").json["cluster"]
+    assert Path(f"/proc/{cluster}").exists()
+
+    stopped = running("daemon", "stop", "--cluster")
+
+    assert (stopped.code, stopped.out) == (0, f"Stopped the cluster of {running.server_dir}\n")
+    deadline = time.monotonic() + 30  # the daemon lets go of the directory a moment before its process is gone
+    while processes_of(running.server_dir) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert processes_of(running.server_dir) == []
+
+
+def processes_of(server_dir: Path) -> list[str]:
+    """Command lines of the processes that have to do with *server_dir*."""
+    lines = [
+        file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        for file in Path("/proc").glob("[0-9]*/cmdline")
+        if file.exists()
+    ]
+    return [line for line in lines if str(server_dir) in line]
+
+
 def test_two_daemons_do_not_share_a_directory(running: Any) -> None:
     before = running("daemon", "status", "--json").json
 

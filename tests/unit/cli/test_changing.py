@@ -1,5 +1,9 @@
 """Commands that change something: what the daemon is asked, and what a person is told."""
 
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +13,7 @@ from idleq.ids import EntryId, JobId, Millis
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, Submission
 from idleq.scheduler.errors import Refused, UnknownTarget
+from idleq.simulator.wire import short_name
 from support.command_line import CommandLine, FakeWire, Outcome
 
 COUNT = JobSpec(
@@ -19,6 +24,17 @@ COUNT = JobSpec(
     freeze=FreezeMethod.APP,
 )
 ECHO = JobSpec(name="echo", argv=("echo", "--json", "-q"), resources=Resources(1, 2**30), freeze=FreezeMethod.NONE)
+
+
+@contextmanager
+def cluster_of(idleq: CommandLine) -> Iterator[None]:
+    """Something listens where the cluster of the server directory does."""
+    idleq.paths.create()
+    with socket.socket(socket.AF_UNIX) as listener:
+        with short_name(idleq.paths.cluster.socket) as name:
+            listener.bind(name)
+        listener.listen()
+        yield
 
 
 def asked(idleq: CommandLine) -> list[tuple[object, ...]]:
@@ -158,6 +174,38 @@ def test_stop_waits_until_the_daemon_is_silent(idleq: CommandLine) -> None:
     assert outcome == Outcome(0, f"Stopped the daemon of {idleq.server_dir}\n", "")
     assert asked(idleq) == [("shut_down",)]
     assert idleq("daemon", "status").code == 14
+
+
+def test_stop_says_what_goes_on(idleq: CommandLine) -> None:
+    with cluster_of(idleq):
+        outcome = idleq("daemon", "stop")
+
+    assert outcome.out == (
+        f"Stopped the daemon of {idleq.server_dir}\n"
+        f"The cluster (process {os.getpid()}) goes on, with what runs in it; `idleq daemon stop --cluster` ends it\n"
+    )
+
+
+def test_stop_warns_of_a_directory_that_is_open_to_others_and_stops(idleq: CommandLine) -> None:
+    idleq.server_dir.mkdir()
+    idleq.server_dir.chmod(0o755)
+
+    outcome = idleq("daemon", "stop")
+
+    assert (outcome.code, outcome.out) == (0, f"Stopped the daemon of {idleq.server_dir}\n")
+    assert f"open to others (mode 755); type: chmod 700 {idleq.server_dir}" in outcome.err
+    assert asked(idleq) == [("shut_down",)]
+
+
+def test_stop_says_so_where_there_is_nothing_to_stop(idleq: CommandLine) -> None:
+    idleq.wire = None
+
+    assert idleq("daemon", "stop").code == 14
+    assert idleq("daemon", "stop", "--cluster") == Outcome(
+        14,
+        "",
+        f"idleq: there is nothing to stop: no daemon serves {idleq.server_dir}, and no cluster runs there\n",
+    )
 
 
 def test_a_second_daemon_is_not_started(idleq: CommandLine) -> None:
