@@ -6,7 +6,8 @@ from textwrap import dedent
 import pytest
 
 from idleq.cli.client import JobView
-from idleq.ids import Millis
+from idleq.ids import JobId, Millis
+from idleq.scheduler.errors import UnknownTarget
 from support.command_line import (
     BUSY_NODE,
     DETAIL,
@@ -158,6 +159,31 @@ def test_explain_of_a_job_outside_the_queue_is_the_reasons_alone(idleq: CommandL
     idleq.wire = FakeWire(why=why)
 
     assert idleq("explain", "18").out == "Job 18 is done.\nIt is done.\n"
+
+
+class ArrayWire(FakeWire):
+    """A daemon that explains tasks, and knows of no job that is an array."""
+
+    def explain(self, job: JobId) -> dict[str, object]:
+        if "_" not in job:
+            raise UnknownTarget(f"there is no job {job}")
+        self.asked.append(("explain", job))
+        return super().explain(job)
+
+
+def test_explain_of_an_array_explains_its_first_task_that_is_not_over(idleq: CommandLine) -> None:
+    entry = replace(ENTRY, entry=HELD.entry, tasks=100, done=2, failed=1)
+    over = replace(FAILED, id="19_2")
+    why = replace(WHY, job=JobId("19_3"), state="held", sentences=("It is held.",), ahead=None, nodes=())
+    idleq.wire = ArrayWire(view=JobView(entry, None, (over, HELD)), why=why)
+
+    assert idleq("explain", "19").out == shown("""
+        Array 19: 2 of 100 tasks done, 1 failed, 0 cancelled. Here is its task 19_3.
+
+        Job 19_3 is held.
+        It is held.
+    """)
+    assert idleq.wire.asked == [("explain", "19_3")]
 
 
 def test_the_workloads_are_listed_without_asking_anybody(idleq: CommandLine) -> None:

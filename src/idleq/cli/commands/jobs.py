@@ -1,13 +1,16 @@
 """`idleq ps`, `cancel`, `hold`, `release` and `explain`: jobs, one by one or all together."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from idleq.cli.options import session_of
 from idleq.cli.result import Result
 from idleq.ids import JOB_NAME, JobId
+
+if TYPE_CHECKING:
+    from idleq.cli.client import JobView
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job: 17, or 17_3 for task 3 of array 17.")]
 JobArguments = Annotated[list[str], typer.Argument(metavar="JOB", help="Jobs: 17, or 17_3 for task 3 of array 17.")]
@@ -80,9 +83,31 @@ def each(names: tuple[JobId, ...], act: Callable[[JobId], object], done: str) ->
 
 
 def explain(context: typer.Context, job: JobArgument) -> Result:
-    """Say why a job is where it is, and what each node holds for it."""
-    from idleq.cli.views import explanation_blocks
+    """Say why a job is where it is, and what each node holds for it.
 
-    name = named(job)
-    why = session_of(context).client().explain(name)
-    return Result(value=why, text=explanation_blocks(why), ids=(why.job,))
+    Of an array it explains the first task that is not over.
+    """
+    from idleq.cli.views import explanation_blocks
+    from idleq.scheduler.errors import UnknownTarget
+
+    name, client = named(job), session_of(context).client()
+    head: tuple[str, ...] = ()
+    try:
+        why = client.explain(name)
+    except UnknownTarget:
+        view = client.job(name)
+        if view.job is not None or not view.jobs:
+            raise
+        entry = view.entry
+        tally = f"{entry.done} of {entry.tasks} tasks done, {entry.failed} failed, {entry.cancelled} cancelled"
+        why = client.explain(first_open(view))
+        head = (f"Array {name}: {tally}. Here is its task {why.job}.",)
+    return Result(value=why, text=(*head, *explanation_blocks(why)), ids=(why.job,))
+
+
+def first_open(view: "JobView") -> JobId:
+    """Return the first task of an array that is not over, the first of all if all are over."""
+    from idleq.cli.views import OVER
+
+    row = next((row for row in view.jobs if row.state not in OVER), view.jobs[0])
+    return JobId(row.id.replace("[", "").partition("-")[0])  # the rest of an array is named 19_[3-99]
