@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from idleq.ids import Millis
 from idleq.processes import boot_id, started
 from idleq.scheduler import codec
 from idleq.scheduler.errors import BadMessage, DaemonRunning, SchedulerError
@@ -78,6 +79,14 @@ def holder(path: Path) -> Owner | None:
     except (FileNotFoundError, BadMessage):
         return None
     return owner if owner.host != socket.gethostname() or owner.is_alive_here() else None
+
+
+def last_held(path: Path) -> Millis | None:
+    """Return when the lock at *path* was last taken or let go of, None if it never was."""
+    try:
+        return Millis(path.stat().st_mtime_ns // 1_000_000)
+    except FileNotFoundError:
+        return None
 
 
 def _locked(path: Path) -> int:

@@ -2,11 +2,22 @@
 
 from structlog.typing import FilteringBoundLogger
 
-from idleq.ids import AllocationId
+from idleq.ids import AllocationId, Millis
 from idleq.scheduler.errors import BadMessage
 from idleq.scheduler.intake import Intake, Reading
 from idleq.scheduler.leases import Leases
 from idleq.scheduler.spool import Answer, DaemonSpool
+from idleq.scheduler.units import span
+
+
+def pace_warning(pause_ms: Millis, lease_ms: Millis) -> str:
+    """Return what is to be said of daemons that come once in so long; "" where no agent gives up in between."""
+    if 4 * pause_ms <= 3 * lease_ms:
+        return ""
+    return (
+        f"the last cycle was {span(pause_ms)} ago, and agents save and leave when they hear nobody for {span(lease_ms)}:"
+        ' let cron come more often, or set a longer policy.lease in config.toml (like "20m")'
+    )
 
 
 class SpoolRounds:

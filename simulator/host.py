@@ -13,7 +13,7 @@ from idleq.processes import boot_id, started
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.paths import ClusterPaths
 from idleq.simulator import proc
-from idleq.simulator.book import AgentStarted
+from idleq.simulator.book import AgentStarted, Book, lives
 
 ALLOCATION_VARIABLE = "IDLEQ_ALLOCATION"
 
@@ -35,6 +35,18 @@ def ending(code: int | None) -> str:
     if code < 0:
         return f"its agent was ended by signal {-code}"
     return "its agent has left" if code == 0 else f"its agent ended with exit code {code}"
+
+
+def living_agents(paths: ClusterPaths) -> int:
+    """Count the allocations that have not ended and whose agents live, whether the cluster's process does or not.
+
+    Raises:
+        BadRecords: what the cluster wrote down cannot be read.
+    """
+    known, _ = lives(Book.read(paths.allocations), Millis(0))
+    agents = [life.agent for life in known.values() if life.over is None and life.agent is not None]
+    boot = boot_id()
+    return sum(agent.machine_boot == boot and started(agent.pid) == agent.started for agent in agents)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -63,16 +63,20 @@ def collect_rarely() -> None:
     gc.set_threshold(*COLLECTIONS)
 
 
-def run_once(paths: "ServerPaths", *, cluster: str | None = None) -> None:
-    """Do one cycle of the daemon's work and leave.
+def run_once(paths: "ServerPaths", now: Millis, *, cluster: str | None = None) -> str:
+    """Do one cycle of the daemon's work; return what is to be minded about the time since the last, "" if nothing.
 
     Raises:
         BadConfig, ServerDirectoryUnsafe, DaemonRunning, JournalUnavailable: nothing was done.
     """
     from idleq.scheduler.clock import SteadyClock
+    from idleq.scheduler.lock import last_held
+    from idleq.scheduler.rounds import pace_warning
 
+    last = last_held(paths.lock)
     with _service(paths, cluster) as service:
         service.once(Millis(SteadyClock().now() + ONCE_MS))
+    return "" if last is None else pace_warning(Millis(now - last), _config(paths, cluster).policy.lease_ms)
 
 
 def run_agent(settings: "AgentSettings") -> int:
@@ -187,8 +191,14 @@ def _embedded_cluster(server_dir: Path) -> "EmbeddedCluster":
 
 
 def _make_world(paths: "ServerPaths", config: "Config", now: Millis) -> None:
-    """Tell the cluster's process what it is, unless it was told just that already: then it goes on as it began."""
+    """Tell the cluster's process what it is, unless it was told just that already: then it goes on as it began.
+
+    Raises:
+        BadConfig: another cluster runs allocations here, which would end with it.
+    """
+    from idleq.scheduler.errors import BadConfig
     from idleq.simulator.errors import BadSettings
+    from idleq.simulator.host import living_agents
     from idleq.simulator.settings import read_settings, write_settings
 
     wanted = _world(paths, config, now)
@@ -197,6 +207,12 @@ def _make_world(paths: "ServerPaths", config: "Config", now: Millis) -> None:
     except BadSettings:
         is_known = False
     if not is_known:
+        if alive := living_agents(paths.cluster):
+            raise BadConfig(
+                f"this is another cluster, or another setting of it, than the one on which {alive} of our allocations run here,"
+                " and they would end: start as before, or type `idleq pause --now` to save what they do and"
+                " `idleq daemon stop --cluster` to end them"
+            )
         stop_cluster(paths.root)
         write_settings(paths.root, wanted)
 

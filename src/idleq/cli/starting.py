@@ -49,8 +49,10 @@ def ask_or_start(session: "Session", question: "Callable[[Client], Answer]", *, 
     return question(session.client())
 
 
-def start_daemon(session: "Session") -> None:
+def start_daemon(session: "Session", *, cluster: str | None = None) -> None:
     """Start the daemon of the session's server directory; it goes on when this process ends.
+
+    *cluster* is what `idleq daemon run --cluster` is given; None leaves it to config.toml.
 
     Raises:
         DaemonDidNotStart: with what it said.
@@ -60,6 +62,7 @@ def start_daemon(session: "Session") -> None:
     with tempfile.TemporaryFile("w+") as answer:
         with paths.log.open("a") as log:
             argv = [sys.executable, "-m", "idleq", "--json", "--server-dir", str(paths.root), "daemon", "run"]
+            argv += [] if cluster is None else ["--cluster", cluster]
             process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=answer, stderr=log, cwd="/", start_new_session=True
             )

@@ -91,3 +91,13 @@ def test_a_daemon_that_is_killed_goes_on_where_it_was_and_one_that_is_asked_leav
         code, printed = second.end(signal.SIGTERM)
     assert (code, printed) == (0, "")
     assert not paths.access.exists()
+
+
+@pytest.mark.parametrize("command", ["start", "once"])
+def test_a_cluster_named_on_the_command_line_reaches_the_daemon(paths: ServerPaths, command: str) -> None:
+    argv = [sys.executable, "-m", "idleq", "--server-dir", str(paths.root), "daemon", command, "--cluster", "moon"]
+    run = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    assert (run.returncode, run.stderr.splitlines()[-1]) == (
+        20,
+        "idleq: there is no cluster 'moon': it may be embedded or local",
+    )

@@ -12,7 +12,7 @@ import pytest
 
 from idleq.scheduler import codec
 from idleq.scheduler.errors import DaemonRunning
-from idleq.scheduler.lock import Owner, hold, holder
+from idleq.scheduler.lock import Owner, hold, holder, last_held
 
 HOLDER = """
 import sys
@@ -121,3 +121,13 @@ def test_only_we_can_read_who_holds_it_and_no_program_we_start_keeps_it(path: Pa
     with hold(path, us):
         assert os.getpid() == us.pid
     child.communicate(b"\n", timeout=30)
+
+
+def test_when_it_was_last_held_is_known_afterwards(path: Path, us: Owner) -> None:
+    assert last_held(path) is None
+    with hold(path, us):
+        pass
+    os.utime(path, (0, 1_767_607_200))
+    assert last_held(path) == 1_767_607_200_000
+    with hold(path, us):
+        assert last_held(path) != 1_767_607_200_000

@@ -18,18 +18,22 @@ PATIENCE_SECONDS = 30.0
 
 GLANCE_SECONDS = 0.1
 
+ClusterOption = Annotated[
+    str | None, typer.Option("--cluster", metavar="local|embedded", help="The cluster, whatever config.toml says.")
+]
+
 daemon_app = typer.Typer(cls=IdleqGroup, help="Start, stop and look at the daemon.", no_args_is_help=True)
 
 
 @daemon_app.command(cls=IdleqCommand)
-def start(context: typer.Context) -> Result:
+def start(context: typer.Context, cluster: ClusterOption = None) -> Result:
     """Start the daemon in the background."""
     from idleq.cli.starting import start_daemon
 
     session = session_of(context)
     if (pid := running(session)) is not None:
         raise DaemonRunning(f"a daemon serves {session.paths.root} already (process {pid})")
-    start_daemon(session)
+    start_daemon(session, cluster=cluster)
     return about(session, "Started")
 
 
@@ -119,12 +123,7 @@ def status(context: typer.Context) -> Result:
 
 
 @daemon_app.command(cls=IdleqCommand)
-def run(
-    context: typer.Context,
-    cluster: Annotated[
-        str | None, typer.Option(metavar="local|embedded", help="The cluster, whatever config.toml says.")
-    ] = None,
-) -> None:
+def run(context: typer.Context, cluster: ClusterOption = None) -> None:
     """Be the daemon, in the foreground, until SIGTERM."""
     from idleq.bootstrap import run_daemon
 
@@ -132,13 +131,18 @@ def run(
 
 
 @daemon_app.command(cls=IdleqCommand)
-def once(context: typer.Context) -> Result:
-    """Do one cycle and leave: for cron, where daemons are not welcome."""
+def once(context: typer.Context, cluster: ClusterOption = None) -> Result:
+    """Do one cycle and leave: for cron, where daemons are not welcome.
+
+    Come back well before the agents' lease is over (policy.lease, 2 minutes unless set): they leave when nobody does.
+    """
     from idleq.bootstrap import run_once
 
     session = session_of(context)
-    run_once(session.paths)
-    return Result(value={"cycles": 1}, text=("Did one cycle",))
+    warning = run_once(session.paths, session.now(), cluster=cluster)
+    if warning:
+        session.say(f"idleq: {warning}")
+    return Result(value={"cycles": 1, "warning": warning}, text=("Did one cycle",))
 
 
 def running(session: "Session") -> int | None:

@@ -7,7 +7,7 @@ from idleq.scheduler import codec
 from idleq.scheduler.intake import Intake
 from idleq.scheduler.leases import Leases
 from idleq.scheduler.paths import ServerPaths
-from idleq.scheduler.rounds import SpoolRounds
+from idleq.scheduler.rounds import SpoolRounds, pace_warning
 from idleq.scheduler.spool import AgentSpool, Answer, DaemonSpool, Question
 from support.daemon import FakeClock, quiet_log, ready
 
@@ -111,3 +111,10 @@ def test_a_file_that_cannot_be_read_leaves_its_agent_answered_and_its_reports_fo
     office.folder.reports.rmdir()
     office.record()
     assert office.round() == [ready(A1)]
+
+
+@pytest.mark.parametrize(("pause_s", "is_late"), [(0, False), (90, False), (91, True), (86_400, True)])
+def test_cycles_that_come_so_rarely_that_agents_would_leave_are_told_of(pause_s: int, *, is_late: bool) -> None:
+    warning = pace_warning(Millis(1000 * pause_s), Millis(120_000))
+    assert bool(warning) == is_late
+    assert not is_late or "for 2m: let cron come more often" in warning

@@ -1,0 +1,61 @@
+"""What a daemon finds in its server directory before it begins."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from idleq import bootstrap
+from idleq.ids import AllocationId, CommandId, Millis, NodeName
+from idleq.processes import boot_id, started
+from idleq.scheduler.config import Config, EmbeddedSettings, LocalSettings
+from idleq.scheduler.core.commands import Mode, RequestAllocation
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.errors import BadConfig
+from idleq.scheduler.paths import ServerPaths
+from idleq.simulator.book import AgentStarted, Begun, Book, Over
+from idleq.simulator.settings import read_settings
+
+A1, NOON = AllocationId("a1"), Millis(1_767_607_200_000)
+LOCAL, EMBEDDED = Config(cluster=LocalSettings(cores=1)), Config(cluster=EmbeddedSettings())
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> ServerPaths:
+    """A server directory whose local cluster hosts one agent: this very process."""
+    paths = ServerPaths(tmp_path / "server")
+    paths.create()
+    bootstrap._make_world(paths, LOCAL, NOON)
+    book = Book(paths.cluster.allocations)
+    book.add(
+        RequestAllocation(
+            id=CommandId(1), allocation=A1, mode=Mode.PREEMPTIBLE, node=None, resources=Resources(1, 1),
+            min_ms=Millis(1), max_ms=Millis(2),
+        )
+    )  # fmt: skip
+    book.add(Begun(allocation=A1, node=NodeName("n1"), until=NOON))
+    book.add(
+        AgentStarted(allocation=A1, pid=os.getpid(), started=started(os.getpid()) or 0, machine_boot=boot_id()),
+    )
+    book.close()
+    return paths
+
+
+def test_another_cluster_is_refused_while_allocations_live(paths: ServerPaths) -> None:
+    before = read_settings(paths.root)
+    with pytest.raises(BadConfig, match=r"1 of our allocations .* start as before, .*`idleq daemon stop --cluster`"):
+        bootstrap._make_world(paths, EMBEDDED, NOON)
+    assert read_settings(paths.root) == before
+
+
+def test_the_same_cluster_goes_on_as_it_began(paths: ServerPaths) -> None:
+    bootstrap._make_world(paths, LOCAL, Millis(NOON + 1))
+    assert read_settings(paths.root).start == NOON
+
+
+def test_another_cluster_begins_when_no_allocation_lives(paths: ServerPaths) -> None:
+    book = Book(paths.cluster.allocations)
+    book.add(Over(allocation=A1, reason="its agent has left"))
+    book.close()
+    bootstrap._make_world(paths, EMBEDDED, NOON)
+    assert len(read_settings(paths.root).nodes) == 4
