@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Literal, TextIO
 
+from idleq.cli.fitting import fitted
 from idleq.cli.result import Result, Table
 from idleq.errors import IdleqError
 
@@ -55,13 +56,23 @@ def _print_rich(table: Table, out: TextIO, *, has_colours: bool) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
+    colours: Literal["standard"] | None = "standard" if has_colours else None
+    console = Console(file=out, color_system=colours, force_terminal=True, highlight=False)
+    table = fitted(table, console.width - FRAME, GAP)
     drawn = RichTable(box=SIMPLE_HEAD, title=table.title or None, title_justify="left", pad_edge=False)
     for title in table.columns:
-        drawn.add_column(title, justify="right" if title in table.right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if title in table.right else "left"
+        if table.elastic:
+            drawn.add_column(title, justify=justify, overflow="ellipsis", no_wrap=True)
+        else:
+            drawn.add_column(title, justify=justify, overflow="fold")
     for row in table.rows:
         drawn.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
-    colours: Literal["standard"] | None = "standard" if has_colours else None
-    Console(file=out, color_system=colours, force_terminal=True, highlight=False).print(drawn)
+    console.print(drawn)
+
+
+FRAME, GAP = 2, 3
+"""Characters that a drawn table has around it and between two columns."""
 
 
 STYLES = {

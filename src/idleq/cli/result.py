@@ -13,12 +13,16 @@ class Table:
         rows: as many texts each as there are columns.
         right: the titles of columns of numbers.
         title: what the table is about, where a screen has several.
+        expendable: the titles of columns that a narrow terminal goes without, least important first.
+        elastic: the title of the column whose texts are cut where the terminal is still too narrow.
     """
 
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     right: frozenset[str] = frozenset()
     title: str = ""
+    expendable: tuple[str, ...] = ()
+    elastic: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,8 @@ def jobs_table(rows: Iterable[JobRow], now: int) -> Table:
             for row in rows
         ],
         right=frozenset({"PRIO", "CORES", "MEMORY", "PROGRESS", "AGE"}),
+        expendable=("PRIO", "MEMORY", "CORES", "AGE", "NODE", "PROGRESS"),
+        elastic="WHY",
     )
 
 
@@ -80,7 +82,7 @@ def nodes_table(rows: Iterable[NodeRow], now: int) -> Table:
                 row.name,
                 node_state(row),
                 str(row.capacity.cores),
-                str(row.free.cores),
+                str(max(0, row.free.cores - row.used.cores)),
                 str(row.used.cores),
                 row.main_job or "-",
                 "-" if row.gap_since is None else span(max(0, now - row.gap_since)),
@@ -90,6 +92,8 @@ def nodes_table(rows: Iterable[NodeRow], now: int) -> Table:
             for row in rows
         ],
         right=frozenset({"CORES", "FREE", "OURS", "GAP SINCE"}),
+        expendable=("GAP SINCE", "CORES", "OURS", "MAIN JOB", "FREE"),
+        elastic="GUESTS",
     )
 
 

@@ -5,13 +5,17 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from idleq.cli.result import Result, Table
 from idleq.cli.session import Session
-from idleq.ids import Millis
+from idleq.cli.views import jobs_table, nodes_table
+from idleq.ids import JobId, Millis
+from support.command_line import BUSY_NODE, GUEST_NODE, HELD, NOW, RUNNING
 
 RESULT = Result(
     value=None,
@@ -29,12 +33,12 @@ class Screen(io.StringIO):
         return True
 
 
-def printed(out: io.StringIO, **environment: str) -> str:
+def printed(out: io.StringIO, result: Result = RESULT, **environment: str) -> str:
     def nobody(_paths: object) -> object:
         raise AssertionError
 
     session = Session(environment=environment, now=lambda: Millis(0), connect=nobody, stdout=out)  # type: ignore[arg-type]  # nobody is asked
-    session.show(RESULT)
+    session.show(result)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
@@ -58,6 +62,75 @@ def test_colours_are_for_those_who_want_them() -> None:
 
 def test_no_terminal_gets_plain_columns() -> None:
     assert printed(io.StringIO(), TERM="xterm-256color") == "JOB  STATE\n 17  running\n  9  [red]x\n\nThe end."
+
+
+ROWS = (
+    replace(RUNNING, id="1234", name="train-cgan"),
+    replace(HELD, reason="held by its user until the new calibration of camera 3 is there"),
+)
+NODES = (BUSY_NODE, replace(GUEST_NODE, guests=tuple(JobId(f"17_{task}") for task in range(12))))
+
+
+@pytest.mark.parametrize(
+    ("columns", "drawn"),
+    [
+        (
+            80,
+            """
+             JOB         NAME         STATE     NODE   PROGRESS   AGE   WHY
+             ──────────────────────────────────────────────────────────────────────────────
+             1234        train-cgan   running   n3         21 %    5m   to be frozen in 30s
+             19_[3-99]   sweep        held      -             -   42s   held by its user u…
+            """,
+        ),
+        (
+            60,
+            """
+             JOB         NAME         STATE     PROGRESS   WHY
+             ──────────────────────────────────────────────────────────
+             1234        train-cgan   running       21 %   to be froze…
+             19_[3-99]   sweep        held             -   held by its…
+            """,
+        ),
+    ],
+)
+def test_jobs_fit_the_terminal(columns: int, drawn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert narrow(jobs_table(ROWS, NOW), columns, monkeypatch) == dedent(drawn).strip()
+
+
+@pytest.mark.parametrize(
+    ("columns", "drawn"),
+    [
+        (
+            80,
+            """
+             NODE   STATE    CORES   FREE   OURS   MAIN JOB   GAP ENDS      GUESTS
+             ──────────────────────────────────────────────────────────────────────────────
+             n2     busy         4      0      0   main-7     opens in 3m   -
+             n3     guests       4      2      2   -          unknown       17_0 17_1 17_2…
+            """,
+        ),
+        (
+            60,
+            """
+             NODE   STATE    FREE   GAP ENDS      GUESTS
+             ─────────────────────────────────────────────────────────
+             n2     busy        0   opens in 3m   -
+             n3     guests      2   unknown       17_0 17_1 17_2 17_3…
+            """,
+        ),
+    ],
+)
+def test_nodes_fit_the_terminal(columns: int, drawn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert narrow(nodes_table(NODES, NOW), columns, monkeypatch) == dedent(drawn).strip()
+
+
+def narrow(table: Table, columns: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What a terminal of so many columns shows, without the empty lines around it."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = printed(Screen(), Result(value=None, text=(table,)), NO_COLOR="1", TERM="xterm").split("\n")
+    assert max(map(len, lines)) <= columns
+    return dedent("\n".join(lines)).strip()
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\x04"])
