@@ -46,7 +46,7 @@ def read_cached(path: Path, cache: Path) -> tuple[SwfLog, str]:
 def _load(path: Path, digest: str) -> SwfLog | None:
     """Return what `_store` stored; None if there is nothing that this version wrote for *digest*."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             about = json.loads(file["about"].tobytes())
             if about["version"] != VERSION or about["digest"] != digest:
                 return None

@@ -112,11 +112,15 @@ class SlurmLike(Attentive):
         """Return the places, highest priority first, equal ones as they came in."""
         settings = self._settings
         fair = self._usage.factors(now) if settings.weight_fairshare else {}
+        # Rounded, so that equal priorities are equal whatever floats make of them.
         priorities = [
-            settings.weight_age * min(1.0, (now - job.submit) / settings.max_age)
-            + settings.weight_size * job.size / self._processors
-            + settings.weight_qos * settings.qos.get(job.queue, 0.0)
-            + settings.weight_fairshare * fair.get(job.user, 1.0)
+            round(
+                settings.weight_age * min(1.0, (now - job.submit) / settings.max_age)
+                + settings.weight_size * job.size / self._processors
+                + settings.weight_qos * settings.qos.get(job.queue, 0.0)
+                + settings.weight_fairshare * fair.get(job.user, 1.0),
+                6,
+            )
             for job in waiting
         ]
         return sorted(range(len(waiting)), key=lambda place: -priorities[place])

@@ -1,0 +1,185 @@
+"""`idleq simulate` and `idleq traces`, from the command line to files and exit codes."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from support.command_line import CommandLine
+
+
+@pytest.fixture
+def home(idleq: CommandLine, tmp_path: Path) -> Path:
+    """A home of one's own, so that nobody's traces are seen."""
+    idleq.environment |= {
+        "HOME": str(tmp_path),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+    }
+    return tmp_path
+
+
+@pytest.fixture
+def log_file(home: Path) -> Path:
+    path = home / "site.swf"
+    rows = ["1 0 0 10 2 -1 -1 2 10", "2 0 0 10 4 -1 -1 4 10", "3 1 0 5 2 -1 -1 2 9", "4 2 0 5 9 -1 -1 9 9"]
+    path.write_text("; MaxProcs: 4\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_the_start_of_every_job_is_written(idleq: CommandLine, log_file: Path, home: Path) -> None:
+    outcome = idleq("simulate", str(log_file), "--no-guests", "--starts", str(home / "starts.csv"))
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert (home / "starts.csv").read_text() == "job_id,start\n1,0\n2,10\n3,1\n"
+    assert outcome.out.splitlines() == [
+        "site: 3 main jobs on 4 processors, load 17.500",
+        "Left out: 1 line: larger than the machine",
+        f"The starts are in {home / 'starts.csv'}",
+        "",
+        "easy, per-timestamp, reservations by count, user estimates",
+        "MEASURE                 VALUE",
+        "mean wait              3.33 s  3s",
+        "median wait               0 s  0s",
+        "95 % wait less than       9 s  9s",
+        "longest wait             10 s  10s",
+        "mean bounded slowdown  1.3333  tau 10 s",
+        "utilisation             0.00%  without warm-up and drain",
+        "makespan                 20 s  20s",
+        "backfilled             33.33%  of the jobs, past one that came earlier",
+        "passes                      4",
+    ]
+
+
+def test_json_is_one_value_with_the_settings_and_the_sums(idleq: CommandLine, log_file: Path) -> None:
+    outcome = idleq("--json", "simulate", str(log_file), "--policy", "conservative", "--semantics", "per-event")
+    value = json.loads(outcome.out)
+
+    assert (value["trace"]["jobs"], value["trace"]["processors"]) == (3, 4)
+    assert value["trace"]["dropped"] == {"larger than the machine": 1}
+    assert (value["settings"]["policy"], value["settings"]["semantics"]) == ("conservative", "per-event")
+    assert (value["metrics"]["mean_wait"], value["metrics"]["tau"], value["starts"]) == (10 / 3, 10, None)
+
+
+@pytest.mark.parametrize("policy", ["fcfs", "easy", "easy-sjbf", "conservative", "compressing", "slurm"])
+@pytest.mark.parametrize("semantics", ["per-timestamp", "per-event"])
+@pytest.mark.parametrize("estimates", ["user", "perfect", "model"])
+def test_every_policy_runs_the_trace_that_comes_along(
+    idleq: CommandLine, home: Path, policy: str, semantics: str, estimates: str
+) -> None:
+    starts = home / "starts.csv"
+    options = ("--policy", policy, "--semantics", semantics, "--estimates", estimates, "--starts", str(starts))
+    assert idleq("simulate", "small", *options).code == 0
+    with starts.open() as file:
+        assert sorted(int(row["job_id"]) for row in csv.DictReader(file)) == list(range(1, 1001))
+
+
+@pytest.mark.usefixtures("home")
+def test_slurm_is_told_its_settings(idleq: CommandLine) -> None:
+    given = ("--slurm", "bf_interval=60", "--slurm", "weight_qos=5", "--slurm", "qos.2=0.5")
+    value = json.loads(idleq("simulate", "small", "--policy", "slurm", *given, "--json").out)["settings"]["slurm"]
+    assert (value["bf_interval"], value["weight_qos"], value["qos"], value["bf_window"]) == (60, 5, {"2": 0.5}, 86_400)
+
+
+def test_both_engines_write_the_same_starts(idleq: CommandLine, home: Path) -> None:
+    pytest.importorskip("numba")
+    for engine in ("simpy", "fast"):
+        assert idleq("simulate", "small", "--engine", engine, "--starts", str(home / engine)).code == 0
+    assert (home / "fast").read_text() == (home / "simpy").read_text()
+    assert any((home / "cache" / "idleq" / "numba").rglob("*.nbi"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("nothing",), 57, "there is no file and no trace 'nothing'"),
+        (("small", "--policy", "best"), 59, "there is no policy 'best'"),
+        (("small", "--semantics", "none"), 59, "--semantics may be per-timestamp, per-event, not 'none'"),
+        (("small", "--procs", "0"), 59, "a machine of 0 processors"),
+        (("small", "--tau", "0"), 59, "a tau of at least 1"),
+        (("small", "--seed", "-1"), 59, "a seed is a whole number"),
+        (("small", "--estimates", "model", "--over", "0.5"), 59, "at least 1 is possible"),
+        (("small", "--policy", "conservative", "--reservation", "nodes"), 59, "not for conservative"),
+        (("small", "--policy", "slurm", "--engine", "fast"), 59, "the fast engine has no slurm"),
+        (("small", "--engine", "fast", "--reservation", "nodes"), 59, "the fast engine counts processors"),
+        (("small", "--slurm", "colour=1"), 59, "--slurm has no colour"),
+        (("small", "--slurm", "bf_interval=x"), 59, "needs a number"),
+        (("small", "--slurm", "bf_interval=0"), 59, "at least 1"),
+        (("small", "--mtbf", "0"), 59, "mean times above 0"),
+        (("small", "--mtbf", "10", "--policy", "slurm"), 59, "outages go with fcfs, easy, conservative"),
+        (("small", "--outages", "none.toml"), 48, "none.toml cannot be read"),
+        (("small", "--procs", "32", "--strict"), 51, "asks for more than 32 processors"),
+        (("synthetic:load=0",), 59, "a load above 0"),
+        (("small", "--mtbf", "x"), 2, ""),
+    ],
+)
+def test_what_cannot_be_simulated_is_told_and_nothing_is_written(
+    idleq: CommandLine, home: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    outcome = idleq("simulate", *arguments, "--starts", str(home / "starts.csv"))
+
+    assert (outcome.code, message in outcome.err, outcome.out) == (code, True, "")
+    assert not (home / "starts.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "; MaxProcs: 4\n", "id,submit\n1,2\n", "1 0 0 5 9 -1 -1 9 9\n", '{"jobs": []}']
+)
+def test_a_file_that_is_no_trace_is_refused(idleq: CommandLine, home: Path, content: str) -> None:
+    (home / "odd").write_text(content)
+    assert idleq("simulate", str(home / "odd"), "--procs", "4").code == 50
+
+
+def test_starts_that_cannot_be_written_are_told_before_anything_is_done(idleq: CommandLine, home: Path) -> None:
+    outcome = idleq("simulate", "small", "--starts", str(home / "no" / "starts.csv"))
+    assert (outcome.code, "its folder must be there" in outcome.err) == (58, True)
+
+
+def test_an_old_file_of_starts_stays_when_the_run_fails(idleq: CommandLine, home: Path) -> None:
+    (home / "starts.csv").write_text("old")
+    assert idleq("simulate", "small", "--policy", "x", "--starts", str(home / "starts.csv")).code == 59
+    assert (home / "starts.csv").read_text() == "old"
+    assert [path.name for path in home.iterdir() if path.is_file()] == ["starts.csv"]
+
+
+def test_outages_kill_jobs_and_the_loss_is_told(idleq: CommandLine, log_file: Path, home: Path) -> None:
+    (home / "away.csv").write_text("kind,from,until,processors,nodes\noutage,5,6,,0\n")
+    value = json.loads(idleq("simulate", str(log_file), "--outages", str(home / "away.csv"), "--json").out)
+    assert (value["outages"], value["restarts"], value["lost_processor_seconds"]) == (1, 1, 10)
+
+
+def test_traces_are_added_shown_and_listed(idleq: CommandLine, log_file: Path, home: Path) -> None:
+    added = idleq("traces", "add", str(log_file), "--name", "mine")
+    kept = home / "data" / "idleq" / "traces" / "mine.swf.gz"
+
+    assert added.out == f"mine: 4 lines of jobs, 0 that are none, kept in {kept}\n"
+    assert idleq("-q", "traces", "ls").out == "mine\nsmall\n"
+    assert "Left out: 1 line: larger than the machine" in idleq("traces", "show", "mine").out
+    assert json.loads(idleq("--json", "traces", "show", "mine", "--procs", "9").out)["jobs"] == 4
+    log_file.unlink()
+    assert idleq("simulate", "mine").code == 0
+
+
+def test_a_file_that_is_no_trace_is_not_added(idleq: CommandLine, home: Path) -> None:
+    (home / "odd.swf").write_text("nothing of the kind\n")
+    assert idleq("traces", "add", str(home / "odd.swf")).code == 50
+    assert idleq("-q", "traces", "ls").out == "small\n"
+
+
+def test_a_sites_own_accounting_can_be_simulated(idleq: CommandLine, home: Path) -> None:
+    (home / "sacct.txt").write_text(
+        "JobID|Submit|Start|ElapsedRaw|Timelimit|AllocCPUS|State|User|QOS\n"
+        "7|2024-03-01T10:00:00|2024-03-01T10:01:00|60|00:10:00|4|COMPLETED|ada|normal\n"
+        "8|2024-03-01T10:00:05|2024-03-01T10:02:00|60|00:10:00|4|COMPLETED|ada|normal\n"
+    )
+    outcome = idleq("traces", "import-sacct", str(home / "sacct.txt"), "--name", "ours")
+    assert outcome.out.splitlines()[1].startswith("The processors are the most that were in use at once")
+    assert json.loads(idleq("simulate", "ours", "--json").out)["metrics"]["max_wait"] == 55
+
+
+def test_accounting_that_is_none_is_refused(idleq: CommandLine, home: Path) -> None:
+    (home / "x").write_text("x")
+    assert idleq("traces", "import-sacct", str(home / "x")).code == 50
+    assert idleq("traces", "import-sacct", str(home / "none")).code == 50
+    assert idleq("traces", "import-sacct", str(home / "x"), "--procs", "0").code == 59

@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import pytest
+
+from idleq.simulator.errors import BadOutages, ImpossibleParameters
+from idleq.simulator.jobs import MainJob
+from idleq.simulator.outagerun import OutageRun
+from idleq.simulator.outages import Kind, Outage, failures, read_outages
+
+
+def job(number: int, *, submit: int = 0, run: int = 10, limit: int | None = None, size: int = 1) -> MainJob:
+    return MainJob(id=number, submit=submit, run=run, limit=run if limit is None else limit, size=size)
+
+
+def away(kind: Kind, begin: int, until: int, processors: int) -> Outage:
+    return Outage(kind=kind, begin=begin, until=until, processors=processors)
+
+
+def test_a_failure_kills_what_it_hits_and_the_job_starts_anew() -> None:
+    run = OutageRun([job(1, run=10, size=2), job(2, run=20, size=2)], 4, [away(Kind.OUTAGE, 5, 8, 0b0001)], 1)
+    assert (run.starts, run.restarts, run.lost) == ({1: 8, 2: 0}, 1, 10)
+
+
+def test_a_job_that_ends_in_the_second_of_a_failure_has_ended() -> None:
+    run = OutageRun([job(1, run=5)], 1, [away(Kind.OUTAGE, 5, 8, 0b1)], 1)
+    assert (run.starts, run.restarts) == ({1: 0}, 0)
+
+
+def test_a_drain_lets_jobs_end_and_starts_nothing_there() -> None:
+    jobs = [job(1, run=10, size=2), job(2, submit=4, run=3, size=1), job(3, submit=5, size=2)]
+    run = OutageRun(jobs, 2, [away(Kind.DRAIN, 3, 30, 0b11)], 1)
+    assert (run.starts, run.restarts) == ({1: 0, 2: 30, 3: 33}, 0)
+
+
+def test_no_job_is_started_that_could_run_into_a_reservation() -> None:
+    jobs = [job(1, run=2, limit=11, size=1), job(2, run=2, limit=10, size=1), job(3, run=2, limit=11, size=2)]
+    run = OutageRun(jobs, 2, [away(Kind.RESERVATION, 10, 20, 0b01)], 1)
+    assert run.starts == {1: 0, 2: 0, 3: 20}
+
+
+def test_toml_and_csv_say_the_same(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(
+        '[[outage]]\nfrom = 5\nuntil = 9\nnodes = "0-1, 3"\n[[drain]]\nfrom = 1\nuntil = 2\nprocessors = 2\n'
+    )
+    (tmp_path / "a.csv").write_text('kind,from,until,processors,nodes\noutage,5,9,,"0-1,3"\ndrain,1,2,2,\n')
+    expected = [away(Kind.DRAIN, 1, 2, 0b1100), away(Kind.OUTAGE, 5, 9, 0b1011)]
+    assert read_outages(tmp_path / "a.toml", 4) == read_outages(tmp_path / "a.csv", 4) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kind,from,until,processors\nstorm,1,2,1\n", "entry 1: 'storm' is not a valid Kind"),
+        ("kind,from,until,processors\noutage,2,2,1\n", "it goes from 2 until 2"),
+        ("kind,from,until,processors\noutage,1,2,5\n", "5 of 4 processors"),
+        ("kind,from,until\noutage,1,2\n", "either processors"),
+        ("kind,from,until,nodes\noutage,1,2,2-9\n", "nodes 2-9 of a machine that has 0-3"),
+        ("kind,from,until,nodes,colour\noutage,1,2,1,red\n", "there is no colour"),
+        ("kind,until,nodes\noutage,2,1\n", "it lacks 'from'"),
+        ("kind,from,until,nodes\noutage,x,2,1\n", "invalid literal"),
+    ],
+)
+def test_a_wrong_entry_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "away.csv"
+    path.write_text(text)
+    with pytest.raises(BadOutages, match=message):
+        read_outages(path, 4)
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadOutages, match="cannot be read"):
+        read_outages(tmp_path / "none.toml", 4)
+
+
+def test_failures_come_as_often_as_they_should_and_alike_for_the_same_seed() -> None:
+    drawn = failures(100, 0, 10_000 * 3600, mtbf_hours=1000, repair_hours=5, seed=1)
+    down = sum(one.until - one.begin for one in drawn) / len(drawn)
+
+    assert drawn == failures(100, 0, 10_000 * 3600, mtbf_hours=1000, repair_hours=5, seed=1)
+    assert len(drawn) == pytest.approx(1000, rel=0.1)
+    assert down == pytest.approx(5 * 3600, rel=0.1)
+    assert all(one.processors.bit_count() == 1 and one.begin < one.until for one in drawn)
+
+
+def test_impossible_failures_are_refused() -> None:
+    with pytest.raises(ImpossibleParameters):
+        failures(4, 0, 10, mtbf_hours=0, repair_hours=1, seed=1)
