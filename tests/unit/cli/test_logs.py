@@ -68,6 +68,21 @@ def test_a_character_that_is_half_written_is_not_torn(printed: CommandLine) -> N
     assert "".join(tail.read()) == "é"
 
 
+@pytest.mark.parametrize("options", [(), ("--follow",)])
+def test_a_job_that_printed_errors_only_is_told_with_the_command_that_shows_them(
+    printed: CommandLine, options: tuple[str, ...]
+) -> None:
+    for fence in (1, 2):
+        printed.paths.job(JOB).segment(Fence(fence)).stdout.write_text("")
+    hint = "idleq: job 17 printed errors only; `idleq logs --stderr 17` shows them\n"
+
+    assert printed("logs", "17", *options) == Outcome(0, "", hint)
+
+    for fence in (1, 2):
+        printed.paths.job(JOB).segment(Fence(fence)).stderr.write_text("")
+    assert printed("logs", "17", *options) == Outcome(0, "", "")
+
+
 def test_no_output_yet_says_where_to_look(idleq: CommandLine) -> None:
     idleq.wire = FakeWire(outlooks=[(outlook("17"),)])
     message = "idleq: job 17 has no output: it has not started yet (`idleq explain 17` says where it is)\n"

@@ -3,7 +3,7 @@
 import codecs
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,9 +44,13 @@ def logs(
     tail = Tail(session.paths.job(name), "stderr" if stderr else "stdout", segment)
     if not follow:
         return shown(session, tail, name)
+    is_empty = True
     for text in followed(session, tail, name):
+        is_empty = is_empty and not text
         session.stdout.write(text)
         session.stdout.flush()
+    if is_empty:
+        point_to_errors(session, tail, name)
     return None
 
 
@@ -56,8 +60,16 @@ def shown(session: "Session", tail: "Tail", name: JobId) -> Result:
     if not found:
         require_job(session, name)
         raise NoOutput(f"job {name} has no output: {tail.absence(name)}")
+    if not any(found.values()):
+        point_to_errors(session, tail, name)
     value = {"job": name, "segments": [{"segment": fence, tail.stream: text} for fence, text in found.items()]}
     return Result(value=value, text=("".join(found.values()).removesuffix("\n"),) if any(found.values()) else ())
+
+
+def point_to_errors(session: "Session", tail: "Tail", name: JobId) -> None:
+    """Where a job printed nothing but errors, say how to see them."""
+    if tail.stream != "stderr" and any(file.stat().st_size for _, file in replace(tail, stream="stderr").files()):
+        session.say(f"idleq: job {name} printed errors only; `idleq logs --stderr {name}` shows them")
 
 
 def require_job(session: "Session", name: JobId) -> bool:
