@@ -5,6 +5,7 @@ SchedulerError
 ├── JournalTooNew           it was written by a newer idleq
 ├── JournalDamaged          what it holds cannot be read
 ├── ServerDirectoryUnsafe   others can read or write the server directory
+├── ServerDirectoryUnusable it cannot be made or looked into
 ├── DaemonRunning           another daemon serves this directory
 ├── DaemonAway              no daemon answers
 ├── PortInUse               somebody else listens there
@@ -103,3 +104,9 @@ class JournalDamaged(SchedulerError):
     """What the journal holds cannot be read; nothing is written to it any more."""
 
     exit_code: ClassVar[int] = 22
+
+
+class ServerDirectoryUnusable(SchedulerError):
+    """The server directory cannot be made or looked into."""
+
+    exit_code: ClassVar[int] = 23

@@ -18,7 +18,7 @@ from idleq.ids import (
     entry_of,
     index_of,
 )
-from idleq.scheduler.errors import BadMessage, ServerDirectoryUnsafe
+from idleq.scheduler.errors import BadMessage, ServerDirectoryUnsafe, ServerDirectoryUnusable
 
 LONGEST_NAME = 200
 """Names become file names, which Linux ends at 255 bytes; some room is left for what is written beside them."""
@@ -275,23 +275,38 @@ class ServerPaths:
         """Make the directories that are not there yet, for nobody but us, and check those that are.
 
         Raises:
-            ServerDirectoryUnsafe: see `check`.
+            ServerDirectoryUnsafe, ServerDirectoryUnusable: see `check`.
         """
-        self.root.parent.mkdir(parents=True, exist_ok=True)
-        for directory in self._directories():
-            if not os.path.lexists(directory):
-                directory.mkdir(mode=0o700)
-            _check(directory)
+        try:
+            self.root.parent.mkdir(parents=True, exist_ok=True)
+            for directory in self._directories():
+                if not os.path.lexists(directory):
+                    directory.mkdir(mode=0o700)
+                _check(directory)
+        except OSError as error:
+            raise self._unusable("made", error) from error
 
     def check(self) -> None:
         """See that nobody else can read or write here; where there is no directory yet nothing is wrong.
 
         Raises:
             ServerDirectoryUnsafe: a directory is open to others, is another's, is a link or is none.
+            ServerDirectoryUnusable: we may not even look.
         """
         for directory in self._directories():
-            if os.path.lexists(directory):
+            try:
                 _check(directory)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise self._unusable("looked into", error) from error
+
+    def _unusable(self, what: str, error: OSError) -> ServerDirectoryUnusable:
+        where = "" if error.filename in {None, str(self.root)} else f" at {error.filename}"
+        return ServerDirectoryUnusable(
+            f"the server directory {self.root} cannot be {what}: {error.strerror}{where};"
+            " set IDLEQ_SERVER_DIR to a place of your own"
+        )
 
     def is_ours(self) -> bool:
         """Whether the directory is a directory and belongs to us, be it open to others or not."""

@@ -156,6 +156,16 @@ def test_a_server_directory_that_others_can_read_is_refused_before_the_token_is_
     )
 
 
+def test_a_server_directory_that_cannot_be_made_is_an_ordinary_error(idleq: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    idleq.wire, idleq.server_dir = None, tmp_path / "file" / "server"
+
+    code, message = refused(idleq, "daemon", "start")
+
+    assert code == 23
+    assert message.startswith(f"idleq: the server directory {idleq.server_dir} cannot be made: File exists")
+
+
 def test_without_a_daemon_nothing_is_submitted_and_both_ways_out_are_named(idleq: CommandLine) -> None:
     idleq.wire = None
 

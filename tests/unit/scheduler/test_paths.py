@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, NodeName, SnapshotId, job_id
-from idleq.scheduler.errors import BadMessage, ServerDirectoryUnsafe
+from idleq.scheduler.errors import BadMessage, ServerDirectoryUnsafe, ServerDirectoryUnusable
 from idleq.scheduler.paths import ServerPaths
 
 ROOT = ServerPaths(Path("/s"))
@@ -193,3 +193,26 @@ def test_a_directory_of_another_user_is_refused(tmp_path: Path) -> None:
         ServerDirectoryUnsafe, match=r"belongs to user \d+; set IDLEQ_SERVER_DIR to a directory of your own"
     ):
         ServerPaths(root).check()
+
+
+def test_a_directory_that_cannot_be_made_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    paths = ServerPaths(tmp_path / "file" / "server")
+
+    paths.check()  # nothing is there
+    with pytest.raises(ServerDirectoryUnusable) as caught:
+        paths.create()
+
+    assert str(caught.value) == (
+        f"the server directory {paths.root} cannot be made: File exists at {tmp_path}/file;"
+        " set IDLEQ_SERVER_DIR to a place of your own"
+    )
+
+
+def test_a_directory_that_cannot_be_looked_into_is_told_with_what_to_do(tmp_path: Path) -> None:
+    paths = ServerPaths(tmp_path / ("x" * 300))  # as for a directory of another user's, the kernel gives no answer
+
+    with pytest.raises(
+        ServerDirectoryUnusable, match="cannot be looked into: File name too long; set IDLEQ_SERVER_DIR"
+    ):
+        paths.check()
