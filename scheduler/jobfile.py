@@ -59,6 +59,8 @@ def read_job_file(text: str, catalog: Catalog) -> tuple[Submission, ...]:
         BadJobFile: saying which job, which key, and what would be right; nothing is submitted.
     """
     document = _document(text, "the job file")
+    if "jobs" in document:
+        raise BadJobFile("the job file: there is no key 'jobs'; did you mean [[job]], one such table for each job?")
     if "job" not in document:
         return (_alone(document, catalog),)
     tables = document.pop("job")

@@ -28,6 +28,7 @@ def refused(idleq: CommandLine, *arguments: str) -> tuple[int, str]:
         (("--retries", "-1", "count"), "idleq: the job: retries: it must be at least 0, not -1"),
         (("--after", "prepare", "count"), "idleq: the job: after: 'prepare' is no job's number"),
         (("cuont",), "idleq: the job: there is no workload 'cuont'; did you mean 'count'?"),
+        (("true", "x y"), "idleq: the job: there is no workload 'true'; there are: count, generate-cgan, train-cgan; for a program type: idleq submit -- true 'x y'"),
         (("quux",), "idleq: the job: there is no workload 'quux'; there are: count, generate-cgan, train-cgan"),
     ],
 )  # fmt: skip

@@ -208,3 +208,9 @@ def test_hostile_numbers_and_depths_are_refused_not_crashed_on() -> None:
     assert refusal("cores = " + "9" * 5000).startswith("the job file is not TOML: ")
     assert refusal("cores = " + "[" * 20_000).startswith("the job file is not TOML: ")
     assert refusal(f'command = ["x"]\nafter = ["{"9" * 30}"]').startswith("the job file: it comes after '999")
+
+
+def test_tables_of_jobs_in_the_plural_are_told_their_name() -> None:
+    assert refusal('[[jobs]]\ncommand = ["true"]') == (
+        "the job file: there is no key 'jobs'; did you mean [[job]], one such table for each job?"
+    )

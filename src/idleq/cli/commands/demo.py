@@ -22,7 +22,7 @@ def demo(
 ) -> Result:
     """Train a network in the idle gaps of a small busy cluster on this machine, and check its result.
 
-    Takes three to five minutes on two cores. Nothing outside the demo's own directory is touched.
+    Takes 5 to 10 minutes on two cores; what it needs takes about 2 GB of disk once installed. Nothing outside the demo's own directory is touched.
     """
     from idleq.cli.demo.run import run_demo
     from idleq.cli.demo.settings import DemoSettings

@@ -1,5 +1,7 @@
 """`idleq submit`: a named workload, a command, or a job file."""
 
+import shlex
+import shutil
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -150,12 +152,16 @@ def from_line(
     from idleq.cli.programs import located
     from idleq.scheduler.errors import BadJobFile
     from idleq.scheduler.jobfile import submission_of
+    from idleq.scheduler.jobkeys import no_such
 
     if not words:
         raise typer.BadParameter(
             "say what to run: a workload (`idleq submit --list`), -- COMMAND, or --file JOB.TOML", param_hint="WORKLOAD"
         )
     what: dict[str, Any] = {"command": words} if is_command else {"workload": words[0], "args": words[1:]}
+    if not is_command and words[0] not in catalog and shutil.which(words[0]):
+        problem = no_such("workload", words[0], catalog)
+        raise BadJobFile(f"{ON_THE_LINE}: {problem}; for a program type: idleq submit -- {shlex.join(words)}")
     submission, names = submission_of(what | options, catalog, ON_THE_LINE)
     if names:
         raise BadJobFile(f"{ON_THE_LINE}: after: {names[0]!r} is no job's number")

@@ -48,7 +48,7 @@ def run_demo(session: Session, settings: DemoSettings, directory: Path | None, *
     mine = replace(session, server_dir=place.server.root)
     place.server.create()
     settings.write(place.server.config)
-    session.say(f"Making the data set in {place.data} ...")
+    session.say(f"Making the data set ({EVENTS:,} images, a minute or two) in {place.data} ...")
     make_data(place.data, EVENTS, is_shown=session.is_talking)
     submission = training(settings, place)
     with everything_running(mine) as client, alone(submission, place) as process:
