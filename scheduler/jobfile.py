@@ -6,7 +6,7 @@ All three say the same things with the same keys (docs/reference/job-file.md), s
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import PurePath
 from typing import Any
@@ -88,6 +88,8 @@ def submission_of(table: object, catalog: Catalog, where: str) -> tuple[Submissi
         raise BadJobFile(f"{where}: it has a workload and a command; it can run one of them")
     if workload is not None:
         base = workload_named(workload, catalog, where).spec
+        if arguments:  # the catalog's duration is that of the job as it stands there
+            base = replace(base, expected_ms=None)
         spec = spec_of(values, workload, where, base=base, arguments=arguments or ())
     elif command is not None:
         if arguments is not None:

@@ -20,7 +20,6 @@ COUNT = JobSpec(
     name="count",
     argv=("{python}", "-m", "idleq.workloads.cli", "count", "--steps", "3"),
     resources=Resources(1, 64 * 2**20),
-    expected_ms=Millis(10_000),
     freeze=FreezeMethod.APP,
 )
 ECHO = JobSpec(name="echo", argv=("echo", "--json", "-q"), resources=Resources(1, 2**30), freeze=FreezeMethod.NONE)

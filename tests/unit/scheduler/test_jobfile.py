@@ -214,3 +214,11 @@ def test_tables_of_jobs_in_the_plural_are_told_their_name() -> None:
     assert refusal('[[jobs]]\ncommand = ["true"]') == (
         "the job file: there is no key 'jobs'; did you mean [[job]], one such table for each job?"
     )
+
+
+def test_a_named_jobs_duration_is_not_assumed_of_one_with_other_arguments() -> None:
+    (as_it_is,) = read('workload = "train"')
+    (other,) = read('workload = "train"\nargs = ["--steps", "9"]')
+    (told,) = read('workload = "train"\nargs = ["--steps", "9"]\nexpected = "2h"')
+
+    assert [one.spec.expected_ms for one in (as_it_is, other, told)] == [600_000, None, 7_200_000]
