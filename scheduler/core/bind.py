@@ -1,5 +1,7 @@
 """Which job starts where: late binding, once an agent has room."""
 
+from dataclasses import replace
+
 from idleq.ids import AllocationId, Fence, Millis
 from idleq.scheduler.core.accept_agents import launch_command
 from idleq.scheduler.core.commands import Replan, SegmentPlan
@@ -102,14 +104,24 @@ def replan(draft: Draft) -> None:
         if allocation is None or allocation.hold is not Hold.READY:
             continue
         specs = {guest: state.entries[state.jobs[guest].entry].spec for guest in allocation.guests}
-        for guest, plan in segment_plans(state, allocation, specs).items():
+        for guest, newest in segment_plans(state, allocation, specs).items():
             state_now = state.jobs[guest].state
-            if isinstance(state_now, Starting | Running) and _has_moved(state_now.segment.plan, plan):
-                segment, command = state_now.segment, draft.next_command
+            if not isinstance(state_now, Starting | Running):
+                continue
+            segment, command = state_now.segment, draft.next_command
+            plan = newest if guest in state.agenda.saved else _keep_interval(newest, segment.plan)
+            if _has_moved(segment.plan, plan):
                 draft.record(
                     PlanMoved(job=guest, fence=segment.fence, plan=plan, command=command),
                     Replan(id=command, allocation=allocation.id, job=guest, fence=segment.fence, plan=plan),
                 )
+
+
+def _keep_interval(new: SegmentPlan, old: SegmentPlan) -> SegmentPlan:
+    """Return *new* with the interval of *old*: in the middle of an interval that grows with the gap, a save would never come."""
+    if new.save_every_ms is None or old.save_every_ms is None:
+        return new
+    return replace(new, save_every_ms=old.save_every_ms)
 
 
 def _has_moved(old: SegmentPlan, new: SegmentPlan) -> bool:

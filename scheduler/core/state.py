@@ -101,6 +101,7 @@ class Agenda:
         finished: entries that others may have waited for.
         rooms: allocations that have more room than before.
         moved: nodes whose gap or whose guests have changed.
+        saved: jobs that have just saved, and whose next save may wait for longer.
         grown: what jobs that came into the queue need.
         demand: whether there may be reason to ask for allocations.
     """
@@ -108,6 +109,7 @@ class Agenda:
     finished: dict[EntryId, None] = field(default_factory=dict)
     rooms: dict[AllocationId, None] = field(default_factory=dict)
     moved: dict[NodeName, None] = field(default_factory=dict)
+    saved: dict[JobId, None] = field(default_factory=dict)
     grown: dict[Resources, None] = field(default_factory=dict)
     demand: bool = False
 
