@@ -63,8 +63,11 @@ class GuestCosts:
 
 
 def equal_costs(cost_ms: Millis) -> GuestCosts:
-    """Return costs at which a freeze, a thaw and a save all take *cost_ms*, and nothing else costs anything."""
-    return GuestCosts(thaw_ms=cost_ms, freeze_ms=cost_ms, save_ms=cost_ms, bytes=0)
+    """Return costs at which a start, a thaw, a freeze and a save all take *cost_ms*, and nothing else costs anything.
+
+    Were a fresh start free, a strategy that loses all its work would be better off: its guests never have to be thawed.
+    """
+    return GuestCosts(launch_ms=cost_ms, thaw_ms=cost_ms, freeze_ms=cost_ms, save_ms=cost_ms, bytes=0)
 
 
 def costs_from_journal(facts: Iterable[Fact]) -> GuestCosts | None:

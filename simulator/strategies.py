@@ -1,0 +1,191 @@
+"""Ways to treat guests, on the same site with the same main jobs, so that only the way differs."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+
+from idleq.ids import Millis
+from idleq.scheduler.core.commands import AgentCommand, Launch, Mode, Replan, SegmentPlan
+from idleq.scheduler.core.engine import Engine
+from idleq.scheduler.core.freeze import save_interval_ms
+from idleq.scheduler.core.inputs import JobsSubmitted
+from idleq.scheduler.core.policy import HOUR, SECOND
+from idleq.scheduler.core.policy import Policy as EnginePolicy
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.submission import FreezeMethod
+from idleq.simulator.costs import GuestCosts
+from idleq.simulator.experiment import Experiment
+from idleq.simulator.guestload import Arrival
+from idleq.simulator.harm import HarmWatch
+from idleq.simulator.harvest import Clairvoyant, Harvest, IdleGap, gaps_without_guests, harvestable_ms, share
+from idleq.simulator.jobs import MainJob, numbered_nodes
+from idleq.simulator.queueing import Policy, easy
+
+NEVER_STALLED = 10**9
+LONGEST_MS = Millis(30 * 24 * HOUR)
+
+
+class Strategy(StrEnum):
+    """What is done about the end of a gap."""
+
+    #: No guests at all.
+    NONE = "none"
+    #: Nothing: guests are killed, and begin anew.
+    KILL = "kill"
+    #: Guests freeze before the end that the plan names, and are lost at any other.
+    PLANNED_END = "planned-end"
+    #: Guests save at one interval, after Young; it is that of the run without guests, known beforehand.
+    YOUNG = "young"
+    #: idleq's engine as it is.
+    IDLEQ = "idleq"
+    #: The engine is shown when each gap really ends, and saves for nothing else.
+    ORACLE = "oracle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where and what is simulated; times in milliseconds.
+
+    Attributes:
+        nodes: how many.
+        node: what each of them has; main jobs take whole nodes.
+        jobs: the main jobs, by submit.
+        until: where the run ends.
+        grace_ms: what a preempted guest is given.
+        policy: the main queue's.
+    """
+
+    nodes: int
+    node: Resources
+    jobs: Sequence[MainJob]
+    until: Millis
+    grace_ms: Millis = Millis(0)
+    policy: Policy = easy
+
+    def gaps(self) -> list[IdleGap]:
+        """Return the gaps of the run without guests."""
+        return gaps_without_guests([1] * self.nodes, self.jobs, self.until, self.policy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a strategy came to.
+
+    Attributes:
+        strategy: which.
+        useful_core_ms: guests' progress that survived.
+        harvest: that over what could be harvested; None if nothing could.
+        segments, frozen, lost, done: how many segments ended, and how.
+        main_starts: when each main job started.
+        waited: what each main job that found guests waited for them, and the most that it might.
+    """
+
+    strategy: Strategy
+    useful_core_ms: int
+    harvest: float | None
+    segments: int
+    frozen: int
+    lost: int
+    done: int
+    main_starts: dict[int, int]
+    waited: dict[int, tuple[Millis, Millis]]
+
+
+def compare(
+    site: Site, strategies: Iterable[Strategy], guests: Sequence[Arrival], costs: GuestCosts
+) -> dict[Strategy, Outcome]:
+    """Run each of *strategies* on the same site with the same guests."""
+    gaps = site.gaps()
+    return {strategy: run(site, strategy, guests, costs, gaps) for strategy in strategies}
+
+
+def run(
+    site: Site, strategy: Strategy, guests: Sequence[Arrival], costs: GuestCosts, gaps: Sequence[IdleGap]
+) -> Outcome:
+    """Run one strategy; *gaps* are those of the run without guests."""
+    harvest, harm = Harvest(), HarmWatch()
+    experiment = Experiment(
+        Engine(engine_policy(site.grace_ms, costs)),
+        numbered_nodes(site.nodes, site.node),
+        site.jobs,
+        costs,
+        grace_ms=site.grace_ms,
+        policy=site.policy,
+        keeps_diary=False,
+        watchers=(harvest, harm),
+        amend=_amendment(strategy, costs, gaps),
+        foresight=Clairvoyant(gaps) if strategy is Strategy.ORACLE else None,
+    )
+    for at, said in () if strategy is Strategy.NONE else guests:
+        experiment.tell(at, _unfreezable(said) if strategy is Strategy.KILL else said)
+    experiment.run(site.until)
+    experiment.take_stock()
+    harvestable = harvestable_ms(gaps, costs.thaw_ms + costs.freeze_ms) * site.node.cores
+    return Outcome(
+        strategy=strategy,
+        useful_core_ms=harvest.useful_core_ms,
+        harvest=share(harvest.useful_core_ms, harvestable),
+        segments=harvest.segments,
+        frozen=harvest.frozen,
+        lost=harvest.lost,
+        done=harvest.done,
+        main_starts=experiment.starts,
+        waited=harm.waited,
+    )
+
+
+def engine_policy(grace_ms: Millis, costs: GuestCosts) -> EnginePolicy:
+    """Return how a site would set idleq up for guests of such *costs*, where allocations are limited by nothing but the plan."""
+    overhead = costs.thaw_ms + costs.freeze_ms
+    return EnginePolicy(
+        mode=Mode.PREEMPTIBLE,
+        grace_ms=grace_ms,
+        freeze_ms=costs.freeze_ms,
+        thaw_ms=costs.thaw_ms,
+        # A gap in which a thawed guest would not do as much as it costs is not worth asking for.
+        min_gap_ms=Millis(2 * (overhead + SECOND)),
+        max_allocation_ms=LONGEST_MS,
+        margin_ms=SECOND,
+        stall_segments=NEVER_STALLED,
+        max_pending=10_000,
+        ramp_start=10_000,
+    )
+
+
+def _unfreezable(said: JobsSubmitted) -> JobsSubmitted:
+    """Return the same guests, who can only be killed; how long they run is not said, or none would be tried."""
+    submissions = tuple(
+        replace(one, spec=replace(one.spec, freeze=FreezeMethod.NONE, expected_ms=None)) for one in said.submissions
+    )
+    return replace(said, submissions=submissions)
+
+
+Amendment = Callable[[SegmentPlan], SegmentPlan]
+
+
+def _amendment(
+    strategy: Strategy, costs: GuestCosts, gaps: Sequence[IdleGap]
+) -> Callable[[AgentCommand], AgentCommand] | None:
+    """Return how the strategy's plans differ from the engine's, None if they do not."""
+    match strategy:
+        case Strategy.PLANNED_END | Strategy.ORACLE:
+            return partial(_amend, _without_saves)
+        case Strategy.YOUNG:
+            exposure = Millis(sum(gap.length_ms for gap in gaps))
+            every = save_interval_ms(costs.save_ms, max(1, len(gaps)), exposure)
+            return partial(_amend, partial(_with_saves_only, every))
+        case _:
+            return None
+
+
+def _amend(amendment: Amendment, command: AgentCommand) -> AgentCommand:
+    return replace(command, plan=amendment(command.plan)) if isinstance(command, Launch | Replan) else command
+
+
+def _without_saves(plan: SegmentPlan) -> SegmentPlan:
+    return replace(plan, save_every_ms=None)
+
+
+def _with_saves_only(every_ms: Millis, plan: SegmentPlan) -> SegmentPlan:
+    return replace(plan, freeze_at=None, save_every_ms=every_ms)
