@@ -1,7 +1,7 @@
 """What a container runtime does for its caller, whichever it is: processes today, podman, docker and criu behind the same words.
 
-A container is named by its caller; the name goes into the container's environment as `IDLEQ_MARK`, by which everything
-that descends from it is found again, even by somebody else.
+A container is named by its caller; the name goes into the container's environment as `IDLEQ_MARK`, with something that
+tells one caller from another, and by that everything that descends from it is found again.
 """
 
 from collections.abc import Collection, Mapping, Sequence

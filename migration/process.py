@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import resource
+import secrets
 import signal
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
@@ -36,6 +37,8 @@ class ProcessRuntime:
     """The containers of this process, which must start no other child processes than these."""
 
     _leaders: dict[ContainerName, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    # Names are unique to our caller only: another one on this machine may use the same.
+    _mine: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def __post_init__(self) -> None:
         try:
@@ -54,7 +57,7 @@ class ProcessRuntime:
                     stdout=stdout,
                     stderr=stderr,
                     cwd=order.folder,
-                    env={**order.environment, MARK: order.name},
+                    env={**order.environment, MARK: f"{order.name}/{self._mine}"},
                     close_fds=False,
                     start_new_session=True,
                 )
@@ -133,9 +136,9 @@ class ProcessRuntime:
         for pid, process in processes.items():
             if pid in owned or pid == me or (own_children_only and process.parent != me):
                 continue
-            mark = read_variable(pid, MARK)
-            if mark is not None and mark in self._leaders:
-                leaders[pid] = mark
+            name, _, whose = (read_variable(pid, MARK) or "").rpartition("/")
+            if whose == self._mine and name in self._leaders:
+                leaders[pid] = name
         return leaders
 
     def _strays(self) -> set[int]:

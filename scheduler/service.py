@@ -32,6 +32,9 @@ from idleq.scheduler.ports import Clock, Cluster, Journal, Results
 from idleq.scheduler.rounds import SpoolRounds
 from idleq.scheduler.spool import DaemonSpool
 
+FIRST_VIEW_MS = 5_000
+"""A cluster that is starting up tells its nodes well within this; one that is away keeps the first jobs waiting so long."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -176,6 +179,7 @@ class Service:
             tokens=self._tokens,
             daemon_id=self._daemon_id,
             shut_down=self.stop,
+            first_view_ms=FIRST_VIEW_MS,
         )
 
     def _leave(self, api: ApiServer) -> None:

@@ -18,6 +18,8 @@ from idleq.scheduler.outbox import Outbox
 
 T = TypeVar("T")
 
+GLANCE_MS = 50
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Office:
@@ -32,6 +34,7 @@ class Office:
         tokens: the agents'.
         daemon_id: a new one with each start of the daemon.
         shut_down: makes the daemon stop.
+        first_view_ms: how long jobs wait to be taken in until the cluster has been seen, so that too large ones are refused.
     """
 
     mailbox: Mailbox
@@ -42,6 +45,7 @@ class Office:
     tokens: AgentTokens
     daemon_id: str
     shut_down: Callable[[], None]
+    first_view_ms: int = 0
 
     async def ask(self, said: Input) -> Decision:
         """Have *said* decided and journalled.
@@ -54,6 +58,13 @@ class Office:
         if decision.refusal is not None:
             raise refused(decision.refusal)
         return decision
+
+    async def await_first_view(self) -> None:
+        """Return once any node is known, or when that has taken too long: the cluster may be away."""
+        left = self.first_view_ms
+        while left > 0 and not await self.look(lambda engine, _now: bool(engine.state.nodes)):
+            await asyncio.sleep(GLANCE_MS / 1000)
+            left -= GLANCE_MS
 
     async def tell(self, sender: AllocationId, said: Sequence[Input]) -> None:
         """Have what an agent said decided and journalled."""

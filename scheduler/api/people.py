@@ -51,6 +51,7 @@ def people_routes(office: Office) -> APIRouter:
         said = await read_as(request, JobsSubmitted)
         for submission in said.submissions:
             check(submission.spec)
+        await office.await_first_view()
         decision = await office.ask(said)
         return answer(Submitted(decision.entries))
 

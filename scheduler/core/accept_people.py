@@ -1,11 +1,10 @@
 """What people ask for, and whether it can be."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
-from idleq.ids import EntryId, Fence, JobId, entry_of, index_of
+from idleq.ids import JOB_NAME, EntryId, Fence, JobId, entry_of, index_of
 from idleq.scheduler.core.commands import Freeze, Kill
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.entry import Entry, Rest
@@ -25,8 +24,6 @@ from idleq.scheduler.core.inputs import JobCancelled, JobHeld, JobReleased, Jobs
 from idleq.scheduler.core.job import Freezing, Held, Job, Killing, Running, Segment, Starting
 from idleq.scheduler.core.state import State
 from idleq.scheduler.core.submission import Submission
-
-JOB_NAME = re.compile(r"[1-9][0-9]{0,17}(_(0|[1-9][0-9]{0,8}))?")
 
 
 def submit(draft: Draft, what: JobsSubmitted) -> None:
