@@ -189,10 +189,10 @@ class FakeWire:
         rows = [row for row in self.rows if with_final or row.state not in {"done", "failed", "cancelled"}]
         return self._plain(Jobs(tuple(rows)))
 
-    def job(self, job: JobId) -> dict[str, object]:
+    def job(self, job: JobId) -> dict[str, object]:  # noqa: ARG002 - the answer is given
         return self._plain(self.view)
 
-    def explain(self, job: JobId) -> dict[str, object]:
+    def explain(self, job: JobId) -> dict[str, object]:  # noqa: ARG002 - the answer is given
         return self._plain(self.why)
 
     def cancel(self, job: JobId) -> None:
@@ -216,7 +216,7 @@ class FakeWire:
     def resume(self) -> None:
         self._do("resume")
 
-    def wait(self, jobs: Sequence[JobId], timeout_ms: int) -> dict[str, object]:
+    def wait(self, jobs: Sequence[JobId], timeout_ms: int) -> dict[str, object]:  # noqa: ARG002 - the answer is given
         if self.refusal is not None:
             raise self.refusal
         now = self.outlooks.pop(0) if len(self.outlooks) > 1 else self.outlooks[0]

@@ -447,6 +447,8 @@ def test_the_count_workload_gives_the_same_result_frozen_or_not(daemon: FakeDaem
 
 ANOTHER_CALLER = """
 import pathlib, sys
+from idleq.migration.ports import ContainerName, Order
+from idleq.migration.process import ProcessRuntime
 folder, name, runtime = pathlib.Path(sys.argv[1]), ContainerName("a1/1/1"), ProcessRuntime()
 log = folder / "log"
 runtime.start(Order(name=name, argv=("sleep", "60"), environment={}, folder=folder, stdout=log, stderr=log, cores=frozenset()))
