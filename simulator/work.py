@@ -26,8 +26,8 @@ class Work:
         if self.save_left_ms:
             if elapsed < self.save_left_ms:
                 return replace(self, save_left_ms=Millis(self.save_left_ms - elapsed))
-            saved = Work(self.done_ms, self.done_ms, self.saves + 1)
-            return saved.after(Millis(elapsed - self.save_left_ms), every_ms, save_ms)
+            safe = Work(self.done_ms, self.done_ms, self.saves + 1)
+            return safe.after(Millis(elapsed - self.save_left_ms), every_ms, save_ms)
         wait = elapsed + 1 if every_ms is None else max(0, every_ms - (self.done_ms - self.saved_ms))
         if every_ms is None or elapsed < wait:
             return Work(Millis(self.done_ms + elapsed), self.saved_ms, self.saves)
