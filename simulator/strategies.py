@@ -146,7 +146,8 @@ def engine_policy(grace_ms: Millis, costs: GuestCosts) -> EnginePolicy:
         # A gap in which a thawed guest would not do as much as it costs is not worth asking for.
         min_gap_ms=Millis(2 * (overhead + SECOND)),
         max_allocation_ms=LONGEST_MS,
-        margin_ms=SECOND,
+        # Simulated clocks are right, and nobody polls.
+        margin_ms=Millis(0),
         stall_segments=NEVER_STALLED,
         max_pending=10_000,
         ramp_start=10_000,

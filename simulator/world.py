@@ -13,7 +13,7 @@ from idleq.simulator.errors import ImpossibleRequest
 from idleq.simulator.events import Ended, Granted, MainEnded, MainStarted, NodeChanged, Preempting, WorldEvent
 from idleq.simulator.guests import Guest, Hold, Node, Request, Running, granted_until
 from idleq.simulator.jobs import MainJob, NodeSpec
-from idleq.simulator.kernel import END, GUEST_PASS, SHOW, Moment
+from idleq.simulator.kernel import END, GUEST_PASS, LATE_END, SHOW, Moment
 from idleq.simulator.placement import Sharing, must_leave, place, planned_starts, room_beside, units_of
 from idleq.simulator.queueing import MainQueue, Policy, easy
 from idleq.simulator.queueing.plan import plan
@@ -314,7 +314,7 @@ class World:
         guest = Guest(request=request, node=index, until=until)
         self._guests[request.allocation] = guest
         self._nodes[index].take_in(guest)
-        Moment(self._env, until - self.now, END, lambda _: self._end_guest(guest, "its time is up"))
+        Moment(self._env, until - self.now, LATE_END, lambda _: self._end_guest(guest, "its time is up"))
         return guest
 
     # Views.
