@@ -1,6 +1,6 @@
 """Which processes belong together."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from idleq.processes import Process
 
@@ -19,3 +19,11 @@ def owners(processes: Mapping[int, Process], roots: Mapping[int, str]) -> dict[i
         if owner is not None:
             found.update(dict.fromkeys(path, owner))
     return found
+
+
+def leaders_first(pids: Collection[int], leaders: Collection[int]) -> list[int]:
+    """Return *pids* in the order in which to kill them.
+
+    A leader that saw its helpers die would end by itself, with an exit code that reads like a failure of its own.
+    """
+    return sorted(pids, key=lambda pid: (pid not in leaders, pid))

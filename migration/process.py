@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from idleq.migration.descent import owners
+from idleq.migration.descent import leaders_first, owners
 from idleq.migration.errors import ProgramMissing, StartFailed
 from idleq.migration.ports import MARK, ContainerName, Ended, Order
 from idleq.processes import Process, adopt_orphans, read_children, read_processes, read_variable, resident_share
@@ -75,11 +75,12 @@ class ProcessRuntime:
     def kill(self, names: Collection[ContainerName]) -> None:
         """See Runtime; found by session, group, descent and mark."""
         sent: set[int] = set()
+        leaders = {self._leaders[name].pid for name in names if name in self._leaders}
         for _ in range(ROUNDS):
             new = set(self._members(names)) - sent
             if not new:
                 return
-            for pid in new:
+            for pid in leaders_first(new, leaders):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             sent |= new

@@ -1,4 +1,4 @@
-"""The demo as a person runs it, with fewer steps: a training moves between nodes, and its result is the uninterrupted run's."""
+"""The demo as a person runs it, with so few steps at first that a quick machine has to go on to more."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ def test_a_training_moves_from_node_to_node_and_its_result_is_that_of_an_uninter
 ) -> None:
     folder = tmp_path_factory.mktemp("d") / "o"
 
-    outcome = idleq("demo", "--json", "--steps", "800", "--dir", str(folder), timeout=560)
+    outcome = idleq("demo", "--json", "--steps", "700", "--dir", str(folder), timeout=560)
 
     shown = outcome.json
     assert (outcome.code, shown["problem"]) == (0, ""), outcome.err

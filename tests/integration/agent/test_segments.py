@@ -25,7 +25,10 @@ from idleq.scheduler.core.submission import FreezeMethod
 from idleq.scheduler.paths import JobPaths, SegmentPaths
 from support.agents import MEBI, NO_END, FakeDaemon, StartAgent, now, python, saver, shell, spec, survivors
 
-DEAF = "import signal, sys, time; signal.signal(signal.SIGUSR1, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
+DEAF = (
+    "import signal, time; signal.signal(signal.SIGUSR1, signal.SIG_IGN); "
+    "open('progress.jsonl', 'w').write('{\"step\": 1}\\n'); time.sleep(600)"
+)
 
 # Leaves the session, the group and its parent behind it.
 DAEMONISE = "import os, sys, time\nif os.fork(): sys.exit(int(sys.argv[1]))\nos.setsid()\nif os.fork(): sys.exit()\n"
@@ -61,6 +64,15 @@ def plan(freeze_in: int | None, ends_in: int | None) -> SegmentPlan:
         freeze_at=None if freeze_in is None else Millis(start + freeze_in),
         ends_at=None if ends_in is None else Millis(start + ends_in),
         save_every_ms=None,
+    )
+
+
+def replan_once_it_runs(daemon: FakeDaemon, launch: Launch, freeze_in: int, ends_in: int) -> None:
+    """However slow the machine is, the guest is up and listens before its plan comes to an end."""
+    daemon.wait_for_kind(Progressed)
+    sooner = plan(freeze_in, ends_in)
+    daemon.post(
+        Replan(id=daemon.next_id(), allocation=launch.allocation, job=launch.job, fence=launch.fence, plan=sooner)
     )
 
 
@@ -117,7 +129,7 @@ def test_a_job_is_frozen_by_its_plan_without_a_word_from_the_daemon(
     daemon: FakeDaemon, start_agent: StartAgent
 ) -> None:
     start_agent()
-    daemon.launch(saver(100_000), plan=plan(3000, 50_000))
+    replan_once_it_runs(daemon, daemon.launch(saver(100_000)), 1000, 50_000)
     end = frozen(daemon)
     assert end.reason == "the gap ends"
     assert end.freeze_ms <= end.at
@@ -125,10 +137,7 @@ def test_a_job_is_frozen_by_its_plan_without_a_word_from_the_daemon(
 
 def test_a_plan_that_moves_is_followed_and_told_to_the_workload(daemon: FakeDaemon, start_agent: StartAgent) -> None:
     start_agent()
-    first = daemon.launch(saver(100_000), plan=plan(500_000, 600_000))
-    daemon.wait_for_kind(Progressed)
-    sooner = plan(0, 50_000)
-    daemon.post(Replan(id=daemon.next_id(), allocation=first.allocation, job=first.job, fence=first.fence, plan=sooner))
+    replan_once_it_runs(daemon, daemon.launch(saver(100_000), plan=plan(500_000, 600_000)), 0, 50_000)
     assert frozen(daemon).reason == "the gap ends"
 
 
@@ -148,7 +157,7 @@ def test_on_notice_everything_is_frozen_and_the_agent_leaves(daemon: FakeDaemon,
 
 def test_a_guest_that_does_not_listen_is_killed_when_the_gap_ends(daemon: FakeDaemon, start_agent: StartAgent) -> None:
     start_agent()
-    daemon.launch(python(DEAF), plan=plan(1000, 2000))
+    replan_once_it_runs(daemon, daemon.launch(python(DEAF)), 0, 3000)
     assert how(exited(daemon)) == (-9, "agent", "the gap ended before it had saved")
 
 

@@ -1,6 +1,6 @@
 """Which processes belong together."""
 
-from idleq.migration.descent import owners
+from idleq.migration.descent import leaders_first, owners
 from idleq.processes import Process
 
 
@@ -33,3 +33,8 @@ def test_a_process_belongs_to_the_root_of_its_session_group_or_descent() -> None
 def test_parents_that_go_round_in_a_circle_end_the_search() -> None:
     processes = {5: process(5, parent=6), 6: process(6, parent=5)}
     assert owners(processes, {9: "a"}) == {}
+
+
+def test_leaders_are_killed_before_their_helpers() -> None:
+    """Else a preempted shell lives to see its child die, and says 137: a failure of the workload."""
+    assert leaders_first({16, 9, 24, 33}, {24, 33}) == [24, 33, 9, 16]

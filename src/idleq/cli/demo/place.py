@@ -80,6 +80,11 @@ class DemoPlace:
 
     def tidy(self) -> None:
         """Remove all but the pictures and the report."""
-        for directory in (self.server.root, self.data, self.alone):
+        for directory in (self.server.root, self.data):
             shutil.rmtree(directory, ignore_errors=True)
+        self.tidy_alone()
+
+    def tidy_alone(self) -> None:
+        """Remove what the uninterrupted run left."""
+        shutil.rmtree(self.alone, ignore_errors=True)
         self.alone_log.unlink(missing_ok=True)
