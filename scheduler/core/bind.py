@@ -1,9 +1,8 @@
 """Which job starts where: late binding, once an agent has room."""
 
-from dataclasses import replace
-
 from idleq.ids import AllocationId, Fence, Millis
 from idleq.scheduler.core.accept_agents import launch_command
+from idleq.scheduler.core.change import changed
 from idleq.scheduler.core.commands import Replan, SegmentPlan
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import PlanMoved, SegmentStarted
@@ -28,8 +27,10 @@ def bind(draft: Draft) -> None:
     state = draft.state
     if state.is_paused or not state.queue.lines:
         return
-    rooms = [*state.agenda.rooms, *(name for name in state.roomy if _is_of_use(state, name))]
-    for name in dict.fromkeys(rooms):
+    rooms = dict.fromkeys(state.agenda.rooms)
+    if state.agenda.grown:
+        rooms |= {name: None for name in state.roomy if _is_of_use(state, name)}
+    for name in rooms:
         allocation = state.allocations.get(name)
         if allocation is not None and allocation.hold is Hold.READY:
             _fill(draft, allocation)
@@ -37,8 +38,6 @@ def bind(draft: Draft) -> None:
 
 def _is_of_use(state: State, name: AllocationId) -> bool:
     """Whether anything that has just come into the queue fits into the allocation's room."""
-    if not state.agenda.grown:
-        return False
     room = state.allocations[name].room
     return any(need.fits_in(room) for need in state.agenda.grown)
 
@@ -51,7 +50,7 @@ def _fill(draft: Draft, allocation: Allocation) -> None:
         if candidate is None or room_is_kept(state, allocation, candidate, draft.now):
             return
         _start(draft, allocation, candidate)
-    if len(allocation.ahead) <= AHEAD_MOST // 2:
+    if state.costs.has_runs and len(allocation.ahead) <= AHEAD_MOST // 2:
         _bind_ahead(draft, allocation, length_ms)
 
 
@@ -93,6 +92,9 @@ def _start(draft: Draft, allocation: Allocation, candidate: Candidate, *, is_ahe
     started = state.jobs[name]
     assert started.segment is not None  # it has just been given one
     draft.commands.append(launch_command(draft, started, started.segment))
+    if len(allocation.guests) == 1:
+        # It is alone there, as its plan takes it to be.
+        state.agenda.moved.pop(node, None)
 
 
 def replan(draft: Draft) -> None:
@@ -121,7 +123,7 @@ def _keep_interval(new: SegmentPlan, old: SegmentPlan) -> SegmentPlan:
     """Return *new* with the interval of *old*: in the middle of an interval that grows with the gap, a save would never come."""
     if new.save_every_ms is None or old.save_every_ms is None:
         return new
-    return replace(new, save_every_ms=old.save_every_ms)
+    return changed(new, save_every_ms=old.save_every_ms)
 
 
 def _has_moved(old: SegmentPlan, new: SegmentPlan) -> bool:
