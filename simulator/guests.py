@@ -104,10 +104,11 @@ class Node:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Running:
-    """A main job that holds nodes; *ends_at* is by its limit."""
+    """A main job that holds *parts* of *nodes*; *ends_at* is by its limit."""
 
     job: MainJob
     parts: Parts
+    nodes: list[int]
     ends_at: Millis
 
 

@@ -76,6 +76,29 @@ def planned_starts(
     return first
 
 
+def planned_starts_on_whole_nodes(
+    planned: Iterable[tuple[int, MainJob]], free: Iterable[int], ends: Iterable[tuple[int, Sequence[int]]], nodes: int
+) -> dict[int, int]:
+    """Do as `planned_starts` where each of so many *nodes* is one unit; *free* and *ends* name the nodes."""
+    some_free = sorted(free)
+    releases = list(ends)
+    heapq.heapify(releases)
+    first: dict[int, int] = {}
+    for start, job in planned:
+        if len(first) == nodes:
+            break
+        while releases and releases[0][0] <= start:
+            some_free += heapq.heappop(releases)[1]
+        some_free.sort()
+        taken = some_free[: job.size]
+        assert len(taken) == job.size, "the plan starts no job that does not fit"
+        del some_free[: job.size]
+        for node in taken:
+            first.setdefault(node, start)
+        heapq.heappush(releases, (start + job.limit, taken))
+    return first
+
+
 def _take(free: list[int], some_free: list[int], size: int) -> Parts:
     """Do as `place`, with what is left in *free*; *some_free* are the nodes with free units, in order."""
     parts: list[tuple[int, int]] = []

@@ -14,7 +14,14 @@ from idleq.simulator.events import Ended, Granted, MainEnded, MainStarted, NodeC
 from idleq.simulator.guests import Guest, Hold, Node, Request, Running, granted_until
 from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import END, GUEST_PASS, LATE_END, SHOW, Moment
-from idleq.simulator.placement import Sharing, must_leave, place, planned_starts, units_of
+from idleq.simulator.placement import (
+    Sharing,
+    must_leave,
+    place,
+    planned_starts,
+    planned_starts_on_whole_nodes,
+    units_of,
+)
 from idleq.simulator.queueing import MainQueue, Policy, easy
 from idleq.simulator.queueing.plan import plan
 
@@ -57,6 +64,7 @@ class World:
         self._nodes = [
             Node(spec=spec, units=units_of(spec, sharing), free_units=units_of(spec, sharing)) for spec in nodes
         ]
+        self._are_whole = all(node.units == 1 for node in self._nodes)
         self._places = {node.spec.name: place for place, node in enumerate(self._nodes)}
         self._running: dict[int, Running] = {}
         self._holds: dict[int, Hold] = {}
@@ -167,7 +175,8 @@ class World:
 
     def _gate(self, job: MainJob) -> bool:
         parts = place([node.free_units for node in self._nodes], job.size)
-        self._running[job.id] = Running(job=job, parts=parts, ends_at=Millis(self.now + job.limit))
+        nodes = [index for index, _ in parts]
+        self._running[job.id] = Running(job=job, parts=parts, nodes=nodes, ends_at=Millis(self.now + job.limit))
         victims: list[Guest] = []
         for index, units in parts:
             node = self._nodes[index]
@@ -287,14 +296,18 @@ class World:
     def _by_the_plan(self, now: Millis) -> dict[int, int]:
         queue = self._queue
         planned = plan(queue.waiting[: self._plan_depth], queue.free, queue.running, now)
+        free = [node.free_units for node in self._nodes]
+        if self._are_whole:
+            whole = [(int(running.ends_at), running.nodes) for running in self._running.values()]
+            return planned_starts_on_whole_nodes(
+                planned, (node for node, units in enumerate(free) if units), whole, len(free)
+            )
         ends = [(int(running.ends_at), running.parts) for running in self._running.values()]
-        return planned_starts(planned, [node.free_units for node in self._nodes], ends)
+        return planned_starts(planned, free, ends)
 
     def _plan_ahead(self) -> None:
         before, self._planned = self._planned, self._foresight(self.now)
-        for index in before.keys() | self._planned.keys():
-            if before.get(index) != self._planned.get(index):
-                self._changed.add(index)
+        self._changed.update(index for index, _ in before.items() ^ self._planned.items())
 
     def _grant(self) -> None:
         """Grant what can be, in the order in which it was asked for, each on the first node that can host it long enough."""

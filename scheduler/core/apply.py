@@ -16,7 +16,8 @@ OtherFact = PolicySet | PauseSet | StrayFound | StrayGranted
 
 def advance(state: State, now: Millis) -> None:
     """It is *now*, unless it was later already: time never goes backwards."""
-    state.now = max(state.now, now)
+    if now > state.now:  # noqa: PLR1730 - max takes three times as long, and this is asked for every fact
+        state.now = now
 
 
 def apply(state: State, at: Millis, fact: Fact) -> None:

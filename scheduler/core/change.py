@@ -1,4 +1,4 @@
-"""What `dataclasses.replace` does, for the values that change at every input: a third faster, and there are many."""
+"""What `dataclasses.replace` does, for the values that change at every input: in half the time, and there are many."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -7,27 +7,29 @@ from typing import Any, TypeVar
 
 Value = TypeVar("Value")
 
-_set = object.__setattr__
-_KNOWN: dict[type, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {}
-"""The names of each kind of value's fields, and how to read them all at once."""
+_Reader = Callable[[Any], tuple[Any, ...]]
+_Setter = Callable[[Any, Any], None]
+_KNOWN: dict[type, tuple[_Reader, dict[str, _Setter]]] = {}
+"""How to read all fields of each kind of value at once, and how to set each: what its slot does, freely."""
 
 
 def changed(value: Value, **changes: object) -> Value:
-    """Return *value* with *changes*; it is a frozen dataclass of two fields or more that does nothing when it is made.
+    """Return *value* with *changes*; it is a frozen dataclass of two slots or more that does nothing when it is made.
 
-    A field that it does not have is refused by AttributeError.
+    Raises:
+        KeyError: it has no such field.
     """
     kind = value.__class__
-    names, read = _KNOWN.get(kind) or _known(kind)
+    read, setters = _KNOWN.get(kind) or _known(kind)
     new = object.__new__(kind)
-    for name, held in zip(names, read(value), strict=True):
-        _set(new, name, held)
+    for put, held in zip(setters.values(), read(value), strict=True):
+        put(new, held)
     for name, held in changes.items():
-        _set(new, name, held)
+        setters[name](new, held)
     return new
 
 
-def _known(kind: type) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    names = tuple(field.name for field in fields(kind))
-    _KNOWN[kind] = names, attrgetter(*names)
+def _known(kind: type) -> tuple[_Reader, dict[str, _Setter]]:
+    names = [field.name for field in fields(kind)]
+    _KNOWN[kind] = attrgetter(*names), {name: getattr(kind, name).__set__ for name in names}
     return _KNOWN[kind]

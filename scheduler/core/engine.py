@@ -112,12 +112,7 @@ class Engine:
         draft = Draft(state, state.now)
         ACCEPTED_BY[type(what)](draft, what)
         if draft.refusal is None:
-            due = ring(draft)
-            settle(draft)
-            bind(draft)
-            ask(draft)
-            replan(draft)
-            give_back_idle(draft, due)
+            _go_on(draft)
         return self._close(draft)
 
     def wake_at(self) -> Millis | None:
@@ -127,6 +122,22 @@ class Engine:
     def _close(self, draft: Draft) -> Decision:
         self.state.agenda.clear()
         return Decision(draft.now, tuple(draft.facts), tuple(draft.commands), draft.refusal, draft.entries)
+
+
+def _go_on(draft: Draft) -> None:
+    """Decide what follows; most inputs give reason for little of it."""
+    state, agenda = draft.state, draft.state.agenda
+    due = ring(draft) if state.alarms and state.alarms[0][0] <= draft.now else []
+    if agenda.finished:
+        settle(draft)
+    if agenda.rooms or agenda.grown:
+        bind(draft)
+    if agenda.demand:
+        ask(draft)
+    if agenda.moved:
+        replan(draft)
+    if due or state.is_paused:
+        give_back_idle(draft, due)
 
 
 def _take_note(_draft: Draft, _what: Tick) -> None:
