@@ -5,6 +5,7 @@ from functools import partial
 from typing import assert_never
 
 from simpy import Environment
+from simpy.events import Event
 
 from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName, SnapshotId
 from idleq.scheduler.core.commands import AgentCommand, Freeze, Kill, Launch, Replan
@@ -65,7 +66,7 @@ class SimulatedAgents:
     def granted(self, grant: Granted) -> None:
         """An allocation begins: its agent comes up."""
         agent = self._agents[grant.allocation] = HostedAgent(grant)
-        self._after(self._costs.agent_ms, lambda: self._come_up(agent))
+        Moment(self._env, self._costs.agent_ms, END, partial(self._come_up, agent))
 
     def preempting(self, allocation: AllocationId, reason: str) -> None:
         """Its agent freezes what it can, the most unsaved work per byte first, and leaves."""
@@ -130,7 +131,7 @@ class SimulatedAgents:
         else:
             self._stop(agent, guest, command.reason)
 
-    def _come_up(self, agent: HostedAgent) -> None:
+    def _come_up(self, agent: HostedAgent, _: Event) -> None:
         grant = agent.grant
         if self._agents.get(grant.allocation) is agent and not agent.leave_reason:
             agent.is_up = True
@@ -146,7 +147,9 @@ class SimulatedAgents:
         agent.seen.add(key)
         thawed = command.thaw_from
         done = Millis(0) if thawed is None else thawed.run_ms
-        guest = agent.guests[key] = HostedGuest(command, command.plan, Work(done, done))
+        guest = agent.guests[key] = HostedGuest(
+            command, command.plan, Work(done, done), self._costs.save_of(command.spec)
+        )
         if agent.leave_reason:
             self._stop(agent, guest, agent.leave_reason)
         else:
@@ -189,19 +192,23 @@ class SimulatedAgents:
         guest.plans += 1
         total = guest.spec.expected_ms or self._costs.unknown_run_ms
         left = Millis(max(0, total - guest.work.done_ms))
-        self._later(guest, self._time_for(guest, left), lambda: self._finish(agent, guest))
+        # Whatever comes first plans anew: the others need no moment of their own.
+        first, act = self._time_for(guest, left), partial(self._finish, agent, guest)
         plan = guest.plan
         if guest.can_freeze:
-            if plan.freeze_at is not None:
-                self._later(guest, self._until(plan.freeze_at), lambda: self._stop(agent, guest, "the gap ends"))
-            if plan.save_every_ms is not None and self._tells_saves:
-                since_save = Millis(guest.work.done_ms - guest.work.saved_ms)
-                wait = Millis(max(0, plan.save_every_ms - since_save))
-                self._later(guest, wait, lambda: self._save(agent, guest))
-            elif plan.save_every_ms is not None:
-                self._later(guest, self._until_worth_telling(guest), lambda: self._tell_and_go_on(agent, guest))
-        elif plan.ends_at is not None:
-            self._later(guest, self._until(plan.ends_at), lambda: self._lose(agent, guest, "the gap ends"))
+            if plan.freeze_at is not None and (until := self._until(plan.freeze_at)) < first:
+                first, act = until, partial(self._stop, agent, guest, "the gap ends")
+            if plan.save_every_ms is not None and (wait := self._until_next_save(guest, plan.save_every_ms)) < first:
+                first, act = wait, partial(self._save if self._tells_saves else self._tell_and_go_on, agent, guest)
+        elif plan.ends_at is not None and (until := self._until(plan.ends_at)) < first:
+            first, act = until, partial(self._lose, agent, guest, "the gap ends")
+        self._later(guest, first, act)
+
+    def _until_next_save(self, guest: HostedGuest, every_ms: Millis) -> Millis:
+        """Return when its next save begins, or, where few are told, is over that is worth telling."""
+        if not self._tells_saves:
+            return self._until_worth_telling(guest, every_ms)
+        return Millis(max(0, every_ms - (guest.work.done_ms - guest.work.saved_ms)))
 
     def _finish(self, agent: HostedAgent, guest: HostedGuest) -> None:
         job, fence = guest.launch.job, guest.launch.fence
@@ -215,7 +222,7 @@ class SimulatedAgents:
         self._settle(guest)
         guest.phase = Phase.SAVING
         guest.plans += 1
-        self._later(guest, self._costs.save_of(guest.spec), lambda: self._saved(agent, guest))
+        self._later(guest, guest.save_ms, lambda: self._saved(agent, guest))
 
     def _saved(self, agent: HostedAgent, guest: HostedGuest) -> None:
         guest.phase, guest.since = Phase.RUNNING, self._now()
@@ -226,13 +233,12 @@ class SimulatedAgents:
         if guest.phase is Phase.RUNNING:
             self._plan(agent, guest)
 
-    def _until_worth_telling(self, guest: HostedGuest) -> Millis:
+    def _until_worth_telling(self, guest: HostedGuest, every_ms: Millis) -> Millis:
         """Return how long it takes until a save is over and the segment is twice as old as now."""
-        every, save_ms = guest.plan.save_every_ms, self._costs.save_of(guest.spec)
-        assert every is not None  # only those that save have something to tell
-        first = guest.work.time_to_save(every, save_ms)
+        save_ms = guest.save_ms
+        first = guest.work.time_to_save(every_ms, save_ms)
         missing = max(0, self._now() - guest.up_since - first)
-        return Millis(first + -(-missing // (every + save_ms)) * (every + save_ms))
+        return Millis(first + -(-missing // (every_ms + save_ms)) * (every_ms + save_ms))
 
     def _tell_and_go_on(self, agent: HostedAgent, guest: HostedGuest) -> None:
         self._tell_last_save(guest)
@@ -252,7 +258,7 @@ class SimulatedAgents:
                 step=saved // LOOKED_AT_MS,
                 total=None if total is None else total // LOOKED_AT_MS,
                 saved=self._snapshot(guest, saved, saves),
-                save_ms=self._costs.save_of(guest.spec),
+                save_ms=guest.save_ms,
             )
         )
 
@@ -320,15 +326,15 @@ class SimulatedAgents:
 
     def _settle(self, guest: HostedGuest) -> None:
         """Count the work that *guest* has done since it was last counted."""
-        if guest.phase is Phase.RUNNING:
-            now = self._now()
+        now = self._now()
+        if guest.phase is Phase.RUNNING and now != guest.since:
             every = None if self._tells_saves else guest.save_every_ms
-            guest.work = guest.work.after(Millis(now - guest.since), every, self._costs.save_of(guest.spec))
+            guest.work = guest.work.after(Millis(now - guest.since), every, guest.save_ms)
             guest.since = now
 
     def _time_for(self, guest: HostedGuest, work_ms: Millis) -> Millis:
         every = None if self._tells_saves else guest.save_every_ms
-        return guest.work.time_for(work_ms, every, self._costs.save_of(guest.spec))
+        return guest.work.time_for(work_ms, every, guest.save_ms)
 
     def _unsaved(self, guest: HostedGuest) -> Millis:
         self._settle(guest)
@@ -356,14 +362,11 @@ class SimulatedAgents:
         """Do *act* after *delay* unless something else was planned for *guest* meanwhile."""
         planned = guest.plans
 
-        def act_if_still_planned() -> None:
+        def act_if_still_planned(_: Event) -> None:
             if guest.plans == planned:
                 act()
 
-        self._after(delay, act_if_still_planned)
-
-    def _after(self, delay: Millis, act: Callable[[], None]) -> None:
-        Moment(self._env, delay, END, lambda _: act())
+        Moment(self._env, delay, END, act_if_still_planned)
 
     def _now(self) -> Millis:
         return Millis(int(self._env.now))

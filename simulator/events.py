@@ -97,23 +97,31 @@ def as_inputs(events: Iterable[WorldEvent], epoch: Millis, guests_alive: int = 0
     told: list[Input] = []
     reports: dict[NodeName, NodeReport] = {}
     for event in events:
-        match event:
-            case NodeChanged(report=report):
-                reports[report.name] = shifted(report, epoch)
-            case Granted(allocation=allocation, node=node, resources=resources, until=until):
-                end = Millis(until + epoch)
-                told.append(AllocationGranted(allocation=allocation, node=node, resources=resources, until=end))
-            case Ended(allocation=allocation, reason=reason):
-                told.append(AllocationLost(allocation=allocation, reason=reason))
-            case MainStarted(left=left) if left:
-                told.append(_harm(event, guests_alive))
-            case MainStarted() | MainEnded() | Preempting():
-                # The engine sees main jobs in the view; a preempted agent is signalled, and the engine hears its end.
-                pass
-            case _:
-                assert_never(event)
+        if isinstance(event, NodeChanged):
+            reports[event.report.name] = shifted(event.report, epoch)
+        elif (said := as_input(event, epoch, guests_alive)) is not None:
+            told.append(said)
     view: list[Input] = [ViewChanged(deltas=tuple(reports.values()))] if reports else []
     return view + told
+
+
+def as_input(
+    event: Granted | Preempting | Ended | MainStarted | MainEnded, epoch: Millis, guests_alive: int = 0
+) -> Input | None:
+    """Return what the engine hears of *event* beside the view, None if nothing."""
+    match event:
+        case Granted(allocation=allocation, node=node, resources=resources, until=until):
+            end = Millis(until + epoch)
+            return AllocationGranted(allocation=allocation, node=node, resources=resources, until=end)
+        case Ended(allocation=allocation, reason=reason):
+            return AllocationLost(allocation=allocation, reason=reason)
+        case MainStarted(left=left) if left:
+            return _harm(event, guests_alive)
+        case MainStarted() | MainEnded() | Preempting():
+            # The engine sees main jobs in the view; a preempted agent is signalled, and the engine hears its end.
+            return None
+        case _:
+            assert_never(event)
 
 
 def _harm(started: MainStarted, guests_alive: int) -> MainJobStarted:

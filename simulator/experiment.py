@@ -12,7 +12,7 @@ from idleq.scheduler.core.facts import Fact
 from idleq.scheduler.core.inputs import CommandFailed, Input, NodeReport, Tick, ViewChanged
 from idleq.simulator.agents import GuestCosts, SimulatedAgents
 from idleq.simulator.errors import ImpossibleRequest
-from idleq.simulator.events import Ended, Granted, MainStarted, NodeChanged, Preempting, WorldEvent, as_inputs, shifted
+from idleq.simulator.events import Ended, Granted, MainStarted, NodeChanged, Preempting, WorldEvent, as_input, shifted
 from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import ARRIVE, REACT, Moment, advance
 from idleq.simulator.placement import Sharing
@@ -52,8 +52,8 @@ class Decider(Protocol):
 class Watcher(Protocol):
     """Whoever reckons while an experiment runs, so that nothing need be kept."""
 
-    def saw_fact(self, _at: Millis, _fact: Fact, /) -> None:
-        """Take note of what was decided, in engine time."""
+    def saw_facts(self, _at: Millis, _facts: tuple[Fact, ...], /) -> None:
+        """Take note of what one input led to, in engine time."""
         ...
 
     def saw_start(self, _at: Millis, _started: MainStarted, /) -> None:
@@ -156,7 +156,8 @@ class Experiment:
                     watcher.saw_start(Millis(int(self._env.now)), event)
             case _:
                 pass
-        for said in as_inputs([event], self._epoch):
+        said = as_input(event, self._epoch)
+        if said is not None:
             self._say(said)
 
     def _leave(self, allocation: AllocationId) -> None:
@@ -185,13 +186,14 @@ class Experiment:
     def _handle(self, said: Input) -> None:
         now = self.now
         decision = self._engine.handle(said, now)
+        facts = decision.facts
         if self._keeps_diary:
             self.inputs.append((now, said))
-            self.facts.extend((now, fact) for fact in decision.facts)
+            self.facts.extend((now, fact) for fact in facts)
             self.commands.extend((now, command) for command in decision.commands)
-        for watcher in self._watchers:
-            for fact in decision.facts:
-                watcher.saw_fact(now, fact)
+        if facts:
+            for watcher in self._watchers:
+                watcher.saw_facts(now, facts)
         for command in decision.commands:
             self._carry_out(command)
 

@@ -6,7 +6,7 @@ from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.simulator.jobs import MainJob, NodeSpec
-from idleq.simulator.placement import Parts
+from idleq.simulator.placement import Parts, room_beside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +62,7 @@ class Node:
         jobs: the main jobs that hold some.
         guests: the allocations on it, oldest first.
         held: what they hold, those asked to leave included.
+        room: what main jobs leave of it.
     """
 
     spec: NodeSpec
@@ -70,6 +71,25 @@ class Node:
     jobs: dict[int, int] = field(default_factory=dict)
     guests: dict[AllocationId, Guest] = field(default_factory=dict)
     held: Resources = NOTHING
+    room: Resources = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin as it is."""
+        self._reckon()
+
+    def give(self, job: int, units: int) -> None:
+        """Let main *job* hold *units* of it."""
+        self.free_units -= units
+        self.jobs[job] = units
+        self._reckon()
+
+    def take_back(self, job: int) -> None:
+        """Let main *job* hold nothing of it any more."""
+        self.free_units += self.jobs.pop(job)
+        self._reckon()
+
+    def _reckon(self) -> None:
+        self.room = room_beside(self.spec.resources, self.units - self.free_units, self.units)
 
     def take_in(self, guest: Guest) -> None:
         """Host *guest*."""
@@ -84,10 +104,11 @@ class Node:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Running:
-    """A main job that holds nodes; *ends_at* is by its limit."""
+    """A main job that holds *parts* of *nodes*; *ends_at* is by its limit."""
 
     job: MainJob
     parts: Parts
+    nodes: list[int]
     ends_at: Millis
 
 

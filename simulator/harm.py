@@ -24,7 +24,7 @@ class HarmWatch:
 
     waited: dict[int, tuple[Millis, Millis]] = field(default_factory=dict)
 
-    def saw_fact(self, _at: Millis, _fact: Fact, /) -> None:
+    def saw_facts(self, _at: Millis, _facts: tuple[Fact, ...], /) -> None:
         """Nothing: the world says what main jobs waited."""
 
     def saw_start(self, _at: Millis, started: MainStarted, /) -> None:

@@ -113,6 +113,9 @@ class Clairvoyant:
         return found
 
 
+_COUNTED = frozenset((EntryAdded, JobDone, SegmentFrozen, SegmentLost, SegmentProgressed, SegmentStarted))
+
+
 @dataclass(slots=True)
 class Harvest:
     """Reckons, fact by fact, what of guests' work has survived; listens to an experiment.
@@ -131,7 +134,13 @@ class Harvest:
     _specs: dict[EntryId, JobSpec] = field(default_factory=dict)
     _done_core_ms: int = 0
 
-    def saw_fact(self, _at: Millis, fact: Fact, /) -> None:
+    def saw_facts(self, _at: Millis, facts: tuple[Fact, ...], /) -> None:
+        """Count *facts*."""
+        for fact in facts:
+            if type(fact) in _COUNTED:
+                self.count(fact)
+
+    def count(self, fact: Fact) -> None:
         """Count *fact*."""
         match fact:
             case EntryAdded():

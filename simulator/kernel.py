@@ -38,8 +38,9 @@ def advance(env: Environment, to: int) -> None:
     """Let everything happen that is due up to and including *to*; then it is *to*."""
     if to > env.now:
         Moment(env, to - int(env.now), ARRIVE, _nothing)
-    while env.peek() <= to:
-        env.step()
+    peek, step = env.peek, env.step
+    while peek() <= to:
+        step()
 
 
 def _nothing(_: Event) -> None:

@@ -57,6 +57,7 @@ def planned_starts(
     free = list(free_units)
     releases = list(ends)
     heapq.heapify(releases)
+    some_free = [node for node, units in enumerate(free) if units]
     first: dict[int, int] = {}
     for start, job in planned:
         if len(first) == len(free):
@@ -64,13 +65,55 @@ def planned_starts(
             break
         while releases and releases[0][0] <= start:
             for node, units in heapq.heappop(releases)[1]:
+                if not free[node]:
+                    some_free.append(node)
                 free[node] += units
-        parts = place(free, job.size)
-        for node, units in parts:
-            free[node] -= units
+        some_free.sort()
+        parts = _take(free, some_free, job.size)
+        for node, _ in parts:
             first.setdefault(node, start)
         heapq.heappush(releases, (start + job.limit, parts))
     return first
+
+
+def planned_starts_on_whole_nodes(
+    planned: Iterable[tuple[int, MainJob]], free: Iterable[int], ends: Iterable[tuple[int, Sequence[int]]], nodes: int
+) -> dict[int, int]:
+    """Do as `planned_starts` where each of so many *nodes* is one unit; *free* and *ends* name the nodes."""
+    some_free = sorted(free)
+    releases = list(ends)
+    heapq.heapify(releases)
+    first: dict[int, int] = {}
+    for start, job in planned:
+        if len(first) == nodes:
+            break
+        while releases and releases[0][0] <= start:
+            some_free += heapq.heappop(releases)[1]
+        some_free.sort()
+        taken = some_free[: job.size]
+        assert len(taken) == job.size, "the plan starts no job that does not fit"
+        del some_free[: job.size]
+        for node in taken:
+            first.setdefault(node, start)
+        heapq.heappush(releases, (start + job.limit, taken))
+    return first
+
+
+def _take(free: list[int], some_free: list[int], size: int) -> Parts:
+    """Do as `place`, with what is left in *free*; *some_free* are the nodes with free units, in order."""
+    parts: list[tuple[int, int]] = []
+    used_up = 0
+    for node in some_free:
+        if size == 0:
+            break
+        taken = min(free[node], size)
+        parts.append((node, taken))
+        size -= taken
+        free[node] -= taken
+        used_up += not free[node]
+    del some_free[:used_up]
+    assert size == 0, "the plan starts no job that does not fit"
+    return tuple(parts)
 
 
 def must_leave(room: Resources, guests: Iterable[tuple[AllocationId, Resources]]) -> list[AllocationId]:

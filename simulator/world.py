@@ -14,7 +14,14 @@ from idleq.simulator.events import Ended, Granted, MainEnded, MainStarted, NodeC
 from idleq.simulator.guests import Guest, Hold, Node, Request, Running, granted_until
 from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import END, GUEST_PASS, LATE_END, SHOW, Moment
-from idleq.simulator.placement import Sharing, must_leave, place, planned_starts, room_beside, units_of
+from idleq.simulator.placement import (
+    Sharing,
+    must_leave,
+    place,
+    planned_starts,
+    planned_starts_on_whole_nodes,
+    units_of,
+)
 from idleq.simulator.queueing import MainQueue, Policy, easy
 from idleq.simulator.queueing.plan import plan
 
@@ -57,6 +64,7 @@ class World:
         self._nodes = [
             Node(spec=spec, units=units_of(spec, sharing), free_units=units_of(spec, sharing)) for spec in nodes
         ]
+        self._are_whole = all(node.units == 1 for node in self._nodes)
         self._places = {node.spec.name: place for place, node in enumerate(self._nodes)}
         self._running: dict[int, Running] = {}
         self._holds: dict[int, Hold] = {}
@@ -138,7 +146,7 @@ class World:
             return False
         guest = self._take_in(request, place_in_list, until)
         host = self._nodes[place_in_list]
-        if not host.held.fits_in(self._room_beside_main(host)):
+        if not host.held.fits_in(host.room):
             self._ask_to_leave(guest, "a main job has started here meanwhile")
         return True
 
@@ -167,12 +175,12 @@ class World:
 
     def _gate(self, job: MainJob) -> bool:
         parts = place([node.free_units for node in self._nodes], job.size)
-        self._running[job.id] = Running(job=job, parts=parts, ends_at=Millis(self.now + job.limit))
+        nodes = [index for index, _ in parts]
+        self._running[job.id] = Running(job=job, parts=parts, nodes=nodes, ends_at=Millis(self.now + job.limit))
         victims: list[Guest] = []
         for index, units in parts:
             node = self._nodes[index]
-            node.free_units -= units
-            node.jobs[job.id] = units
+            node.give(job.id, units)
             self._changed.add(index)
             victims += self._in_the_way(node)
         hold = self._make_room(job, victims)
@@ -184,9 +192,11 @@ class World:
 
     def _in_the_way(self, node: Node) -> list[Guest]:
         """Return the guests that must leave *node*: rather those that are leaving anyway, then the youngest."""
+        if node.held.fits_in(node.room):
+            return []
         ordered = sorted(node.guests.items(), key=lambda item: item[1].leave_by is not None)
         claims = [(allocation, guest.request.resources) for allocation, guest in ordered]
-        return [node.guests[allocation] for allocation in must_leave(self._room_beside_main(node), claims)]
+        return [node.guests[allocation] for allocation in must_leave(node.room, claims)]
 
     def _make_room(self, job: MainJob, victims: Sequence[Guest]) -> Hold:
         """Ask *victims* to leave and say which of them *job* has to wait for."""
@@ -238,10 +248,8 @@ class World:
         self.tell(MainStarted(job=hold.job, nodes=nodes, waited_ms=waited, bound_ms=hold.bound_ms, left=hold.left))
 
     def _main_ended(self, job: MainJob) -> None:
-        for index, units in self._running.pop(job.id).parts:
-            node = self._nodes[index]
-            node.free_units += units
-            del node.jobs[job.id]
+        for index, _ in self._running.pop(job.id).parts:
+            self._nodes[index].take_back(job.id)
             self._changed.add(index)
         self.tell(MainEnded(job=job))
         self._main_queue_moved()
@@ -280,35 +288,51 @@ class World:
         if self._main_moved:
             self._main_moved = False
             self._plan_ahead()
-        for request in tuple(self._pending.values()):
-            self._try(request)
+        if self._pending:
+            self._grant()
         if self._changed:
             self._want(SHOW, self._show)
 
     def _by_the_plan(self, now: Millis) -> dict[int, int]:
         queue = self._queue
         planned = plan(queue.waiting[: self._plan_depth], queue.free, queue.running, now)
+        free = [node.free_units for node in self._nodes]
+        if self._are_whole:
+            whole = [(int(running.ends_at), running.nodes) for running in self._running.values()]
+            return planned_starts_on_whole_nodes(
+                planned, (node for node, units in enumerate(free) if units), whole, len(free)
+            )
         ends = [(int(running.ends_at), running.parts) for running in self._running.values()]
-        return planned_starts(planned, [node.free_units for node in self._nodes], ends)
+        return planned_starts(planned, free, ends)
 
     def _plan_ahead(self) -> None:
         before, self._planned = self._planned, self._foresight(self.now)
-        for index in before.keys() | self._planned.keys():
-            if before.get(index) != self._planned.get(index):
-                self._changed.add(index)
+        self._changed.update(index for index, _ in before.items() ^ self._planned.items())
 
-    def _try(self, request: Request) -> None:
-        """Grant *request* on the first node that can host it long enough, if there is one."""
-        candidates = range(len(self._nodes)) if request.node is None else (self._places[request.node],)
+    def _grant(self) -> None:
+        """Grant what can be, in the order in which it was asked for, each on the first node that can host it long enough."""
+        looked_at: dict[tuple[object, ...], int] = {}
+        for request in tuple(self._pending.values()):
+            # While nothing is given back, what was no place for one is none for the next that asks for the same.
+            alike = request.node, request.resources, request.min_ms, request.max_ms
+            looked_at[alike] = self._try(request, looked_at.get(alike, 0))
+
+    def _try(self, request: Request, begin: int) -> int:
+        """Grant *request* on the first node from *begin* on that can host it; return which that is, or their number if none can."""
+        if request.node is None:
+            candidates = range(begin, len(self._nodes))
+        else:
+            candidates = range(self._places[request.node], self._places[request.node] + 1)
         for index in candidates:
             node = self._nodes[index]
-            if not node.free_units or not request.resources.fits_in(self._room_beside_main(node) - node.held):
+            if not node.free_units or not request.resources.fits_in(node.room - node.held):
                 continue
             until = granted_until(request, self.now, self._planned_start(index))
             if until is not None:
                 del self._pending[request.allocation]
                 self.tell(self._granted(self._take_in(request, index, until)))
-                return
+                return index
+        return len(self._nodes)
 
     def _take_in(self, request: Request, index: int, until: Millis) -> Guest:
         guest = Guest(request=request, node=index, until=until)
@@ -323,9 +347,6 @@ class World:
         request, node = guest.request, self._nodes[guest.node].spec.name
         return Granted(allocation=request.allocation, node=node, resources=request.resources, until=guest.until)
 
-    def _room_beside_main(self, node: Node) -> Resources:
-        return room_beside(node.spec.resources, node.units - node.free_units, node.units)
-
     def _planned_start(self, index: int) -> Millis | None:
         start = self._planned.get(index)
         return None if start is None else Millis(start)
@@ -336,7 +357,7 @@ class World:
         return NodeReport(
             name=node.spec.name,
             capacity=node.spec.resources,
-            free=self._room_beside_main(node),
+            free=node.room,
             busy_until=max(ends, default=None),
             planned_start=self._planned_start(index),
             main_job=",".join(map(str, node.jobs)),

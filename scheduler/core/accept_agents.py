@@ -131,7 +131,7 @@ def start_running(draft: Draft, what: Launched) -> None:
 def progress(draft: Draft, what: Progressed) -> None:
     """The workload is so far, and may have saved."""
     found = _present(draft, what.job, what.fence)
-    if found is None or not isinstance(found[0].state, Running | Freezing | Killing):
+    if found is None or not isinstance(found[0].state, (Running, Freezing, Killing)):
         return
     job, segment = found
     is_known = what.saved is not None and any(snapshot.id == what.saved.id for snapshot in job.snapshots)

@@ -39,6 +39,10 @@ ClusterFact = (
 def apply_cluster(state: State, at: Millis, fact: ClusterFact) -> None:
     """Change *state* as *fact* says."""
     match fact:
+        case AllocationAsked():
+            _ask(state, fact)
+        case AllocationStarted() | AgentArrived() | AllocationClosing() | AllocationReleased() | AllocationEnded():
+            _move_allocation(state, fact)
         case NodesSeen():
             for report in fact.deltas:
                 _see(state, at, report)
@@ -62,10 +66,6 @@ def apply_cluster(state: State, at: Millis, fact: ClusterFact) -> None:
             state.slowed_until, state.slowed_reason = until, reason
             state.ramp = max(state.ramp // 2, 1)
             heappush(state.alarms, (until, Alarm.SLOW, ""))
-        case AllocationAsked():
-            _ask(state, fact)
-        case AllocationStarted() | AgentArrived() | AllocationClosing() | AllocationReleased() | AllocationEnded():
-            _move_allocation(state, fact)
         case _:
             assert_never(fact)
 

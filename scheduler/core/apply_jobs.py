@@ -1,12 +1,12 @@
 """What facts about jobs make of the state: the job's next state, and the books that follow from it."""
 
-from dataclasses import replace
 from heapq import heappush
 from typing import assert_never
 
 from idleq.ids import Millis, index_of
 from idleq.scheduler.core.apply_cluster import offer_room
 from idleq.scheduler.core.apply_entries import note_if_over
+from idleq.scheduler.core.change import changed
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.facts import (
     FreezeAsked,
@@ -26,6 +26,7 @@ from idleq.scheduler.core.facts import (
     SnapshotDropped,
 )
 from idleq.scheduler.core.job import (
+    ACTIVE,
     Cancelled,
     Delayed,
     Done,
@@ -91,25 +92,25 @@ def _step(job: Job, fact: JobFact, *, at: Millis, is_ready: bool) -> Job:
                 first_run_ms=job.run_ms,
                 is_ahead=fact.is_ahead,
             )
-            return replace(job, state=Starting(segment), fence=fact.fence)
+            return changed(job, state=Starting(segment), fence=fact.fence)
         case SegmentFrozen() | SegmentLost() | SegmentFailed():
             return _after_segment(job, fact)
         case SegmentRunning() | SegmentProgressed() | PlanMoved() | FreezeAsked() | KillAsked():
             return _within_segment(job, fact, at)
         case SnapshotDropped(snapshot=dropped):
             left = tuple(snapshot for snapshot in job.snapshots if snapshot.id != dropped)
-            return replace(job, snapshots=left, run_ms=left[-1].run_ms if left else Millis(0))
+            return changed(job, snapshots=left, run_ms=left[-1].run_ms if left else Millis(0))
         case JobDone(fence=fence, ended_at=ended_at):
-            return replace(job, state=Done(fence, ended_at))
+            return changed(job, state=Done(fence, ended_at))
         case JobFailed(reason=reason, code=code, ended_at=ended_at):
-            return replace(job, state=Failed(reason, code, ended_at))
+            return changed(job, state=Failed(reason, code, ended_at))
         case JobWithdrawn(reason=reason):
-            return replace(job, state=Cancelled(reason, at))
+            return changed(job, state=Cancelled(reason, at))
         case JobHeldBack(reason=reason):
-            return replace(job, state=Held(reason))
+            return changed(job, state=Held(reason))
         case JobLetGo():
             stalled = 0 if isinstance(job.state, Held) else job.stalled
-            return replace(job, state=Queued() if is_ready else Waiting(), stalled=stalled)
+            return changed(job, state=Queued() if is_ready else Waiting(), stalled=stalled)
         case _:
             assert_never(fact)
 
@@ -121,23 +122,29 @@ def _within_segment(
     assert segment is not None  # the table has these facts for active states only
     match fact:
         case SegmentRunning(since=since):
-            segment = replace(segment, since=since)
+            segment = changed(segment, since=since)
             state = Running(segment) if isinstance(job.state, Starting) else _with_segment(job.state, segment)
-            return replace(job, state=state)
+            return changed(job, state=state)
         case SegmentProgressed():
-            segment = replace(segment, told_at=at, has_saved=segment.has_saved or fact.saved is not None)
-            moved = replace(
-                job, step=max(job.step, fact.step), total=fact.total, state=_with_segment(job.state, segment)
-            )
-            return moved if fact.saved is None else _with_snapshot(moved, fact.saved)
+            return _further(job, segment, fact, at)
         case PlanMoved(plan=plan, command=command):
-            return replace(job, state=_with_segment(job.state, replace(segment, plan=plan, command=command)))
+            return changed(job, state=_with_segment(job.state, changed(segment, plan=plan, command=command)))
         case FreezeAsked(reason=reason, hold=hold, command=command):
-            return replace(job, state=Freezing(replace(segment, command=command), reason, hold))
+            return changed(job, state=Freezing(changed(segment, command=command), reason, hold))
         case KillAsked(reason=reason, withdraw=withdraw, command=command):
-            return replace(job, state=Killing(replace(segment, command=command), reason, withdraw))
+            return changed(job, state=Killing(changed(segment, command=command), reason, withdraw))
         case _:
             assert_never(fact)
+
+
+def _further(job: Job, segment: Segment, fact: SegmentProgressed, at: Millis) -> Job:
+    step, saved = max(job.step, fact.step), fact.saved
+    segment = changed(segment, told_at=at, has_saved=segment.has_saved or saved is not None)
+    state = _with_segment(job.state, segment)
+    if saved is None:
+        return changed(job, step=step, total=fact.total, state=state)
+    kept = (*job.snapshots, saved)[-SNAPSHOTS_KEPT:]
+    return changed(job, step=saved.step or step, total=fact.total, state=state, snapshots=kept, run_ms=saved.run_ms)
 
 
 def _after_segment(job: Job, fact: SegmentFrozen | SegmentLost | SegmentFailed) -> Job:
@@ -145,32 +152,43 @@ def _after_segment(job: Job, fact: SegmentFrozen | SegmentLost | SegmentFailed) 
     if segment is None:  # late news of a segment that was given up
         assert isinstance(fact, SegmentFrozen)
         return _with_snapshot(job, fact.snapshot)
-    after = job
+    state: JobState = Queued() if fact.delayed_until is None else Delayed(fact.delayed_until)
+    if isinstance(job.state, Freezing) and job.state.hold:
+        state = Held(job.state.reason)
     match fact:
-        case SegmentFrozen():
-            after = replace(_with_snapshot(job, fact.snapshot), stalled=0 if fact.has_moved else job.stalled + 1)
         case SegmentLost():
             # One that never ran says nothing about the workload.
             has_tried = segment.since is not None
-            after = replace(job, stalled=0 if segment.has_saved else job.stalled + has_tried, step=_saved_step(job))
+            stalled = 0 if segment.has_saved else job.stalled + has_tried
+            return changed(job, state=state, stalled=stalled, step=_saved_step(job))
+        case SegmentFrozen():
+            stalled = 0 if fact.has_moved else job.stalled + 1
+            return changed(_with_snapshot(job, fact.snapshot), state=state, stalled=stalled)
         case SegmentFailed():
-            after = replace(job, failures=job.failures + 1, step=_saved_step(job))
+            return changed(job, state=state, failures=job.failures + 1, step=_saved_step(job))
         case _:
             assert_never(fact)
-    if isinstance(job.state, Freezing) and job.state.hold:
-        return replace(after, state=Held(job.state.reason))
-    return replace(after, state=Queued() if fact.delayed_until is None else Delayed(fact.delayed_until))
 
 
 def _with_segment(state: JobState, segment: Segment) -> JobState:
     """Return the active *state* with *segment* in place of its own."""
-    assert isinstance(state, Starting | Running | Freezing | Killing)
-    return replace(state, segment=segment)
+    assert isinstance(state, ACTIVE)
+    match state:
+        case Running():
+            return Running(segment)
+        case Starting():
+            return Starting(segment)
+        case Freezing(reason=reason, hold=hold):
+            return Freezing(segment, reason, hold)
+        case Killing(reason=reason, withdraw=withdraw):
+            return Killing(segment, reason, withdraw)
+        case _:
+            assert_never(state)
 
 
 def _with_snapshot(job: Job, snapshot: Snapshot) -> Job:
     kept = (*job.snapshots, snapshot)[-SNAPSHOTS_KEPT:]
-    return replace(job, snapshots=kept, run_ms=snapshot.run_ms, step=snapshot.step or job.step)
+    return changed(job, snapshots=kept, run_ms=snapshot.run_ms, step=snapshot.step or job.step)
 
 
 def _saved_step(job: Job) -> int:

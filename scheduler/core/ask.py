@@ -10,7 +10,7 @@ from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import AllocationAsked
 from idleq.scheduler.core.gaps import Gap
-from idleq.scheduler.core.placement import LOOKED_AT, entry_and_job, stretch
+from idleq.scheduler.core.placement import first_paying
 from idleq.scheduler.core.queue import Line
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.state import Alarm, Hold, State
@@ -26,6 +26,8 @@ def ask(draft: Draft) -> None:
     if not state.agenda.demand or state.is_paused or draft.now < state.slowed_until or free_asks <= 0:
         return
     unplaced = sum(state.allocations[name].node is None for name in state.asked)
+    if len(state.open_gaps.order) <= unplaced:
+        return
     gaps = list(_longest_gaps(state, unplaced, draft.now))
     demand = _unmet(state) if gaps else []
     for gap in gaps:
@@ -71,11 +73,9 @@ def _is_of_use(state: State, demand: list[Demand], gap: Gap, now: Millis) -> boo
     """Whether anybody in line would make more of the gap than it costs."""
     length_ms = _length(state, gap, now)
     for wanted in demand:
-        if wanted.jobs and wanted.line.need.fits_in(gap.free):
-            for candidate in wanted.line.first(LOOKED_AT):
-                entry, job = entry_and_job(state, candidate)
-                if stretch(entry.spec, job, length_ms, state.costs, state.policy).pays:
-                    return True
+        is_for_them = wanted.jobs and wanted.line.need.fits_in(gap.free)
+        if is_for_them and first_paying(state, wanted.line, length_ms) is not None:
+            return True
     return False
 
 

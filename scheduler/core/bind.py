@@ -1,13 +1,13 @@
 """Which job starts where: late binding, once an agent has room."""
 
-from dataclasses import replace
+from collections.abc import Iterable
 
-from idleq.ids import AllocationId, Fence, Millis
+from idleq.ids import AllocationId, Fence, JobId, Millis
 from idleq.scheduler.core.accept_agents import launch_command
 from idleq.scheduler.core.commands import Replan, SegmentPlan
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import PlanMoved, SegmentStarted
-from idleq.scheduler.core.job import Running, Starting
+from idleq.scheduler.core.job import Job, Running, Starting
 from idleq.scheduler.core.placement import choose, entry_and_job, room_is_kept
 from idleq.scheduler.core.queue import Candidate
 from idleq.scheduler.core.state import Allocation, Hold, State
@@ -19,6 +19,9 @@ AHEAD_MS = Millis(500)
 AHEAD_MOST = 16
 """Enough for the time that a word to the agent and back takes; more would make single turns long."""
 
+STARTED = (Starting, Running)
+"""Jobs in these states follow their plans; the others were told to end."""
+
 WORTH_TELLING = Millis(1000)
 """A freeze that moves by less is not worth a message; the margin covers it."""
 
@@ -28,8 +31,10 @@ def bind(draft: Draft) -> None:
     state = draft.state
     if state.is_paused or not state.queue.lines:
         return
-    rooms = [*state.agenda.rooms, *(name for name in state.roomy if _is_of_use(state, name))]
-    for name in dict.fromkeys(rooms):
+    rooms = dict.fromkeys(state.agenda.rooms)
+    if state.agenda.grown:
+        rooms |= {name: None for name in state.roomy if _is_of_use(state, name)}
+    for name in rooms:
         allocation = state.allocations.get(name)
         if allocation is not None and allocation.hold is Hold.READY:
             _fill(draft, allocation)
@@ -37,8 +42,6 @@ def bind(draft: Draft) -> None:
 
 def _is_of_use(state: State, name: AllocationId) -> bool:
     """Whether anything that has just come into the queue fits into the allocation's room."""
-    if not state.agenda.grown:
-        return False
     room = state.allocations[name].room
     return any(need.fits_in(room) for need in state.agenda.grown)
 
@@ -51,7 +54,7 @@ def _fill(draft: Draft, allocation: Allocation) -> None:
         if candidate is None or room_is_kept(state, allocation, candidate, draft.now):
             return
         _start(draft, allocation, candidate)
-    if len(allocation.ahead) <= AHEAD_MOST // 2:
+    if state.costs.has_runs and len(allocation.ahead) <= AHEAD_MOST // 2:
         _bind_ahead(draft, allocation, length_ms)
 
 
@@ -93,6 +96,9 @@ def _start(draft: Draft, allocation: Allocation, candidate: Candidate, *, is_ahe
     started = state.jobs[name]
     assert started.segment is not None  # it has just been given one
     draft.commands.append(launch_command(draft, started, started.segment))
+    if len(allocation.guests) == 1:
+        # It is alone there, as its plan takes it to be.
+        state.agenda.moved.pop(node, None)
 
 
 def replan(draft: Draft) -> None:
@@ -103,13 +109,13 @@ def replan(draft: Draft) -> None:
         allocation = None if node is None or node.allocation is None else state.allocations.get(node.allocation)
         if allocation is None or allocation.hold is not Hold.READY:
             continue
-        specs = {guest: state.entries[state.jobs[guest].entry].spec for guest in allocation.guests}
-        for guest, newest in segment_plans(state, allocation, specs).items():
-            state_now = state.jobs[guest].state
-            if not isinstance(state_now, Starting | Running):
+        jobs = [state.jobs[guest] for guest in allocation.guests]
+        specs = {job.id: state.entries[job.entry].spec for job in jobs}
+        plans = segment_plans(state, allocation, specs, _kept_intervals(state, jobs))
+        for job in jobs:
+            if not isinstance(job.state, STARTED):
                 continue
-            segment, command = state_now.segment, draft.next_command
-            plan = newest if guest in state.agenda.saved else _keep_interval(newest, segment.plan)
+            guest, segment, plan, command = job.id, job.state.segment, plans[job.id], draft.next_command
             if _has_moved(segment.plan, plan):
                 draft.record(
                     PlanMoved(job=guest, fence=segment.fence, plan=plan, command=command),
@@ -117,11 +123,15 @@ def replan(draft: Draft) -> None:
                 )
 
 
-def _keep_interval(new: SegmentPlan, old: SegmentPlan) -> SegmentPlan:
-    """Return *new* with the interval of *old*: in the middle of an interval that grows with the gap, a save would never come."""
-    if new.save_every_ms is None or old.save_every_ms is None:
-        return new
-    return replace(new, save_every_ms=old.save_every_ms)
+def _kept_intervals(state: State, jobs: Iterable[Job]) -> dict[JobId, Millis]:
+    """Return at what intervals those save who go on as they do: in the middle of one that grows with the gap, a save would never come."""
+    return {
+        job.id: every_ms
+        for job in jobs
+        if job.id not in state.agenda.saved
+        and job.segment is not None
+        and (every_ms := job.segment.plan.save_every_ms) is not None
+    }
 
 
 def _has_moved(old: SegmentPlan, new: SegmentPlan) -> bool:

@@ -16,7 +16,7 @@ def quantile(values: list[Millis], permille: int) -> Millis:
 
 def _ranked(ordered: list[Millis], permille: int) -> Millis:
     rank = -(-permille * len(ordered) // 1000)
-    return ordered[max(rank, 1) - 1]
+    return ordered[rank - 1 if rank > 0 else 0]
 
 
 @dataclass(slots=True)
@@ -51,9 +51,10 @@ class Measured:
 
 @dataclass(slots=True)
 class Costs:
-    """What is known of every workload, by its name."""
+    """What is known of every workload, by its name; *has_runs*: whether a job of any of them was ever done."""
 
     workloads: dict[str, Measured] = field(default_factory=dict)
+    has_runs: bool = False
 
     def learn_freeze(self, workload: str, took: Millis, size: int) -> None:
         """Remember one freeze of *size* bytes."""
@@ -74,6 +75,7 @@ class Costs:
     def learn_run(self, workload: str, took: Millis) -> None:
         """Remember how long the last segment of a job ran that was done."""
         self._of(workload).runs.add(took)
+        self.has_runs = True
 
     def run_ms(self, workload: str) -> Millis | None:
         """Return the middle of how long last segments run, None if none was ever done."""

@@ -47,7 +47,8 @@ class Draft:
         """*fact* is so, and *commands* follow from it."""
         apply(self.state, self.now, fact)
         self.facts.append(fact)
-        self.commands.extend(commands)
+        if commands:
+            self.commands += commands
 
     def tell_again(self, command: Command) -> None:
         """Repeat a command that may not have arrived; its id is the old one."""

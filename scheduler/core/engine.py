@@ -1,8 +1,8 @@
 """The engine: events in, commands out. Three worlds run this one: the daemon, the embedded cluster and the simulator."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Self, assert_never
+from typing import Any, Self
 
 from idleq.ids import EntryId, Millis
 from idleq.scheduler.core.accept_agents import (
@@ -58,7 +58,7 @@ from idleq.scheduler.core.inputs import (
 )
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.settle import ring, settle
-from idleq.scheduler.core.state import Agenda, State
+from idleq.scheduler.core.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Engine:
         engine = cls()
         for at, fact in facts:
             apply(engine.state, at, fact)
-        engine.state.agenda = Agenda()
+        engine.state.agenda.clear()
         return engine
 
     def configure(self, policy: Policy, now: Millis) -> Decision:
@@ -110,14 +110,9 @@ class Engine:
         state = self.state
         advance(state, now)
         draft = Draft(state, state.now)
-        _accept(draft, what)
+        ACCEPTED_BY[type(what)](draft, what)
         if draft.refusal is None:
-            due = ring(draft)
-            settle(draft)
-            bind(draft)
-            ask(draft)
-            replan(draft)
-            give_back_idle(draft, due)
+            _go_on(draft)
         return self._close(draft)
 
     def wake_at(self) -> Millis | None:
@@ -125,55 +120,52 @@ class Engine:
         return self.state.alarms[0][0] if self.state.alarms else None
 
     def _close(self, draft: Draft) -> Decision:
-        self.state.agenda = Agenda()
+        self.state.agenda.clear()
         return Decision(draft.now, tuple(draft.facts), tuple(draft.commands), draft.refusal, draft.entries)
 
 
-def _accept(draft: Draft, what: Input) -> None:
-    match what:
-        case JobsSubmitted():
-            submit(draft, what)
-        case JobCancelled():
-            cancel(draft, what)
-        case JobHeld():
-            hold(draft, what)
-        case JobReleased():
-            release(draft, what)
-        case Paused():
-            pause(draft, what)
-        case Resumed():
-            resume(draft, what)
-        case ViewChanged():
-            see(draft, what)
-        case NodeLost():
-            lose_node(draft, what)
-        case MainJobStarted():
-            note_main_job(draft, what)
-        case AllocationGranted():
-            grant(draft, what)
-        case AllocationLost():
-            lose_allocation(draft, what)
-        case LeaseExpired():
-            expire(draft, what)
-        case CommandFailed():
-            fail_command(draft, what)
-        case Reconciled():
-            reconcile(draft, what)
-        case AgentReady():
-            greet(draft, what)
-        case AgentLeaving():
-            part(draft, what)
-        case Launched():
-            start_running(draft, what)
-        case Progressed():
-            progress(draft, what)
-        case Frozen():
-            end_frozen(draft, what)
-        case Exited():
-            end_exited(draft, what)
-        case SnapshotRejected():
-            reject_snapshot(draft, what)
-        case Tick():
-            pass
-        case _:
-            assert_never(what)
+def _go_on(draft: Draft) -> None:
+    """Decide what follows; most inputs give reason for little of it."""
+    state, agenda = draft.state, draft.state.agenda
+    due = ring(draft) if state.alarms and state.alarms[0][0] <= draft.now else []
+    if agenda.finished:
+        settle(draft)
+    if agenda.rooms or agenda.grown:
+        bind(draft)
+    if agenda.demand:
+        ask(draft)
+    if agenda.moved:
+        replan(draft)
+    if due or state.is_paused:
+        give_back_idle(draft, due)
+
+
+def _take_note(_draft: Draft, _what: Tick) -> None:
+    """Nothing: what is due is looked for at every input."""
+
+
+ACCEPTED_BY: dict[type[Input], Callable[[Draft, Any], None]] = {
+    JobsSubmitted: submit,
+    JobCancelled: cancel,
+    JobHeld: hold,
+    JobReleased: release,
+    Paused: pause,
+    Resumed: resume,
+    ViewChanged: see,
+    NodeLost: lose_node,
+    MainJobStarted: note_main_job,
+    AllocationGranted: grant,
+    AllocationLost: lose_allocation,
+    LeaseExpired: expire,
+    CommandFailed: fail_command,
+    Reconciled: reconcile,
+    AgentReady: greet,
+    AgentLeaving: part,
+    Launched: start_running,
+    Progressed: progress,
+    Frozen: end_frozen,
+    Exited: end_exited,
+    SnapshotRejected: reject_snapshot,
+    Tick: _take_note,
+}
+"""Who takes in each kind of input."""

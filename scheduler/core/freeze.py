@@ -27,7 +27,8 @@ def pack_backwards(end: Millis, costs: Sequence[FreezeCost]) -> tuple[Millis, ..
     """
     starts = [Millis(0)] * len(costs)
     free_until = end
-    for place in sorted(range(len(costs)), key=lambda i: (costs[i].transfer_ms, i)):
+    order = [0] if len(costs) == 1 else sorted(range(len(costs)), key=lambda i: (costs[i].transfer_ms, i))
+    for place in order:
         free_until = Millis(free_until - costs[place].transfer_ms)
         starts[place] = Millis(free_until - costs[place].latency_ms)
     return tuple(starts)

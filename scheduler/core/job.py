@@ -126,6 +126,8 @@ class Cancelled:
 
 
 Active = Starting | Running | Freezing | Killing
+ACTIVE = (Starting, Running, Freezing, Killing)
+"""The same for isinstance, which is asked all the time and makes a union anew each time."""
 Idle = Waiting | Queued | Held | Delayed
 Final = Done | Failed | Cancelled
 JobState = Idle | Active | Final
@@ -164,11 +166,7 @@ class Job:
     @property
     def segment(self) -> Segment | None:
         """Its present segment, if it has one."""
-        match self.state:
-            case Starting() | Running() | Freezing() | Killing():
-                return self.state.segment
-            case _:
-                return None
+        return self.state.segment if isinstance(self.state, ACTIVE) else None
 
     @property
     def is_final(self) -> bool:

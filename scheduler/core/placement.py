@@ -1,14 +1,15 @@
 """Which job a piece of a gap is given to: priority, then fit, then age, and age becomes priority so that nothing starves."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from operator import attrgetter
 
 from idleq.ids import Millis
 from idleq.scheduler.core.costs import Costs
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.job import Job
 from idleq.scheduler.core.policy import Policy
-from idleq.scheduler.core.queue import Candidate, Line, Place
+from idleq.scheduler.core.queue import Candidate, Line
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.state import Allocation, State
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
@@ -52,6 +53,8 @@ def stretch(spec: JobSpec, job: Job | None, length_ms: Millis, costs: Costs, pol
     return Stretch(Millis(length_ms - overhead), overhead, ends_here=False)
 
 
+_CORES = attrgetter("need.cores")
+
 NOBODY = (-(2**62), -1)
 """The level and fit of a choice that nobody was offered yet."""
 
@@ -65,16 +68,14 @@ would make of the gap), then standing, entry and ordinal, negative: who is longe
 
 def choose(state: State, room: Resources, length_ms: Millis, now: Millis) -> Candidate | None:
     """Return who of the queue is given *room* for *length_ms*, None if it pays for nobody."""
-    patience_ms = state.policy.patience_ms
     best: tuple[Rank, Candidate] | None = None
     level, fit = NOBODY
-    # The first in line has its line's highest level, so those of one level come together.
-    for highest, lines in groupby(state.queue.fitting(room), lambda head: (now - head[0].standing) // patience_ms):
+    for highest, lines in _levels(state, room, now):
         if highest < level:
             break
-        for _, line in sorted(lines, key=_widest_first):
-            cores = line.need.cores
-            if highest == level and cores * length_ms < fit:
+        lines.sort(key=_CORES, reverse=True)  # the widest first; equals stay in their order
+        for line in lines:
+            if highest == level and line.need.cores * length_ms < fit:
                 break  # no fit is better than the whole length, and the lines that follow are narrower
             found = _first_that_pays(state, line, length_ms, now)
             if found is not None and (best is None or found[0] > best[0]):
@@ -83,21 +84,55 @@ def choose(state: State, room: Resources, length_ms: Millis, now: Millis) -> Can
     return None if best is None else best[1]
 
 
-def _widest_first(head: tuple[Place, Line]) -> int:
-    return -head[1].need.cores
+def _levels(state: State, room: Resources, now: Millis) -> Iterator[tuple[int, list[Line]]]:
+    """Yield the lines that fit, those of one level together: the first in line has its line's highest, so they stand together."""
+    patience_ms, level = state.policy.patience_ms, 0
+    together: list[Line] = []
+    for head, line in state.queue.fitting(room):
+        highest = (now - head.standing) // patience_ms
+        if together and highest != level:
+            yield level, together
+            together = []
+        level = highest
+        together.append(line)
+    if together:
+        yield level, together
 
 
 def _first_that_pays(state: State, line: Line, length_ms: Millis, now: Millis) -> tuple[Rank, Candidate] | None:
     """Return the first in *line* that would make more of the gap than it costs, with its rank."""
+    found = first_paying(state, line, length_ms)
+    if found is None:
+        return None
+    candidate, worth = found
+    place = candidate.place
+    level = (now - place.standing) // state.policy.patience_ms
+    fit = line.need.cores * worth.useful_ms
+    return (level, fit, -place.standing, -place.entry, -place.ordinal), candidate
+
+
+def first_paying(state: State, line: Line, length_ms: Millis) -> tuple[Candidate, Stretch] | None:
+    """Return the first of those that are looked at in *line* for whom a gap of *length_ms* pays, and what it would make of it."""
+    spec: JobSpec | None = None
+    was_fresh, thaw_ms = False, Millis(0)
     for candidate in line.first(LOOKED_AT):
         entry, job = entry_and_job(state, candidate)
-        worth = stretch(entry.spec, job, length_ms, state.costs, state.policy)
+        is_fresh = job is None or not job.snapshots
+        if entry.spec is spec and is_fresh is was_fresh and not _ends_within(spec, job, Millis(length_ms - thaw_ms)):
+            continue  # the gap would be to it what it was to the one before
+        spec, was_fresh = entry.spec, is_fresh
+        thaw_ms = Millis(0) if is_fresh else state.costs.thaw_ms(spec.name, 950, state.policy.thaw_ms)
+        worth = stretch(spec, job, length_ms, state.costs, state.policy)
         if worth.pays:
-            place = candidate.place
-            level = (now - place.standing) // state.policy.patience_ms
-            fit = line.need.cores * worth.useful_ms
-            return (level, fit, -place.standing, -place.entry, -place.ordinal), candidate
+            return candidate, worth
     return None
+
+
+def _ends_within(spec: JobSpec, job: Job | None, length_ms: Millis) -> bool:
+    """Whether *job* would be done after running for *length_ms*; one that does not say how long it takes never is."""
+    if spec.expected_ms is None:
+        return False
+    return spec.expected_ms - (0 if job is None else job.run_ms) <= length_ms
 
 
 def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: Millis) -> bool:

@@ -113,6 +113,15 @@ class Agenda:
     grown: dict[Resources, None] = field(default_factory=dict)
     demand: bool = False
 
+    def clear(self) -> None:
+        """Forget all of it."""
+        self.finished.clear()
+        self.rooms.clear()
+        self.moved.clear()
+        self.saved.clear()
+        self.grown.clear()
+        self.demand = False
+
 
 class Alarm(StrEnum):
     """What to look at again at a certain time. An alarm that no longer matters does nothing."""

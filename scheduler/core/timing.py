@@ -1,7 +1,6 @@
 """How long what we hold lasts, and when its guests freeze."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 from idleq.ids import JobId, Millis
 from idleq.scheduler.core.commands import SegmentPlan
@@ -23,32 +22,45 @@ def length_of(state: State, allocation: Allocation, now: Millis) -> Millis:
     return state.policy.max_allocation_ms if end is None else Millis(end - now)
 
 
-def segment_plans(state: State, allocation: Allocation, guests: Mapping[JobId, JobSpec]) -> dict[JobId, SegmentPlan]:
-    """Return when each of *guests*, which share the allocation's node and its path to the file system, acts."""
+def segment_plans(
+    state: State,
+    allocation: Allocation,
+    guests: Mapping[JobId, JobSpec],
+    kept_ms: Mapping[JobId, Millis] | None = None,
+) -> dict[JobId, SegmentPlan]:
+    """Return when each of *guests*, which share the allocation's node and its path to the file system, acts.
+
+    Those in *kept_ms* go on saving at that interval, if they have to save at all.
+    """
     end = end_of(state, allocation)
-    age = _age(state, allocation)
-    habits = {spec.name: _habit(state, spec, age) for spec in guests.values() if spec.freeze is not FreezeMethod.NONE}
-    savers = [job for job, spec in guests.items() if spec.freeze is not FreezeMethod.NONE]
+    savers = [(job, spec) for job, spec in guests.items() if spec.freeze is not FreezeMethod.NONE]
     starts: dict[JobId, Millis] = {}
     if end is not None:
-        packed = pack_backwards(Millis(end - state.policy.margin_ms), [habits[guests[job].name].cost for job in savers])
-        starts = dict(zip(savers, packed, strict=True))
+        packed = pack_backwards(Millis(end - state.policy.margin_ms), [_cost(state, spec) for _, spec in savers])
+        starts = {job: start for (job, _), start in zip(savers, packed, strict=True)}
+    intervals = _intervals(state, allocation, savers, kept_ms or {})
     return {
-        job: SegmentPlan(
-            freeze_at=starts.get(job),
-            ends_at=end,
-            save_every_ms=None if spec.freeze is FreezeMethod.NONE else habits[spec.name].save_every_ms,
-        )
-        for job, spec in guests.items()
+        job: SegmentPlan(freeze_at=starts.get(job), ends_at=end, save_every_ms=intervals.get(job)) for job in guests
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Habit:
-    """What a workload's freezes cost, and how often it saves."""
-
-    cost: FreezeCost
-    save_every_ms: Millis | None
+def _intervals(
+    state: State, allocation: Allocation, savers: Iterable[tuple[JobId, JobSpec]], kept_ms: Mapping[JobId, Millis]
+) -> dict[JobId, Millis | None]:
+    """Return how often each of *savers* saves; those of one name do so equally often, but for those that keep to what they do."""
+    age = _age(state, allocation)
+    found: dict[JobId, Millis | None] = {}
+    by_name: dict[str, Millis] = {}
+    for job, spec in savers:
+        if not _saves(state, spec):
+            found[job] = None
+        elif job in kept_ms:
+            found[job] = kept_ms[job]
+        else:
+            if spec.name not in by_name:
+                by_name[spec.name] = _save_every(state, spec, age)
+            found[job] = by_name[spec.name]
+    return found
 
 
 def _age(state: State, allocation: Allocation) -> Millis:
@@ -57,17 +69,20 @@ def _age(state: State, allocation: Allocation) -> Millis:
     return Millis(0) if node is None or node.gap is None else Millis(state.now - node.gap.since)
 
 
-def _habit(state: State, spec: JobSpec, age: Millis) -> _Habit:
+def _cost(state: State, spec: JobSpec) -> FreezeCost:
     latency = state.costs.freeze_ms(spec.name, 950, state.policy.freeze_ms)
-    transfer = state.costs.bytes(spec.name) * 1000 // state.policy.bandwidth
-    return _Habit(FreezeCost(latency, Millis(transfer)), _save_every(state, spec, age))
+    return FreezeCost(latency, Millis(state.costs.bytes(spec.name) * 1000 // state.policy.bandwidth))
 
 
-def _save_every(state: State, spec: JobSpec, age: Millis) -> Millis | None:
-    """Return how often to save as insurance in a gap of that *age*; None where the grace is long enough to freeze on demand."""
+def _saves(state: State, spec: JobSpec) -> bool:
+    """Whether it has to save as insurance: not where the grace is long enough to freeze on demand."""
     policy = state.policy
-    if policy.grace_ms >= state.costs.freeze_ms(spec.name, 990, policy.freeze_ms) + policy.margin_ms:
-        return None
+    return policy.grace_ms < state.costs.freeze_ms(spec.name, 990, policy.freeze_ms) + policy.margin_ms
+
+
+def _save_every(state: State, spec: JobSpec, age: Millis) -> Millis:
+    """Return how often to save in a gap of that *age*."""
+    policy = state.policy
     save_ms = state.costs.save_ms(spec.name, state.costs.freeze_ms(spec.name, 500, policy.freeze_ms))
     begin = age + state.costs.thaw_ms(spec.name, 500, policy.thaw_ms)
     first = save_interval_ms(save_ms, *state.foresight.hazard_at(Millis(begin)))
