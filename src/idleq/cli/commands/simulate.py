@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from idleq.cli.session import Session
     from idleq.simulator.mainrun import MainRun, MainSettings
     from idleq.simulator.outages import Outage
-    from idleq.simulator.queueing.slurm import SlurmSettings
     from idleq.simulator.trace import Trace
 
 SECOND = 1000
@@ -81,6 +80,7 @@ def simulate(
     from idleq.simulator.places import Places
     from idleq.simulator.queueing.catalog import Reservation
     from idleq.simulator.queueing.policy import Semantics
+    from idleq.simulator.queueing.slurm import settings_from
     from idleq.simulator.sources import load_trace
 
     del no_guests  # the only way so far; scripts that say so go on meaning the same
@@ -94,7 +94,7 @@ def simulate(
         seed=seed,
         engine=chosen(Engine, engine, "--engine"),
         tau=tau,
-        slurm=slurm_settings(pairs(slurm, "--slurm") or {}),
+        slurm=settings_from(pairs(slurm, "--slurm") or {}),
     )
     if seed < 0:
         raise ImpossibleParameters(f"a seed is a whole number from 0 on, not {seed}")
@@ -146,32 +146,6 @@ def chosen(choices: type[Choice], text: str, option: str) -> Choice:
         return choices(text)
     except ValueError:
         raise ImpossibleParameters(f"{option} may be {', '.join(choices)}, not {text!r}") from None
-
-
-def slurm_settings(given: dict[str, str]) -> "SlurmSettings":
-    """Return the settings of the Slurm-like policy; qos.N=FACTOR names the factor of queue N.
-
-    Raises:
-        ImpossibleParameters: there is no such setting, or it needs another value.
-    """
-    from idleq.simulator.errors import ImpossibleParameters
-    from idleq.simulator.queueing.slurm import SlurmSettings
-
-    known = [name for name in SlurmSettings.__dataclass_fields__ if name != "qos"]
-    whole: dict[str, int] = {}
-    qos: dict[int, float] = {}
-    for key, value in given.items():
-        kind, _, number = key.partition(".")
-        try:
-            if kind == "qos" and number:
-                qos[int(number)] = float(value)
-            elif key in known:
-                whole[key] = int(value)
-            else:
-                raise ImpossibleParameters(f"--slurm has no {key}: it has {', '.join(known)} and qos.NUMBER")
-        except ValueError:
-            raise ImpossibleParameters(f"--slurm {key} needs a number, not {value!r}") from None
-    return SlurmSettings(**whole, qos=qos)
 
 
 def _run(session: "Session", trace: "Trace", settings: "MainSettings", machine_code: Path) -> "MainRun":
