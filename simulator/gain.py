@@ -1,7 +1,7 @@
 """What one strategy gains on one site: `run_scenario`, from a scenario to numbers."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from idleq.ids import Millis
@@ -40,7 +40,7 @@ class GainResult:
 
     def row(self) -> dict[str, str | int | float | None]:
         """Return the numbers as one flat row of a table."""
-        return {"strategy": str(self.scenario.strategy), "seed": self.scenario.seed, **asdict(self.gain)}
+        return {"strategy": str(self.scenario.strategy), "seed": self.scenario.seed, **dict(self.gain.flat())}
 
 
 def run_scenario(scenario: Scenario, places: Places) -> GainResult:

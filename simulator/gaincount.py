@@ -1,6 +1,7 @@
-"""The numbers of one run with guests: where the capacity went, what was harvested, and what main jobs felt of it."""
+"""The numbers of one run with guests: where the capacity went, what guests came to, and what main jobs felt of it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from statistics import fmean
 
 import numpy as np
@@ -16,8 +17,9 @@ from idleq.simulator.scenario import Scenario
 from idleq.simulator.stage import Stage
 from idleq.simulator.tails import tail_waste
 
-DAY_MS = 86_400_000
-SECOND = 1000
+DAY_MS, HOUR_MS, SECOND = 86_400_000, 3_600_000, 1000
+
+Number = int | float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,34 +33,17 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gain:
-    """Shares are of the capacity between since_s and until_s; times are in seconds; None where there is nothing to count.
+class Shares:
+    """Shares of the capacity in the measured time.
 
     Attributes:
-        since_s, until_s: what is measured.
-        load: what main jobs ask for over what the machine has.
-        main, useful, unsaved, start, thaw, save, freeze, lost, idle: where the capacity went; they sum to 1.
+        main, useful, unsaved, start, thaw, save, freeze, lost, idle: where it went (`pieces.Part`); they sum to 1.
         overhead: start, thaw, save, freeze and lost together.
         effective: main and useful together: the effective utilisation.
         tail: what lay idle after the last guest had left, in gaps that had one; a part of idle.
-        harvest: useful over what could be harvested in the gaps of the run without guests.
-        segments, frozen, lost_segments, done: how many segments ended, and how.
-        guests, guests_done: how many came in, and were done too.
-        guests_per_day: of those that were done.
-        guest_core_h_per_day: useful work.
-        turnaround_s, stretch: means over guests that came in and were done.
-        jobs: the main jobs that count: those that end in the measured time without guests.
-        wait_s, wait_median_s, wait_p95_s, wait_max_s: theirs.
-        slowdown: the mean of max(1, (wait + run) / max(tau, run)).
-        wait_change_s, slowdown_change: against the run without guests, job by job.
-        harmed, harm_s, harm_max_s, harm_bound_s, over_bound: how many main jobs found guests, what they waited for them in
-            the mean and at the most, the most that one might have, and how many waited longer than they might.
-        gaps, gap_median_s: of the run without guests.
+        harvest: useful over what could be harvested in the gaps of the run without guests; None if nothing could.
     """
 
-    since_s: float
-    until_s: float
-    load: float
     main: float
     useful: float
     unsaved: float
@@ -72,6 +57,20 @@ class Gain:
     effective: float
     tail: float
     harvest: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestSums:
+    """What guests came to in the measured time.
+
+    Attributes:
+        segments, frozen, lost_segments, done: how many segments ended until its end, and how.
+        guests, guests_done: how many guests came in, and how many of these were done too.
+        guests_per_day: of those that were done.
+        guest_core_h_per_day: useful work.
+        turnaround_s, stretch: means over those that were done; None if none was.
+    """
+
     segments: int
     frozen: int
     lost_segments: int
@@ -82,6 +81,23 @@ class Gain:
     guest_core_h_per_day: float
     turnaround_s: float | None
     stretch: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MainSums:
+    """What main jobs felt.
+
+    Attributes:
+        jobs: how many count: those that end in the measured time in the run without guests.
+        wait_s, wait_median_s, wait_p95_s, wait_max_s: from submit to start.
+        slowdown: the mean of max(1, (wait + run) / max(tau, run)).
+        wait_change_s, slowdown_change: the means of what each job has more than in the run without guests.
+        harmed: how many main jobs of the whole run found guests where they were to start.
+        harm_s, harm_max_s: what these waited for guests, in the mean and at the most.
+        harm_bound_s: the most that one of them might have waited.
+        over_bound: how many waited longer than they might.
+    """
+
     jobs: int
     wait_s: float
     wait_median_s: float
@@ -95,71 +111,44 @@ class Gain:
     harm_max_s: float
     harm_bound_s: float
     over_bound: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSums:
+    """The site without guests: what is measured of it, what main jobs ask for, and what they leave."""
+
+    since_s: float
+    until_s: float
+    load: float
     gaps: int
     gap_median_s: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """All numbers of one run."""
+
+    site: SiteSums
+    shares: Shares
+    guests: GuestSums
+    main: MainSums
+
+    def flat(self) -> Iterator[tuple[str, Number]]:
+        """Yield every number under its name; no two have the same."""
+        for part in (self.site, self.shares, self.guests, self.main):
+            for one in fields(part):
+                yield one.name, getattr(part, one.name)
+
+
 def gain_of(scenario: Scenario, stage: Stage, recorded: Recorded) -> Gain:
     """Reckon up what *recorded* notes."""
-    since, until = stage.since, stage.until
-    cores = stage.nodes * scenario.node_cores
-    capacity = cores * (until - since)
-    ledger = recorded.ledger
-    held = {part: float(found[0]) for part, found in ledger.pieces.areas([since, until]).items()}
-    shares = {part: area / capacity for part, area in held.items()}
-    overhead = sum(shares[part] for part in OVERHEAD)
-    gaps = clipped(stage.gaps, since, until)
-    unit_cores = 1 if scenario.sharing is Sharing.CORES else scenario.node_cores
-    harvestable = harvestable_ms(gaps, scenario.costs.thaw_ms + scenario.costs.freeze_ms) * unit_cores
-    tail = tail_waste(scenario.node_cores, stage.nodes, ledger.main_held(), ledger.held, since, until)
-    came, done = recorded.times.between(since, until)
-    waits, before = _waits(stage, recorded.starts), _waits(stage, stage.starts)
-    slowdowns, slow_before = _slowdowns(stage, waits, scenario.tau), _slowdowns(stage, before, scenario.tau)
-    harm = [waited_ms for waited_ms, _ in recorded.waited.values()]
-    lengths = [gap.length_ms for gap in gaps]
-    days = (until - since) / DAY_MS
+    gaps = clipped(stage.gaps, stage.since, stage.until)
+    held = {part: float(area[0]) for part, area in recorded.ledger.pieces.areas([stage.since, stage.until]).items()}
     return Gain(
-        since_s=since / SECOND,
-        until_s=until / SECOND,
-        load=stage.trace.load,
-        main=shares[Part.MAIN],
-        useful=shares[Part.USEFUL],
-        unsaved=shares[Part.UNSAVED],
-        start=shares[Part.START],
-        thaw=shares[Part.THAW],
-        save=shares[Part.SAVE],
-        freeze=shares[Part.FREEZE],
-        lost=shares[Part.LOST],
-        idle=1 - sum(shares.values()),
-        overhead=overhead,
-        effective=shares[Part.MAIN] + shares[Part.USEFUL],
-        tail=tail / capacity,
-        harvest=share(held[Part.USEFUL], harvestable),
-        segments=ledger.segments,
-        frozen=ledger.frozen,
-        lost_segments=ledger.lost,
-        done=ledger.done,
-        guests=came,
-        guests_done=len(done),
-        guests_per_day=len(done) / days,
-        guest_core_h_per_day=held[Part.USEFUL] / 3_600_000 / days,
-        turnaround_s=fmean(one.turnaround_ms for one in done) / SECOND if done else None,
-        stretch=fmean(one.stretch for one in done) if done else None,
-        jobs=len(waits),
-        wait_s=float(waits.mean()),
-        wait_median_s=float(np.median(waits)),
-        wait_p95_s=float(np.percentile(waits, 95)),
-        wait_max_s=float(waits.max()),
-        slowdown=float(slowdowns.mean()),
-        wait_change_s=float((waits - before).mean()),
-        slowdown_change=float((slowdowns - slow_before).mean()),
-        harmed=len(harm),
-        harm_s=fmean(harm) / SECOND if harm else None,
-        harm_max_s=max(harm, default=0) / SECOND,
-        harm_bound_s=max((bound for _, bound in recorded.waited.values()), default=0) / SECOND,
-        over_bound=len(over_bound(recorded.waited)),
-        gaps=len(lengths),
-        gap_median_s=float(np.median(lengths)) / SECOND if lengths else None,
+        site=_site_sums(stage, gaps),
+        shares=_shares(scenario, stage, recorded, gaps, held),
+        guests=_guest_sums(stage, recorded, held[Part.USEFUL]),
+        main=_main_sums(scenario, stage, recorded),
     )
 
 
@@ -169,13 +158,82 @@ def clipped(gaps: list[IdleGap], since: Millis, until: Millis) -> list[IdleGap]:
     return [gap for gap in found if gap.since < gap.until]
 
 
-def _waits(stage: Stage, starts: dict[int, int]) -> Floats:
+def _site_sums(stage: Stage, gaps: list[IdleGap]) -> SiteSums:
+    lengths = [gap.length_ms for gap in gaps]
+    return SiteSums(
+        since_s=stage.since / SECOND,
+        until_s=stage.until / SECOND,
+        load=stage.trace.load,
+        gaps=len(gaps),
+        gap_median_s=float(np.median(lengths)) / SECOND if lengths else None,
+    )
+
+
+def _shares(
+    scenario: Scenario, stage: Stage, recorded: Recorded, gaps: list[IdleGap], held: dict[Part, float]
+) -> Shares:
+    since, until, ledger = stage.since, stage.until, recorded.ledger
+    capacity = stage.nodes * scenario.node_cores * (until - since)
+    of_capacity = {part: area / capacity for part, area in held.items()}
+    unit_cores = 1 if scenario.sharing is Sharing.CORES else scenario.node_cores
+    harvestable = harvestable_ms(gaps, scenario.costs.thaw_ms + scenario.costs.freeze_ms) * unit_cores
+    tail = tail_waste(scenario.node_cores, stage.nodes, ledger.main_held(), ledger.held, since, until)
+    return Shares(
+        **{part.name.lower(): share for part, share in of_capacity.items()},
+        idle=max(0.0, 1 - sum(of_capacity.values())),
+        overhead=sum(of_capacity[part] for part in OVERHEAD),
+        effective=of_capacity[Part.MAIN] + of_capacity[Part.USEFUL],
+        tail=tail / capacity,
+        harvest=share(held[Part.USEFUL], harvestable),
+    )
+
+
+def _guest_sums(stage: Stage, recorded: Recorded, useful_core_ms: float) -> GuestSums:
+    ledger = recorded.ledger
+    came, done = recorded.times.between(stage.since, stage.until)
+    days = (stage.until - stage.since) / DAY_MS
+    return GuestSums(
+        segments=ledger.segments,
+        frozen=ledger.frozen,
+        lost_segments=ledger.lost,
+        done=ledger.done,
+        guests=came,
+        guests_done=len(done),
+        guests_per_day=len(done) / days,
+        guest_core_h_per_day=useful_core_ms / HOUR_MS / days,
+        turnaround_s=fmean(one.turnaround_ms for one in done) / SECOND if done else None,
+        stretch=fmean(one.stretch for one in done) if done else None,
+    )
+
+
+def _main_sums(scenario: Scenario, stage: Stage, recorded: Recorded) -> MainSums:
+    waits, before = waits_of(stage, recorded.starts), waits_of(stage, stage.starts)
+    slowdowns = slowdowns_of(stage, waits, scenario.tau)
+    harm = [waited_ms for waited_ms, _ in recorded.waited.values()]
+    return MainSums(
+        jobs=len(waits),
+        wait_s=float(waits.mean()),
+        wait_median_s=float(np.median(waits)),
+        wait_p95_s=float(np.percentile(waits, 95)),
+        wait_max_s=float(waits.max()),
+        slowdown=float(slowdowns.mean()),
+        wait_change_s=float((waits - before).mean()),
+        slowdown_change=float((slowdowns - slowdowns_of(stage, before, scenario.tau)).mean()),
+        harmed=len(harm),
+        harm_s=fmean(harm) / SECOND if harm else None,
+        harm_max_s=max(harm, default=0) / SECOND,
+        harm_bound_s=max((bound for _, bound in recorded.waited.values()), default=0) / SECOND,
+        over_bound=len(over_bound(recorded.waited)),
+    )
+
+
+def waits_of(stage: Stage, starts: dict[int, int]) -> Floats:
     """Return what the main jobs that count waited, in seconds."""
-    waits = [starts[job.id] - job.submit for job in stage.counted]
-    return np.asarray(waits, dtype=np.float64) / SECOND
+    return np.asarray([starts[job.id] - job.submit for job in stage.counted], dtype=np.float64) / SECOND
 
 
-def _slowdowns(stage: Stage, waits: Floats, tau: int) -> Floats:
+def slowdowns_of(stage: Stage, waits: Floats, tau: int) -> Floats:
+    """Return the bounded slowdowns of the main jobs that count."""
     runs = np.asarray([job.run for job in stage.counted], dtype=np.float64) / SECOND
     found: Floats = np.maximum(1.0, (waits + runs) / np.maximum(tau, runs))
     return found
