@@ -40,6 +40,7 @@ class Shares:
         main, useful, unsaved, start, thaw, save, freeze, lost, idle: where it went (`pieces.Part`); they sum to 1.
         overhead: start, thaw, save, freeze and lost together.
         effective: main and useful together: the effective utilisation.
+        gained: what that is more than the utilisation without guests.
         tail: what lay idle after the last guest had left, in gaps that had one; a part of idle.
         harvest: useful over what could be harvested in the gaps of the run without guests; None if nothing could.
     """
@@ -55,6 +56,7 @@ class Shares:
     idle: float
     overhead: float
     effective: float
+    gained: float
     tail: float
     harvest: float | None
 
@@ -115,11 +117,21 @@ class MainSums:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteSums:
-    """The site without guests: what is measured of it, what main jobs ask for, and what they leave."""
+    """The site without guests.
+
+    Attributes:
+        since_s, until_s: what is measured, from the first submit on.
+        load: what main jobs ask for over what the machine has, between the first and the last submit.
+        main_alone: the utilisation.
+        idle_core_h: the area of the gaps.
+        gaps, gap_median_s: how many there are, and half of them are shorter than what.
+    """
 
     since_s: float
     until_s: float
     load: float
+    main_alone: float
+    idle_core_h: float
     gaps: int
     gap_median_s: float | None
 
@@ -145,11 +157,26 @@ def gain_of(scenario: Scenario, stage: Stage, recorded: Recorded) -> Gain:
     gaps = clipped(stage.gaps, stage.since, stage.until)
     held = {part: float(area[0]) for part, area in recorded.ledger.pieces.areas([stage.since, stage.until]).items()}
     return Gain(
-        site=_site_sums(stage, gaps),
+        site=_site_sums(scenario, stage, gaps),
         shares=_shares(scenario, stage, recorded, gaps, held),
         guests=_guest_sums(stage, recorded, held[Part.USEFUL]),
         main=_main_sums(scenario, stage, recorded),
     )
+
+
+def unit_cores_of(scenario: Scenario) -> int:
+    """Return how many cores a unit has that main jobs take."""
+    return 1 if scenario.sharing is Sharing.CORES else scenario.node_cores
+
+
+def capacity_of(scenario: Scenario, stage: Stage) -> int:
+    """Return the core-milliseconds that the site has in the measured time."""
+    return stage.nodes * scenario.node_cores * (stage.until - stage.since)
+
+
+def harvestable_of(scenario: Scenario, gaps: list[IdleGap]) -> int:
+    """Return the core-milliseconds that could be harvested in *gaps*."""
+    return harvestable_ms(gaps, scenario.costs.thaw_ms + scenario.costs.freeze_ms) * unit_cores_of(scenario)
 
 
 def clipped(gaps: list[IdleGap], since: Millis, until: Millis) -> list[IdleGap]:
@@ -158,12 +185,15 @@ def clipped(gaps: list[IdleGap], since: Millis, until: Millis) -> list[IdleGap]:
     return [gap for gap in found if gap.since < gap.until]
 
 
-def _site_sums(stage: Stage, gaps: list[IdleGap]) -> SiteSums:
+def _site_sums(scenario: Scenario, stage: Stage, gaps: list[IdleGap]) -> SiteSums:
     lengths = [gap.length_ms for gap in gaps]
+    idle_core_ms = harvestable_ms(gaps, 0) * unit_cores_of(scenario)
     return SiteSums(
         since_s=stage.since / SECOND,
         until_s=stage.until / SECOND,
         load=stage.trace.load,
+        main_alone=1 - idle_core_ms / capacity_of(scenario, stage),
+        idle_core_h=idle_core_ms / HOUR_MS,
         gaps=len(gaps),
         gap_median_s=float(np.median(lengths)) / SECOND if lengths else None,
     )
@@ -173,16 +203,17 @@ def _shares(
     scenario: Scenario, stage: Stage, recorded: Recorded, gaps: list[IdleGap], held: dict[Part, float]
 ) -> Shares:
     since, until, ledger = stage.since, stage.until, recorded.ledger
-    capacity = stage.nodes * scenario.node_cores * (until - since)
+    capacity = capacity_of(scenario, stage)
+    alone = 1 - harvestable_ms(gaps, 0) * unit_cores_of(scenario) / capacity
     of_capacity = {part: area / capacity for part, area in held.items()}
-    unit_cores = 1 if scenario.sharing is Sharing.CORES else scenario.node_cores
-    harvestable = harvestable_ms(gaps, scenario.costs.thaw_ms + scenario.costs.freeze_ms) * unit_cores
+    harvestable = harvestable_of(scenario, gaps)
     tail = tail_waste(scenario.node_cores, stage.nodes, ledger.main_held(), ledger.held, since, until)
     return Shares(
         **{part.name.lower(): share for part, share in of_capacity.items()},
         idle=max(0.0, 1 - sum(of_capacity.values())),
         overhead=sum(of_capacity[part] for part in OVERHEAD),
         effective=of_capacity[Part.MAIN] + of_capacity[Part.USEFUL],
+        gained=of_capacity[Part.MAIN] + of_capacity[Part.USEFUL] - alone,
         tail=tail / capacity,
         harvest=share(held[Part.USEFUL], harvestable),
     )
