@@ -28,12 +28,20 @@ from idleq.simulator.kernel import END, Moment
 from idleq.simulator.pipe import Pipe
 from idleq.simulator.work import Work
 
-__all__ = ["GuestCosts", "SimulatedAgents"]
+__all__ = ["GuestCosts", "SimulatedAgents", "saves_behind"]
 
 KILLED = -9
 
 LOOKED_AT_MS = Millis(1000)
 """A workload that does not say how long it runs in all makes one step of so long."""
+
+
+BEFORE_NUMBER = "."
+
+
+def saves_behind(snapshot: SnapshotId) -> int:
+    """Return how many saves its segment had made when a simulated agent told of *snapshot*, that one included."""
+    return int(snapshot.rpartition(BEFORE_NUMBER)[2])
 
 
 class SimulatedAgents:
@@ -190,7 +198,7 @@ class SimulatedAgents:
             return
         self._settle(guest)
         guest.plans += 1
-        total = guest.spec.expected_ms or self._costs.unknown_run_ms
+        total = self._costs.run_of(guest.spec)
         left = Millis(max(0, total - guest.work.done_ms))
         # Whatever comes first plans anew: the others need no moment of their own.
         first, act = self._time_for(guest, left), partial(self._finish, agent, guest)
@@ -342,7 +350,7 @@ class SimulatedAgents:
 
     def _snapshot(self, guest: HostedGuest, run_ms: Millis, number: int) -> Snapshot:
         job, fence = guest.launch.job, guest.launch.fence
-        name = SnapshotId(f"{job}.{fence}.{number}")
+        name = SnapshotId(f"{job}.{fence}{BEFORE_NUMBER}{number}")
         return Snapshot(
             id=name,
             fence=fence,

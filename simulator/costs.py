@@ -10,6 +10,9 @@ from idleq.scheduler.core.submission import JobSpec
 
 GB = 1_000_000_000
 
+RUNS_FOR = "--simulated-run-ms="
+"""Tells a simulated program how long it runs where its submission does not say it."""
+
 Measured = tuple[int, Millis]
 """How many bytes a snapshot had, and how long it took."""
 
@@ -53,6 +56,13 @@ class GuestCosts:
         """Return how long a thaw takes."""
         return _price(self.thaw_ms, self.thaw_ms_per_gb, self.size_of(spec))
 
+    def run_of(self, spec: JobSpec) -> Millis:
+        """Return how long such a job runs: what it is expected to, else what its program is told, else the unknown."""
+        if spec.expected_ms:
+            return spec.expected_ms
+        told = [word.removeprefix(RUNS_FOR) for word in spec.argv if word.startswith(RUNS_FOR)]
+        return Millis(int(told[0])) if told else self.unknown_run_ms
+
     def freeze_of(self, spec: JobSpec) -> Millis:
         """Return how long a freeze takes, beside its transfer to the file system."""
         return _price(self.freeze_ms, self.freeze_ms_per_gb, self.size_of(spec))
@@ -60,6 +70,11 @@ class GuestCosts:
     def save_of(self, spec: JobSpec) -> Millis:
         """Return how long a save takes."""
         return _price(self.save_ms, self.save_ms_per_gb, self.size_of(spec))
+
+
+def runs_for(run_ms: Millis | None) -> tuple[str, ...]:
+    """Return the arguments by which a simulated program runs for *run_ms*; none if that is not known."""
+    return () if run_ms is None else (f"{RUNS_FOR}{run_ms}",)
 
 
 def equal_costs(cost_ms: Millis) -> GuestCosts:

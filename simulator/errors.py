@@ -7,6 +7,9 @@ SimulatorError
 ├── ImpossibleParameters  nothing can be simulated with these
 ├── BadOutages          a file of outages, drains and reservations cannot be used
 ├── FastMissing         the packages of the fast engine are not installed
+├── PlotsMissing        the package that draws figures is not installed
+├── ParquetMissing      the package that writes Parquet is not installed
+├── ResultsNotKept      the folder of results cannot be written
 ├── JobTooLarge         a main job asks for more than the whole machine
 ├── BadSettings         the embedded cluster's settings are missing or wrong
 ├── BadRecords          what the embedded cluster remembers cannot be read
@@ -95,3 +98,21 @@ class FastMissing(SimulatorError):
     """The fast engine's packages are not installed: `pip install 'idleq[fast]'`."""
 
     exit_code: ClassVar[int] = 49
+
+
+class PlotsMissing(SimulatorError):
+    """The package that draws figures is not installed: `pip install 'idleq[plots]'`."""
+
+    exit_code: ClassVar[int] = 46
+
+
+class ParquetMissing(SimulatorError):
+    """The package that writes Parquet is not installed: `pip install 'idleq[parquet]'`."""
+
+    exit_code: ClassVar[int] = 47
+
+
+class ResultsNotKept(SimulatorError):
+    """The folder of results cannot be written, or has something else in it; nothing was written."""
+
+    exit_code: ClassVar[int] = 45

@@ -58,6 +58,7 @@ class MainStarted:
     Attributes:
         job: which.
         nodes: where.
+        units: how many units of each of them.
         waited_ms: from the decision to start it, when guests in its way were signalled, until its start.
         bound_ms: the most that it could have waited.
         left: the allocations that had to make room.
@@ -65,6 +66,7 @@ class MainStarted:
 
     job: MainJob
     nodes: tuple[NodeName, ...]
+    units: tuple[int, ...]
     waited_ms: Millis
     bound_ms: Millis
     left: tuple[AllocationId, ...]

@@ -49,3 +49,8 @@ def scaled(jobs: Iterable[MainJob], numerator: int, denominator: int = 1) -> Ite
 def numbered_nodes(count: int, resources: Resources) -> tuple[NodeSpec, ...]:
     """Return *count* equal nodes n1, n2, ..."""
     return tuple(NodeSpec(name=NodeName(f"n{number}"), resources=resources) for number in range(1, count + 1))
+
+
+def node_number(name: NodeName) -> int:
+    """Return the place in the list of a node that `numbered_nodes` named."""
+    return int(name[1:]) - 1

@@ -14,12 +14,13 @@ from idleq.scheduler.core.policy import HOUR, SECOND
 from idleq.scheduler.core.policy import Policy as EnginePolicy
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import FreezeMethod
-from idleq.simulator.costs import GuestCosts
-from idleq.simulator.experiment import Experiment
+from idleq.simulator.costs import GuestCosts, runs_for
+from idleq.simulator.experiment import Experiment, Watcher
 from idleq.simulator.guestload import Arrival
 from idleq.simulator.harm import HarmWatch
 from idleq.simulator.harvest import Clairvoyant, Harvest, IdleGap, gaps_without_guests, harvestable_ms, share
 from idleq.simulator.jobs import MainJob, numbered_nodes
+from idleq.simulator.placement import Sharing
 from idleq.simulator.queueing import Policy, easy
 
 NEVER_STALLED = 10**9
@@ -49,11 +50,14 @@ class Site:
 
     Attributes:
         nodes: how many.
-        node: what each of them has; main jobs take whole nodes.
+        node: what each of them has.
         jobs: the main jobs, by submit.
         until: where the run ends.
         grace_ms: what a preempted guest is given.
-        policy: the main queue's.
+        policy: the main queue's; a new one for each run, if it remembers anything.
+        sharing: what main jobs take: whole nodes, or cores.
+        mode: how guests' allocations give way.
+        longest_ms: no allocation is asked for longer than this.
     """
 
     nodes: int
@@ -62,10 +66,18 @@ class Site:
     until: Millis
     grace_ms: Millis = Millis(0)
     policy: Policy = easy
+    sharing: Sharing = Sharing.NODES
+    mode: Mode = Mode.PREEMPTIBLE
+    longest_ms: Millis = LONGEST_MS
+
+    @property
+    def units(self) -> int:
+        """What of each node main jobs can hold."""
+        return self.node.cores if self.sharing is Sharing.CORES else 1
 
     def gaps(self) -> list[IdleGap]:
         """Return the gaps of the run without guests."""
-        return gaps_without_guests([1] * self.nodes, self.jobs, self.until, self.policy)
+        return gaps_without_guests([self.units] * self.nodes, self.jobs, self.until, self.policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,23 +117,10 @@ def run(
 ) -> Outcome:
     """Run one strategy; *gaps* are those of the run without guests."""
     harvest, harm = Harvest(), HarmWatch()
-    experiment = Experiment(
-        Engine(engine_policy(site.grace_ms, costs)),
-        numbered_nodes(site.nodes, site.node),
-        site.jobs,
-        costs,
-        grace_ms=site.grace_ms,
-        policy=site.policy,
-        keeps_diary=False,
-        watchers=(harvest, harm),
-        amend=_amendment(strategy, costs, gaps),
-        foresight=Clairvoyant(gaps) if strategy is Strategy.ORACLE else None,
-    )
-    for at, said in () if strategy is Strategy.NONE else guests:
-        experiment.tell(at, _unfreezable(said) if strategy is Strategy.KILL else said)
+    experiment = prepared(site, strategy, guests, costs, gaps, (harvest, harm))
     experiment.run(site.until)
     experiment.take_stock()
-    harvestable = harvestable_ms(gaps, costs.thaw_ms + costs.freeze_ms) * site.node.cores
+    harvestable = harvestable_ms(gaps, costs.thaw_ms + costs.freeze_ms) * site.node.cores // site.units
     return Outcome(
         strategy=strategy,
         useful_core_ms=harvest.useful_core_ms,
@@ -133,6 +132,34 @@ def run(
         main_starts=experiment.starts,
         waited=harm.waited,
     )
+
+
+def prepared(
+    site: Site,
+    strategy: Strategy,
+    guests: Iterable[Arrival],
+    costs: GuestCosts,
+    gaps: Sequence[IdleGap],
+    watchers: Sequence[Watcher],
+) -> Experiment:
+    """Return the experiment of one strategy, to be run; *gaps* are those of the run without guests."""
+    policy = replace(engine_policy(site.grace_ms, costs), mode=site.mode, max_allocation_ms=site.longest_ms)
+    experiment = Experiment(
+        Engine(policy),
+        numbered_nodes(site.nodes, site.node),
+        site.jobs,
+        costs,
+        grace_ms=site.grace_ms,
+        policy=site.policy,
+        sharing=site.sharing,
+        keeps_diary=False,
+        watchers=watchers,
+        amend=_amendment(strategy, costs, gaps),
+        foresight=Clairvoyant(gaps) if strategy is Strategy.ORACLE else None,
+    )
+    for at, said in () if strategy is Strategy.NONE else guests:
+        experiment.tell(at, _unfreezable(said) if strategy is Strategy.KILL else said)
+    return experiment
 
 
 def engine_policy(grace_ms: Millis, costs: GuestCosts) -> EnginePolicy:
@@ -157,7 +184,16 @@ def engine_policy(grace_ms: Millis, costs: GuestCosts) -> EnginePolicy:
 def _unfreezable(said: JobsSubmitted) -> JobsSubmitted:
     """Return the same guests, who can only be killed; how long they run is not said, or none would be tried."""
     submissions = tuple(
-        replace(one, spec=replace(one.spec, freeze=FreezeMethod.NONE, expected_ms=None)) for one in said.submissions
+        replace(
+            one,
+            spec=replace(
+                one.spec,
+                freeze=FreezeMethod.NONE,
+                expected_ms=None,
+                argv=(*one.spec.argv, *runs_for(one.spec.expected_ms)),
+            ),
+        )
+        for one in said.submissions
     )
     return replace(said, submissions=submissions)
 

@@ -243,9 +243,15 @@ class World:
         self._tell_start(hold)
 
     def _tell_start(self, hold: Hold) -> None:
-        nodes = tuple(self._nodes[index].spec.name for index, _ in self._running[hold.job.id].parts)
+        parts = self._running[hold.job.id].parts
+        nodes = tuple(self._nodes[index].spec.name for index, _ in parts)
+        units = tuple(taken for _, taken in parts)
         waited = Millis(self.now - hold.decided_at)
-        self.tell(MainStarted(job=hold.job, nodes=nodes, waited_ms=waited, bound_ms=hold.bound_ms, left=hold.left))
+        self.tell(
+            MainStarted(
+                job=hold.job, nodes=nodes, units=units, waited_ms=waited, bound_ms=hold.bound_ms, left=hold.left
+            )
+        )
 
     def _main_ended(self, job: MainJob) -> None:
         for index, _ in self._running.pop(job.id).parts:

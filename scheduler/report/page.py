@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from importlib.resources import files
 
+from idleq.scheduler.palette import DARK, LIGHT
 from idleq.scheduler.report import wording
 from idleq.scheduler.report.charts import AreaChart, Histogram, area_chart, histogram
 from idleq.scheduler.report.gantt_chart import GanttChart, gantt_chart
@@ -61,7 +62,9 @@ def render(report: Report) -> str:
         plain=wording.plain,
     )
     source = files("idleq.scheduler.report").joinpath("page.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(source).render(report=report, view=_view(report), count=wording.count)
+    return environment.from_string(source).render(
+        report=report, view=_view(report), count=wording.count, light=LIGHT, dark=DARK
+    )
 
 
 def _view(report: Report) -> View:

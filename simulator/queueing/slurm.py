@@ -1,7 +1,7 @@
 """A queue as Slurm keeps it: priorities of several factors, jobs in their order, and a backfill pass now and then."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.jobs import MainJob
@@ -53,6 +53,40 @@ class SlurmSettings:
                 "a Slurm-like queue needs weights of at least 0, ages, depths and intervals of at least 1, "
                 f"and a bf_window of at least {MINUTE} seconds"
             )
+
+
+def settings_from(given: Mapping[str, str]) -> SlurmSettings:
+    """Return the settings that *given* names; qos.N=FACTOR names the factor of queue N.
+
+    Raises:
+        ImpossibleParameters: there is no such setting, or it needs another value.
+    """
+    known = [name for name in SlurmSettings.__dataclass_fields__ if name != "qos"]
+    whole: dict[str, int] = {}
+    qos: dict[int, float] = {}
+    for key, value in given.items():
+        kind, _, number = key.partition(".")
+        try:
+            if kind == "qos" and number:
+                qos[int(number)] = float(value)
+            elif key in known:
+                whole[key] = int(value)
+            else:
+                raise ImpossibleParameters(f"--slurm has no {key}: it has {', '.join(known)} and qos.NUMBER")
+        except ValueError:
+            raise ImpossibleParameters(f"--slurm {key} needs a number, not {value!r}") from None
+    return SlurmSettings(**whole, qos=qos)
+
+
+def in_milliseconds(settings: SlurmSettings) -> SlurmSettings:
+    """Return the same settings for a queue whose clock counts milliseconds."""
+    return replace(
+        settings,
+        max_age=1000 * settings.max_age,
+        half_life=1000 * settings.half_life,
+        bf_interval=1000 * settings.bf_interval,
+        bf_window=1000 * settings.bf_window,
+    )
 
 
 class SlurmLike(Attentive):

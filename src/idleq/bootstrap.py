@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from idleq.scheduler.report import Report
     from idleq.scheduler.service import Service
     from idleq.scheduler.store.journal import Journal
+    from idleq.simulator.costs import GuestCosts
     from idleq.simulator.embedded import EmbeddedCluster
     from idleq.simulator.settings import ClusterSettings
 
@@ -122,6 +123,28 @@ def make_report(server_dir: Path, page: Path | None = None) -> "Report":
 
         write_atomically(page, render(report).encode(), mode=0o644)
     return report
+
+
+def learned_costs(server_dir: Path, where: str = "") -> "GuestCosts | None":
+    """Return what guests cost by the journal of *server_dir*, or of *where*: another server directory, or a database's URL.
+
+    Raises:
+        JournalUnavailable: there is no journal, or it cannot be read.
+    """
+    from idleq.scheduler.config import load_config
+    from idleq.scheduler.paths import ServerPaths
+    from idleq.scheduler.store.journal import Journal
+    from idleq.simulator.costs import costs_from_journal
+
+    if "://" in where:
+        journal = Journal.open(where, create=False)
+        try:
+            return costs_from_journal(fact for _, fact in journal.facts())
+        finally:
+            journal.close()
+    paths = ServerPaths(Path(where).absolute() if where else server_dir)
+    with _journal(paths, load_config(paths.config), create=False) as journal:
+        return costs_from_journal(fact for _, fact in journal.facts())
 
 
 @contextmanager

@@ -37,6 +37,7 @@ def started(job_: object, *nodes: str, waited: int = 0, bound: int = 0, left: tu
     return MainStarted(
         job=job_,  # type: ignore[arg-type]  # the tests' own main_job
         nodes=tuple(NodeName(node) for node in nodes),
+        units=(1,) * len(nodes),
         waited_ms=Millis(waited),
         bound_ms=Millis(bound),
         left=tuple(AllocationId(name) for name in left),

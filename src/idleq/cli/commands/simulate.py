@@ -1,6 +1,6 @@
 """`idleq simulate`: a site's own queue, from its log, under a policy of one's choice."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from enum import StrEnum
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from idleq.cli.commands.compare import compared
 from idleq.cli.commands.submit import pairs
 from idleq.cli.options import session_of
 from idleq.cli.result import Result, Table
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from idleq.cli.session import Session
     from idleq.simulator.mainrun import MainRun, MainSettings
     from idleq.simulator.outages import Outage
-    from idleq.simulator.queueing.slurm import SlurmSettings
     from idleq.simulator.trace import Trace
 
 SECOND = 1000
@@ -52,6 +52,49 @@ Seed = Annotated[int, typer.Option(help="For everything that is drawn.")]
 Tau = Annotated[int, typer.Option(help="Jobs shorter than so many seconds count as so long in slowdowns.")]
 NoGuests = Annotated[bool, typer.Option("--no-guests", help="The main queue alone.")]
 Starts = Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write job_id,start of every main job.")]
+From = Annotated[float | None, typer.Option("--from", metavar="DAYS", help="Leave out what comes in before that day.")]
+Days = Annotated[float | None, typer.Option(metavar="DAYS", help="Use so many days [default: all].")]
+Guests = Annotated[
+    str | None,
+    typer.Option(
+        metavar="enough|stream:KEY=VALUE,...|JOB.TOML", help="Put guests into the gaps, and compare strategies."
+    ),
+]
+Strategies = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,...", help="Of none, kill, planned-end, young, idleq, oracle [default: none,idleq,oracle]."
+    ),
+]
+Cost = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="What a start, a thaw, a freeze and a save take [default: 60].")
+]
+Costs = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE|from-journal[:DIR|:URL]",
+        help="What single ones take (again for more), or what a journal has measured.",
+    ),
+]
+Grace = Annotated[float | None, typer.Option(metavar="SECONDS", help="What preempted guests are given [default: 0].")]
+ModeName = Annotated[
+    str | None, typer.Option(metavar="preemptible|window", help="How guests give way [default: preemptible].")
+]
+Window = Annotated[float | None, typer.Option(metavar="SECONDS", help="The longest window [default: 3600].")]
+NodeCores = Annotated[int | None, typer.Option(help="Processors that make a node [default: 1].")]
+SharingName = Annotated[
+    str | None, typer.Option(metavar="cores|nodes", help="Main jobs take cores, or whole nodes [default: cores].")
+]
+Replications = Annotated[int | None, typer.Option(help="Runs with seeds of their own [default: 1].")]
+Shake = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS", help="Main jobs come in later by up to so much [default: 60 with replications, else 0]."
+    ),
+]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Write a page, figures and numbers into a new folder.")]
+NoPlots = Annotated[bool, typer.Option("--no-plots", help="Without figures (they need matplotlib).")]
+Parquet = Annotated[bool, typer.Option("--parquet", help="Numbers as Parquet too (needs pyarrow).")]
 
 
 def simulate(
@@ -73,18 +116,52 @@ def simulate(
     tau: Tau = 10,
     no_guests: NoGuests = False,
     starts: Starts = None,
+    begin: From = None,
+    days: Days = None,
+    guests: Guests = None,
+    strategies: Strategies = None,
+    cost: Cost = None,
+    costs: Costs = None,
+    grace: Grace = None,
+    mode: ModeName = None,
+    window: Window = None,
+    node_cores: NodeCores = None,
+    sharing: SharingName = None,
+    replications: Replications = None,
+    shake: Shake = None,
+    out: Out = None,
+    no_plots: NoPlots = False,
+    parquet: Parquet = False,
 ) -> Result:
-    """Run the main jobs of a trace under a policy, and say how long they wait."""
+    """Run the main jobs of a trace under a policy, and say how long they wait; with --guests, what guests would gain."""
     from idleq.simulator.errors import ImpossibleParameters
     from idleq.simulator.estimates import Estimates
     from idleq.simulator.mainrun import Engine, MainSettings
     from idleq.simulator.places import Places
     from idleq.simulator.queueing.catalog import Reservation
     from idleq.simulator.queueing.policy import Semantics
+    from idleq.simulator.queueing.slurm import settings_from
     from idleq.simulator.sources import load_trace
+    from idleq.simulator.stage import part_of
 
-    del no_guests  # the only way so far; scripts that say so go on meaning the same
     session = session_of(context)
+    of_guests = {
+        "strategies": strategies, "cost": cost, "costs": costs, "grace": grace, "mode": mode, "window": window,
+        "node_cores": node_cores, "sharing": sharing, "replications": replications, "shake": shake, "out": out,
+        "no_plots": no_plots or None, "parquet": parquet or None,
+    }  # fmt: skip
+    given = {name: value for name, value in of_guests.items() if value is not None}
+    if guests is not None:
+        alone = {"--no-guests": no_guests, "--starts": starts, "--outages": outages, "--mtbf": mtbf}
+        refuse_of_main_queue(alone | {f"--engine {engine}": engine != "simpy"})
+        refuse_of_main_queue({f"--semantics {semantics}": semantics != "per-timestamp"})
+        refuse_of_main_queue({f"--reservation {reservation}": reservation != "count"})
+        site = {
+            "trace": trace, "procs": procs, "policy": policy, "estimates": estimates, "over": over,
+            "slurm": pairs(slurm, "--slurm") or {}, "seed": seed, "tau": tau, "from": begin or 0, "days": days, "guests": guests,
+        }  # fmt: skip
+        return compared(session, site, given, strict=strict)
+    refuse_without_guests(given)
     settings = MainSettings(
         policy=policy,
         semantics=chosen(Semantics, semantics, "--semantics"),
@@ -94,7 +171,7 @@ def simulate(
         seed=seed,
         engine=chosen(Engine, engine, "--engine"),
         tau=tau,
-        slurm=slurm_settings(pairs(slurm, "--slurm") or {}),
+        slurm=settings_from(pairs(slurm, "--slurm") or {}),
     )
     if seed < 0:
         raise ImpossibleParameters(f"a seed is a whole number from 0 on, not {seed}")
@@ -104,11 +181,32 @@ def simulate(
     loaded = load_trace(trace, places, procs)
     if strict:
         refuse_too_large(loaded)
+    if begin is not None or days is not None:
+        loaded = part_of(loaded, begin or 0, days)
     settings = replace(settings, outages=away(loaded, outages, mtbf, repair, seed))
     run = _run(session, loaded, settings, places.machine_code)
     if starts is not None:
         write_starts(starts, run)
     return shown(loaded, settings, run, starts)
+
+
+def refuse_of_main_queue(given: Mapping[str, object]) -> None:
+    """Raise ImpossibleParameters for the first option *given* that does not go with guests."""
+    from idleq.simulator.errors import ImpossibleParameters
+
+    for option, value in given.items():
+        if value:
+            raise ImpossibleParameters(f"{option} is for the main queue alone: leave out either it or --guests")
+
+
+def refuse_without_guests(given: Mapping[str, object]) -> None:
+    """Raise ImpossibleParameters for the first option *given*, which says something of guests."""
+    from idleq.simulator.errors import ImpossibleParameters
+
+    for name in given:
+        raise ImpossibleParameters(
+            f"--{name.replace('_', '-')} is about guests: say which with --guests, for example --guests enough"
+        )
 
 
 def refuse_too_large(trace: "Trace") -> None:
@@ -146,32 +244,6 @@ def chosen(choices: type[Choice], text: str, option: str) -> Choice:
         return choices(text)
     except ValueError:
         raise ImpossibleParameters(f"{option} may be {', '.join(choices)}, not {text!r}") from None
-
-
-def slurm_settings(given: dict[str, str]) -> "SlurmSettings":
-    """Return the settings of the Slurm-like policy; qos.N=FACTOR names the factor of queue N.
-
-    Raises:
-        ImpossibleParameters: there is no such setting, or it needs another value.
-    """
-    from idleq.simulator.errors import ImpossibleParameters
-    from idleq.simulator.queueing.slurm import SlurmSettings
-
-    known = [name for name in SlurmSettings.__dataclass_fields__ if name != "qos"]
-    whole: dict[str, int] = {}
-    qos: dict[int, float] = {}
-    for key, value in given.items():
-        kind, _, number = key.partition(".")
-        try:
-            if kind == "qos" and number:
-                qos[int(number)] = float(value)
-            elif key in known:
-                whole[key] = int(value)
-            else:
-                raise ImpossibleParameters(f"--slurm has no {key}: it has {', '.join(known)} and qos.NUMBER")
-        except ValueError:
-            raise ImpossibleParameters(f"--slurm {key} needs a number, not {value!r}") from None
-    return SlurmSettings(**whole, qos=qos)
 
 
 def _run(session: "Session", trace: "Trace", settings: "MainSettings", machine_code: Path) -> "MainRun":

@@ -1,0 +1,116 @@
+"""What one simulation is of: a site, its guests, and what is done about the end of a gap."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from idleq.ids import Millis
+from idleq.scheduler.core.commands import Mode
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.submission import Submission
+from idleq.simulator.costs import GuestCosts, equal_costs
+from idleq.simulator.errors import ImpossibleParameters
+from idleq.simulator.estimates import Estimates
+from idleq.simulator.guestload import GuestStream
+from idleq.simulator.metrics import TAU
+from idleq.simulator.placement import Sharing
+from idleq.simulator.strategies import Strategy
+
+MEMORY_PER_CORE = 2**30
+"""Of simulated nodes, and of guests that do not say what they need."""
+
+COST_MS = Millis(60_000)
+"""Of a freeze, a thaw and a save where none is given: some gigabytes on a busy parallel file system."""
+
+WINDOW_MS = Millis(3_600_000)
+"""The longest window where none is given: a main job may have to wait for so long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enough:
+    """Always enough guests, longer than any gap, of *cores* cores and *memory_per_core* bytes with each."""
+
+    cores: int = 1
+    memory_per_core: int = MEMORY_PER_CORE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFile:
+    """The jobs of a job file, all there from the beginning."""
+
+    path: str
+    submissions: tuple[Submission, ...]
+
+
+Guests = Enough | GuestStream | JobFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One strategy on one site with one seed; `scenariokeys` has the names that people write for these, and their ranges.
+
+    Attributes:
+        trace: a file, a name or a recipe, as `sources.load_trace` reads it.
+        procs: how large the machine is; None: what the trace says.
+        begin_days: the part of the trace before that day is left out.
+        days: so many days of it are used; None: all that follow.
+        policy: the main queue's, by name.
+        estimates: where limits come from.
+        over: for drawn ones.
+        slurm: settings of the policy of that name, as on the command line.
+        tau: for slowdowns, in seconds.
+        node_cores: so many of the trace's processors are one node.
+        sharing: whether main jobs take cores, or whole nodes as many as they need.
+        guests: who fills the gaps.
+        costs: what guests cost.
+        grace_ms: what a preempted guest is given.
+        mode: how allocations give way.
+        window_ms: the longest window.
+        strategy: what is done about the end of a gap.
+        seed: of all that is drawn.
+        shake_ms: each main job comes in later by up to so much, drawn; 0: as in the trace.
+    """
+
+    trace: str
+    procs: int | None = None
+    begin_days: float = 0.0
+    days: float | None = None
+    policy: str = "easy"
+    estimates: Estimates = Estimates.USER
+    over: float = 3.0
+    slurm: Mapping[str, str] = field(default_factory=dict)
+    tau: int = TAU
+    node_cores: int = 1
+    sharing: Sharing = Sharing.CORES
+    guests: Guests = field(default_factory=Enough)
+    costs: GuestCosts = field(default_factory=lambda: equal_costs(COST_MS))
+    grace_ms: Millis = Millis(0)
+    mode: Mode = Mode.PREEMPTIBLE
+    window_ms: Millis = WINDOW_MS
+    strategy: Strategy = Strategy.IDLEQ
+    seed: int = 1
+    shake_ms: Millis = Millis(0)
+
+    def __post_init__(self) -> None:
+        for wanted in wanted_by(self.guests):
+            if not wanted.fits_in(self.node):
+                raise ImpossibleParameters(
+                    f"guests that ask for {wanted.cores} cores and {wanted.memory} bytes never fit on a node of "
+                    f"{self.node.cores} cores and {self.node.memory} bytes: give nodes more cores (node_cores), or guests less"
+                )
+
+    @property
+    def node(self) -> Resources:
+        """What each node has."""
+        return Resources(self.node_cores, self.node_cores * MEMORY_PER_CORE)
+
+
+def wanted_by(guests: Guests) -> list[Resources]:
+    """Return what the guests ask for at the most, in every form that they come in."""
+    match guests:
+        case Enough():
+            return [Resources(guests.cores, guests.cores * guests.memory_per_core)]
+        case GuestStream():
+            # Drawn memory has no upper end; what does not fit is refused by the site, as it would be in life.
+            return [Resources(cores, 0) for cores in guests.cores]
+        case JobFile():
+            return [submission.spec.resources for submission in guests.submissions]

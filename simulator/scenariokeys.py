@@ -1,0 +1,133 @@
+"""The names under which people give a scenario: the same on the command line, in a sweep file and in results.
+
+The command line writes them with dashes (`--node-cores`), files with underscores. Times are seconds, or texts like "5m".
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from idleq.scheduler.core.commands import Mode
+from idleq.scheduler.core.submission import Submission
+from idleq.scheduler.jobkeys import no_such
+from idleq.simulator.costkeys import costs_shown, read_costs
+from idleq.simulator.costs import GuestCosts, equal_costs
+from idleq.simulator.errors import ImpossibleParameters
+from idleq.simulator.estimates import Estimates
+from idleq.simulator.guestkeys import JobReader, guests_shown, read_guests
+from idleq.simulator.placement import Sharing
+from idleq.simulator.queueing.catalog import POLICIES
+from idleq.simulator.queueing.slurm import settings_from
+from idleq.simulator.scenario import COST_MS, Scenario
+from idleq.simulator.strategies import Strategy
+from idleq.simulator.written import Reader, number, one_of, seconds, some_time, text, time, unless, whole
+
+Plain = Any
+"""What JSON and TOML hold: texts, numbers, booleans, None, and tables of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing that people may give.
+
+    Attributes:
+        name: how it is written.
+        field: the scenario's attribute that it sets.
+        read: makes the attribute's value of what was written; raises ValueError saying what would be right.
+        show: makes of the value what would be read as the same.
+    """
+
+    name: str
+    field: str
+    read: Reader
+    show: Callable[[Any], Plain] = lambda value: value
+
+
+def _policy(value: object) -> str:
+    if value not in POLICIES:
+        raise ValueError(f"it may be {', '.join(POLICIES)}, not {value!r}")
+    return str(value)
+
+
+def _slurm(value: object) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"it is a table of settings, not {value!r}")
+    given = {str(key): str(one) for key, one in value.items()}
+    settings_from(given)
+    return given
+
+
+def _no_files(path: str) -> tuple[Submission, ...]:
+    raise ValueError(f"{path!r} is neither enough nor stream:..., and job files cannot be read here")
+
+
+KEYS: Mapping[str, Key] = {
+    key.name: key
+    for key in (
+        Key("trace", "trace", text),
+        Key("procs", "procs", unless(None, whole(1, 10**7))),
+        Key("from", "begin_days", number(0, 10**5)),
+        Key("days", "days", unless(None, number(0.01, 10**5))),
+        Key("policy", "policy", _policy),
+        Key("estimates", "estimates", one_of(Estimates), str),
+        Key("over", "over", number(1, 10**6)),
+        Key("slurm", "slurm", _slurm, dict),
+        Key("tau", "tau", whole(1)),
+        Key("node_cores", "node_cores", whole(1, 10**5)),
+        Key("sharing", "sharing", one_of(Sharing), str),
+        Key("guests", "guests", lambda value: read_guests(value, _no_files), guests_shown),
+        Key("costs", "costs", lambda value: read_costs(value, equal_costs(COST_MS)), costs_shown),
+        Key("grace", "grace_ms", time, seconds),
+        Key("mode", "mode", one_of(Mode), str),
+        Key("window", "window_ms", some_time, seconds),
+        Key("strategy", "strategy", one_of(Strategy), str),
+        Key("seed", "seed", whole(0, 2**53)),
+        Key("shake", "shake_ms", time, seconds),
+    )
+}
+"""All but `cost`: what a start, a thaw, a freeze and a save cost that `costs` does not name."""
+
+COST = "cost"
+
+
+def scenario_of(given: Mapping[str, object], read_jobs: JobReader = _no_files) -> Scenario:
+    """Return the scenario that *given* names; what it does not name has its default. *read_jobs* reads job files.
+
+    Raises:
+        ImpossibleParameters: a name that does not exist, or a value that cannot be; the message says what would be right.
+    """
+    named = {name.replace("-", "_"): value for name, value in given.items()}
+    if "trace" not in named:
+        raise ImpossibleParameters("a scenario needs a trace")
+    values: dict[str, Any] = {}
+    if COST in named or "costs" in named:
+        values["costs"] = costs_of(named.pop(COST, None), named.pop("costs", None))
+    for name, value in named.items():
+        if name not in KEYS:
+            raise ImpossibleParameters(no_such("key", name, [*KEYS, COST]))
+        try:
+            values[KEYS[name].field] = read_guests(value, read_jobs) if name == "guests" else KEYS[name].read(value)
+        except ValueError as error:
+            raise ImpossibleParameters(f"{name}: {error}") from None
+    return Scenario(**values)
+
+
+def costs_of(cost: object, costs: object) -> GuestCosts:
+    """Return what a start, a thaw, a freeze and a save cost: all *cost*, but for what *costs* names; None: not given.
+
+    Raises:
+        ImpossibleParameters: one of the two cannot be.
+    """
+    try:
+        equal = equal_costs(COST_MS if cost is None else time(cost))
+    except ValueError as error:
+        raise ImpossibleParameters(f"{COST}: {error}") from None
+    try:
+        return equal if costs is None else read_costs(costs, equal)
+    except ValueError as error:
+        raise ImpossibleParameters(f"costs: {error}") from None
+
+
+def plain(scenario: Scenario) -> dict[str, Plain]:
+    """Return *scenario* under its names, all of them, so that `scenario_of` gives the same again."""
+    return {key.name: key.show(getattr(scenario, key.field)) for key in KEYS.values()}

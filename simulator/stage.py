@@ -1,0 +1,136 @@
+"""What all strategies on one site share: the main jobs, how they run without guests, and the time that is measured."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idleq.ids import Millis
+from idleq.simulator.errors import BadTrace, ImpossibleParameters
+from idleq.simulator.estimates import estimated
+from idleq.simulator.harm import shaken
+from idleq.simulator.harvest import IdleGap
+from idleq.simulator.jobs import MainJob, scaled
+from idleq.simulator.metrics import WARM_UP
+from idleq.simulator.placement import Sharing
+from idleq.simulator.places import Places
+from idleq.simulator.queueing import Policy, replay
+from idleq.simulator.queueing.catalog import policy_named
+from idleq.simulator.queueing.slurm import in_milliseconds, in_whole_minutes, settings_from
+from idleq.simulator.scenario import Scenario
+from idleq.simulator.sources import load_trace
+from idleq.simulator.strategies import Site
+from idleq.simulator.table import JobTable
+from idleq.simulator.trace import Trace
+
+DAY_S = 86_400
+SECOND = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A site before any guest comes; times in milliseconds from the beginning of the part that is used.
+
+    Attributes:
+        trace: the part of the trace that is used.
+        jobs: its main jobs as the site runs them, by submit; sizes in the site's units.
+        starts: when each starts without guests.
+        gaps: those of the run without guests.
+        nodes: how many the site has.
+        since, until: what is measured: the first hundredth of the jobs has ended, and the last is submitted.
+    """
+
+    trace: Trace
+    jobs: tuple[MainJob, ...]
+    starts: dict[int, int]
+    gaps: list[IdleGap]
+    nodes: int
+    since: Millis
+    until: Millis
+
+    @property
+    def counted(self) -> list[MainJob]:
+        """The main jobs that count for waits and slowdowns: those that end in the measured time without guests."""
+        return [job for job in self.jobs if self.since <= self.starts[job.id] + job.run <= self.until]
+
+
+def set_stage(scenario: Scenario, places: Places) -> Stage:
+    """Run the main jobs of *scenario* without guests.
+
+    Raises:
+        TraceUnknown, BadTrace, ImpossibleParameters: there is nothing to run.
+    """
+    trace = part_of(load_trace(scenario.trace, places, scenario.procs), scenario.begin_days, scenario.days)
+    if trace.processors % scenario.node_cores:
+        raise ImpossibleParameters(
+            f"{trace.processors} processors are not made of nodes of {scenario.node_cores}: give another node_cores, or procs"
+        )
+    nodes = trace.processors // scenario.node_cores
+    jobs = _jobs(trace.table, scenario)
+    units = units_of(scenario, nodes)
+    starts = replay(jobs, sum(units), policy_of(scenario, sum(units)))
+    since, until = measured(jobs, starts)
+    site = Site(
+        nodes=nodes,
+        node=scenario.node,
+        jobs=jobs,
+        until=until,
+        sharing=scenario.sharing,
+        policy=policy_of(scenario, sum(units)),
+    )
+    return Stage(trace=trace, jobs=jobs, starts=starts, gaps=site.gaps(), nodes=nodes, since=since, until=until)
+
+
+def units_of(scenario: Scenario, nodes: int) -> list[int]:
+    """Return how many units of each node main jobs can hold."""
+    return [scenario.node_cores if scenario.sharing is Sharing.CORES else 1] * nodes
+
+
+def policy_of(scenario: Scenario, units: int) -> Policy:
+    """Return a new policy for one queue that counts milliseconds."""
+    return policy_named(scenario.policy, units, settings=in_milliseconds(settings_from(scenario.slurm)))
+
+
+def part_of(trace: Trace, begin_days: float, days: float | None) -> Trace:
+    """Return the jobs of *trace* that come in from day *begin_days* on for so many *days*, from time 0 on.
+
+    Raises:
+        BadTrace: there are none.
+    """
+    table = trace.table
+    begin = int(table.submit[0]) + round(begin_days * DAY_S) if len(table) else 0
+    is_in = table.submit >= begin
+    if days is not None:
+        is_in &= table.submit < begin + round(days * DAY_S)
+    if not is_in.any():
+        raise BadTrace(f"{trace.name} has no jobs that can run in the part that is asked for")
+    return replace(trace, table=_from(table, is_in, begin))
+
+
+def _from(table: JobTable, is_in: NDArray[np.bool_], begin: int) -> JobTable:
+    return JobTable(
+        id=table.id[is_in],
+        submit=table.submit[is_in] - begin,
+        run=table.run[is_in],
+        limit=table.limit[is_in],
+        size=table.size[is_in],
+        user=table.user[is_in],
+        queue=table.queue[is_in],
+    )
+
+
+def _jobs(table: JobTable, scenario: Scenario) -> tuple[MainJob, ...]:
+    table = estimated(table, scenario.estimates, scenario.over, scenario.seed)
+    if scenario.policy == "slurm":
+        table = in_whole_minutes(table)
+    if scenario.sharing is Sharing.NODES:
+        table = replace(table, size=-(-table.size // scenario.node_cores))
+    jobs = tuple(scaled(table.jobs(), SECOND))
+    return tuple(shaken(jobs, scenario.seed, scenario.shake_ms)) if scenario.shake_ms else jobs
+
+
+def measured(jobs: tuple[MainJob, ...], starts: dict[int, int]) -> tuple[Millis, Millis]:
+    """Return from when until when a run is measured: without the warm-up and the drain; all of it where nothing else is left."""
+    ends = sorted(starts[job.id] + job.run for job in jobs)
+    since, until = ends[int(len(jobs) * WARM_UP)], jobs[-1].submit
+    return (Millis(since), Millis(until)) if since < until else (Millis(0), Millis(ends[-1]))

@@ -1,0 +1,92 @@
+"""Several strategies on the same site, with the same main jobs and the same guests for each seed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from idleq.simulator.errors import ImpossibleParameters
+from idleq.simulator.gain import GainResult, run_scenario
+from idleq.simulator.gaincount import Gain
+from idleq.simulator.harm import Interval, interval
+from idleq.simulator.places import Places
+from idleq.simulator.scenario import Scenario
+from idleq.simulator.strategies import Strategy
+from idleq.simulator.study.weeks import weekly
+
+OnRun = Callable[[Strategy, int, float], None]
+"""Told from time to time which strategy runs, the how manieth run it is (from 0 on), and what share of it is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What came of each strategy.
+
+    Attributes:
+        scenario: of the first run; the others differ in strategy and seed.
+        gains: the numbers of each strategy, one for each seed, in the same order for all.
+        first: each strategy's run with the first seed, with all that was recorded.
+        weeks: of these, the numbers week by week.
+    """
+
+    scenario: Scenario
+    gains: dict[Strategy, tuple[Gain, ...]]
+    first: dict[Strategy, GainResult]
+    weeks: dict[Strategy, dict[str, list[float]]]
+
+    @property
+    def replications(self) -> int:
+        """How many seeds were run."""
+        return len(next(iter(self.gains.values())))
+
+    @property
+    def seeds(self) -> range:
+        """Which."""
+        return range(self.scenario.seed, self.scenario.seed + self.replications)
+
+    def numbers(self, strategy: Strategy, name: str) -> list[float]:
+        """Return that number of each replication that has one."""
+        found = (dict(gain.flat())[name] for gain in self.gains[strategy])
+        return [value for value in found if value is not None]
+
+    def interval(self, strategy: Strategy, name: str) -> Interval | None:
+        """Return the mean of a number over the replications, or of the only one, with its 95 % interval; None: no number.
+
+        Of a single run the interval is that of its weeks, where it has some; its mean is still that of the whole.
+        """
+        values = self.numbers(strategy, name)
+        if not values:
+            return None
+        if len(values) > 1 or name not in self.weeks[strategy]:
+            return interval(values)
+        batches = interval(self.weeks[strategy][name])
+        return Interval(mean=values[0], half_width=batches.half_width, count=batches.count)
+
+
+def compare(
+    scenario: Scenario, strategies: Sequence[Strategy], replications: int, places: Places, on_run: OnRun | None = None
+) -> Comparison:
+    """Run each of *strategies* with *replications* seeds, from the scenario's on.
+
+    Raises:
+        TraceUnknown, BadTrace, ImpossibleParameters: there is nothing to run.
+    """
+    if replications < 1 or not strategies or len(set(strategies)) < len(strategies):
+        raise ImpossibleParameters("a comparison needs at least one replication, and strategies that differ")
+    first: dict[Strategy, GainResult] = {}
+    gains: dict[Strategy, list[Gain]] = {strategy: [] for strategy in strategies}
+    for replication in range(replications):
+        for place, strategy in enumerate(strategies):
+            one = replace(scenario, strategy=strategy, seed=scenario.seed + replication)
+            number = replication * len(strategies) + place
+            result = run_scenario(one, places, _told(on_run, strategy, number))
+            first.setdefault(strategy, result)
+            gains[strategy].append(result.gain)
+    return Comparison(
+        scenario=first[strategies[0]].scenario,
+        gains={strategy: tuple(found) for strategy, found in gains.items()},
+        first=first,
+        weeks={strategy: dict(weekly(result)) for strategy, result in first.items()},
+    )
+
+
+def _told(on_run: OnRun | None, strategy: Strategy, number: int) -> Callable[[float], None] | None:
+    return None if on_run is None else lambda share: on_run(strategy, number, share)

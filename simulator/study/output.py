@@ -1,0 +1,47 @@
+"""All files of a comparison: the page, the figures, and the numbers as JSON, CSV and Parquet."""
+
+import json
+
+from idleq.simulator.study.comparison import Comparison
+from idleq.simulator.study.figures import all_tables
+from idleq.simulator.study.folder import RESULTS
+from idleq.simulator.study.page import render
+from idleq.simulator.study.plots import check_installed, drawn
+from idleq.simulator.study.results import check_parquet, csv_of, origin_of, parquet_of, table_of, value_of
+
+PAGE = "index.html"
+
+
+def check_can_make(*, with_plots: bool, with_parquet: bool) -> None:
+    """Notice before anything long is done that a package is missing.
+
+    Raises:
+        PlotsMissing, ParquetMissing: so it is.
+    """
+    if with_plots:
+        check_installed()
+    if with_parquet:
+        check_parquet()
+
+
+def files_of(comparison: Comparison, version: str, *, with_plots: bool, with_parquet: bool) -> dict[str, bytes]:
+    """Return what a folder of *comparison* has, by name."""
+    origin = origin_of(comparison, version)
+    costs = comparison.scenario.costs
+    marks = {
+        "cost_s": (costs.thaw_ms + costs.freeze_ms) / 1000,
+        "tau": comparison.scenario.tau,
+        "node_cores": comparison.scenario.node_cores,
+    }
+    files: dict[str, bytes] = {}
+    figures: list[tuple[str, str, str]] = []
+    for table in (table_of(comparison), *all_tables(comparison)):
+        files[f"{table.name}.csv"] = csv_of(table, origin)
+        if with_parquet:
+            files[f"{table.name}.parquet"] = parquet_of(table, origin)
+        if with_plots and table.name != "results":
+            files[f"{table.name}.png"], svg = drawn(table, marks)
+            figures.append((table.name, table.title, svg))
+    files[RESULTS] = json.dumps(value_of(comparison, version), indent=2).encode() + b"\n"
+    files[PAGE] = render(comparison, origin, figures).encode()
+    return files

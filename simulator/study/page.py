@@ -1,0 +1,118 @@
+"""A comparison as one HTML file that needs nothing else: no network, no scripts, light and dark, screen and paper."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from idleq.scheduler.palette import DARK, LIGHT
+from idleq.scheduler.units import span_in_words
+from idleq.simulator.scenariokeys import plain
+from idleq.simulator.strategies import Strategy
+from idleq.simulator.study.comparison import Comparison
+from idleq.simulator.study.figures import shown_strategy
+from idleq.simulator.study.measures import MEASURES, basis, lines, shown
+from idleq.simulator.study.results import Origin
+
+CAPTIONS: Mapping[str, str] = {
+    "strategies": "Left: where the capacity went. Right: useful guest work, of what the gaps of the run without guests could give; bars in "
+    "black are 95 % intervals.",
+    "areas": "Means over equal steps, with the first seed. The line is the capacity.",
+    "gaps": "The gaps that main jobs leave when there are no guests. Those left of the dashed line are too short for any.",
+    "waits": "Shares of the main jobs that wait no longer, or are slowed down no more. A main job waits for guests no longer than their grace, or "
+    "their window; what else changes is a schedule that took another course.",
+    "gantt": "The day on which guests did most; at most the first 200 nodes. Guests are hatched.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """A figure on the page."""
+
+    name: str
+    title: str
+    svg: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A headline number and what it means."""
+
+    title: str
+    value: str
+    meaning: str
+    role: str
+
+
+def render(comparison: Comparison, origin: Origin, figures: Sequence[tuple[str, str, str]]) -> str:
+    """Return the whole page; *figures* are names, titles and SVG texts."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    source = files("idleq.simulator.study").joinpath("page.html.j2").read_text(encoding="utf-8")
+    stage = next(iter(comparison.first.values())).stage
+    return environment.from_string(source).render(
+        origin=origin,
+        site=next(iter(comparison.gains.values()))[0].site,
+        trace=stage.trace,
+        nodes=stage.nodes,
+        measured=span_in_words(stage.until - stage.since),
+        cards=_cards(comparison),
+        strategies=[str(strategy) for strategy in comparison.gains],
+        lines=list(lines(comparison)),
+        basis=basis(comparison),
+        figures=[
+            Drawn(name=name, title=title, svg=svg, caption=CAPTIONS.get(name, "")) for name, title, svg in figures
+        ],
+        settings=_settings(comparison),
+        light=LIGHT,
+        dark=DARK,
+    )
+
+
+def _settings(comparison: Comparison) -> list[tuple[str, str]]:
+    """Return what was given, as it is written, without the strategy."""
+    found = []
+    for name, value in plain(comparison.scenario).items():
+        if name != "strategy" and value not in (None, {}):
+            text = ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, Mapping) else str(value)
+            found.append((name, text))
+    return found
+
+
+def _cards(comparison: Comparison) -> list[Card]:
+    strategy = shown_strategy(comparison)
+    site = next(iter(comparison.gains.values()))[0].site
+    return [
+        Card(
+            title="Main jobs alone",
+            value=f"{100 * site.main_alone:.1f} %",
+            meaning="of the capacity is used when there are no guests.",
+            role="main",
+        ),
+        _card(
+            comparison,
+            strategy,
+            "effective",
+            "useful",
+            f"with guests, strategy {strategy}: what survived counts, and nothing else.",
+        ),
+        _card(comparison, strategy, "harvest", "useful", "of what the gaps could give became useful guest work."),
+        _card(
+            comparison,
+            strategy,
+            "overhead",
+            "overhead",
+            "of the capacity was spent on starting, saving, moving and losing guests.",
+        ),
+        _card(comparison, strategy, "harm_max_s", "bad", "is the longest that a main job waited for guests to leave."),
+    ]
+
+
+def _card(comparison: Comparison, strategy: Strategy, name: str, role: str, meaning: str) -> Card:
+    measure = next(one for one in MEASURES if one.name == name)
+    found = comparison.interval(strategy, name)
+    value = "-" if found is None else f"{measure.show(found.mean)} {measure.unit}".rstrip()
+    details = "" if found is None or found.half_width is None else f" ({shown(measure, found)})"
+    title = {"harm_max_s": "Harm to main jobs"}.get(name, measure.title.capitalize())
+    return Card(title=title, value=value, meaning=meaning + details, role=role)
