@@ -10,6 +10,10 @@ SimulatorError
 ├── PlotsMissing        the package that draws figures is not installed
 ├── ParquetMissing      the package that writes Parquet is not installed
 ├── ResultsNotKept      the folder of results cannot be written
+├── CheckpointDamaged   what a simulation was kept in is not whole, or not safe to read
+├── CheckpointForeign   it was kept by something else than what would go on with it
+├── CheckpointNotKept   a simulation cannot be kept there
+├── SimulationLeft      it was told to leave, and is kept
 ├── JobTooLarge         a main job asks for more than the whole machine
 ├── BadSettings         the embedded cluster's settings are missing or wrong
 ├── BadRecords          what the embedded cluster remembers cannot be read
@@ -116,3 +120,28 @@ class ResultsNotKept(SimulatorError):
     """The folder of results cannot be written, or has something else in it; nothing was written."""
 
     exit_code: ClassVar[int] = 45
+
+
+class CheckpointDamaged(SimulatorError):
+    """The file that a simulation was kept in is not whole, or others could have written it; it was not read."""
+
+    exit_code: ClassVar[int] = 44
+
+
+class CheckpointForeign(SimulatorError):
+    """The file holds a simulation of other settings, or of another version; it was not read."""
+
+    exit_code: ClassVar[int] = 45
+
+
+class CheckpointNotKept(SimulatorError):
+    """The simulation cannot be kept there; what was there before is still there."""
+
+    exit_code: ClassVar[int] = 46
+
+
+class SimulationLeft(SimulatorError):
+    """The simulation was told to leave; it is kept, and the same command goes on with it."""
+
+    exit_code: ClassVar[int] = 85
+    transient: ClassVar[bool] = True
