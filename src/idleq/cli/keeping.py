@@ -48,8 +48,7 @@ def keeping_asked(file: Path | None, every_s: float | None, environment: Mapping
     save_every = segment.get("save_every_ms")
     if every_s is None and isinstance(save_every, int | float) and save_every > 0:
         every_s = save_every / SECOND
-    named = getattr(signal, str(segment.get("signal")), FREEZE_SIGNAL)
-    freeze = named if isinstance(named, signal.Signals) else FREEZE_SIGNAL
+    freeze = _freeze_signal(segment)
     if file is not None:
         return Keeping(store=CheckpointFile(file.absolute()), every_s=every_s, freeze_signal=freeze)
     if folder:
@@ -59,6 +58,11 @@ def keeping_asked(file: Path | None, every_s: float | None, environment: Mapping
     return Keeping()
 
 
+def _freeze_signal(segment: Mapping[str, Any]) -> signal.Signals:
+    named = getattr(signal, str(segment.get("signal")), FREEZE_SIGNAL)
+    return named if isinstance(named, signal.Signals) else FREEZE_SIGNAL
+
+
 def _segment(control: Path) -> Mapping[str, Any]:
     """Return what the agent says of this segment; nothing where it cannot be read: the guest runs all the same."""
     try:
@@ -66,6 +70,24 @@ def _segment(control: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+@contextmanager
+def leaving_on(freeze_signal: signal.Signals) -> Iterator[Callable[[], bool]]:
+    """Yield what says whether a signal has come that asks to leave."""
+    from idleq.scheduler.signals import STOPPING, on_stop
+
+    came: list[signal.Signals] = []
+    with on_stop(came.append, (*STOPPING, freeze_signal)):
+        yield lambda: bool(came)
+
+
+@contextmanager
+def asked_to_leave(environment: Mapping[str, str]) -> Iterator[Callable[[], bool]]:
+    """Yield the same for whoever has *environment*: a guest's agent may have named another signal."""
+    control = environment.get("IDLEQ_CONTROL")
+    with leaving_on(_freeze_signal(_segment(Path(control)) if control else {})) as is_leaving:
+        yield is_leaving
 
 
 @contextmanager
@@ -79,22 +101,20 @@ def keeper_for(
         CheckpointNotKept: nothing can be kept there.
         SimulationLeft: a signal came, and all is kept.
     """
-    from idleq.scheduler.signals import STOPPING, on_stop
     from idleq.simulator.keeper import Keeper
 
     store = keeping.store
     if store is None:
         yield Keeper(None, purpose, clock=time.monotonic, show=show)
         return
-    came: list[signal.Signals] = []
-    with on_stop(came.append, (*STOPPING, keeping.freeze_signal)):
+    with leaving_on(keeping.freeze_signal) as is_leaving:
         store.check()
         yield Keeper(
             store,
             purpose,
             clock=time.monotonic,
             every_s=keeping.every_s,
-            is_leaving=lambda: bool(came),
+            is_leaving=is_leaving,
             show=show,
             warn=warn,
         )

@@ -64,7 +64,7 @@ def test_other_settings_are_refused_and_the_file_stays(
 
     outcome = idleq("simulate", "small", "--policy", "fcfs", "--checkpoint", str(file))
 
-    assert (outcome.code, "other settings" in outcome.err, file.read_bytes() == kept) == (45, True, True)
+    assert (outcome.code, "other settings" in outcome.err, file.read_bytes() == kept) == (43, True, True)
 
 
 def test_a_file_that_others_could_have_written_is_not_read(idleq: CommandLine, home: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_damaged_file_is_refused_and_stays(idleq: CommandLine, home: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (("--checkpoint", "no/where"), 46),
+        (("--checkpoint", "no/where"), 42),
         (("--checkpoint", "kept", "--engine", "fast"), 59),
         (("--checkpoint", "kept", "--checkpoint-every", "0"), 59),
         (("--checkpoint-every", "5"), 59),

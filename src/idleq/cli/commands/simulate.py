@@ -11,7 +11,9 @@ import typer
 
 from idleq.cli.commands.compare import compared
 from idleq.cli.commands.submit import pairs
-from idleq.cli.options import session_of
+from idleq.cli.commands.sweep import sweep
+from idleq.cli.defaulting import DEFAULT, DefaultCommand, DefaultGroup
+from idleq.cli.options import IdleqCommand, session_of
 from idleq.cli.result import Result, Table
 from idleq.cli.wording import counted, span
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from idleq.simulator.mainrun import MainRun, MainSettings
     from idleq.simulator.outages import Outage
     from idleq.simulator.trace import Trace
+
+simulate_app = typer.Typer(cls=DefaultGroup, rich_markup_mode=None, help="Run the main jobs of a trace under a policy.")
 
 SECOND = 1000
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -108,6 +112,7 @@ CheckpointEvery = Annotated[
 ]
 
 
+@simulate_app.command(DEFAULT, cls=DefaultCommand)
 def simulate(
     context: typer.Context,
     trace: Source,
@@ -211,6 +216,9 @@ def simulate(
         if starts is not None:
             write_starts(starts, run)
     return shown(loaded, settings, run, starts)
+
+
+simulate_app.command(cls=IdleqCommand)(sweep)
 
 
 def refuse_of_main_queue(given: Mapping[str, object]) -> None:
