@@ -28,6 +28,16 @@ class DefaultCommand(IdleqCommand):
         if ctx.parent is not None:
             ctx.parent.command.format_commands(ctx.parent, formatter)
 
+    def shell_complete(self, ctx: AnyContext, incomplete: str) -> list[Any]:
+        found = super().shell_complete(ctx, incomplete)
+        if ctx.parent is None or ctx.args or any(ctx.params.get(one.name) for one in self._arguments()):
+            return found
+        others = ctx.parent.command.shell_complete(ctx.parent, incomplete)
+        return [*(one for one in others if not one.value.startswith("-")), *found]
+
+    def _arguments(self) -> list[Any]:
+        return [one for one in self.params if one.param_type_name == "argument"]
+
 
 class DefaultGroup(IdleqGroup):
     """Takes a first word that is none of its commands, and help, for its default command."""
@@ -38,13 +48,6 @@ class DefaultGroup(IdleqGroup):
         if self._first_word(args) not in self._named:
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
-
-    def shell_complete(self, ctx: AnyContext, incomplete: str) -> list[Any]:
-        default = self.commands[DEFAULT]
-        return [
-            *super().shell_complete(ctx, incomplete),
-            *default.shell_complete(type(ctx)(default, info_name=DEFAULT, parent=ctx), incomplete),
-        ]
 
     def format_help(self, ctx: AnyContext, formatter: Any) -> None:  # noqa: ANN401 - as above
         default = self.commands[DEFAULT]
