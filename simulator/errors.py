@@ -10,6 +10,15 @@ SimulatorError
 ├── PlotsMissing        the package that draws figures is not installed
 ├── ParquetMissing      the package that writes Parquet is not installed
 ├── ResultsNotKept      the folder of results cannot be written
+├── CheckpointDamaged   what a simulation was kept in is not whole, or not safe to read
+├── CheckpointForeign   it was kept by something else than what would go on with it
+├── CheckpointNotKept   a simulation cannot be kept there
+├── BadSweep            a sweep file cannot be used
+├── SweepForeign        the file of finished rows is not this sweep's
+├── SweepRunning        another process runs this sweep
+├── SweepBroken         one of a sweep's processes ended
+├── SweepNotKept        finished rows cannot be written
+├── SimulationLeft      it was told to leave, and is kept
 ├── JobTooLarge         a main job asks for more than the whole machine
 ├── BadSettings         the embedded cluster's settings are missing or wrong
 ├── BadRecords          what the embedded cluster remembers cannot be read
@@ -116,3 +125,59 @@ class ResultsNotKept(SimulatorError):
     """The folder of results cannot be written, or has something else in it; nothing was written."""
 
     exit_code: ClassVar[int] = 45
+
+
+class CheckpointDamaged(SimulatorError):
+    """The file that a simulation was kept in is not whole, or others could have written it; it was not read."""
+
+    exit_code: ClassVar[int] = 44
+
+
+class CheckpointForeign(SimulatorError):
+    """The file holds a simulation of other settings, or of another version; it was not read."""
+
+    exit_code: ClassVar[int] = 43
+
+
+class CheckpointNotKept(SimulatorError):
+    """The simulation cannot be kept there; what was there before is still there."""
+
+    exit_code: ClassVar[int] = 42
+
+
+class BadSweep(SimulatorError):
+    """A sweep file cannot be used; nothing was run."""
+
+    exit_code: ClassVar[int] = 41
+
+
+class SweepForeign(SimulatorError):
+    """The file of finished rows holds something else, or rows that other code has made."""
+
+    exit_code: ClassVar[int] = 40
+
+
+class SweepRunning(SimulatorError):
+    """Another process runs a sweep into the same file."""
+
+    exit_code: ClassVar[int] = 39
+
+
+class SweepNotKept(SimulatorError):
+    """Finished rows cannot be written; those before are kept."""
+
+    exit_code: ClassVar[int] = 38
+
+
+class SweepBroken(SimulatorError):
+    """One of a sweep's processes was ended from outside; finished rows are kept."""
+
+    exit_code: ClassVar[int] = 37
+    transient: ClassVar[bool] = True
+
+
+class SimulationLeft(SimulatorError):
+    """The simulation was told to leave; it is kept, and the same command goes on with it."""
+
+    exit_code: ClassVar[int] = 85
+    transient: ClassVar[bool] = True

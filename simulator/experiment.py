@@ -14,7 +14,7 @@ from idleq.simulator.agents import GuestCosts, SimulatedAgents
 from idleq.simulator.errors import ImpossibleRequest
 from idleq.simulator.events import Ended, Granted, MainStarted, NodeChanged, Preempting, WorldEvent, as_input, shifted
 from idleq.simulator.jobs import MainJob, NodeSpec
-from idleq.simulator.kernel import ARRIVE, REACT, Moment, advance
+from idleq.simulator.kernel import ARRIVE, REACT, Between, Moment, advance, go_on
 from idleq.simulator.placement import Sharing
 from idleq.simulator.queueing import Policy, easy
 from idleq.simulator.world import Foresight, World
@@ -119,19 +119,18 @@ class Experiment:
         """Tell the engine *said* at world time *at*, as a person would."""
         Moment(self._env, at - int(self._env.now), ARRIVE, lambda _: self._say(said))
 
-    def run(self, until: Millis) -> None:
-        """Let the world go on until world time *until*."""
-        advance(self._env, until)
+    def run(self, until: Millis, between: Between | None = None) -> None:
+        """Let the world go on until world time *until*; where *between* raises, a later call goes on from there."""
+        advance(self._env, until, between)
 
     def take_stock(self) -> None:
         """Let the engine hear of every save up to now, as if all agents had been asked."""
         self._agents.take_stock()
         advance(self._env, int(self._env.now))
 
-    def run_while(self, condition: Callable[[], bool], until: Millis) -> None:
+    def run_while(self, condition: Callable[[], bool], until: Millis, between: Between | None = None) -> None:
         """Let the world go on as long as *condition* holds, but not beyond *until*."""
-        while condition() and self._env.peek() <= until:
-            self._env.step()
+        go_on(self._env, until, between or _nothing, condition)
 
     @property
     def now(self) -> Millis:
@@ -236,6 +235,10 @@ class Experiment:
             self._say(Tick())
         else:
             self._plan_tick()
+
+
+def _nothing() -> None:
+    """Nobody looks."""
 
 
 def replay(engine: Decider, inputs: Iterable[tuple[Millis, Input]]) -> list[tuple[Millis, Command]]:

@@ -3,25 +3,22 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from idleq.ids import Millis
-from idleq.scheduler.core.facts import Fact
 from idleq.scheduler.core.resources import Resources
-from idleq.simulator.events import MainStarted
 from idleq.simulator.gaincount import Gain, Recorded, gain_of, unit_cores_of
 from idleq.simulator.guestload import Arrival, GuestStream, always_enough, from_submissions, guest_stream
 from idleq.simulator.guesttimes import GuestTimes
 from idleq.simulator.harm import HarmWatch
+from idleq.simulator.keeper import Keeper, carried_out
+from idleq.simulator.kernel import Between
 from idleq.simulator.ledger import Ledger
 from idleq.simulator.places import Places
 from idleq.simulator.scenario import Enough, JobFile, Scenario
 from idleq.simulator.scenariokeys import plain, scenario_of
 from idleq.simulator.stage import Stage, policy_of, set_stage, units_of
 from idleq.simulator.strategies import LONGEST_MS, Site, Strategy, prepared
-
-STEPS = 200
-"""Progress is told about so often."""
 
 MORE_THAN_ENOUGH = 3
 """Guests for each core of the site: while one is frozen or thawed, others are there for the gaps that open."""
@@ -52,14 +49,16 @@ Progress = Callable[[float], None]
 """Told from time to time what share of a run is done."""
 
 
-def run_scenario(scenario: Scenario, places: Places, on_progress: Progress | None = None) -> GainResult:
-    """Run *scenario*; the same scenario gives the same numbers.
+def run_scenario(
+    scenario: Scenario, places: Places, on_progress: Progress | None = None, keeper: Keeper | None = None
+) -> GainResult:
+    """Run *scenario*, kept by *keeper* if there is one; the same scenario gives the same numbers.
 
     Raises:
         TraceUnknown, BadTrace, ImpossibleParameters: there is nothing to run.
     """
     stage = stage_of(scenario, places)
-    recorded = perform(scenario, stage, on_progress)
+    recorded = perform(scenario, stage, on_progress, keeper)
     return GainResult(scenario=scenario, gain=gain_of(scenario, stage, recorded), stage=stage, recorded=recorded)
 
 
@@ -76,36 +75,48 @@ def _stage(written: str, places: Places) -> Stage:
     return set_stage(scenario_of(json.loads(written)), places)
 
 
-@dataclass(slots=True)
-class _Meter:
-    """Listens to an experiment and tells how far it has come."""
-
-    jobs: int
-    tell: Progress
-    started: int = 0
-
-    def saw_fact(self, _at: Millis, _fact: Fact, /) -> None:
-        """Nothing: guests may go on for ever."""
-
-    def saw_start(self, _at: Millis, _started: MainStarted, /) -> None:
-        """Count it."""
-        self.started += 1
-        if self.started % max(1, self.jobs // STEPS) == 0:
-            self.tell(self.started / self.jobs)
-
-
-def perform(scenario: Scenario, stage: Stage, on_progress: Progress | None = None) -> Recorded:
+def perform(
+    scenario: Scenario, stage: Stage, on_progress: Progress | None = None, keeper: Keeper | None = None
+) -> Recorded:
     """Run the guests of *scenario* on its *stage*, and on until all main jobs have started."""
-    ledger, times, harm = Ledger(scenario.costs, unit_cores_of(scenario)), GuestTimes(scenario.costs), HarmWatch()
-    site = _site(scenario, stage)
-    meter = () if on_progress is None else (_Meter(len(stage.jobs), on_progress),)
-    watchers = (ledger, times, harm, *meter)
-    experiment = prepared(site, scenario.strategy, arrivals(scenario, stage), scenario.costs, stage.gaps, watchers)
-    experiment.run(stage.until)
-    experiment.take_stock()
-    ledger.finish(stage.until)
-    experiment.run_while(lambda: len(experiment.starts) < len(stage.jobs), LONG_AFTER)
-    return Recorded(ledger=ledger, times=times, waited=harm.waited, starts=experiment.starts)
+    jobs = len(stage.jobs)
+    show = None if on_progress is None else lambda started: on_progress(started / jobs)
+    return carried_out(json.dumps(plain(scenario)), partial(Performance, scenario, stage), keeper, show)
+
+
+class Performance:
+    """The guests of a scenario on its stage, until all main jobs have started; can be left between two events."""
+
+    def __init__(self, scenario: Scenario, stage: Stage) -> None:
+        self._until, self._main_jobs = stage.until, len(stage.jobs)
+        self._ledger, self._times = Ledger(scenario.costs, unit_cores_of(scenario)), GuestTimes(scenario.costs)
+        self._harm = HarmWatch()
+        self._is_counted = False
+        self._experiment = prepared(
+            _site(scenario, stage),
+            scenario.strategy,
+            arrivals(scenario, stage),
+            scenario.costs,
+            stage.gaps,
+            (self._ledger, self._times, self._harm),
+        )
+
+    @property
+    def started(self) -> int:
+        """How many main jobs have started."""
+        return len(self._experiment.starts)
+
+    def finish(self, between: Between | None = None) -> Recorded:
+        """Go on to the end."""
+        if not self._is_counted:
+            self._experiment.run(self._until, between)
+            self._experiment.take_stock()
+            self._ledger.finish(self._until)
+            self._is_counted = True
+        self._experiment.run_while(lambda: self.started < self._main_jobs, LONG_AFTER, between)
+        return Recorded(
+            ledger=self._ledger, times=self._times, waited=self._harm.waited, starts=self._experiment.starts
+        )
 
 
 LONG_AFTER = Millis(10**15)

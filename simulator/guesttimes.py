@@ -46,8 +46,12 @@ class GuestTimes:
     def saw_start(self, _at: Millis, _started: MainStarted, /) -> None:
         """Nothing: it is no guest."""
 
-    def saw_fact(self, at: Millis, fact: Fact, /) -> None:
+    def saw_facts(self, at: Millis, facts: tuple[Fact, ...], /) -> None:
         """Note a guest that comes in or is done."""
+        for fact in facts:
+            self._saw(at, fact)
+
+    def _saw(self, at: Millis, fact: Fact) -> None:
         match fact:
             case EntryAdded(submission=submission):
                 self._entries[fact.entry] = at, submission.spec

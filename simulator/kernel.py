@@ -34,13 +34,40 @@ class Moment(Event):
         env.schedule(self, rank, delay)  # type: ignore[arg-type]  # SimPy's type names only its own two ranks
 
 
-def advance(env: Environment, to: int) -> None:
+Between = Callable[[], None]
+"""Called between two events now and then; may raise, and then the events that are left can be gone on with."""
+
+STRETCH = 1000
+"""So many events between two such calls: few enough for milliseconds, so many that the calls cost nothing."""
+
+NEVER = 2**62
+"""Later than any event."""
+
+
+def advance(env: Environment, to: int, between: Between | None = None) -> None:
     """Let everything happen that is due up to and including *to*; then it is *to*."""
     if to > env.now:
         Moment(env, to - int(env.now), ARRIVE, _nothing)
-    peek, step = env.peek, env.step
-    while peek() <= to:
-        step()
+    if between is None:
+        peek, step = env.peek, env.step
+        while peek() <= to:
+            step()
+    else:
+        go_on(env, to, between)
+
+
+def _always() -> bool:
+    return True
+
+
+def go_on(env: Environment, to: int, between: Between, condition: Callable[[], bool] = _always) -> None:
+    """Let happen what is due up to and including *to*, as long as *condition* holds, with calls of *between*."""
+    while env.peek() <= to:
+        between()
+        for _ in range(STRETCH):
+            if env.peek() > to or not condition():
+                return
+            env.step()
 
 
 def _nothing(_: Event) -> None:

@@ -72,8 +72,12 @@ class Ledger:
             for node, units in zip(started.nodes, started.units, strict=True):
                 self.pieces.add(Part.MAIN, node_number(node), at, ends, units * self.unit_cores)
 
-    def saw_fact(self, at: Millis, fact: Fact, /) -> None:
+    def saw_facts(self, at: Millis, facts: tuple[Fact, ...], /) -> None:
         """Take in what happened to a segment."""
+        for fact in facts:
+            self._saw(at, fact)
+
+    def _saw(self, at: Millis, fact: Fact) -> None:
         if self._is_over:
             return
         match fact:

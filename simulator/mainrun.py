@@ -1,20 +1,22 @@
 """The main queue alone, from a trace to starts and metrics, by either engine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.estimates import Estimates, estimated
+from idleq.simulator.keeper import Keeper, carried_out
 from idleq.simulator.metrics import TAU, Metrics, metrics
 from idleq.simulator.outagerun import OutageRun
 from idleq.simulator.outages import Outage
 from idleq.simulator.queueing.around import DEPTHS
 from idleq.simulator.queueing.catalog import Reservation, policy_named
-from idleq.simulator.queueing.main_queue import replay_counted
+from idleq.simulator.queueing.main_queue import QueueRun
 from idleq.simulator.queueing.policy import Semantics
 from idleq.simulator.queueing.slurm import SlurmSettings, in_whole_minutes
 from idleq.simulator.table import Column, JobTable
@@ -73,10 +75,12 @@ class MainRun:
     lost: int = 0
 
 
-def run_main(
-    trace: Trace, settings: MainSettings, machine_code: Path, on_start: Callable[[], None] | None = None
-) -> MainRun:
-    """Run the main jobs of *trace*; *on_start* is called for every job, by the SimPy engine only.
+NAME = "main queue"
+"""What the run is called where it is kept."""
+
+
+def run_main(trace: Trace, settings: MainSettings, machine_code: Path, keeper: Keeper | None = None) -> MainRun:
+    """Run the main jobs of *trace*; *keeper* keeps the run of the SimPy engine.
 
     Raises:
         ImpossibleParameters: the settings do not go together.
@@ -89,13 +93,13 @@ def run_main(
     if settings.policy == "slurm":
         table = in_whole_minutes(table)
     if settings.outages:
-        return _run_around(table, trace.processors, settings, on_start)
+        return _run_around(table, trace.processors, settings, keeper)
     if settings.engine is Engine.FAST:
         start, passes = _run_fast(table, trace.processors, settings, machine_code)
     else:
-        note = None if on_start is None else lambda _job: on_start()
         jobs = trace.jobs if table is trace.table else table.jobs()
-        starts, passes = replay_counted(jobs, trace.processors, policy, settings.semantics, note)
+        begin = partial(QueueRun, jobs, trace.processors, policy, settings.semantics)
+        starts, passes = carried_out(NAME, begin, keeper)
         start = _in_order(starts, table)
     return MainRun(table=table, start=start, metrics=metrics(table, start, trace.processors, passes, settings.tau))
 
@@ -104,16 +108,14 @@ def _in_order(starts: Mapping[int, int], table: JobTable) -> Column:
     return np.fromiter((starts[number] for number in table.id.tolist()), dtype=np.int64, count=len(table))
 
 
-def _run_around(
-    table: JobTable, processors: int, settings: MainSettings, on_start: Callable[[], None] | None
-) -> MainRun:
+def _run_around(table: JobTable, processors: int, settings: MainSettings, keeper: Keeper | None) -> MainRun:
     is_plain = settings.engine is Engine.SIMPY and settings.semantics is Semantics.PER_TIMESTAMP
     if settings.policy not in DEPTHS or not is_plain or settings.reservation is not Reservation.COUNT:
         raise ImpossibleParameters(
             f"outages go with {', '.join(DEPTHS)}, per-timestamp, reservations by count, and --engine simpy"
         )
-    note = None if on_start is None else lambda _job: on_start()
-    run = OutageRun(table.jobs(), processors, settings.outages, DEPTHS[settings.policy], note)
+    begin = partial(OutageRun, table.jobs(), processors, settings.outages, DEPTHS[settings.policy])
+    run = carried_out(NAME, begin, keeper)
     start = _in_order(run.starts, table)
     sums = metrics(table, start, processors, run.passes, settings.tau)
     return MainRun(table=table, start=start, metrics=sums, restarts=run.restarts, lost=run.lost)

@@ -1,26 +1,26 @@
 """The main queue of a machine with outages: what fails takes its jobs along, and they come back to the queue."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
+from typing import Self
 
 from simpy import Environment
 from simpy.events import Event
 
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.kernel import AWAY, Moment
+from idleq.simulator.kernel import AWAY, NEVER, Between, Moment, go_on
 from idleq.simulator.outages import Kind, Outage
 from idleq.simulator.queueing.around import Around
 from idleq.simulator.queueing.main_queue import MainQueue
 
 
 class OutageRun:
-    """Runs *jobs* to their ends; read *starts*, *restarts* and *lost* afterwards.
+    """Runs *jobs* to their ends; can be left between two events.
 
     Attributes:
         starts: when each job began the run that it finished.
         restarts: how often jobs were killed and began anew.
         lost: the processor-seconds that they had run for nothing.
-        passes: how often the policy was asked.
     """
 
     def __init__(
@@ -29,27 +29,39 @@ class OutageRun:
         processors: int,
         outages: Sequence[Outage],
         depth: int | None,
-        on_start: Callable[[MainJob], None] | None = None,
     ) -> None:
         self.starts: dict[int, int] = {}
         self.restarts = 0
         self.lost = 0
         self._env = Environment()
         self._policy = Around(processors, outages, depth)
-        self._on_start = on_start
         self._running: dict[int, MainJob] = {}
         self._queue = MainQueue(self._env, jobs, processors, self._policy, gate=self._begin, on_end=self._end)
         for outage in outages:
             Moment(self._env, outage.begin, AWAY, partial(self._away, outage))
             Moment(self._env, outage.until, AWAY, lambda _: self._queue.want_pass())
-        self._env.run()
-        self.passes = self._queue.passes
+
+    @property
+    def started(self) -> int:
+        """How many jobs run, or have run to their ends."""
+        return len(self.starts)
+
+    @property
+    def passes(self) -> int:
+        """How often the policy was asked."""
+        return self._queue.passes
+
+    def finish(self, between: Between | None = None) -> Self:
+        """Go on to the end; return itself, with all that has come of it."""
+        if between is None:
+            self._env.run()
+        else:
+            go_on(self._env, NEVER, between)
+        return self
 
     def _begin(self, job: MainJob) -> bool:
         self.starts[job.id] = int(self._env.now)
         self._running[job.id] = job
-        if self._on_start is not None:
-            self._on_start(job)
         return True
 
     def _end(self, job: MainJob) -> None:

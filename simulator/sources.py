@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from itertools import islice
 
-from idleq.simulator.errors import ImpossibleParameters
+from idleq.simulator.errors import BadTrace, ImpossibleParameters
 from idleq.simulator.jobs import scaled
 from idleq.simulator.library import find, plain_name
 from idleq.simulator.lublin import Lublin, lublin
@@ -11,7 +11,7 @@ from idleq.simulator.places import Places
 from idleq.simulator.swf import clean
 from idleq.simulator.synthetic import Stream, synthetic
 from idleq.simulator.trace import Trace, trace_of
-from idleq.simulator.tracecache import read_cached
+from idleq.simulator.tracecache import digest_of, read_cached
 
 HOUR_MS = 3_600_000
 MOST_JOBS = 10_000_000
@@ -35,6 +35,23 @@ def load_trace(source: str, places: Places, processors: int | None = None) -> Tr
     log, digest = read_cached(path, places.read_traces)
     trace = clean(log, processors)
     return Trace(trace.processors, trace.table, trace.dropped, trace.shortened, name=plain_name(path), digest=digest)
+
+
+def digest_of_source(source: str, places: Places, processors: int | None = None) -> str:
+    """Return what changes when *source* means something else: the digest of its file, or the recipe itself.
+
+    Raises:
+        TraceUnknown, BadTrace, ImpossibleParameters: as `load_trace`, but no line of a file is looked at.
+    """
+    kind, is_recipe, text = source.partition(":")
+    if is_recipe and kind in RECIPES:
+        RECIPES[kind](source, {**_values(kind, text, processors), "jobs": 1})
+        return source
+    path = find(source, places)
+    try:
+        return digest_of(path.read_bytes())
+    except OSError as error:
+        raise BadTrace(f"{path} cannot be read as a trace: {error.strerror or error}") from error
 
 
 DEFAULTS: Mapping[str, Mapping[str, float]] = {

@@ -20,6 +20,8 @@ from idleq.simulator.guestload import Arrival
 from idleq.simulator.harm import HarmWatch
 from idleq.simulator.harvest import Clairvoyant, Harvest, IdleGap, gaps_without_guests, harvestable_ms, share
 from idleq.simulator.jobs import MainJob, numbered_nodes
+from idleq.simulator.keeper import Keeper, carried_out
+from idleq.simulator.kernel import Between
 from idleq.simulator.placement import Sharing
 from idleq.simulator.queueing import Policy, easy
 
@@ -105,33 +107,65 @@ class Outcome:
 
 
 def compare(
-    site: Site, strategies: Iterable[Strategy], guests: Sequence[Arrival], costs: GuestCosts
+    site: Site,
+    strategies: Iterable[Strategy],
+    guests: Sequence[Arrival],
+    costs: GuestCosts,
+    keeper: Keeper | None = None,
 ) -> dict[Strategy, Outcome]:
     """Run each of *strategies* on the same site with the same guests."""
     gaps = site.gaps()
-    return {strategy: run(site, strategy, guests, costs, gaps) for strategy in strategies}
+    return {
+        strategy: carried_out(strategy, partial(Trial, site, strategy, guests, costs, gaps), keeper)
+        for strategy in strategies
+    }
 
 
 def run(
     site: Site, strategy: Strategy, guests: Sequence[Arrival], costs: GuestCosts, gaps: Sequence[IdleGap]
 ) -> Outcome:
     """Run one strategy; *gaps* are those of the run without guests."""
-    harvest, harm = Harvest(), HarmWatch()
-    experiment = prepared(site, strategy, guests, costs, gaps, (harvest, harm))
-    experiment.run(site.until)
-    experiment.take_stock()
-    harvestable = harvestable_ms(gaps, costs.thaw_ms + costs.freeze_ms) * site.node.cores // site.units
-    return Outcome(
-        strategy=strategy,
-        useful_core_ms=harvest.useful_core_ms,
-        harvest=share(harvest.useful_core_ms, harvestable),
-        segments=harvest.segments,
-        frozen=harvest.frozen,
-        lost=harvest.lost,
-        done=harvest.done,
-        main_starts=experiment.starts,
-        waited=harm.waited,
-    )
+    return Trial(site, strategy, guests, costs, gaps).finish()
+
+
+class Trial:
+    """One strategy on a site; can be left between two events."""
+
+    def __init__(
+        self,
+        site: Site,
+        strategy: Strategy,
+        guests: Sequence[Arrival],
+        costs: GuestCosts,
+        gaps: Sequence[IdleGap],
+    ) -> None:
+        self._strategy, self._until = strategy, site.until
+        self._harvest, self._harm = Harvest(), HarmWatch()
+        harvestable = harvestable_ms(gaps, costs.thaw_ms + costs.freeze_ms)
+        self._harvestable_ms = harvestable * site.node.cores // site.units
+        self._experiment = prepared(site, strategy, guests, costs, gaps, (self._harvest, self._harm))
+
+    @property
+    def started(self) -> int:
+        """How many main jobs have started."""
+        return len(self._experiment.starts)
+
+    def finish(self, between: Between | None = None) -> Outcome:
+        """Go on to the end and say what it came to."""
+        self._experiment.run(self._until, between)
+        self._experiment.take_stock()
+        harvest = self._harvest
+        return Outcome(
+            strategy=self._strategy,
+            useful_core_ms=harvest.useful_core_ms,
+            harvest=share(harvest.useful_core_ms, self._harvestable_ms),
+            segments=harvest.segments,
+            frozen=harvest.frozen,
+            lost=harvest.lost,
+            done=harvest.done,
+            main_starts=self._experiment.starts,
+            waited=self._harm.waited,
+        )
 
 
 def prepared(

@@ -10,7 +10,7 @@ from simpy.events import Event
 
 from idleq.simulator.errors import JobTooLarge
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.kernel import ARRIVE, END, LATE_END, PASS, Moment
+from idleq.simulator.kernel import ARRIVE, END, LATE_END, NEVER, PASS, Between, Moment, go_on
 from idleq.simulator.queueing.policy import Attentive, Policy, Semantics, Slot
 
 Gate = Callable[[MainJob], bool]
@@ -190,30 +190,45 @@ class MainQueue:
             self._on_change()
 
 
+class QueueRun:
+    """Runs *jobs* on *processors* when nothing but the queue decides; can be left between two events.
+
+    Attributes:
+        starts: when each job has started.
+    """
+
+    def __init__(
+        self,
+        jobs: Iterable[MainJob],
+        processors: int,
+        policy: Policy,
+        semantics: Semantics = Semantics.PER_TIMESTAMP,
+    ) -> None:
+        env = self._env = Environment()
+        starts = self.starts = dict[int, int]()
+
+        def note(job: MainJob) -> bool:
+            starts[job.id] = int(env.now)
+            return True
+
+        self._queue = MainQueue(env, jobs, processors, policy, semantics=semantics, gate=note)
+
+    @property
+    def started(self) -> int:
+        """How many jobs have started."""
+        return len(self.starts)
+
+    def finish(self, between: Between | None = None) -> tuple[dict[int, int], int]:
+        """Go on to the end; return when each job started, and how many passes that took."""
+        if between is None:
+            self._env.run()
+        else:
+            go_on(self._env, NEVER, between)
+        return self.starts, self._queue.passes
+
+
 def replay(
     jobs: Iterable[MainJob], processors: int, policy: Policy, semantics: Semantics = Semantics.PER_TIMESTAMP
 ) -> dict[int, int]:
     """Return when each of *jobs* starts when nothing but the queue decides."""
-    return replay_counted(jobs, processors, policy, semantics)[0]
-
-
-def replay_counted(
-    jobs: Iterable[MainJob],
-    processors: int,
-    policy: Policy,
-    semantics: Semantics = Semantics.PER_TIMESTAMP,
-    on_start: Callable[[MainJob], None] | None = None,
-) -> tuple[dict[int, int], int]:
-    """Return when each of *jobs* starts when nothing but the queue decides, and how many passes that took."""
-    env = Environment()
-    starts: dict[int, int] = {}
-
-    def note(job: MainJob) -> bool:
-        starts[job.id] = int(env.now)
-        if on_start is not None:
-            on_start(job)
-        return True
-
-    queue = MainQueue(env, jobs, processors, policy, semantics=semantics, gate=note)
-    env.run()
-    return starts, queue.passes
+    return QueueRun(jobs, processors, policy, semantics).finish()[0]

@@ -34,7 +34,9 @@ def problem(line: str) -> str | None:
     command = get_command(app)
     context = typer.Context(command, info_name="idleq")
     while hasattr(command, "commands"):
-        word = words.pop(0)
+        word = words.pop(0) if words and words[0] in command.commands else getattr(command, "default", "")
+        if not word:
+            word = words.pop(0)
         if word not in command.commands:
             return f"No such command {word!r}."
         command = command.commands[word]

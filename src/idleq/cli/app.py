@@ -9,7 +9,7 @@ from idleq.cli.commands.inside import agent, cluster_app
 from idleq.cli.commands.jobs import cancel, explain, hold, ps, release
 from idleq.cli.commands.logs import logs
 from idleq.cli.commands.report import report
-from idleq.cli.commands.simulate import simulate
+from idleq.cli.commands.simulate import simulate_app
 from idleq.cli.commands.site import nodes, pause, resume, status
 from idleq.cli.commands.submit import SubmitCommand, submit
 from idleq.cli.commands.traces import traces_app
@@ -42,7 +42,7 @@ for one in (ps, status, logs, wait, cancel, hold, release, explain, nodes, pause
 app.add_typer(daemon_app, name="daemon")
 for one in (report, doctor, demo):
     app.command(cls=IdleqCommand)(one)
-app.command(cls=IdleqCommand)(simulate)
+app.add_typer(simulate_app, name="simulate")
 app.add_typer(traces_app, name="traces")
 app.command(cls=IdleqCommand, hidden=True)(agent)
 app.add_typer(cluster_app, name="cluster", hidden=True)

@@ -11,13 +11,13 @@ from idleq.simulator.fast.engine import POLICIES, replay_fast
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.queueing import Semantics
 from idleq.simulator.queueing.catalog import policy_named
-from idleq.simulator.queueing.main_queue import replay_counted
+from idleq.simulator.queueing.main_queue import QueueRun
 from idleq.simulator.table import table_of
 from support.slow_queue import PROCESSORS, streams
 
 
 def expected(jobs: list[MainJob], policy: str, semantics: Semantics) -> tuple[list[int], int]:
-    starts, passes = replay_counted(jobs, PROCESSORS, policy_named(policy, PROCESSORS), semantics)
+    starts, passes = QueueRun(jobs, PROCESSORS, policy_named(policy, PROCESSORS), semantics).finish()
     return [starts[job.id] for job in jobs], passes
 
 

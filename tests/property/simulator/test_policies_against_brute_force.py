@@ -233,7 +233,7 @@ def test_a_machine_that_is_all_there_runs_as_without_outages(
     name: str, plainly: Callable[[Sequence[MainJob]], dict[int, int]] | None, jobs: list[MainJob]
 ) -> None:
     expected = replay(jobs, PROCESSORS, policy_named(name, PROCESSORS)) if plainly is None else plainly(jobs)
-    assert OutageRun(jobs, PROCESSORS, (), DEPTHS[name]).starts == expected
+    assert OutageRun(jobs, PROCESSORS, (), DEPTHS[name]).finish().starts == expected
 
 
 @st.composite
@@ -250,7 +250,7 @@ def outages(draw: st.DrawFn) -> list[Outage]:
 @settings(max_examples=200)
 @given(streams(), outages(), st.sampled_from(list(DEPTHS)))
 def test_every_job_runs_whole_on_processors_that_are_there(jobs: list[MainJob], away: list[Outage], name: str) -> None:
-    run = OutageRun(jobs, PROCESSORS, away, DEPTHS[name])
+    run = OutageRun(jobs, PROCESSORS, away, DEPTHS[name]).finish()
 
     assert run.starts.keys() == {job.id for job in jobs}
     for at in range(max(run.starts.values()) + 1):

@@ -17,24 +17,24 @@ def away(kind: Kind, begin: int, until: int, processors: int) -> Outage:
 
 
 def test_a_failure_kills_what_it_hits_and_the_job_starts_anew() -> None:
-    run = OutageRun([job(1, run=10, size=2), job(2, run=20, size=2)], 4, [away(Kind.OUTAGE, 5, 8, 0b0001)], 1)
+    run = OutageRun([job(1, run=10, size=2), job(2, run=20, size=2)], 4, [away(Kind.OUTAGE, 5, 8, 0b0001)], 1).finish()
     assert (run.starts, run.restarts, run.lost) == ({1: 8, 2: 0}, 1, 10)
 
 
 def test_a_job_that_ends_in_the_second_of_a_failure_has_ended() -> None:
-    run = OutageRun([job(1, run=5)], 1, [away(Kind.OUTAGE, 5, 8, 0b1)], 1)
+    run = OutageRun([job(1, run=5)], 1, [away(Kind.OUTAGE, 5, 8, 0b1)], 1).finish()
     assert (run.starts, run.restarts) == ({1: 0}, 0)
 
 
 def test_a_drain_lets_jobs_end_and_starts_nothing_there() -> None:
     jobs = [job(1, run=10, size=2), job(2, submit=4, run=3, size=1), job(3, submit=5, size=2)]
-    run = OutageRun(jobs, 2, [away(Kind.DRAIN, 3, 30, 0b11)], 1)
+    run = OutageRun(jobs, 2, [away(Kind.DRAIN, 3, 30, 0b11)], 1).finish()
     assert (run.starts, run.restarts) == ({1: 0, 2: 30, 3: 33}, 0)
 
 
 def test_no_job_is_started_that_could_run_into_a_reservation() -> None:
     jobs = [job(1, run=2, limit=11, size=1), job(2, run=2, limit=10, size=1), job(3, run=2, limit=11, size=2)]
-    run = OutageRun(jobs, 2, [away(Kind.RESERVATION, 10, 20, 0b01)], 1)
+    run = OutageRun(jobs, 2, [away(Kind.RESERVATION, 10, 20, 0b01)], 1).finish()
     assert run.starts == {1: 0, 2: 0, 3: 20}
 
 

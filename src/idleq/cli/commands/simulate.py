@@ -11,7 +11,9 @@ import typer
 
 from idleq.cli.commands.compare import compared
 from idleq.cli.commands.submit import pairs
-from idleq.cli.options import session_of
+from idleq.cli.commands.sweep import sweep
+from idleq.cli.defaulting import DEFAULT, DefaultCommand, DefaultGroup
+from idleq.cli.options import IdleqCommand, session_of
 from idleq.cli.result import Result, Table
 from idleq.cli.wording import counted, span
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from idleq.simulator.mainrun import MainRun, MainSettings
     from idleq.simulator.outages import Outage
     from idleq.simulator.trace import Trace
+
+simulate_app = typer.Typer(cls=DefaultGroup, rich_markup_mode=None, help="Run the main jobs of a trace under a policy.")
 
 SECOND = 1000
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -95,8 +99,20 @@ Shake = Annotated[
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Write a page, figures and numbers into a new folder.")]
 NoPlots = Annotated[bool, typer.Option("--no-plots", help="Without figures (they need matplotlib).")]
 Parquet = Annotated[bool, typer.Option("--parquet", help="Numbers as Parquet too (needs pyarrow).")]
+CheckpointTo = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="FILE",
+        help="Keep the running simulation here when it is told to leave (SIGTERM, SIGINT, SIGUSR1), and go on from it.",
+    ),
+]
+CheckpointEvery = Annotated[
+    float | None, typer.Option("--checkpoint-every", metavar="SECONDS", help="Keep it every so often as well.")
+]
 
 
+@simulate_app.command(DEFAULT, cls=DefaultCommand)
 def simulate(
     context: typer.Context,
     trace: Source,
@@ -132,11 +148,14 @@ def simulate(
     out: Out = None,
     no_plots: NoPlots = False,
     parquet: Parquet = False,
+    checkpoint: CheckpointTo = None,
+    checkpoint_every: CheckpointEvery = None,
 ) -> Result:
     """Run the main jobs of a trace under a policy, and say how long they wait; with --guests, what guests would gain."""
+    from idleq.cli.keeping import Keeping, keeper_for, keeping_asked
     from idleq.simulator.errors import ImpossibleParameters
     from idleq.simulator.estimates import Estimates
-    from idleq.simulator.mainrun import Engine, MainSettings
+    from idleq.simulator.mainrun import Engine, MainSettings, run_main
     from idleq.simulator.places import Places
     from idleq.simulator.queueing.catalog import Reservation
     from idleq.simulator.queueing.policy import Semantics
@@ -184,10 +203,22 @@ def simulate(
     if begin is not None or days is not None:
         loaded = part_of(loaded, begin or 0, days)
     settings = replace(settings, outages=away(loaded, outages, mtbf, repair, seed))
-    run = _run(session, loaded, settings, places.machine_code)
-    if starts is not None:
-        write_starts(starts, run)
+    keeping = keeping_asked(checkpoint, checkpoint_every, session.environment)
+    if settings.engine is Engine.FAST:
+        if checkpoint is not None:
+            raise ImpossibleParameters("the fast engine takes seconds and keeps nothing: leave out --checkpoint")
+        keeping = Keeping()
+    with (
+        progress(session, len(loaded.table)) as show,
+        keeper_for(keeping, purpose_of(loaded, settings), show=show, warn=session.say) as keeper,
+    ):
+        run = run_main(loaded, settings, places.machine_code, keeper)
+        if starts is not None:
+            write_starts(starts, run)
     return shown(loaded, settings, run, starts)
+
+
+simulate_app.command(cls=IdleqCommand)(sweep)
 
 
 def refuse_of_main_queue(given: Mapping[str, object]) -> None:
@@ -246,18 +277,20 @@ def chosen(choices: type[Choice], text: str, option: str) -> Choice:
         raise ImpossibleParameters(f"{option} may be {', '.join(choices)}, not {text!r}") from None
 
 
-def _run(session: "Session", trace: "Trace", settings: "MainSettings", machine_code: Path) -> "MainRun":
-    from idleq.simulator.mainrun import run_main
+def purpose_of(trace: "Trace", settings: "MainSettings") -> str:
+    """Return a digest of all that decides the starts."""
+    import hashlib
+    import json
 
-    with progress(session, len(trace.table)) as count:
-        return run_main(trace, settings, machine_code, count)
+    told = [trace.digest, trace.processors, len(trace.table), asdict(settings)]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager
-def progress(session: "Session", jobs: int) -> Iterator[Callable[[], None] | None]:
-    """Show on a terminal how many of *jobs* have started; yields what counts one."""
+def progress(session: "Session", jobs: int) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how many of *jobs* have started; yields what is told."""
     if not session.is_talking:
-        yield None
+        yield lambda _: None
         return
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress
@@ -265,15 +298,7 @@ def progress(session: "Session", jobs: int) -> Iterator[Callable[[], None] | Non
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, console=Console(file=session.stderr), transient=True) as bar:
         task = bar.add_task("Main jobs", total=jobs)
-        started = 0
-
-        def count() -> None:
-            nonlocal started
-            started += 1
-            if started % 500 == 0:
-                bar.update(task, completed=started)
-
-        yield count
+        yield lambda started: bar.update(task, completed=started)
 
 
 def check_can_write(path: Path) -> None:

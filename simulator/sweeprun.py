@@ -1,0 +1,126 @@
+"""A sweep of scenarios: from its file to rows of numbers."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import idleq
+from idleq.simulator.checkpoint import code_digest
+from idleq.simulator.errors import BadSweep, ImpossibleParameters, SimulatorError
+from idleq.simulator.gain import run_scenario
+from idleq.simulator.gaincount import GuestSums, MainSums, Shares, SiteSums
+from idleq.simulator.grid import Place, read_sweep
+from idleq.simulator.places import Places
+from idleq.simulator.rows import Row, RowsFile
+from idleq.simulator.scenariokeys import COST, KEYS, plain, scenario_of
+from idleq.simulator.sources import digest_of_source
+from idleq.simulator.sweep import run_points
+
+RESULTS = tuple(one.name for part in (SiteSums, Shares, GuestSums, MainSums) for one in fields(part))
+"""The numbers of a row."""
+
+OTHERS = ("grid", "trace_digest", "idleq")
+"""What a row has beside what the sweep's file names, and its numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """All runs of a sweep file, checked; as many *points* and *keys* as *places*, several of which may be the same run."""
+
+    places: Sequence[Place]
+    points: Sequence[Mapping[str, Any]]
+    keys: Sequence[str]
+    digests: Sequence[str]
+
+    @property
+    def runs(self) -> int:
+        """How many runs differ from each other."""
+        return len(set(self.keys))
+
+
+def load_sweep(path: Path, kept: Places) -> Sweep:
+    """Read *path* and check every run of it.
+
+    Raises:
+        BadSweep: it cannot be used; the message says where, and nothing was run.
+        TraceUnknown, BadTrace: one of its traces is not there.
+    """
+    places = read_sweep(path, [*(key for key in KEYS), COST], (*RESULTS, *OTHERS))
+    digest = cache(partial(digest_of_source, places=kept))
+    points, keys, digests = [], [], []
+    for place in places:
+        try:
+            point = plain(scenario_of(place.point))
+            digests.append(digest(point["trace"], processors=point["procs"]))
+        except SimulatorError as error:
+            wrong = f"{path}: grid {place.grid}, at {json.dumps(place.point)}: {error}"
+            kind = BadSweep if isinstance(error, ImpossibleParameters) else type(error)
+            raise kind(wrong) from error
+        points.append(point)
+        keys.append(json.dumps([digests[-1], point], sort_keys=True))
+    return Sweep(places=places, points=points, keys=keys, digests=digests)
+
+
+def made_by() -> str:
+    """Return what names the code that makes rows."""
+    return f"{idleq.__version__} {code_digest()}"
+
+
+def run_sweep(
+    sweep: Sweep,
+    kept: Places,
+    rows: RowsFile,
+    processes: int,
+    *,
+    show: Callable[[int], None] = lambda _: None,
+    is_leaving: Callable[[], bool] = lambda: False,
+) -> list[Row]:
+    """Return a row for each run that the file asks for, in its order.
+
+    Raises:
+        SimulationLeft, SweepBroken, SweepNotKept: and all finished rows are kept.
+    """
+    once = dict(zip(sweep.keys, sweep.points, strict=True))
+    found = run_points(
+        list(once.values()), list(once), partial(_work, places=kept), rows, processes, show=show, is_leaving=is_leaving
+    )
+    numbers = dict(zip(once, found, strict=True))
+    return [
+        {
+            "grid": place.grid,
+            **{key: _cell(value) for key, value in {**place.named, **place.point}.items()},
+            "trace_digest": digest,
+            "idleq": idleq.__version__,
+            **numbers[key],
+        }
+        for place, key, digest in zip(sweep.places, sweep.keys, sweep.digests, strict=True)
+    ]
+
+
+def _work(point: Mapping[str, Any], places: Places) -> Row:
+    return dict(run_scenario(scenario_of(point), places).gain.flat())
+
+
+def _cell(value: object) -> object:
+    return json.dumps(value, sort_keys=True) if isinstance(value, Mapping | list) else value
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Return *rows* as a table; a column for each name that a row has, in the order in which they come."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    columns.sort(key=lambda name: name in RESULTS)  # what differs first, then the numbers
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def as_json(rows: Sequence[Row]) -> str:
+    """Return *rows* as one JSON list."""
+    return json.dumps(rows, indent=1) + "\n"
