@@ -1,8 +1,8 @@
 """Which job a piece of a gap is given to: priority, then fit, then age, and age becomes priority so that nothing starves."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from operator import attrgetter
+from typing import NamedTuple
 
 from idleq.ids import Millis
 from idleq.scheduler.core.costs import Costs
@@ -18,8 +18,7 @@ LOOKED_AT = 64
 """Candidates of one shape that are looked at: alike as they are, if the first do not pay here the others hardly do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """What a job would make of a gap.
 
     Attributes:

@@ -28,8 +28,7 @@ class Place(NamedTuple):
     ordinal: int
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """What decides whether a gap can hold a job, and how well."""
 
     resources: Resources
@@ -43,8 +42,7 @@ class Shape:
         return cls(spec.resources, spec.freeze, hours)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """Somebody in line: one job that has started before, or (job None) what of an entry never has."""
 
     place: Place
