@@ -63,6 +63,7 @@ class Node:
         guests: the allocations on it, oldest first.
         held: what they hold, those asked to leave included.
         room: what main jobs leave of it.
+        left: what of that nobody holds.
     """
 
     spec: NodeSpec
@@ -72,6 +73,7 @@ class Node:
     guests: dict[AllocationId, Guest] = field(default_factory=dict)
     held: Resources = NOTHING
     room: Resources = field(init=False)
+    left: Resources = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin as it is."""
@@ -90,16 +92,20 @@ class Node:
 
     def _reckon(self) -> None:
         self.room = room_beside(self.spec.resources, self.units - self.free_units, self.units)
+        self.left = self.room - self.held
 
     def take_in(self, guest: Guest) -> None:
         """Host *guest*."""
         self.guests[guest.request.allocation] = guest
-        self.held = self.held + guest.request.resources
+        self._hold(self.held + guest.request.resources)
 
     def let_go(self, guest: Guest) -> None:
         """Host *guest* no more."""
         del self.guests[guest.request.allocation]
-        self.held = self.held - guest.request.resources
+        self._hold(self.held - guest.request.resources)
+
+    def _hold(self, held: Resources) -> None:
+        self.held, self.left = held, self.room - held
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

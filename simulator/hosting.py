@@ -35,13 +35,12 @@ class HostedGuest:
     told_saves: int = 0
     plans: int = 0
 
-    @property
-    def spec(self) -> JobSpec:
-        return self.launch.spec
+    spec: JobSpec = field(init=False)
+    can_freeze: bool = field(init=False)
 
-    @property
-    def can_freeze(self) -> bool:
-        return self.spec.freeze is not FreezeMethod.NONE
+    def __post_init__(self) -> None:
+        self.spec = self.launch.spec
+        self.can_freeze = self.spec.freeze is not FreezeMethod.NONE
 
     @property
     def save_every_ms(self) -> Millis | None:

@@ -1,12 +1,11 @@
 """How far a guest is that works and now and then stands still to save: reckoned, not stepped through."""
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from idleq.ids import Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """Where a guest stands.
 
     Attributes:
@@ -25,7 +24,7 @@ class Work:
         """Return where it stands *elapsed* later if it works now and saves after each *every_ms* of work (None: never)."""
         if self.save_left_ms:
             if elapsed < self.save_left_ms:
-                return replace(self, save_left_ms=Millis(self.save_left_ms - elapsed))
+                return self._replace(save_left_ms=Millis(self.save_left_ms - elapsed))
             safe = Work(self.done_ms, self.done_ms, self.saves + 1)
             return safe.after(Millis(elapsed - self.save_left_ms), every_ms, save_ms)
         wait = elapsed + 1 if every_ms is None else max(0, every_ms - (self.done_ms - self.saved_ms))

@@ -302,14 +302,13 @@ class World:
     def _by_the_plan(self, now: Millis) -> dict[int, int]:
         queue = self._queue
         planned = plan(queue.waiting[: self._plan_depth], queue.free, queue.running, now)
-        free = [node.free_units for node in self._nodes]
+        running = self._running.values()
         if self._are_whole:
-            whole = [(int(running.ends_at), running.nodes) for running in self._running.values()]
-            return planned_starts_on_whole_nodes(
-                planned, (node for node, units in enumerate(free) if units), whole, len(free)
-            )
-        ends = [(int(running.ends_at), running.parts) for running in self._running.values()]
-        return planned_starts(planned, free, ends)
+            free = [index for index, node in enumerate(self._nodes) if node.free_units]
+            whole = [(int(one.ends_at), one.nodes) for one in running]
+            return planned_starts_on_whole_nodes(planned, free, whole, len(self._nodes))
+        ends = [(int(one.ends_at), one.parts) for one in running]
+        return planned_starts(planned, [node.free_units for node in self._nodes], ends)
 
     def _plan_ahead(self) -> None:
         before, self._planned = self._planned, self._foresight(self.now)
@@ -331,7 +330,7 @@ class World:
             candidates = range(self._places[request.node], self._places[request.node] + 1)
         for index in candidates:
             node = self._nodes[index]
-            if not node.free_units or not request.resources.fits_in(node.room - node.held):
+            if not node.free_units or not request.resources.fits_in(node.left):
                 continue
             until = granted_until(request, self.now, self._planned_start(index))
             if until is not None:

@@ -166,7 +166,7 @@ def offer_room(state: State, allocation: Allocation) -> None:
     """Let jobs be bound to what is free of *allocation*, and see later whether any were."""
     if allocation.hold is Hold.READY:
         state.agenda.rooms[allocation.id] = None
-        if allocation.room.cores > 0:
+        if not allocation.is_full:
             state.roomy[allocation.id] = None
     if not allocation.guests and allocation.hold in (Hold.READY, Hold.CLOSING):
         allocation.idle_since = state.now

@@ -275,7 +275,7 @@ def _free(state: State, entry: Entry, job: Job, segment: Segment) -> None:
 
 def _hold(state: State, allocation: Allocation, entry: Entry) -> None:
     allocation.used = allocation.used + entry.spec.resources
-    if allocation.room.cores <= 0:
+    if allocation.is_full:
         state.roomy.pop(allocation.id, None)
 
 

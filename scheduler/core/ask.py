@@ -25,9 +25,9 @@ def ask(draft: Draft) -> None:
     free_asks = min(state.ramp, state.policy.max_pending) - len(state.asked)
     if not state.agenda.demand or state.is_paused or draft.now < state.slowed_until or free_asks <= 0:
         return
-    unplaced = sum(state.allocations[name].node is None for name in state.asked)
-    if len(state.open_gaps.order) <= unplaced:
+    if not state.open_gaps.order:
         return
+    unplaced = sum(state.allocations[name].node is None for name in state.asked)
     gaps = list(_longest_gaps(state, unplaced, draft.now))
     demand = _unmet(state) if gaps else []
     for gap in gaps:

@@ -49,7 +49,7 @@ def _is_of_use(state: State, name: AllocationId) -> bool:
 def _fill(draft: Draft, allocation: Allocation) -> None:
     state = draft.state
     length_ms = length_of(state, allocation, draft.now)
-    while allocation.room.cores > 0:
+    while not allocation.is_full:
         candidate = choose(state, allocation.room, length_ms, draft.now)
         if candidate is None or room_is_kept(state, allocation, candidate, draft.now):
             return
@@ -102,11 +102,16 @@ def _start(draft: Draft, allocation: Allocation, candidate: Candidate, *, is_ahe
 
 
 def replan(draft: Draft) -> None:
-    """Tell agents on nodes whose gap or guests have changed when their guests freeze now."""
+    """Tell agents on nodes whose gap or guests have changed when their guests freeze now.
+
+    Where main jobs have taken the node there is no gap to plan for: whoever is left there is told to go, and has its last plan.
+    """
     state = draft.state
     for name in list(state.agenda.moved):
         node = state.nodes.get(name)
-        allocation = None if node is None or node.allocation is None else state.allocations.get(node.allocation)
+        if node is None or node.allocation is None or node.is_taken:
+            continue
+        allocation = state.allocations.get(node.allocation)
         if allocation is None or allocation.hold is not Hold.READY:
             continue
         jobs = [state.jobs[guest] for guest in allocation.guests]

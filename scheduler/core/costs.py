@@ -11,12 +11,7 @@ REMEMBERED = 32
 
 def quantile(values: list[Millis], permille: int) -> Millis:
     """Return the smallest value that at least *permille* thousandths of *values* do not exceed."""
-    return _ranked(sorted(values), permille)
-
-
-def _ranked(ordered: list[Millis], permille: int) -> Millis:
-    rank = -(-permille * len(ordered) // 1000)
-    return ordered[rank - 1 if rank > 0 else 0]
+    return sorted(values)[max(-(-permille * len(values) // 1000), 1) - 1]
 
 
 @dataclass(slots=True)
@@ -35,7 +30,8 @@ class Recent:
 
     def quantile(self, permille: int, unknown: Millis) -> Millis:
         """Return the smallest value that *permille* of them do not exceed; *unknown* if there is none."""
-        return _ranked(self.ordered, permille) if self.ordered else unknown
+        ordered = self.ordered
+        return ordered[max(-(-permille * len(ordered) // 1000), 1) - 1] if ordered else unknown
 
 
 @dataclass(slots=True)

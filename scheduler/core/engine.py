@@ -1,8 +1,7 @@
 """The engine: events in, commands out. Three worlds run this one: the daemon, the embedded cluster and the simulator."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from idleq.ids import EntryId, Millis
 from idleq.scheduler.core.accept_agents import (
@@ -61,8 +60,7 @@ from idleq.scheduler.core.settle import ring, settle
 from idleq.scheduler.core.state import State
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What one input led to.
 
     Attributes:

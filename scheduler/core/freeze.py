@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
+from typing import NamedTuple
 
 from idleq.ids import Fence, JobId, Millis
 
 
-@dataclass(frozen=True, slots=True)
-class FreezeCost:
+class FreezeCost(NamedTuple):
     """What one freeze at the end of a gap takes.
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from idleq.ids import Millis, NodeName
 from idleq.scheduler.core.costs import quantile
@@ -23,8 +24,7 @@ TRUSTED_SURPRISES = 4
 """The overall rate weighs as much as so many surprises at an age, so that a few do not make a rate of their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class GapEnd:
+class GapEnd(NamedTuple):
     """When a gap ends.
 
     Attributes:
@@ -41,8 +41,7 @@ class GapEnd:
 UNKNOWN_END = GapEnd(None, None, "no main job is planned here")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
+class Gap(NamedTuple):
     """What main jobs leave free of a node, since when and until when."""
 
     node: NodeName

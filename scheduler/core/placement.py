@@ -1,8 +1,8 @@
 """Which job a piece of a gap is given to: priority, then fit, then age, and age becomes priority so that nothing starves."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import islice
 from operator import attrgetter
+from typing import NamedTuple
 
 from idleq.ids import Millis
 from idleq.scheduler.core.costs import Costs
@@ -18,8 +18,7 @@ LOOKED_AT = 64
 """Candidates of one shape that are looked at: alike as they are, if the first do not pay here the others hardly do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """What a job would make of a gap.
 
     Attributes:
@@ -68,11 +67,17 @@ would make of the gap), then standing, entry and ordinal, negative: who is longe
 
 def choose(state: State, room: Resources, length_ms: Millis, now: Millis) -> Candidate | None:
     """Return who of the queue is given *room* for *length_ms*, None if it pays for nobody."""
+    queue, patience_ms = state.queue, state.policy.patience_ms
     best: tuple[Rank, Candidate] | None = None
     level, fit = NOBODY
-    for highest, lines in _levels(state, room, now):
+    begin = 0
+    while begin < len(queue.order):
+        # The first in line has its line's highest level, so those of one level stand together.
+        highest = (now - queue.order[begin].standing) // patience_ms
         if highest < level:
             break
+        end = queue.count_before(Millis(now - highest * patience_ms + 1))
+        lines = queue.fitting_among(begin, end, room)
         lines.sort(key=_CORES, reverse=True)  # the widest first; equals stay in their order
         for line in lines:
             if highest == level and line.need.cores * length_ms < fit:
@@ -81,22 +86,8 @@ def choose(state: State, room: Resources, length_ms: Millis, now: Millis) -> Can
             if found is not None and (best is None or found[0] > best[0]):
                 best = found
                 level, fit = found[0][0], found[0][1]
+        begin = end
     return None if best is None else best[1]
-
-
-def _levels(state: State, room: Resources, now: Millis) -> Iterator[tuple[int, list[Line]]]:
-    """Yield the lines that fit, those of one level together: the first in line has its line's highest, so they stand together."""
-    patience_ms, level = state.policy.patience_ms, 0
-    together: list[Line] = []
-    for head, line in state.queue.fitting(room):
-        highest = (now - head.standing) // patience_ms
-        if together and highest != level:
-            yield level, together
-            together = []
-        level = highest
-        together.append(line)
-    if together:
-        yield level, together
 
 
 def _first_that_pays(state: State, line: Line, length_ms: Millis, now: Millis) -> tuple[Rank, Candidate] | None:
@@ -113,18 +104,22 @@ def _first_that_pays(state: State, line: Line, length_ms: Millis, now: Millis) -
 
 def first_paying(state: State, line: Line, length_ms: Millis) -> tuple[Candidate, Stretch] | None:
     """Return the first of those that are looked at in *line* for whom a gap of *length_ms* pays, and what it would make of it."""
-    spec: JobSpec | None = None
-    was_fresh, thaw_ms = False, Millis(0)
-    for candidate in line.first(LOOKED_AT):
-        entry, job = entry_and_job(state, candidate)
+    entries, jobs, candidates = state.entries, state.jobs, line.candidates
+    refused: JobSpec | None = None
+    was_fresh, left_ms = False, length_ms
+    for place in islice(line.places, LOOKED_AT):
+        candidate = candidates[place]
+        spec = entries[candidate.entry].submission.spec
+        job = None if candidate.job is None else jobs[candidate.job]
         is_fresh = job is None or not job.snapshots
-        if entry.spec is spec and is_fresh is was_fresh and not _ends_within(spec, job, Millis(length_ms - thaw_ms)):
+        if spec is refused and is_fresh is was_fresh and not _ends_within(spec, job, left_ms):
             continue  # the gap would be to it what it was to the one before
-        spec, was_fresh = entry.spec, is_fresh
-        thaw_ms = Millis(0) if is_fresh else state.costs.thaw_ms(spec.name, 950, state.policy.thaw_ms)
         worth = stretch(spec, job, length_ms, state.costs, state.policy)
         if worth.pays:
             return candidate, worth
+        refused, was_fresh = spec, is_fresh
+        thaw_ms = 0 if is_fresh else state.costs.thaw_ms(spec.name, 950, state.policy.thaw_ms)
+        left_ms = Millis(length_ms - thaw_ms)
     return None
 
 

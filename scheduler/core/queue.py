@@ -3,7 +3,7 @@
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from operator import attrgetter
 from typing import NamedTuple
 
 from idleq.ids import EntryId, JobId, Millis
@@ -11,6 +11,8 @@ from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 
 UNTOUCHED = 2**62
+
+_STANDING = attrgetter("standing")
 
 
 class Place(NamedTuple):
@@ -28,8 +30,7 @@ class Place(NamedTuple):
     ordinal: int
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """What decides whether a gap can hold a job, and how well."""
 
     resources: Resources
@@ -43,8 +44,7 @@ class Shape:
         return cls(spec.resources, spec.freeze, hours)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """Somebody in line: one job that has started before, or (job None) what of an entry never has."""
 
     place: Place
@@ -61,10 +61,6 @@ class Line:
     places: list[Place] = field(default_factory=list)
     candidates: dict[Place, Candidate] = field(default_factory=dict)
     jobs: int = 0
-
-    def first(self, count: int) -> Iterator[Candidate]:
-        """Yield the first *count* who stand here."""
-        return (self.candidates[place] for place in islice(self.places, count))
 
 
 @dataclass(slots=True)
@@ -132,6 +128,18 @@ class Queue:
             need = line.need
             if need.cores <= room.cores and need.memory <= room.memory and need.gpus <= room.gpus:
                 yield head, line
+
+    def count_before(self, standing: Millis) -> int:
+        """Return how many lines have a first that stands before *standing*."""
+        return bisect_left(self.order, standing, key=_STANDING)
+
+    def fitting_among(self, begin: int, end: int, room: Resources) -> list[Line]:
+        """Return the lines whose jobs fit into *room*, of those whose firsts are number *begin* to *end* in the order."""
+        cores, memory, gpus, heads = room.cores, room.memory, room.gpus, self.heads
+        lines = [heads[head] for head in self.order[begin:end]]
+        return [
+            line for line in lines if (need := line.need).cores <= cores and need.memory <= memory and need.gpus <= gpus
+        ]
 
     def ahead_of(self, entry: EntryId, job: JobId | None) -> int | None:
         """Return how many candidates of every shape have a better standing, None if this one is not in line."""

@@ -75,6 +75,11 @@ class Allocation:
         """What it can still take."""
         return self.resources - self.used
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it has no core to give."""
+        return self.resources.cores <= self.used.cores
+
 
 @dataclass(slots=True)
 class Node:
@@ -91,6 +96,11 @@ class Node:
     gap: Gap | None = None
     planned_since: Millis | None = None
     allocation: AllocationId | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether main jobs leave nothing of it."""
+        return self.report.is_up and self.report.free.cores <= 0
 
 
 @dataclass(slots=True)

@@ -13,7 +13,10 @@ def end_of(state: State, allocation: Allocation) -> Millis | None:
     """Return when *allocation* must be empty: its own end, or the gap's, whichever is first; None if neither is known."""
     node = state.nodes.get(allocation.node) if allocation.node is not None else None
     planned = None if node is None or node.gap is None else node.gap.end.likely
-    return min((end for end in (allocation.until, planned) if end is not None), default=None)
+    until = allocation.until
+    if planned is None or until is None:
+        return until if planned is None else planned
+    return min(until, planned)
 
 
 def length_of(state: State, allocation: Allocation, now: Millis) -> Millis:
