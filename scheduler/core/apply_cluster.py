@@ -18,6 +18,7 @@ from idleq.scheduler.core.facts import (
     RequestsSlowed,
 )
 from idleq.scheduler.core.gaps import Gap
+from idleq.scheduler.core.hazard import PLACES, Outlook, place_of
 from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.state import Alarm, Allocation, Hold, Node, State
 
@@ -44,20 +45,9 @@ def apply_cluster(state: State, at: Millis, fact: ClusterFact) -> None:
         case AllocationStarted() | AgentArrived() | AllocationClosing() | AllocationReleased() | AllocationEnded():
             _move_allocation(state, fact)
         case NodesSeen():
-            for report in fact.deltas:
-                _see(state, at, report)
-            for name in fact.gone:
-                state.open_gaps.drop(name)
-                state.nodes.pop(name, None)
+            _see_all(state, at, fact)
         case GapClosed():
-            freeze_ms = state.policy.freeze_ms + state.policy.margin_ms
-            is_early = fact.planned_end is not None and at < fact.planned_end - state.policy.margin_ms
-            state.foresight.learn(
-                opened_at=fact.opened_at,
-                closed_at=at,
-                planned_end=fact.planned_end,
-                is_surprise=is_early or fact.warned_ms < freeze_ms,
-            )
+            _learn(state, at, fact)
         case MainJobHeldUp():
             pass
         case ReleaseDelayed(allocation=allocation, again_at=again_at):
@@ -70,10 +60,55 @@ def apply_cluster(state: State, at: Millis, fact: ClusterFact) -> None:
             assert_never(fact)
 
 
+def _learn(state: State, at: Millis, closed: GapClosed) -> None:
+    """Remember how a gap closed."""
+    node, policy = state.nodes[closed.node], state.policy
+    _count(state, node, at)
+    is_early = closed.planned_end is not None and at < closed.planned_end - policy.margin_ms
+    state.foresight.learn(
+        Outlook(closed.opened_at, closed.planned_end, node.place),
+        at,
+        is_surprise=is_early or closed.warned_ms < policy.freeze_ms + policy.margin_ms,
+    )
+
+
+def _count(state: State, node: Node, at: Millis) -> None:
+    """Count that the node's gap, if it has one, has stayed open until now."""
+    if node.gap is not None:
+        state.foresight.hazard.expose(node.outlook(node.gap), node.counted_until, at)
+    node.counted_until = at
+
+
+def _see_all(state: State, at: Millis, seen: NodesSeen) -> None:
+    first = state.free_nodes.first()
+    for report in seen.deltas:
+        _see(state, at, report)
+    for name in seen.gone:
+        state.open_gaps.drop(name)
+        node = state.nodes.pop(name, None)
+        if node is not None and node.gap is not None:
+            state.free_nodes.drop(name)
+    now_first = state.free_nodes.first()
+    if first != now_first:
+        _move_up(state, at, first, now_first)
+
+
+def _move_up(state: State, at: Millis, before: list[NodeName], now: list[NodeName]) -> None:
+    """Give the nodes their places again after some have opened or closed; who stands elsewhere now may save more or less often."""
+    places = dict.fromkeys(before, PLACES - 1) | {name: place_of(number) for number, name in enumerate(now)}
+    for name, place in places.items():
+        node = state.nodes.get(name)
+        if node is not None and node.gap is not None and node.place != place:
+            _count(state, node, at)
+            node.place = place
+            state.agenda.moved[name] = None
+
+
 def _see(state: State, at: Millis, report: NodeReport) -> None:
     node = state.nodes.get(report.name)
     if node is None:
         node = state.nodes[report.name] = Node(report, allocation=_held_on(state, report.name))
+    _count(state, node, at)
     before, node.report = node.gap, report
     if not report.is_up or report.free.cores <= 0:
         node.gap = None
@@ -82,6 +117,8 @@ def _see(state: State, at: Millis, report: NodeReport) -> None:
         since = before.since if before is not None and is_same else at
         node.gap = Gap(node=report.name, free=report.free, since=since, end=state.foresight.end_of(report))
         node.planned_since = None if not is_same else node.planned_since
+    if (before is None) is not (node.gap is None):
+        _open_or_close(state, node)
     if report.planned_start is None:
         node.planned_since = None
     elif node.planned_since is None:
@@ -90,6 +127,14 @@ def _see(state: State, at: Millis, report: NodeReport) -> None:
     if node.allocation is not None and _lasts_longer(before, node.gap):
         state.agenda.rooms[node.allocation] = None
     index_gap(state, report.name)
+
+
+def _open_or_close(state: State, node: Node) -> None:
+    if node.gap is None:
+        state.free_nodes.drop(node.report.name)
+    else:
+        state.free_nodes.add(node.report.name)
+        node.place = PLACES - 1
 
 
 def _lasts_longer(before: Gap | None, now: Gap | None) -> bool:

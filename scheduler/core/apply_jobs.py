@@ -70,7 +70,6 @@ def apply_job(state: State, at: Millis, fact: JobFact) -> None:
     if isinstance(fact, SegmentProgressed) and fact.saved is not None and after.segment is not None:
         # The gap has grown older: the next save may wait for longer.
         state.agenda.moved[after.segment.node] = None
-        state.agenda.saved[job.id] = None
     if isinstance(fact, SegmentLost) and fact.launch_failed and job.segment is not None:
         state.allocations[job.segment.allocation].failed_launches += 1
 

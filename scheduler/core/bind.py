@@ -1,13 +1,11 @@
 """Which job starts where: late binding, once an agent has room."""
 
-from collections.abc import Iterable
-
-from idleq.ids import AllocationId, Fence, JobId, Millis
+from idleq.ids import AllocationId, Fence, Millis
 from idleq.scheduler.core.accept_agents import launch_command
 from idleq.scheduler.core.commands import Replan, SegmentPlan
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import PlanMoved, SegmentStarted
-from idleq.scheduler.core.job import Job, Running, Starting
+from idleq.scheduler.core.job import Running, Starting
 from idleq.scheduler.core.placement import choose, entry_and_job, room_is_kept
 from idleq.scheduler.core.queue import Candidate
 from idleq.scheduler.core.state import Allocation, Hold, State
@@ -116,7 +114,7 @@ def replan(draft: Draft) -> None:
             continue
         jobs = [state.jobs[guest] for guest in allocation.guests]
         specs = {job.id: state.entries[job.entry].spec for job in jobs}
-        plans = segment_plans(state, allocation, specs, _kept_intervals(state, jobs))
+        plans = segment_plans(state, allocation, specs)
         for job in jobs:
             if not isinstance(job.state, STARTED):
                 continue
@@ -126,17 +124,6 @@ def replan(draft: Draft) -> None:
                     PlanMoved(job=guest, fence=segment.fence, plan=plan, command=command),
                     Replan(id=command, allocation=allocation.id, job=guest, fence=segment.fence, plan=plan),
                 )
-
-
-def _kept_intervals(state: State, jobs: Iterable[Job]) -> dict[JobId, Millis]:
-    """Return at what intervals those save who go on as they do: in the middle of one that grows with the gap, a save would never come."""
-    return {
-        job.id: every_ms
-        for job in jobs
-        if job.id not in state.agenda.saved
-        and job.segment is not None
-        and (every_ms := job.segment.plan.save_every_ms) is not None
-    }
 
 
 def _has_moved(old: SegmentPlan, new: SegmentPlan) -> bool:

@@ -9,7 +9,8 @@ from idleq.ids import AllocationId, CommandId, EntryId, JobId, Millis, NodeName,
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.costs import Costs
 from idleq.scheduler.core.entry import Entry, Rest
-from idleq.scheduler.core.gaps import Foresight, Gap
+from idleq.scheduler.core.gaps import Foresight, FreeNodes, Gap
+from idleq.scheduler.core.hazard import PLACES, Outlook
 from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.job import Cancelled, Held, Job, JobState, Queued, Waiting
 from idleq.scheduler.core.policy import Policy
@@ -90,12 +91,20 @@ class Node:
         gap: what main jobs leave of it, None if nothing.
         planned_since: since when the plan has named the gap's end, None if it names none.
         allocation: what we hold of it, None if nothing.
+        place: the gap's place among the free nodes (see `hazard.place_of`).
+        counted_until: up to when the hazard has counted that the gap stayed open.
     """
 
     report: NodeReport
     gap: Gap | None = None
     planned_since: Millis | None = None
     allocation: AllocationId | None = None
+    place: int = PLACES - 1
+    counted_until: Millis = Millis(0)
+
+    def outlook(self, gap: Gap) -> Outlook:
+        """Return what is shown of *gap*, which is this node's."""
+        return Outlook(gap.since, gap.end.likely, self.place)
 
     @property
     def is_taken(self) -> bool:
@@ -111,7 +120,6 @@ class Agenda:
         finished: entries that others may have waited for.
         rooms: allocations that have more room than before.
         moved: nodes whose gap or whose guests have changed.
-        saved: jobs that have just saved, and whose next save may wait for longer.
         grown: what jobs that came into the queue need.
         demand: whether there may be reason to ask for allocations.
     """
@@ -119,7 +127,6 @@ class Agenda:
     finished: dict[EntryId, None] = field(default_factory=dict)
     rooms: dict[AllocationId, None] = field(default_factory=dict)
     moved: dict[NodeName, None] = field(default_factory=dict)
-    saved: dict[JobId, None] = field(default_factory=dict)
     grown: dict[Resources, None] = field(default_factory=dict)
     demand: bool = False
 
@@ -128,7 +135,6 @@ class Agenda:
         self.finished.clear()
         self.rooms.clear()
         self.moved.clear()
-        self.saved.clear()
         self.grown.clear()
         self.demand = False
 
@@ -195,6 +201,7 @@ class State:
     queue: Queue = field(default_factory=Queue)
     nodes: dict[NodeName, Node] = field(default_factory=dict)
     open_gaps: OpenGaps = field(default_factory=OpenGaps)
+    free_nodes: FreeNodes = field(default_factory=FreeNodes)
     allocations: dict[AllocationId, Allocation] = field(default_factory=dict)
     asked: dict[AllocationId, None] = field(default_factory=dict)
     coming: dict[AllocationId, None] = field(default_factory=dict)

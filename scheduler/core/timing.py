@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from idleq.ids import JobId, Millis
-from idleq.scheduler.core.commands import SegmentPlan
+from idleq.scheduler.core.commands import Mode, SegmentPlan
 from idleq.scheduler.core.freeze import FreezeCost, pack_backwards, save_interval_ms
+from idleq.scheduler.core.hazard import Outlook
 from idleq.scheduler.core.state import Allocation, State
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 
@@ -25,51 +26,38 @@ def length_of(state: State, allocation: Allocation, now: Millis) -> Millis:
     return state.policy.max_allocation_ms if end is None else Millis(end - now)
 
 
-def segment_plans(
-    state: State,
-    allocation: Allocation,
-    guests: Mapping[JobId, JobSpec],
-    kept_ms: Mapping[JobId, Millis] | None = None,
-) -> dict[JobId, SegmentPlan]:
-    """Return when each of *guests*, which share the allocation's node and its path to the file system, acts.
-
-    Those in *kept_ms* go on saving at that interval, if they have to save at all.
-    """
+def segment_plans(state: State, allocation: Allocation, guests: Mapping[JobId, JobSpec]) -> dict[JobId, SegmentPlan]:
+    """Return when each of *guests*, which share the allocation's node and its path to the file system, acts."""
     end = end_of(state, allocation)
     savers = [(job, spec) for job, spec in guests.items() if spec.freeze is not FreezeMethod.NONE]
     starts: dict[JobId, Millis] = {}
     if end is not None:
         packed = pack_backwards(Millis(end - state.policy.margin_ms), [_cost(state, spec) for _, spec in savers])
         starts = {job: start for (job, _), start in zip(savers, packed, strict=True)}
-    intervals = _intervals(state, allocation, savers, kept_ms or {})
+    intervals = _intervals(state, allocation, savers)
     return {
         job: SegmentPlan(freeze_at=starts.get(job), ends_at=end, save_every_ms=intervals.get(job)) for job in guests
     }
 
 
 def _intervals(
-    state: State, allocation: Allocation, savers: Iterable[tuple[JobId, JobSpec]], kept_ms: Mapping[JobId, Millis]
+    state: State, allocation: Allocation, savers: Iterable[tuple[JobId, JobSpec]]
 ) -> dict[JobId, Millis | None]:
-    """Return how often each of *savers* saves; those of one name do so equally often, but for those that keep to what they do."""
-    age = _age(state, allocation)
-    found: dict[JobId, Millis | None] = {}
-    by_name: dict[str, Millis] = {}
-    for job, spec in savers:
-        if not _saves(state, spec):
-            found[job] = None
-        elif job in kept_ms:
-            found[job] = kept_ms[job]
-        else:
-            if spec.name not in by_name:
-                by_name[spec.name] = _save_every(state, spec, age)
-            found[job] = by_name[spec.name]
-    return found
+    """Return how often each of *savers* saves; those of one name do so equally often."""
+    outlook = _outlook(state, allocation)
+    by_name: dict[str, Millis | None] = {}
+    for _, spec in savers:
+        if spec.name not in by_name:
+            by_name[spec.name] = _save_every(state, spec, outlook) if _saves(state, allocation, spec) else None
+    return {job: by_name[spec.name] for job, spec in savers}
 
 
-def _age(state: State, allocation: Allocation) -> Millis:
-    """Return how long the gap of *allocation* has lasted."""
+def _outlook(state: State, allocation: Allocation) -> Outlook:
+    """Return what is shown of the gap that *allocation* is in; of one that is not shown, that it has just opened."""
     node = state.nodes.get(allocation.node) if allocation.node is not None else None
-    return Millis(0) if node is None or node.gap is None else Millis(state.now - node.gap.since)
+    if node is None or node.gap is None:
+        return Outlook(state.now, None, 0)
+    return node.outlook(node.gap)
 
 
 def _cost(state: State, spec: JobSpec) -> FreezeCost:
@@ -77,17 +65,19 @@ def _cost(state: State, spec: JobSpec) -> FreezeCost:
     return FreezeCost(latency, Millis(state.costs.bytes(spec.name) * 1000 // state.policy.bandwidth))
 
 
-def _saves(state: State, spec: JobSpec) -> bool:
-    """Whether it has to save as insurance: not where the grace is long enough to freeze on demand."""
+def _saves(state: State, allocation: Allocation, spec: JobSpec) -> bool:
+    """Whether it has to save as insurance: not where the grace is long enough to freeze on demand, nor where nobody can end it early."""
     policy = state.policy
+    if allocation.mode is Mode.WINDOW:
+        return False
     return policy.grace_ms < state.costs.freeze_ms(spec.name, 990, policy.freeze_ms) + policy.margin_ms
 
 
-def _save_every(state: State, spec: JobSpec, age: Millis) -> Millis:
-    """Return how often to save in a gap of that *age*."""
-    policy = state.policy
+def _save_every(state: State, spec: JobSpec, outlook: Outlook) -> Millis:
+    """Return how often to save as insurance in a gap of that *outlook*."""
+    policy, hazard = state.policy, state.foresight.hazard
     save_ms = state.costs.save_ms(spec.name, state.costs.freeze_ms(spec.name, 500, policy.freeze_ms))
-    begin = age + state.costs.thaw_ms(spec.name, 500, policy.thaw_ms)
-    first = save_interval_ms(save_ms, *state.foresight.hazard_at(Millis(begin)))
+    begin = Millis(state.now + state.costs.thaw_ms(spec.name, 500, policy.thaw_ms))
+    first = save_interval_ms(save_ms, *hazard.rate(outlook, begin))
     # What counts is the rate when the interval is over: the guest begins after its thaw, and the rate falls meanwhile.
-    return save_interval_ms(save_ms, *state.foresight.hazard_at(Millis(begin + first)))
+    return save_interval_ms(save_ms, *hazard.rate(outlook, Millis(begin + first)))

@@ -6,6 +6,7 @@ from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.commands import Launch, Mode, ReleaseAllocation, Replan, RequestAllocation, SegmentPlan
 from idleq.scheduler.core.costs import REMEMBERED, Costs
 from idleq.scheduler.core.freeze import FreezeCost, Unsaved, pack_backwards, preemption_order, save_interval_ms
+from idleq.scheduler.core.hazard import Hazard, Outlook
 from idleq.scheduler.core.inputs import (
     AgentReady,
     AllocationLost,
@@ -234,7 +235,8 @@ def test_without_enough_grace_the_workload_saves_at_youngs_interval() -> None:
     told.submit_job()
     told.grant("a1", "n1")
     plan = next(command.plan for command in told.commands if isinstance(command, Launch))
-    assert plan.save_every_ms == save_interval_ms(Millis(2_000), 1, HOUR) == 120_000
+    just_open = Hazard().rate(Outlook(Millis(0), None, 0), Millis(0))
+    assert plan.save_every_ms == save_interval_ms(Millis(2_000), *just_open) == 67_082
 
 
 def test_measured_costs_replace_the_policys_guesses() -> None:
@@ -272,16 +274,6 @@ def test_a_plan_is_corrected_by_how_plans_have_erred() -> None:
     assert gap.end.early is not None
     assert gap.end.early < gap.end.likely
     assert gap.end.source == "the plan; of 9 before, one in twenty erred by 39998 ms or more"
-
-
-def test_gaps_that_close_without_notice_make_surprises_more_likely() -> None:
-    told = Told()
-    told.see(report("n1"))
-    before = told.engine.state.foresight.hazard
-    told.tick(MINUTE)
-    told.see(report("n1", free=NOTHING))
-    assert before == (1, HOUR)
-    assert told.engine.state.foresight.hazard == (2, HOUR + MINUTE + 1)
 
 
 def test_freezes_are_packed_backwards_from_the_end() -> None:

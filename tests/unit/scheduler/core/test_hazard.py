@@ -2,10 +2,13 @@
 
 from itertools import pairwise
 
-from idleq.ids import Fence, JobId, Millis
-from idleq.scheduler.core.commands import Replan
-from idleq.scheduler.core.gaps import AGES, TRUSTED_SURPRISES, Foresight
-from idleq.scheduler.core.inputs import Progressed
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idleq.ids import Fence, JobId, Millis, NodeName
+from idleq.scheduler.core.commands import Launch, Replan
+from idleq.scheduler.core.hazard import AGES, FIRST_PLACES, PLACES, Hazard, Outlook, place_of
+from idleq.scheduler.core.inputs import Progressed, ViewChanged
 from idleq.scheduler.core.policy import HOUR, MINUTE, Policy
 from idleq.scheduler.core.resources import Resources
 from support.engines import Told, report, snapshot
@@ -13,31 +16,138 @@ from support.engines import Told, report, snapshot
 NOTHING_FREE = Resources(0, 0)
 
 
-def closed(*lengths: int) -> Foresight:
-    foresight = Foresight()
+def gap(since: int = 0, planned_end: int | None = None, place: int = 0) -> Outlook:
+    return Outlook(Millis(since), None if planned_end is None else Millis(planned_end), place)
+
+
+def closed(outlook: Outlook, *lengths: int) -> Hazard:
+    hazard = Hazard()
     for length in lengths:
-        foresight.learn(opened_at=Millis(0), closed_at=Millis(length), planned_end=None, is_surprise=True)
-    return foresight
+        hazard.expose(outlook, Millis(0), Millis(length))
+        hazard.surprise(outlook, Millis(length))
+    return hazard
+
+
+def per_hour(rate: tuple[int, Millis]) -> float:
+    return rate[0] * HOUR / rate[1]
 
 
 def test_a_gap_counts_at_every_age_that_it_reached_and_its_end_at_the_last() -> None:
-    foresight = closed(3 * MINUTE)
-    assert foresight.exposure_at[:4] == [MINUTE, MINUTE, MINUTE, 0]
-    assert foresight.surprises_at[:4] == [0, 0, 1, 0]
-    assert sum(foresight.exposure_at) == foresight.exposure_ms == 3 * MINUTE
+    hazard = closed(gap(), 30 * MINUTE)
+    assert hazard.exposed_at_age == [5 * MINUTE, 15 * MINUTE, 10 * MINUTE, 0, 0, 0, 0]
+    assert hazard.ended_at_age == [0, 0, 1, 0, 0, 0, 0]
 
 
-def test_an_age_without_gaps_has_the_rate_of_all() -> None:
-    foresight = closed(*[MINUTE] * 9)
-    surprises, exposure = foresight.hazard
-    at_age, time_at_age = foresight.hazard_at(AGES[-1])
-    assert (at_age, time_at_age) == (TRUSTED_SURPRISES, TRUSTED_SURPRISES * exposure // surprises)
+@given(
+    since=st.integers(0, 10**9),
+    notice=st.none() | st.integers(0, 10**9),
+    place=st.integers(0, PLACES - 1),
+    cuts=st.lists(st.integers(0, 10**9), min_size=2),
+)
+def test_however_a_time_is_cut_up_the_same_is_counted(
+    since: int, notice: int | None, place: int, cuts: list[int]
+) -> None:
+    outlook = gap(since, None if notice is None else since + notice, place)
+    times = sorted(Millis(since + cut) for cut in cuts)
+    at_once, in_pieces = Hazard(), Hazard()
+    at_once.expose(outlook, times[0], times[-1])
+    for begin, end in pairwise(times):
+        in_pieces.expose(outlook, begin, end)
+    assert at_once == in_pieces
+    assert sum(at_once.exposed_ms) == sum(at_once.exposed_at_age) == times[-1] - times[0]
+
+
+def test_time_is_counted_in_the_cell_whose_rate_is_asked_for() -> None:
+    outlook = gap(planned_end=3 * HOUR)
+    before = [Hazard().rate(outlook, Millis(at)) for at in range(0, 4 * HOUR, MINUTE)]
+    for number, at in enumerate(range(0, 4 * HOUR, MINUTE)):
+        hazard = Hazard()
+        hazard.expose(outlook, Millis(at), Millis(at + 1))
+        assert hazard.rate(outlook, Millis(at)) > before[number]
+
+
+def test_as_long_as_nothing_was_learned_old_gaps_are_safer_than_young_ones() -> None:
+    rates = [per_hour(Hazard().rate(gap(), Millis(at))) for at in (0, *AGES)]
+    assert rates == sorted(rates, reverse=True)
+    assert 1 < rates[0] < 5
+    assert rates[-1] < 1 / 24
+
+
+def test_a_few_gaps_make_no_rate_of_their_own_and_many_do() -> None:
+    known = per_hour(Hazard().rate(gap(), Millis(0)))
+    few, many = (per_hour(closed(gap(), *[MINUTE] * count).rate(gap(), Millis(0))) for count in (2, 2_000))
+    assert known < few < 2 * known
+    assert 55 < many < 61
 
 
 def test_where_short_gaps_are_many_old_ones_are_safer() -> None:
-    foresight = closed(*[MINUTE // 2] * 90, *[4 * HOUR] * 10)
-    rates = [surprises / time for surprises, time in map(foresight.hazard_at, (Millis(0), MINUTE, HOUR))]
-    assert all(young > old for young, old in pairwise(rates))
+    hazard = closed(gap(), *[MINUTE // 2] * 90, *[4 * HOUR] * 10)
+    rates = [per_hour(hazard.rate(gap(), Millis(at))) for at in (0, 10 * MINUTE, 2 * HOUR)]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_nodes_that_are_taken_first_and_gaps_whose_planned_end_is_near_have_rates_of_their_own() -> None:
+    first, last = gap(place=0), gap(place=PLACES - 1)
+    near, far = gap(planned_end=5 * MINUTE), gap(planned_end=50 * HOUR)
+    hazard = Hazard()
+    for outlook, often in ((first, 300), (last, 3), (near, 300), (far, 3)):
+        hazard.expose(outlook, Millis(0), Millis(4 * MINUTE * 100))
+        for _ in range(often):
+            hazard.surprise(outlook, Millis(MINUTE))
+    assert per_hour(hazard.rate(first, Millis(0))) > 2 * per_hour(hazard.rate(last, Millis(0)))
+    assert per_hour(hazard.rate(near, Millis(0))) > 2 * per_hour(hazard.rate(far, Millis(0)))
+
+
+def test_places_are_powers_of_two() -> None:
+    assert [place_of(before) for before in (0, 1, 2, 3, 4, 63, FIRST_PLACES, 10_000)] == [0, 1, 2, 2, 3, 6, 7, 7]
+
+
+def places(told: Told) -> dict[str, int]:
+    return {name: node.place for name, node in told.engine.state.nodes.items() if node.gap is not None}
+
+
+def test_a_node_moves_up_when_those_before_it_are_taken() -> None:
+    told = Told()
+    told.see(*(report(f"n{number}") for number in (10, 1, 2, 3)))
+    assert places(told) == {"n1": 0, "n2": 1, "n3": 2, "n10": 2}
+    told.see(report("n1", free=NOTHING_FREE), report("n2", free=NOTHING_FREE))
+    assert places(told) == {"n3": 0, "n10": 1}
+    told.tell(ViewChanged(deltas=(), gone=(NodeName("n3"),)))
+    assert places(told) == {"n10": 0}
+
+
+def test_while_gaps_are_open_their_time_is_counted_once() -> None:
+    told = Told()
+    told.see(report("n1"), report("n2"))
+    begin = told.now
+    told.tick(HOUR)
+    told.see(report("n1", free=NOTHING_FREE))
+    first = told.now - begin
+    told.tick(HOUR)
+    told.see(report("n2", planned=told.now + HOUR))
+    told.tick(HOUR)
+    told.see(report("n2", free=NOTHING_FREE))
+    hazard = told.engine.state.foresight.hazard
+    assert sum(hazard.exposed_ms) == sum(hazard.exposed_at_age) == first + told.now - begin
+    assert sum(hazard.ended) == sum(hazard.ended_at_age) == 1
+
+
+def test_a_guest_saves_more_often_once_its_node_is_the_next_to_be_taken() -> None:
+    told = hosting()
+    told.see(*(report(f"n{number}") for number in range(2, 9)), report("o1"))
+    told.submit_job(cores=4)
+    told.grant("a2", "o1")
+    told.launched("2")
+    told.see(*(report(f"n{number}", free=NOTHING_FREE) for number in range(1, 9)))
+    replan = told.commands[-1]
+    job = told.engine.state.jobs[JobId("2")]
+    started = next(command for command in told.commands if isinstance(command, Launch) and command.job == "2")
+    assert isinstance(replan, Replan)
+    assert job.segment is not None
+    assert replan.plan == job.segment.plan
+    assert replan.plan.save_every_ms is not None
+    assert started.plan.save_every_ms is not None
+    assert replan.plan.save_every_ms < started.plan.save_every_ms * 4 // 5
 
 
 def hosting() -> Told:
@@ -73,18 +183,6 @@ def test_the_next_save_waits_for_longer_once_the_gap_is_old() -> None:
     assert first is not None
     assert replan.plan.save_every_ms is not None
     assert replan.plan.save_every_ms > first * 5 // 4
-
-
-def test_between_saves_the_interval_stays_whatever_else_moves() -> None:
-    told = hosting()
-    job = told.engine.state.jobs[JobId("1")]
-    assert job.segment is not None
-    told.tick(2 * HOUR)
-    told.see(report("n1", planned=told.now + 3 * HOUR))
-    replan = told.commands[-1]
-    assert isinstance(replan, Replan)
-    assert replan.plan.freeze_at is not None
-    assert replan.plan.save_every_ms == job.segment.plan.save_every_ms
 
 
 def test_a_closure_before_the_planned_end_is_a_surprise_however_early_the_plan_was_known() -> None:

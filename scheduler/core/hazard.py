@@ -1,0 +1,124 @@
+"""How often gaps close by surprise, by all that a site shows of them: their age, their place among the free, their planned end."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from idleq.ids import Millis
+from idleq.scheduler.core.policy import MINUTE
+
+AGES = tuple(Millis(MINUTE * minutes) for minutes in (5, 20, 60, 180, 540, 1620))
+"""Where one age of a gap ends and the next begins: the first is 5 minutes, the last a day and more."""
+
+NOTICE = Millis(10 * MINUTE)
+"""The shortest time to a planned end that is told from others; each further one is twice as long."""
+
+PLACES, NOTICES = 8, 10
+"""So many places among the free nodes, and times to a planned end, are told apart: by powers of two, the last without an end."""
+
+TRUSTED_AT_AGE = 4
+"""The prior weighs as much as so many surprises at each age."""
+
+TRUSTED_IN_CELL = 16
+"""The rate of all gaps of an age weighs as much as so many surprises among those of one place and one notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a site shows of a gap.
+
+    Attributes:
+        since: when it opened.
+        planned_end: when the plan ends it, None if it does not.
+        place: how many free nodes stand before it in the site's list, as a power of two (see `place_of`).
+    """
+
+    since: Millis
+    planned_end: Millis | None
+    place: int
+
+
+def place_of(free_before: int) -> int:
+    """Return the place of a node with so many free ones before it: sites fill their nodes in an order."""
+    return min(free_before.bit_length(), PLACES - 1)
+
+
+FIRST_PLACES = 1 << (PLACES - 2)
+"""Nodes with so many free ones before them, or more, are all at the last place."""
+
+
+@dataclass(slots=True)
+class Hazard:
+    """Counts surprises, and the time in which they might have come, in cells of one age, one place and one notice."""
+
+    ended: list[int] = field(default_factory=lambda: [0] * (PLACES * NOTICES * (len(AGES) + 1)))
+    exposed_ms: list[int] = field(default_factory=lambda: [0] * (PLACES * NOTICES * (len(AGES) + 1)))
+    ended_at_age: list[int] = field(default_factory=lambda: [0] * (len(AGES) + 1))
+    exposed_at_age: list[int] = field(default_factory=lambda: [0] * (len(AGES) + 1))
+
+    def expose(self, outlook: Outlook, begin: Millis, end: Millis) -> None:
+        """Count that a gap stayed open from *begin* to *end*."""
+        for at, until in _stretches(outlook, begin, end):
+            age, cell = _cell(outlook, at)
+            self.exposed_ms[cell] += until - at
+            self.exposed_at_age[age] += until - at
+
+    def surprise(self, outlook: Outlook, at: Millis) -> None:
+        """Count that a gap has closed *at* a time that its guests could not foresee."""
+        age, cell = _cell(outlook, Millis(max(outlook.since, at - 1)))
+        self.ended[cell] += 1
+        self.ended_at_age[age] += 1
+
+    def rate(self, outlook: Outlook, at: Millis) -> tuple[int, Millis]:
+        """Return the rate of surprises at that time, as a count and the time it was counted in.
+
+        A cell's own rate is drawn to that of its age, and this to the prior, as with a gamma prior of so many surprises: few
+        gaps make no rate of their own (Gelman et al., Bayesian Data Analysis, 2.6).
+        """
+        age, cell = _cell(outlook, at)
+        of_age = self.ended_at_age[age] + TRUSTED_AT_AGE
+        time_of_age = self.exposed_at_age[age] + TRUSTED_AT_AGE * _PRIOR[age]
+        drawn = TRUSTED_IN_CELL * time_of_age // of_age
+        return self.ended[cell] + TRUSTED_IN_CELL, Millis(self.exposed_ms[cell] + drawn)
+
+
+def _prior(age: int) -> Millis:
+    """Return the mean time to a surprise at an age when nothing was learned: 2.5 times (the age and 5 minutes).
+
+    So the share of gaps that reach an age t falls as (1 + t / 5 min) ** -0.4, which is what gaps are like in public logs: of
+    ten, nine reach a minute, six or seven ten minutes, four an hour, one a day.
+    """
+    begin = AGES[age - 1] if age else 0
+    end = AGES[age] if age < len(AGES) else 3 * begin
+    return Millis(((begin + end) // 2 + 5 * MINUTE) * 5 // 2)
+
+
+_PRIOR = tuple(_prior(age) for age in range(len(AGES) + 1))
+
+
+def _cell(outlook: Outlook, at: Millis) -> tuple[int, int]:
+    age = bisect_right(AGES, at - outlook.since)
+    return age, (outlook.place * (len(AGES) + 1) + age) * NOTICES + _notice(outlook, at)
+
+
+def _notice(outlook: Outlook, at: Millis) -> int:
+    if outlook.planned_end is None:
+        return 0
+    return min(1 + (max(0, outlook.planned_end - at) // NOTICE).bit_length(), NOTICES - 1)
+
+
+def _stretches(outlook: Outlook, begin: Millis, end: Millis) -> Iterator[tuple[Millis, Millis]]:
+    """Yield the parts of that time that lie in one cell each."""
+    at = begin
+    while at < end:
+        until = end
+        age = bisect_right(AGES, at - outlook.since)
+        if age < len(AGES):
+            until = Millis(min(until, outlook.since + AGES[age]))
+        if outlook.planned_end is not None and outlook.planned_end > at:
+            # The next shorter notice begins when less than this power of two is left, or less than the shortest.
+            left = (outlook.planned_end - at) // NOTICE
+            power = 1 << min(left.bit_length() - 1, NOTICES - 3) if left else 0
+            until = Millis(min(until, outlook.planned_end - power * NOTICE + (1 if power else 0)))
+        yield at, until
+        at = until
