@@ -151,8 +151,12 @@ def simulate(
     checkpoint: CheckpointTo = None,
     checkpoint_every: CheckpointEvery = None,
 ) -> Result:
+<<<<<<< HEAD
     """Run the main jobs of a trace under a policy, and say how long they wait; with --guests, what guests would gain."""
     from idleq.cli.keeping import Keeping, keeper_for, keeping_asked
+=======
+    """Run the main jobs of a trace under a policy: how long they wait, and what guests would gain (--guests)."""
+>>>>>>> a6a0cb9 (Say in one line what simulate does)
     from idleq.simulator.errors import ImpossibleParameters
     from idleq.simulator.estimates import Estimates
     from idleq.simulator.mainrun import Engine, MainSettings, run_main
