@@ -32,7 +32,7 @@ from idleq.cli.guestoptions import (
 from idleq.cli.options import IdleqCommand, session_of
 from idleq.cli.result import Result
 
-simulate_app = typer.Typer(cls=DefaultGroup, rich_markup_mode=None, help="Run the main jobs of a trace under a policy.")
+simulate_app = typer.Typer(cls=DefaultGroup, rich_markup_mode=None, help="Run the main jobs of a trace, and guests in the gaps.")
 
 
 Source = Annotated[
