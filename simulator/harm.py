@@ -12,6 +12,8 @@ from idleq.simulator.events import MainStarted
 from idleq.simulator.jobs import MainJob
 
 CONFIDENCE = 0.95
+FEW_FREEDOMS = {1: 12.7062, 2: 4.3027}
+"""Student's quantiles where the expansion is not good enough."""
 
 
 @dataclass(slots=True)
@@ -68,6 +70,8 @@ def interval(values: Sequence[float]) -> Interval:
 
 def _student(freedom: int) -> float:
     """Return Student's two-sided 95 % quantile by Hill's expansion of it about the normal one; right to 1 % from 3 on."""
+    if freedom in FEW_FREEDOMS:
+        return FEW_FREEDOMS[freedom]
     z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
     first = (z**3 + z) / 4
     second = (5 * z**5 + 16 * z**3 + 3 * z) / 96

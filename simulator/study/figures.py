@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 import numpy as np
 
@@ -113,13 +114,36 @@ def gantt(comparison: Comparison) -> FigureTable:
     strategy = shown_strategy(comparison)
     result = comparison.first[strategy]
     begin = _fullest_day(result)
-    rows: list[tuple[Cell, ...]] = sorted(
-        (node, since / SECOND, until / SECOND, part.name.lower(), round(cores, 3))
-        for part, node, since, until, cores in result.recorded.ledger.pieces.within(begin, begin + DAY_MS)
-        if node < MOST_ROWS
-    )
-    columns = ("node", "since_s", "until_s", "part", "cores")
+    nodes: dict[int, list[tuple[int, int, float, Part]]] = {}
+    for part, node, since, until, cores in result.recorded.ledger.pieces.within(begin, begin + DAY_MS):
+        if node < MOST_ROWS:
+            nodes.setdefault(node, []).extend([(since, 1, cores, part), (until, -1, cores, part)])
+    rows = [(node, *row) for node in sorted(nodes) for row in _stacked(nodes[node])]
+    columns = ("node", "since_s", "until_s", "part", "from_core", "cores")
     return FigureTable(name="gantt", title=f"One day of the nodes, strategy {strategy}", columns=columns, rows=rows)
+
+
+def _stacked(changes: list[tuple[int, int, float, Part]]) -> Iterator[tuple[Cell, ...]]:
+    """Yield who has which cores of a node, main jobs first: since, until, part, from which core, how many.
+
+    *changes* are times at which so many cores are held more (1) or less (-1) for a part.
+    """
+    held = dict.fromkeys(Part, 0.0)
+    open_since: dict[tuple[Part, float, float], int] = {}
+    for at, together in groupby(sorted(changes), key=itemgetter(0)):
+        for _, sign, cores, part in together:
+            held[part] += sign * cores
+        bands, below = set(), 0.0
+        for part in Part:
+            cores = round(held[part], 3)
+            if cores > 0:
+                bands.add((part, round(below, 3), cores))
+            below += cores
+        for band in sorted(open_since.keys() - bands):
+            part, low, cores = band
+            yield (open_since.pop(band) / SECOND, at / SECOND, part.name.lower(), low, cores)
+        for band in bands - open_since.keys():
+            open_since[band] = at
 
 
 def _fullest_day(result: GainResult) -> int:

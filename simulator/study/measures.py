@@ -11,6 +11,8 @@ from idleq.simulator.strategies import Strategy
 from idleq.simulator.study.comparison import Comparison
 
 NOTHING = "-"
+FEW = 1000
+"""From here on a number's fraction says nothing any more."""
 
 
 class Form(StrEnum):
@@ -47,9 +49,9 @@ class Measure:
             case Form.SHARE:
                 return f"{100 * value:.2f}"
             case Form.SECONDS:
-                return f"{value:,.1f}"
+                return f"{value:,.1f}" if abs(value) < FEW else f"{value:,.0f}"
             case Form.RATIO:
-                return f"{value:,.2f}"
+                return f"{value:,.2f}" if abs(value) < FEW else f"{value:,.0f}"
             case Form.COUNT:
                 return f"{value:,.0f}"
 

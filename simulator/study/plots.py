@@ -189,7 +189,7 @@ def draw_gantt(figure: "Figure", table: FigureTable, node_cores: float) -> None:
     nodes = 1 + max((int(row[0] or 0) for row in table.rows), default=0)
     for part in ("main", *HATCHED):
         is_guest = part in HATCHED
-        shapes = [_box(row, node_cores, is_guest=is_guest) for row in table.rows if row[3] == part]
+        shapes = [_box(row, node_cores) for row in table.rows if row[3] == part]
         hatch = "////" if is_guest else None
         panel.add_collection(
             PolyCollection(shapes, facecolors=COLOURS[part], edgecolors="white", linewidths=0, hatch=hatch)
@@ -216,12 +216,12 @@ def draw_gantt(figure: "Figure", table: FigureTable, node_cores: float) -> None:
     figure.legend(handles=patches, loc="outside upper center", ncols=len(patches), frameon=False)
 
 
-def _box(row: tuple[Cell, ...], node_cores: float, *, is_guest: bool) -> list[tuple[float, float]]:
-    """Return the corners of a stretch: guests hang from the top of their node's row, main jobs stand on its floor."""
+def _box(row: tuple[Cell, ...], node_cores: float) -> list[tuple[float, float]]:
+    """Return the corners of a stretch; a node's first cores are at the floor of its row."""
     node, left, right = int(row[0] or 0), float(row[1] or 0) / HOUR_S, float(row[2] or 0) / HOUR_S
-    height = min(1.0, float(row[4] or 0) / node_cores)
-    top = node + (0 if is_guest else 1 - height)
-    return [(left, top), (right, top), (right, top + height), (left, top + height)]
+    low, cores = float(row[4] or 0), float(row[5] or 0)
+    floor, top = node + 1 - low / node_cores, node + 1 - min(1.0, (low + cores) / node_cores)
+    return [(left, top), (right, top), (right, floor), (left, floor)]
 
 
 def draw_bars(figure: "Figure", table: FigureTable) -> None:

@@ -131,7 +131,7 @@ def _submissions(path: str) -> "tuple[Submission, ...]":
 
 
 def _refuse_too_large(scenario: "Scenario", places: Any) -> None:  # noqa: ANN401 - of a module that takes long to import
-    from idleq.cli.commands.simulate import refuse_too_large
+    from idleq.cli.commands.mainqueue import refuse_too_large
     from idleq.simulator.sources import load_trace
 
     refuse_too_large(load_trace(scenario.trace, places, scenario.procs))
@@ -156,7 +156,7 @@ def _progress(session: "Session", runs: int) -> "Iterator[OnRun | None]":
 
 
 def _text(comparison: "Comparison", out: Path | None) -> "Iterator[str | Table]":
-    from idleq.cli.commands.simulate import left_out
+    from idleq.cli.commands.mainqueue import left_out
     from idleq.simulator.study.measures import basis, lines
 
     result = next(iter(comparison.first.values()))

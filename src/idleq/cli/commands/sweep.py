@@ -60,7 +60,7 @@ def writer_for(out: Path) -> "Callable[[Path, list[Row]], None]":
     Raises:
         SweepNotKept: nothing can be written there, or nobody knows in which form.
     """
-    from idleq.cli.commands.simulate import check_can_write
+    from idleq.cli.commands.mainqueue import check_can_write
     from idleq.scheduler.atomic import write_atomically
     from idleq.simulator.errors import SweepNotKept
     from idleq.simulator.sweeprun import as_csv, as_json

@@ -71,7 +71,7 @@ def show(
     procs: Annotated[int | None, typer.Option(help="Processors [default: what the trace says].")] = None,
 ) -> Result:
     """Say what a trace holds, and what of it is left out and why."""
-    from idleq.cli.commands.simulate import left_out
+    from idleq.cli.commands.mainqueue import left_out
     from idleq.simulator.sources import load_trace
 
     loaded = load_trace(trace, _places(context), procs)

@@ -1,0 +1,258 @@
+"""`idleq simulate` without guests: the main queue alone, from a trace to starts and sums."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from idleq.cli.commands.submit import pairs
+from idleq.cli.result import Result, Table
+from idleq.cli.wording import counted, span
+
+if TYPE_CHECKING:
+    from idleq.cli.session import Session
+    from idleq.simulator.mainrun import MainRun, MainSettings
+    from idleq.simulator.outages import Outage
+    from idleq.simulator.trace import Trace
+
+SECOND = 1000
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MainOptions:
+    """What was asked for on the command line."""
+
+    trace: str
+    policy: str
+    semantics: str
+    procs: int | None
+    estimates: str
+    over: float
+    reservation: str
+    slurm: list[str] | None
+    engine: str
+    outages: Path | None
+    mtbf: float | None
+    repair: float
+    strict: bool
+    seed: int
+    tau: int
+    starts: Path | None
+    begin: float | None
+    days: float | None
+    checkpoint: Path | None
+    checkpoint_every: float | None
+
+
+def settings_of(asked: MainOptions) -> "MainSettings":
+    """Return how the main queue is run, but for outages.
+
+    Raises:
+        ImpossibleParameters: so it cannot be run.
+    """
+    from idleq.simulator.errors import ImpossibleParameters
+    from idleq.simulator.estimates import Estimates
+    from idleq.simulator.mainrun import Engine, MainSettings
+    from idleq.simulator.queueing.catalog import Reservation
+    from idleq.simulator.queueing.policy import Semantics
+    from idleq.simulator.queueing.slurm import settings_from
+
+    settings = MainSettings(
+        policy=asked.policy,
+        semantics=chosen(Semantics, asked.semantics, "--semantics"),
+        reservation=chosen(Reservation, asked.reservation, "--reservation"),
+        estimates=chosen(Estimates, asked.estimates, "--estimates"),
+        factor=asked.over,
+        seed=asked.seed,
+        engine=chosen(Engine, asked.engine, "--engine"),
+        tau=asked.tau,
+        slurm=settings_from(pairs(asked.slurm, "--slurm") or {}),
+    )
+    if asked.seed < 0:
+        raise ImpossibleParameters(f"a seed is a whole number from 0 on, not {asked.seed}")
+    return settings
+
+
+def run_alone(session: "Session", asked: MainOptions) -> Result:
+    """Run the main queue alone, and write the starts if that is asked for."""
+    from idleq.cli.keeping import Keeping, keeper_for, keeping_asked
+    from idleq.simulator.errors import ImpossibleParameters
+    from idleq.simulator.mainrun import Engine, run_main
+    from idleq.simulator.places import Places
+    from idleq.simulator.sources import load_trace
+    from idleq.simulator.stage import part_of
+
+    settings = settings_of(asked)
+    if asked.starts is not None:
+        check_can_write(asked.starts)
+    places = Places.from_environment(session.environment)
+    loaded = load_trace(asked.trace, places, asked.procs)
+    if asked.strict:
+        refuse_too_large(loaded)
+    if asked.begin is not None or asked.days is not None:
+        loaded = part_of(loaded, asked.begin or 0, asked.days)
+    settings = replace(settings, outages=away(loaded, asked.outages, asked.mtbf, asked.repair, asked.seed))
+    keeping = keeping_asked(asked.checkpoint, asked.checkpoint_every, session.environment)
+    if settings.engine is Engine.FAST:
+        if asked.checkpoint is not None:
+            raise ImpossibleParameters("the fast engine takes seconds and keeps nothing: leave out --checkpoint")
+        keeping = Keeping()
+    with (
+        progress(session, len(loaded.table)) as show,
+        keeper_for(keeping, purpose_of(loaded, settings), show=show, warn=session.say) as keeper,
+    ):
+        run = run_main(loaded, settings, places.machine_code, keeper)
+        if asked.starts is not None:
+            write_starts(asked.starts, run)
+    return shown(loaded, settings, run, asked.starts)
+
+
+def refuse_too_large(trace: "Trace") -> None:
+    """Raise JobTooLarge for the first job of *trace* that was left out because the machine is too small for it."""
+    from idleq.simulator.errors import JobTooLarge
+    from idleq.simulator.swf import TOO_LARGE
+
+    for dropped in trace.dropped:
+        if dropped.reason == TOO_LARGE:
+            raise JobTooLarge(
+                f"main job {dropped.job} (line {dropped.line}) asks for more than {trace.processors} processors"
+            )
+
+
+def away(trace: "Trace", file: Path | None, mtbf: float | None, repair: float, seed: int) -> "tuple[Outage, ...]":
+    """Return when parts of the machine are away: what *file* says, and what is drawn until the last submit."""
+    from idleq.simulator.outages import failures, read_outages
+
+    found = [] if file is None else read_outages(file, trace.processors)
+    if mtbf is not None:
+        submit = trace.table.submit
+        found += failures(trace.processors, int(submit[0]), int(submit[-1]), mtbf, repair, seed)
+    return tuple(sorted(found, key=lambda outage: outage.begin))
+
+
+def chosen(choices: type[Choice], text: str, option: str) -> Choice:
+    """Return what *text* names.
+
+    Raises:
+        ImpossibleParameters: it names none of *choices*.
+    """
+    from idleq.simulator.errors import ImpossibleParameters
+
+    try:
+        return choices(text)
+    except ValueError:
+        raise ImpossibleParameters(f"{option} may be {', '.join(choices)}, not {text!r}") from None
+
+
+def purpose_of(trace: "Trace", settings: "MainSettings") -> str:
+    """Return a digest of all that decides the starts."""
+    import hashlib
+    import json
+
+    told = [trace.digest, trace.processors, len(trace.table), asdict(settings)]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def progress(session: "Session", jobs: int) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how many of *jobs* have started; yields what is told."""
+    if not session.is_talking:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress
+
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(file=session.stderr), transient=True) as bar:
+        task = bar.add_task("Main jobs", total=jobs)
+        yield lambda started: bar.update(task, completed=started)
+
+
+def check_can_write(path: Path) -> None:
+    """Notice before anything long is done that *path* cannot be written.
+
+    Raises:
+        TraceNotKept: so it is.
+    """
+    import os
+
+    from idleq.simulator.errors import TraceNotKept
+
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise TraceNotKept(f"{path} cannot be written: its folder must be there and be yours to write in")
+
+
+def write_starts(path: Path, run: "MainRun") -> None:
+    """Write the start of each job, whole or not at all.
+
+    Raises:
+        TraceNotKept: it cannot be written.
+    """
+    from idleq.scheduler.atomic import write_atomically
+    from idleq.simulator.errors import TraceNotKept
+
+    rows = zip(run.table.id.tolist(), run.start.tolist(), strict=True)
+    text = "job_id,start\n" + "".join(f"{job},{start}\n" for job, start in rows)
+    try:
+        write_atomically(path.absolute(), text.encode(), mode=0o644)
+    except OSError as error:
+        raise TraceNotKept(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def shown(trace: "Trace", settings: "MainSettings", run: "MainRun", starts: Path | None) -> Result:
+    """Return what the command answers."""
+    dropped = trace.dropped_by_reason()
+    value = {
+        "trace": {
+            "name": trace.name,
+            "digest": trace.digest,
+            "jobs": len(trace.table),
+            "processors": trace.processors,
+            "load": trace.load,
+            "dropped": dropped,
+            "shortened": trace.shortened,
+        },
+        "settings": asdict(replace(settings, outages=())),
+        "outages": len(settings.outages),
+        "restarts": run.restarts,
+        "lost_processor_seconds": run.lost,
+        "metrics": asdict(run.metrics),
+        "starts": None if starts is None else str(starts.absolute()),
+    }
+    head = f"{trace.name}: {counted(len(trace.table), 'main job')} on {counted(trace.processors, 'processor')}, load {trace.load:.3f}"
+    notes = [head, *left_out(trace)]
+    if starts is not None:
+        notes.append(f"The starts are in {starts.absolute()}")
+    return Result(value=value, text=("\n".join(notes), metrics_table(settings, run)), ids=())
+
+
+def left_out(trace: "Trace") -> Iterator[str]:
+    """Yield what the reading left out or changed, and why."""
+    for reason, count in trace.dropped_by_reason().items():
+        yield f"Left out: {counted(count, 'line')}: {reason}"
+    if trace.shortened:
+        yield f"Ended by their limits: {counted(trace.shortened, 'job')} that ran longer in the log"
+
+
+def metrics_table(settings: "MainSettings", run: "MainRun") -> Table:
+    """Return the sums as people read them."""
+    sums = run.metrics
+    rows = [
+        ("mean wait", f"{sums.mean_wait:.2f} s", span(round(sums.mean_wait) * SECOND)),
+        ("median wait", f"{sums.median_wait:.0f} s", span(round(sums.median_wait) * SECOND)),
+        ("95 % wait less than", f"{sums.p95_wait:.0f} s", span(round(sums.p95_wait) * SECOND)),
+        ("longest wait", f"{sums.max_wait} s", span(sums.max_wait * SECOND)),
+        ("mean bounded slowdown", f"{sums.mean_bounded_slowdown:.4f}", f"tau {sums.tau} s"),
+        ("utilisation", f"{sums.utilisation:.2%}", "without warm-up and drain"),
+        ("makespan", f"{sums.makespan} s", span(sums.makespan * SECOND)),
+        ("backfilled", f"{sums.backfilled:.2%}", "of the jobs, past one that came earlier"),
+        ("passes", str(sums.passes), ""),
+    ]
+    if settings.outages:
+        rows.append(("killed by outages", str(run.restarts), f"{run.lost} processor-seconds lost"))
+    title = f"{settings.policy}, {settings.semantics}, reservations by {settings.reservation}, {settings.estimates} estimates"
+    return Table(columns=("MEASURE", "VALUE", ""), rows=rows, right=frozenset({"VALUE"}), title=title)

@@ -1,0 +1,150 @@
+"""A scenario run: what must hold of its numbers."""
+
+from pathlib import Path
+
+import pytest
+
+from idleq.ids import Millis
+from idleq.simulator.errors import BadTrace, ImpossibleParameters
+from idleq.simulator.gain import GainResult, run_scenario, stage_of
+from idleq.simulator.gaincount import waits_of
+from idleq.simulator.harvest import Harvest
+from idleq.simulator.places import Places
+from idleq.simulator.scenariokeys import scenario_of
+from idleq.simulator.stage import part_of, set_stage
+from idleq.simulator.strategies import Strategy
+
+SITE = "synthetic:nodes=16,jobs=80,load=0.7,hours=1,seed=3"
+PARTS = ("main", "useful", "unsaved", "start", "thaw", "save", "freeze", "lost", "idle")
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(data=tmp_path, cache=tmp_path)
+
+
+def run(places: Places, **given: object) -> GainResult:
+    return run_scenario(scenario_of({"trace": SITE, "cost": 20, **given}), places)
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+@pytest.mark.parametrize("site", [{}, {"node_cores": 4, "grace": 30}, {"node_cores": 4, "sharing": "nodes"}])
+def test_the_shares_are_all_of_the_capacity_and_none_is_negative(
+    places: Places, strategy: Strategy, site: dict[str, object]
+) -> None:
+    shares = dict(run(places, strategy=str(strategy), **site).gain.flat())
+    parts = [shares[part] for part in PARTS]
+    assert min(part for part in parts if part is not None) >= 0
+    assert sum(part for part in parts if part is not None) == pytest.approx(1, abs=1e-9)
+
+
+def test_without_guests_main_jobs_have_what_they_have_alone(places: Places) -> None:
+    result = run(places, strategy="none")
+    gain = result.gain
+    assert gain.shares.main == pytest.approx(gain.site.main_alone)
+    assert gain.shares.gained == pytest.approx(0, abs=1e-12)
+    assert (gain.shares.overhead, gain.guests.segments) == (0, 0)
+    assert result.recorded.starts == result.stage.starts
+    assert (gain.main.wait_change_s, gain.main.harmed) == (0, 0)
+
+
+def test_without_a_grace_no_main_job_starts_later(places: Places) -> None:
+    result = run(places, strategy="idleq")
+    assert result.recorded.starts == result.stage.starts
+    assert result.gain.main.harmed > 0
+    assert result.gain.main.harm_max_s == 0
+
+
+def test_the_oracle_gains_most_and_killing_gains_nothing_of_guests_without_end(places: Places) -> None:
+    harvests = {name: run(places, strategy=name).gain.shares.harvest or 0 for name in ("kill", "idleq", "oracle")}
+    assert harvests["kill"] == 0
+    assert 0.5 < harvests["idleq"] < harvests["oracle"] <= 1.001
+
+
+def test_killed_guests_that_are_short_enough_are_done_and_run_as_long_as_they_are_expected_to(places: Places) -> None:
+    gain = run(places, strategy="kill", guests="stream:interval=600,run=300,spread=0").gain
+    assert gain.guests.guests_done > 0
+    assert gain.guests.turnaround_s is not None
+    assert gain.guests.turnaround_s >= 300
+    assert gain.shares.useful > 0
+
+
+def test_the_ledger_and_the_harvest_agree_on_what_survived(places: Places) -> None:
+    from idleq.simulator.gain import _site, arrivals
+    from idleq.simulator.strategies import prepared
+
+    scenario = scenario_of({"trace": SITE, "cost": 20, "grace": 30})
+    result, stage, harvest = run_scenario(scenario, places), stage_of(scenario, places), Harvest()
+    experiment = prepared(
+        _site(scenario, stage), Strategy.IDLEQ, arrivals(scenario, stage), scenario.costs, stage.gaps, (harvest,)
+    )
+    experiment.run(stage.until)
+    experiment.take_stock()
+    areas = result.recorded.ledger.pieces.areas([0, stage.until])
+    useful = next(float(area[0]) for part, area in areas.items() if part.name == "USEFUL")
+    assert useful == pytest.approx(harvest.useful_core_ms, rel=1e-9)
+
+
+def test_the_same_scenario_gives_the_same_row_and_another_seed_another(places: Places) -> None:
+    given = {"guests": "stream:interval=300,run=600", "shake": 60}
+    assert run(places, **given).row() == run(places, **given).row()
+    assert run(places, **given).row() != run(places, **given, seed=2).row()
+
+
+def test_progress_is_told_up_to_the_end(places: Places) -> None:
+    told: list[float] = []
+    run_scenario(scenario_of({"trace": SITE}), places, told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1
+
+
+def test_windows_bound_what_main_jobs_wait(places: Places) -> None:
+    gain = run(places, mode="window", window=600).gain
+    assert gain.main.over_bound == 0
+    assert 0 < gain.main.harm_max_s <= gain.main.harm_bound_s <= 600
+
+
+@pytest.mark.parametrize("policy", ["fcfs", "easy-sjbf", "conservative", "compressing", "slurm"])
+def test_every_policy_hosts_guests(places: Places, policy: str) -> None:
+    result = run(places, policy=policy)
+    assert result.gain.shares.useful > 0
+    assert result.recorded.starts == result.stage.starts
+
+
+def test_slurm_counts_seconds_though_the_world_counts_milliseconds(places: Places) -> None:
+    from idleq.simulator.queueing import replay
+    from idleq.simulator.queueing.slurm import SlurmLike, in_whole_minutes
+    from idleq.simulator.sources import load_trace
+
+    table = in_whole_minutes(part_of(load_trace(SITE, places), 0, None).table)
+    in_seconds = replay(table.jobs(), 16, SlurmLike(16))
+    stage = set_stage(scenario_of({"trace": SITE, "policy": "slurm"}), places)
+    assert stage.starts == {job: 1000 * start for job, start in in_seconds.items()}
+
+
+def test_a_part_of_a_trace_begins_at_its_own_zero(places: Places) -> None:
+    whole = set_stage(scenario_of({"trace": SITE}), places)
+    stage = set_stage(scenario_of({"trace": SITE, "from": 0.25, "days": 0.25}), places)
+    first = [job for job in whole.jobs if 6 * 3600_000 <= job.submit < 12 * 3600_000]
+    assert [(job.id, job.submit) for job in stage.jobs] == [(job.id, job.submit - 6 * 3600_000) for job in first]
+    with pytest.raises(BadTrace, match="no jobs that can run in the part"):
+        set_stage(scenario_of({"trace": SITE, "from": 1000}), places)
+
+
+def test_whole_nodes_are_taken_where_main_jobs_share_none(places: Places) -> None:
+    shared = set_stage(scenario_of({"trace": SITE, "node_cores": 4}), places)
+    whole = set_stage(scenario_of({"trace": SITE, "node_cores": 4, "sharing": "nodes"}), places)
+    assert [job.size for job in whole.jobs] == [-(-job.size // 4) for job in shared.jobs]
+    assert {gap.units for gap in whole.gaps} == {1}
+
+
+def test_a_machine_is_made_of_whole_nodes(places: Places) -> None:
+    with pytest.raises(ImpossibleParameters, match="16 processors are not made of nodes of 5"):
+        run(places, node_cores=5)
+
+
+def test_the_jobs_that_count_end_in_the_measured_time_without_guests(places: Places) -> None:
+    stage = set_stage(scenario_of({"trace": SITE}), places)
+    assert 0 < len(stage.counted) < len(stage.jobs)
+    assert len(waits_of(stage, stage.starts)) == len(stage.counted)
+    assert stage.since < stage.until == Millis(stage.jobs[-1].submit)
