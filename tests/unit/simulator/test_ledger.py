@@ -79,7 +79,7 @@ def reckoned(*facts: tuple[int, Fact], until: int = 1000) -> dict[str, float]:
     """Core-milliseconds by part, of two cores."""
     ledger = Ledger(equal_costs(Millis(5)), 1)
     for at, fact in [(0, added()), *facts]:
-        ledger.saw_fact(Millis(at), fact)
+        ledger.saw_facts(Millis(at), (fact,))
     ledger.finish(Millis(until))
     areas = ledger.pieces.areas([0, until])
     return {part.name.lower(): round(float(area[0]), 6) for part, area in areas.items() if area[0]}
@@ -125,16 +125,16 @@ def test_what_still_runs_when_the_measuring_ends_has_saved_a_part() -> None:
 
 def test_nothing_counts_after_the_end() -> None:
     ledger = Ledger(equal_costs(Millis(5)), 1)
-    ledger.saw_fact(Millis(0), added())
+    ledger.saw_facts(Millis(0), (added(),))
     ledger.finish(Millis(10))
-    ledger.saw_fact(Millis(20), begun(1, 20)[1])
+    ledger.saw_facts(Millis(20), (begun(1, 20)[1],))
     assert (len(ledger.pieces), ledger.segments) == (0, 0)
 
 
 def test_a_guests_times_are_from_submit_to_its_end() -> None:
     times = GuestTimes(equal_costs(Millis(5)))
-    times.saw_fact(Millis(20), added())
-    times.saw_fact(Millis(320), done(1, 320)[1])
+    times.saw_facts(Millis(20), (added(),))
+    times.saw_facts(Millis(320), (done(1, 320)[1],))
     assert times.between(Millis(0), Millis(400)) == (
         1,
         [GuestTime(submitted=Millis(20), done=Millis(320), run_ms=Millis(100))],
