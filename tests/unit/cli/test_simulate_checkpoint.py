@@ -22,16 +22,16 @@ def home(idleq: CommandLine, tmp_path: Path) -> Path:
 @pytest.fixture
 def told_once(monkeypatch: pytest.MonkeyPatch) -> list[signal.Signals]:
     """The signals that the process gets when a simulation next begins."""
-    from idleq.simulator.kernel import go_on
+    from idleq.simulator.kernel import run_out
 
     to_send: list[signal.Signals] = []
 
-    def go_on_and_be_told(*arguments: object) -> None:
+    def run_out_and_be_told(*arguments: Any) -> None:
         while to_send:
             os.kill(os.getpid(), to_send.pop())
-        go_on(*arguments)  # type: ignore[arg-type]  # what it is called with is passed on
+        run_out(*arguments)
 
-    monkeypatch.setattr("idleq.simulator.queueing.main_queue.go_on", go_on_and_be_told)
+    monkeypatch.setattr("idleq.simulator.queueing.main_queue.run_out", run_out_and_be_told)
     return to_send
 
 
