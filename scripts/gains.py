@@ -17,6 +17,7 @@ KEPT = (
     "gap_median_s", "segments", "jobs", "wait_change_s", "harmed", "harm_max_s", "harm_bound_s", "over_bound",
 )  # fmt: skip
 """The columns that the page needs."""
+TEXTS = ("grid", "trace", "strategy", "trace_digest", "idleq")
 
 
 def read_rows(path: Path = ROWS) -> list[Row]:
@@ -27,7 +28,7 @@ def read_rows(path: Path = ROWS) -> list[Row]:
 def thinned(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
     """Yield *rows* with the columns that the page needs, and no more digits than it shows."""
     for row in rows:
-        yield {name: _short(row.get(name, "")) for name in KEPT}
+        yield {name: row.get(name, "") if name in TEXTS else _short(row.get(name, "")) for name in KEPT}
 
 
 def _short(text: str) -> str:
@@ -39,7 +40,12 @@ def _short(text: str) -> str:
 
 
 def of(rows: Sequence[Row], grid: str, **wanted: str) -> list[Row]:
-    return [row for row in rows if row["grid"] == grid and all(row[key] == value for key, value in wanted.items())]
+    """Return the rows of all grids that are called so, or so and more: load, load-large."""
+    return [
+        row
+        for row in rows
+        if row["grid"].partition("-")[0] == grid and all(row[key] == value for key, value in wanted.items())
+    ]
 
 
 def values(rows: Sequence[Row], key: str) -> list[str]:
@@ -83,16 +89,16 @@ def rises(rows: Sequence[Row]) -> tuple[int, int]:
 def what_was_run(rows: Sequence[Row]) -> str:
     windows = of(rows, "harvest")
     traces = ", ".join(values(windows, "trace"))
-    days = " and ".join(values(windows, "days"))
     segments = sum(int(float(row["segments"])) for row in rows)
     files = "".join(
-        f"\n- {trace}: SHA-256 {row['trace_digest'][:16]}..."
+        f"\n- {trace}: {row['days']} day{'s' if row['days'] != '1' else ''} from each of day {', '.join(values(of(windows, 'harvest', trace=trace), 'from'))} on; "
+        f"SHA-256 {row['trace_digest'][:16]}..."
         for trace in values(windows, "trace")
         for row in of(rows, "harvest", trace=trace)[:1]
     )
     return (
         f"{len(rows)} runs by idleq {', '.join(values(rows, 'idleq'))}, with {segments:,} segments of guests that are always enough and longer "
-        f"than any gap. Logs: {traces}, in windows of {days} days that begin at day {', '.join(values(windows, 'from'))}. "
+        f"than any gap. Logs: {traces}, in windows as listed. "
         f"All numbers are in [what-it-gains.csv](what-it-gains.csv).\n{files}"
     )
 
@@ -168,10 +174,11 @@ def harvest(rows: Sequence[Row]) -> Iterator[str]:
     strategies = values(found, "strategy")
     for trace in values(found, "trace"):
         lines = []
-        for cost in values(found, "cost"):
-            for grace in values(found, "grace"):
+        here = of(found, "harvest", trace=trace)
+        for cost in values(here, "cost"):
+            for grace in values(here, "grace"):
                 cells = [
-                    percent(mean(of(found, "harvest", trace=trace, cost=cost, grace=grace, strategy=one), "harvest"))
+                    percent(mean(of(here, "harvest", trace=trace, cost=cost, grace=grace, strategy=one), "harvest"))
                     for one in strategies
                 ]
                 oracle = of(rows, "oracle", trace=trace, cost=cost) if grace == "0" else []
