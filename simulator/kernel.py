@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from simpy import Environment
+from simpy.core import EmptySchedule
 from simpy.events import Event
 
 # Ranks within one instant. SimPy itself uses 0 and 1.
@@ -40,34 +41,43 @@ Between = Callable[[], None]
 STRETCH = 1000
 """So many events between two such calls: few enough for milliseconds, so many that the calls cost nothing."""
 
-NEVER = 2**62
-"""Later than any event."""
-
 
 def advance(env: Environment, to: int, between: Between | None = None) -> None:
     """Let everything happen that is due up to and including *to*; then it is *to*."""
     if to > env.now:
         Moment(env, to - int(env.now), ARRIVE, _nothing)
-    if between is None:
-        peek, step = env.peek, env.step
-        while peek() <= to:
-            step()
-    else:
+    if between is not None:
         go_on(env, to, between)
+        return
+    peek, step = env.peek, env.step
+    while peek() <= to:
+        step()
 
 
-def _always() -> bool:
-    return True
-
-
-def go_on(env: Environment, to: int, between: Between, condition: Callable[[], bool] = _always) -> None:
+def go_on(env: Environment, to: int, between: Between, condition: Callable[[], bool] | None = None) -> None:
     """Let happen what is due up to and including *to*, as long as *condition* holds, with calls of *between*."""
-    while env.peek() <= to:
+    peek, step = env.peek, env.step
+    while peek() <= to:
         between()
         for _ in range(STRETCH):
-            if env.peek() > to or not condition():
+            if peek() > to or (condition is not None and not condition()):
                 return
-            env.step()
+            step()
+
+
+def run_out(env: Environment, between: Between | None = None) -> None:
+    """Let everything happen that will, with calls of *between*."""
+    if between is None:
+        env.run()
+        return
+    step = env.step
+    try:
+        while True:
+            between()
+            for _ in range(STRETCH):
+                step()
+    except EmptySchedule:
+        return
 
 
 def _nothing(_: Event) -> None:

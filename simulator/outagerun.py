@@ -8,7 +8,7 @@ from simpy import Environment
 from simpy.events import Event
 
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.kernel import AWAY, NEVER, Between, Moment, go_on
+from idleq.simulator.kernel import AWAY, Between, Moment, run_out
 from idleq.simulator.outages import Kind, Outage
 from idleq.simulator.queueing.around import Around
 from idleq.simulator.queueing.main_queue import MainQueue
@@ -53,10 +53,7 @@ class OutageRun:
 
     def finish(self, between: Between | None = None) -> Self:
         """Go on to the end; return itself, with all that has come of it."""
-        if between is None:
-            self._env.run()
-        else:
-            go_on(self._env, NEVER, between)
+        run_out(self._env, between)
         return self
 
     def _begin(self, job: MainJob) -> bool:

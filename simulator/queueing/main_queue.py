@@ -10,7 +10,7 @@ from simpy.events import Event
 
 from idleq.simulator.errors import JobTooLarge
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.kernel import ARRIVE, END, LATE_END, NEVER, PASS, Between, Moment, go_on
+from idleq.simulator.kernel import ARRIVE, END, LATE_END, PASS, Between, Moment, run_out
 from idleq.simulator.queueing.policy import Attentive, Policy, Semantics, Slot
 
 Gate = Callable[[MainJob], bool]
@@ -220,10 +220,7 @@ class QueueRun:
 
     def finish(self, between: Between | None = None) -> tuple[dict[int, int], int]:
         """Go on to the end; return when each job started, and how many passes that took."""
-        if between is None:
-            self._env.run()
-        else:
-            go_on(self._env, NEVER, between)
+        run_out(self._env, between)
         return self.starts, self._queue.passes
 
 

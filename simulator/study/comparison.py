@@ -7,6 +7,7 @@ from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.gain import GainResult, run_scenario
 from idleq.simulator.gaincount import Gain
 from idleq.simulator.harm import Interval, interval
+from idleq.simulator.keeper import Keeper
 from idleq.simulator.places import Places
 from idleq.simulator.scenario import Scenario
 from idleq.simulator.strategies import Strategy
@@ -62,9 +63,14 @@ class Comparison:
 
 
 def compare(
-    scenario: Scenario, strategies: Sequence[Strategy], replications: int, places: Places, on_run: OnRun | None = None
+    scenario: Scenario,
+    strategies: Sequence[Strategy],
+    replications: int,
+    places: Places,
+    on_run: OnRun | None = None,
+    keeper: Keeper | None = None,
 ) -> Comparison:
-    """Run each of *strategies* with *replications* seeds, from the scenario's on.
+    """Run each of *strategies* with *replications* seeds, from the scenario's on; *keeper* keeps what has come of it so far.
 
     Raises:
         TraceUnknown, BadTrace, ImpossibleParameters: there is nothing to run.
@@ -77,7 +83,7 @@ def compare(
         for place, strategy in enumerate(strategies):
             one = replace(scenario, strategy=strategy, seed=scenario.seed + replication)
             number = replication * len(strategies) + place
-            result = run_scenario(one, places, _told(on_run, strategy, number))
+            result = run_scenario(one, places, _told(on_run, strategy, number), keeper)
             first.setdefault(strategy, result)
             gains[strategy].append(result.gain)
     return Comparison(

@@ -55,7 +55,9 @@ def test_every_page_can_be_reached_from_the_table_of_contents(page: str) -> None
     assert page == "docs/README.md" or (ROOT / page).resolve() in reached
 
 
-@pytest.mark.parametrize("script", ["lifecycle-diagram", "exit-codes", "cli-reference", "configuration-reference"])
+@pytest.mark.parametrize(
+    "script", ["lifecycle-diagram", "exit-codes", "cli-reference", "configuration-reference", "what-it-gains"]
+)
 def test_pages_made_from_the_code_are_current(script: str) -> None:
     run = subprocess.run(
         [sys.executable, f"scripts/{script}", "--check"], cwd=ROOT, capture_output=True, text=True, check=False

@@ -1,5 +1,6 @@
 """Where `idleq simulate` keeps a simulation that is told to leave, and when; as a guest of idleq it does what guests do."""
 
+import hashlib
 import json
 import signal
 import time
@@ -70,6 +71,11 @@ def _segment(control: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def digest_of(value: object) -> str:
+    """Return a digest of *value*, which is made of values whose text says all."""
+    return hashlib.sha256(repr(value).encode()).hexdigest()
 
 
 @contextmanager

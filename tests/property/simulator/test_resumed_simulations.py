@@ -152,7 +152,7 @@ def test_with_guests_every_number_and_every_start_is_the_same(guests: str, costs
 
     expected = compare(site, chosen, GUESTS[guests](until), COSTS[costs])
     found, left = interrupted(
-        lambda keeper: compare(site, chosen, GUESTS[guests](until), COSTS[costs], keeper), Random(grace_s), 400
+        lambda keeper: compare(site, chosen, GUESTS[guests](until), COSTS[costs], keeper), Random(grace_s), 120
     )
 
     assert left >= 3

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,16 +22,16 @@ def home(idleq: CommandLine, tmp_path: Path) -> Path:
 @pytest.fixture
 def told_once(monkeypatch: pytest.MonkeyPatch) -> list[signal.Signals]:
     """The signals that the process gets when a simulation next begins."""
-    from idleq.simulator.kernel import go_on
+    from idleq.simulator.kernel import run_out
 
     to_send: list[signal.Signals] = []
 
-    def go_on_and_be_told(*arguments: object) -> None:
+    def run_out_and_be_told(*arguments: Any) -> None:
         while to_send:
             os.kill(os.getpid(), to_send.pop())
-        go_on(*arguments)  # type: ignore[arg-type]  # what it is called with is passed on
+        run_out(*arguments)
 
-    monkeypatch.setattr("idleq.simulator.queueing.main_queue.go_on", go_on_and_be_told)
+    monkeypatch.setattr("idleq.simulator.queueing.main_queue.run_out", run_out_and_be_told)
     return to_send
 
 
@@ -145,3 +146,30 @@ def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> 
     with pytest.raises(CheckpointNotKept):
         store.write(b"2")
     assert [content for _, content in store.kept()] == [b"1"]
+
+
+def test_with_guests_too_a_run_is_kept_and_gone_on_with(
+    idleq: CommandLine, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from idleq.simulator import kernel
+
+    looks, left = [0], 0
+    command = ("--json", "simulate", "small", "--days", "0.5", "--guests", "enough", "--strategies", "none,idleq")
+    alone = json.loads(idleq(*command).out)
+    go_on = kernel.go_on
+
+    def go_on_and_be_told(env: Any, to: int, between: Any, *more: Any) -> None:
+        def counted() -> None:
+            looks[0] += 1
+            if looks[0] in {1, 2, 4, 7}:
+                os.kill(os.getpid(), signal.SIGTERM)
+            between()
+
+        go_on(env, to, counted, *more)
+
+    monkeypatch.setattr("idleq.simulator.kernel.go_on", go_on_and_be_told)
+    while (outcome := idleq(*command, "--checkpoint", str(home / "kept"))).code == 85:
+        left += 1
+
+    assert (left >= 3, outcome.code, json.loads(outcome.out)) == (True, 0, alone)
+    assert not (home / "kept").exists()

@@ -9,6 +9,7 @@ from idleq.cli.result import Result, Table
 from idleq.cli.wording import counted
 
 if TYPE_CHECKING:
+    from idleq.cli.keeping import Keeping
     from idleq.cli.session import Session
     from idleq.scheduler.core.submission import Submission
     from idleq.simulator.scenario import Scenario
@@ -23,7 +24,9 @@ DEFAULT_STRATEGIES = "none,idleq,oracle"
 MOST_REPLICATIONS = 10_000
 
 
-def compared(session: "Session", site: Mapping[str, object], given: Mapping[str, Any], *, strict: bool) -> Result:
+def compared(
+    session: "Session", site: Mapping[str, object], given: Mapping[str, Any], keeping: "Keeping", *, strict: bool
+) -> Result:
     """Compare strategies on *site* as *given* says, and write all of it into a folder if there is one to write.
 
     Raises:
@@ -31,7 +34,9 @@ def compared(session: "Session", site: Mapping[str, object], given: Mapping[str,
             nothing is written.
     """
     from idleq import __version__
+    from idleq.cli.keeping import digest_of, keeper_for
     from idleq.simulator.places import Places
+    from idleq.simulator.sources import digest_of_source
     from idleq.simulator.study.comparison import compare
     from idleq.simulator.study.folder import check_folder, write_folder
     from idleq.simulator.study.output import check_can_make, files_of
@@ -48,8 +53,12 @@ def compared(session: "Session", site: Mapping[str, object], given: Mapping[str,
     places = Places.from_environment(session.environment)
     if strict:
         _refuse_too_large(scenario, places)
-    with _progress(session, replications * len(strategies)) as on_run:
-        comparison = compare(scenario, strategies, replications, places, on_run)
+    purpose = digest_of([scenario, strategies, replications, digest_of_source(scenario.trace, places, scenario.procs)])
+    with (
+        _progress(session, replications * len(strategies)) as on_run,
+        keeper_for(keeping, purpose, show=lambda _: None, warn=session.say) as keeper,
+    ):
+        comparison = compare(scenario, strategies, replications, places, on_run, keeper)
     value = value_of(comparison, __version__) | {"out": None if out is None else str(out.absolute())}
     if out is not None:
         session.say("Drawing and writing ...")

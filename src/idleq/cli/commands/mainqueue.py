@@ -149,11 +149,11 @@ def chosen(choices: type[Choice], text: str, option: str) -> Choice:
 
 def purpose_of(trace: "Trace", settings: "MainSettings") -> str:
     """Return a digest of all that decides the starts."""
-    import hashlib
-    import json
+    from idleq.cli.keeping import digest_of
 
-    told = [trace.digest, trace.processors, len(trace.table), asdict(settings)]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    table = trace.table
+    columns = (table.id, table.submit, table.run, table.limit, table.size, table.user, table.queue)
+    return digest_of([trace.processors, settings, [column.tobytes() for column in columns]])
 
 
 @contextmanager

@@ -32,7 +32,9 @@ from idleq.cli.guestoptions import (
 from idleq.cli.options import IdleqCommand, session_of
 from idleq.cli.result import Result
 
-simulate_app = typer.Typer(cls=DefaultGroup, rich_markup_mode=None, help="Run the main jobs of a trace, and guests in the gaps.")
+simulate_app = typer.Typer(
+    cls=DefaultGroup, rich_markup_mode=None, help="Run the main jobs of a trace, and guests in the gaps."
+)
 
 
 Source = Annotated[
@@ -115,6 +117,8 @@ def simulate(
     checkpoint_every: CheckpointEvery = None,
 ) -> Result:
     """Run the main jobs of a trace under a policy: how long they wait, and what guests would gain (--guests)."""
+    from idleq.cli.keeping import keeping_asked
+
     main = {
         "trace": trace, "policy": policy, "semantics": semantics, "procs": procs, "estimates": estimates, "over": over,
         "reservation": reservation, "slurm": slurm, "engine": engine, "outages": outages, "mtbf": mtbf, "repair": repair,
@@ -129,7 +133,9 @@ def simulate(
     asked = MainOptions(**main)  # type: ignore[arg-type]  # mypy sees one type for all values
     given = {name: value for name, value in of_guests.items() if value is not None}
     if guests is not None:
-        return compared(session_of(context), site_of(asked, guests, no_guests=no_guests), given, strict=strict)
+        session = session_of(context)
+        keeping = keeping_asked(checkpoint, checkpoint_every, session.environment)
+        return compared(session, site_of(asked, guests, no_guests=no_guests), given, keeping, strict=strict)
     refuse_without_guests(given)
     return run_alone(session_of(context), asked)
 
@@ -150,7 +156,6 @@ def site_of(asked: MainOptions, guests: str, *, no_guests: bool) -> dict[str, ob
         "--starts": asked.starts is not None,
         "--outages": asked.outages is not None,
         "--mtbf": asked.mtbf is not None,
-        "--checkpoint": asked.checkpoint is not None,
         f"--engine {asked.engine}": asked.engine != "simpy",
         f"--semantics {asked.semantics}": asked.semantics != "per-timestamp",
         f"--reservation {asked.reservation}": asked.reservation != "count",
