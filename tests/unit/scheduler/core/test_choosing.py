@@ -422,3 +422,14 @@ def test_nothing_is_planned_anew_where_main_jobs_have_taken_the_node() -> None:
     assert told.commands == []
     told.see(report("n1"))
     assert [type(command) for command in told.commands] == [Replan]
+
+
+def test_a_node_is_filled_from_several_lines_as_if_each_place_were_given_by_itself() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job(ArrayRange(0, 9, limit=1))
+    told.submit_job(ArrayRange(0, 9, limit=1), expected_ms=10 * MINUTE)
+    told.submit_job(ArrayRange(0, 9, limit=1))
+    told.submit_job(priority=1)
+    told.grant("a1", "n1")
+    assert launched_jobs(told) == ["4", "1_0", "3_0", "2_0"]
