@@ -6,7 +6,7 @@ from idleq.scheduler.core.commands import Replan, SegmentPlan
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import PlanMoved, SegmentStarted
 from idleq.scheduler.core.job import Running, Starting
-from idleq.scheduler.core.placement import choose, entry_and_job, room_is_kept
+from idleq.scheduler.core.placement import Looks, choose, entry_and_job, forget, room_is_kept
 from idleq.scheduler.core.queue import Candidate
 from idleq.scheduler.core.state import Allocation, Hold, State
 from idleq.scheduler.core.timing import length_of, segment_plans
@@ -47,20 +47,22 @@ def _is_of_use(state: State, name: AllocationId) -> bool:
 def _fill(draft: Draft, allocation: Allocation) -> None:
     state = draft.state
     length_ms = length_of(state, allocation, draft.now)
+    looks: Looks = {}
     while not allocation.is_full:
-        candidate = choose(state, allocation.room, length_ms, draft.now)
+        candidate = choose(state, allocation.room, length_ms, draft.now, looks)
         if candidate is None or room_is_kept(state, allocation, candidate, draft.now):
             return
+        forget(looks, state, candidate)
         _start(draft, allocation, candidate)
     if state.costs.has_runs and len(allocation.ahead) <= AHEAD_MOST // 2:
-        _bind_ahead(draft, allocation, length_ms)
+        _bind_ahead(draft, allocation, length_ms, looks)
 
 
-def _bind_ahead(draft: Draft, allocation: Allocation, length_ms: Millis) -> None:
+def _bind_ahead(draft: Draft, allocation: Allocation, length_ms: Millis, looks: Looks) -> None:
     """Let short jobs wait at the agent, which then need not ask for each: the way there and back takes longer than they do."""
     state = draft.state
     for _ in range(AHEAD_MOST - len(allocation.ahead)):
-        candidate = choose(state, allocation.resources, length_ms, draft.now)
+        candidate = choose(state, allocation.resources, length_ms, draft.now, looks)
         if candidate is None:
             return
         run_ms = state.costs.run_ms(state.entries[candidate.entry].spec.name)
@@ -68,6 +70,7 @@ def _bind_ahead(draft: Draft, allocation: Allocation, length_ms: Millis) -> None
             len(allocation.guests) - len(allocation.ahead)
         ):
             return
+        forget(looks, state, candidate)
         _start(draft, allocation, candidate, is_ahead=True)
 
 

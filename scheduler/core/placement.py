@@ -9,7 +9,7 @@ from idleq.scheduler.core.costs import Costs
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.job import Job
 from idleq.scheduler.core.policy import Policy
-from idleq.scheduler.core.queue import Candidate, Line
+from idleq.scheduler.core.queue import Candidate, Line, Place
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.state import Allocation, State
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
@@ -65,10 +65,21 @@ would make of the gap), then standing, entry and ordinal, negative: who is longe
 """
 
 
-def choose(state: State, room: Resources, length_ms: Millis, now: Millis) -> Candidate | None:
-    """Return who of the queue is given *room* for *length_ms*, None if it pays for nobody."""
+Found = tuple[Rank, Candidate]
+Looks = dict[Place, Found | None]
+"""What was found in lines that were looked at for one length of one turn, by their heads."""
+
+
+def choose(
+    state: State, room: Resources, length_ms: Millis, now: Millis, looks: Looks | None = None
+) -> Candidate | None:
+    """Return who of the queue is given *room* for *length_ms*, None if it pays for nobody.
+
+    Whoever goes on choosing for that length in that turn keeps *looks*, without the line that was chosen from (`forget`).
+    """
+    looks = {} if looks is None else looks
     queue, patience_ms = state.queue, state.policy.patience_ms
-    best: tuple[Rank, Candidate] | None = None
+    best: Found | None = None
     level, fit = NOBODY
     begin = 0
     while begin < len(queue.order):
@@ -82,7 +93,10 @@ def choose(state: State, room: Resources, length_ms: Millis, now: Millis) -> Can
         for line in lines:
             if highest == level and line.need.cores * length_ms < fit:
                 break  # no fit is better than the whole length, and the lines that follow are narrower
-            found = _first_that_pays(state, line, length_ms, now)
+            head = line.places[0]
+            found = (
+                looks[head] if head in looks else looks.setdefault(head, _first_that_pays(state, line, length_ms, now))
+            )
             if found is not None and (best is None or found[0] > best[0]):
                 best = found
                 level, fit = found[0][0], found[0][1]
@@ -90,7 +104,12 @@ def choose(state: State, room: Resources, length_ms: Millis, now: Millis) -> Can
     return None if best is None else best[1]
 
 
-def _first_that_pays(state: State, line: Line, length_ms: Millis, now: Millis) -> tuple[Rank, Candidate] | None:
+def forget(looks: Looks, state: State, chosen: Candidate) -> None:
+    """Look at the line of *chosen* again."""
+    looks.pop(state.queue.head_before(chosen), None)
+
+
+def _first_that_pays(state: State, line: Line, length_ms: Millis, now: Millis) -> Found | None:
     """Return the first in *line* that would make more of the gap than it costs, with its rank."""
     found = first_paying(state, line, length_ms)
     if found is None:

@@ -129,6 +129,11 @@ class Queue:
             if need.cores <= room.cores and need.memory <= room.memory and need.gpus <= room.gpus:
                 yield head, line
 
+    def head_before(self, candidate: Candidate) -> Place:
+        """Return whose place is the first in the line of *candidate*."""
+        shape, _, _ = self.shapes[candidate.entry, candidate.job]
+        return self.lines[shape].places[0]
+
     def count_before(self, standing: Millis) -> int:
         """Return how many lines have a first that stands before *standing*."""
         return bisect_left(self.order, standing, key=_STANDING)

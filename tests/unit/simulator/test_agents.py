@@ -247,3 +247,11 @@ def test_a_launch_that_comes_while_the_agent_leaves_is_turned_away(job: str) -> 
     diary.agents.preempting(A1, "preempted")
     diary.launch(job)
     assert [said for _, said in diary.said[2:]] == ([lost(40, "preempted", "2")] if job == "2" else [])
+
+
+def test_a_guest_that_runs_waits_for_one_moment_however_far_its_plan_goes() -> None:
+    diary = Diary()
+    plan = SegmentPlan(freeze_at=Millis(EPOCH + 4_000), ends_at=Millis(EPOCH + 4_500), save_every_ms=Millis(50))
+    diary.launch(run=10**12, plan=plan)
+    diary.to(1_000)
+    assert len(diary.env._queue) == 1

@@ -22,7 +22,7 @@ from idleq.simulator.events import (
     as_inputs,
 )
 from idleq.simulator.guests import Request
-from idleq.simulator.placement import Sharing, must_leave, place, planned_starts
+from idleq.simulator.placement import Sharing, must_leave, place, planned_starts, planned_starts_on_whole_nodes
 from support.world import NODE, SMALL, Site, main_job
 
 N1, N2 = NodeName("n1"), NodeName("n2")
@@ -325,6 +325,14 @@ def test_a_wide_job_takes_units_of_the_first_nodes() -> None:
 def test_each_node_shows_the_first_job_planned_on_it() -> None:
     planned = [(10, main_job(1, 0, 5, size=1)), (20, main_job(2, 0, 5, size=2))]
     assert planned_starts(planned, [0, 0], [(10, ((1, 1),)), (20, ((0, 1),))]) == {1: 10, 0: 20}
+
+
+def test_whole_nodes_show_what_nodes_of_one_unit_show() -> None:
+    planned = [(3, main_job(1, 0, 4, size=2)), (5, main_job(2, 0, 9)), (9, main_job(3, 0, 1, size=3))]
+    ends = [(3, 2), (8, 0)]
+    by_units = planned_starts(planned, [0, 1, 0, 1], [(end, ((node, 1),)) for end, node in ends])
+    by_nodes = planned_starts_on_whole_nodes(planned, [1, 3], [(end, [node]) for end, node in ends], 4)
+    assert by_nodes == by_units == {1: 3, 2: 3, 3: 5, 0: 9}
 
 
 def test_who_is_named_first_stays_first() -> None:

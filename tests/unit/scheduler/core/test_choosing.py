@@ -383,3 +383,45 @@ def test_a_younger_job_may_start_where_an_older_one_of_its_kind_would_not_end() 
     told.see(report("n1"))
     told.grant("a1", "n1", until=told.now + 80 * MINUTE)
     assert launched_jobs(told) == ["2"]
+
+
+def test_a_task_that_would_end_in_a_gap_goes_although_others_of_its_array_would_not() -> None:
+    told = Told(Policy(freeze_ms=Millis(10 * MINUTE), thaw_ms=Millis(1_000), margin_ms=Millis(0)))
+    told.see(report("n1"))
+    told.submit_job(ArrayRange(0, 1), cores=2, expected_ms=HOUR)
+    told.grant("a1", "n1")
+    told.tell(Paused(empty=False, reason="x"))
+    for job, run_ms in (("1_0", 10 * MINUTE), ("1_1", 55 * MINUTE)):
+        left, took = snapshot(job, 1, 1, run_ms), Millis(10 * MINUTE)
+        told.tell(Frozen(job=JobId(job), fence=Fence(1), snapshot=left, at=told.now, freeze_ms=took, reason="x"))
+    told.tell(AllocationLost(allocation=AllocationId("a1"), reason="x"))
+    told.tell(Resumed())
+    told.commands.clear()
+    told.see(report("n2"))
+    told.grant("a2", "n2", until=told.now + 7 * MINUTE)
+    assert launched_jobs(told) == ["1_1"]
+
+
+def test_nothing_is_planned_anew_where_main_jobs_have_taken_the_node() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job()
+    told.grant("a1", "n1", until=told.now + 4 * HOUR)
+    told.launched("1")
+    told.see(report("n1", planned=told.now + HOUR))
+    told.commands.clear()
+    told.see(report("n1", free=Resources(0, 0)))
+    assert told.commands == []
+    told.see(report("n1"))
+    assert [type(command) for command in told.commands] == [Replan]
+
+
+def test_a_node_is_filled_from_several_lines_as_if_each_place_were_given_by_itself() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job(ArrayRange(0, 9, limit=1))
+    told.submit_job(ArrayRange(0, 9, limit=1), expected_ms=10 * MINUTE)
+    told.submit_job(ArrayRange(0, 9, limit=1))
+    told.submit_job(priority=1)
+    told.grant("a1", "n1")
+    assert launched_jobs(told) == ["4", "1_0", "3_0", "2_0"]
