@@ -1,5 +1,6 @@
 """Agents and their guests in simulated time: what they do takes as long as it costs, and nothing is computed."""
 
+import random
 from collections.abc import Callable
 from functools import partial
 from typing import assert_never
@@ -65,6 +66,7 @@ class SimulatedAgents:
     ) -> None:
         self._env, self._costs, self._tell, self._leave, self._epoch = env, costs, tell, leave, epoch
         self._tells_saves = tells_saves
+        self._draw = random.Random(costs.failing_seed)
         self._agents: dict[AllocationId, HostedAgent] = {}
         self._pipe = None if costs.bandwidth is None else Pipe(env, costs.bandwidth)
         self._images: set[tuple[NodeName, str]] = set()
@@ -299,6 +301,9 @@ class SimulatedAgents:
         self._pipe.carry(self._costs.size_of(guest.spec), arrived)
 
     def _frozen(self, agent: HostedAgent, guest: HostedGuest, begin: Millis, reason: str) -> None:
+        if self._costs.freeze_fails and self._draw.random() < self._costs.freeze_fails:
+            self._lose(agent, guest, f"its freeze failed ({reason})")
+            return
         self._drop(agent, guest)
         self._tell(
             Frozen(

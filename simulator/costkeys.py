@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from idleq.simulator.costs import GuestCosts
-from idleq.simulator.written import Reader, assigned, read_each, seconds, size, time, unless
+from idleq.simulator.written import Reader, assigned, number, read_each, seconds, size, time, unless, whole
 
 AS_MEMORY = "memory"
 UNLIMITED = "unlimited"
@@ -19,11 +19,11 @@ class CostKey:
     read: Reader = time
     none: str | None = None
 
-    def show(self, value: int | None) -> float | str | None:
+    def show(self, value: float | None) -> float | str | None:
         """Return *value* as it is read."""
         if value is None:
             return self.none
-        return seconds(value) if self.read is time else value
+        return seconds(int(value)) if self.read is time else value
 
 
 COST_KEYS: Mapping[str, CostKey] = {
@@ -41,6 +41,8 @@ COST_KEYS: Mapping[str, CostKey] = {
         CostKey("bytes", "bytes", unless(AS_MEMORY, size), AS_MEMORY),
         CostKey("bandwidth", "bandwidth", unless(UNLIMITED, size), UNLIMITED),
         CostKey("unknown_run", "unknown_run_ms"),
+        CostKey("freeze_fails", "freeze_fails", number(0, 1)),
+        CostKey("failing_seed", "failing_seed", whole(0)),
     )
 }
 

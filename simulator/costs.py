@@ -32,6 +32,8 @@ class GuestCosts:
         bytes: the size of a snapshot; None if it is as large as the memory that the job asks for.
         bandwidth: bytes a second that the file system takes from all freezing guests together, on top of the above; None
             if it is never what they wait for.
+        freeze_fails: the share of freezes at the end of which there is no snapshot, drawn by
+            *failing_seed*: the guest is lost to its last save.
         unknown_run_ms: how long a job runs that does not say it.
     """
 
@@ -47,6 +49,8 @@ class GuestCosts:
     bytes: int | None = 250_000_000
     bandwidth: int | None = None
     unknown_run_ms: Millis = Millis(3_600_000)
+    freeze_fails: float = 0.0
+    failing_seed: int = 1
 
     def size_of(self, spec: JobSpec) -> int:
         """Return how large a snapshot of such a job is."""

@@ -1,6 +1,7 @@
 """The engine in simulated time: a world, simulated agents, and a diary of all that was said and commanded."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Protocol
 
 from simpy import Environment
@@ -15,6 +16,8 @@ from idleq.simulator.errors import ImpossibleRequest
 from idleq.simulator.events import Ended, Granted, MainStarted, NodeChanged, Preempting, WorldEvent, as_input, shifted
 from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import ARRIVE, REACT, Between, Moment, advance, go_on
+from idleq.simulator.outages import Outage
+from idleq.simulator.outageworld import OutageWorld
 from idleq.simulator.placement import Sharing
 from idleq.simulator.queueing import Policy, easy
 from idleq.simulator.world import Foresight, World
@@ -66,6 +69,7 @@ class Experiment:
 
     With *keeps_diary* false nothing of the diary is kept (a year of it is some gigabytes), and agents tell of a guest's last
     save only; *watchers* hear of everything in either case. *amend* may change what agents are commanded.
+    *outages* are when nodes are away, in milliseconds.
 
     Attributes:
         inputs: all that the engine was told, with engine time.
@@ -90,6 +94,7 @@ class Experiment:
         watchers: Sequence[Watcher] = (),
         amend: Callable[[AgentCommand], AgentCommand] | None = None,
         foresight: Foresight | None = None,
+        outages: Sequence[Outage] = (),
     ) -> None:
         self.inputs: list[tuple[Millis, Input]] = []
         self.commands: list[tuple[Millis, Command]] = []
@@ -104,7 +109,8 @@ class Experiment:
         self._tick_at: int | None = None
         self._keeps_diary, self._watchers, self._amend = keeps_diary, watchers, amend
         self._agents = SimulatedAgents(self._env, costs, self._say, self._leave, epoch, tells_saves=keeps_diary)
-        self._world = World(
+        world = partial(OutageWorld, outages=outages) if outages else World
+        self._world = world(
             self._env,
             nodes,
             jobs,

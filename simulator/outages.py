@@ -38,6 +38,14 @@ class Outage:
     until: int
     processors: Mask
 
+    def __contains__(self, number: int) -> bool:
+        """Whether processor *number* is away then."""
+        return bool(self.processors >> number & 1)
+
+    def numbers(self) -> list[int]:
+        """Return which processors are away then."""
+        return [number for number in range(self.processors.bit_length()) if number in self]
+
 
 def read_outages(path: Path, machine: int) -> list[Outage]:
     """Read a file (.toml: tables [[outage]], [[drain]], [[reservation]]; else CSV with a kind column) for *machine* processors.

@@ -22,6 +22,8 @@ from idleq.simulator.harvest import Clairvoyant, Harvest, IdleGap, gaps_without_
 from idleq.simulator.jobs import MainJob, numbered_nodes
 from idleq.simulator.keeper import Keeper, carried_out
 from idleq.simulator.kernel import Between
+from idleq.simulator.outages import Outage
+from idleq.simulator.outageworld import gaps_around
 from idleq.simulator.placement import Sharing
 from idleq.simulator.queueing import Policy, easy
 
@@ -60,6 +62,7 @@ class Site:
         sharing: what main jobs take: whole nodes, or cores.
         mode: how guests' allocations give way.
         longest_ms: no allocation is asked for longer than this.
+        outages: when nodes are away; in milliseconds, a processor is a whole node.
     """
 
     nodes: int
@@ -71,6 +74,7 @@ class Site:
     sharing: Sharing = Sharing.NODES
     mode: Mode = Mode.PREEMPTIBLE
     longest_ms: Millis = LONGEST_MS
+    outages: tuple[Outage, ...] = ()
 
     @property
     def units(self) -> int:
@@ -79,6 +83,9 @@ class Site:
 
     def gaps(self) -> list[IdleGap]:
         """Return the gaps of the run without guests."""
+        if self.outages:
+            nodes = numbered_nodes(self.nodes, self.node)
+            return gaps_around(nodes, self.jobs, self.until, self.outages, self.policy)
         return gaps_without_guests([self.units] * self.nodes, self.jobs, self.until, self.policy)
 
 
@@ -186,6 +193,7 @@ def prepared(
         grace_ms=site.grace_ms,
         policy=site.policy,
         sharing=site.sharing,
+        outages=site.outages,
         keeps_diary=False,
         watchers=watchers,
         amend=_amendment(strategy, costs, gaps),

@@ -15,6 +15,7 @@ from idleq.simulator.guests import Guest, Hold, Node, Request, Running, granted_
 from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import END, GUEST_PASS, LATE_END, SHOW, Moment
 from idleq.simulator.placement import (
+    Parts,
     Sharing,
     must_leave,
     place,
@@ -174,7 +175,7 @@ class World:
     # Main jobs.
 
     def _gate(self, job: MainJob) -> bool:
-        parts = place([node.free_units for node in self._nodes], job.size)
+        parts = self._placed(job)
         nodes = [index for index, _ in parts]
         self._running[job.id] = Running(job=job, parts=parts, nodes=nodes, ends_at=Millis(self.now + job.limit))
         victims: list[Guest] = []
@@ -189,6 +190,9 @@ class World:
             return False
         self._tell_start(hold)
         return True
+
+    def _placed(self, job: MainJob) -> Parts:
+        return place([node.free_units for node in self._nodes], job.size)
 
     def _in_the_way(self, node: Node) -> list[Guest]:
         """Return the guests that must leave *node*: rather those that are leaving anyway, then the youngest."""
@@ -301,7 +305,8 @@ class World:
 
     def _by_the_plan(self, now: Millis) -> dict[int, int]:
         queue = self._queue
-        planned = plan(queue.waiting[: self._plan_depth], queue.free, queue.running, now)
+        room = sum(node.free_units for node in self._nodes)
+        planned = plan(queue.waiting[: self._plan_depth], room, queue.running, now)
         running = self._running.values()
         if self._are_whole:
             free = [index for index, node in enumerate(self._nodes) if node.free_units]
@@ -356,16 +361,21 @@ class World:
         start = self._planned.get(index)
         return None if start is None else Millis(start)
 
+    def _is_up(self, _index: int) -> bool:
+        return True
+
     def _report(self, index: int) -> NodeReport:
         node = self._nodes[index]
-        ends = [self._running[job].ends_at for job in node.jobs]
+        jobs = [job for job in node.jobs if job in self._running]
+        ends = [self._running[job].ends_at for job in jobs]
         return NodeReport(
             name=node.spec.name,
             capacity=node.spec.resources,
             free=node.room,
+            is_up=self._is_up(index),
             busy_until=max(ends, default=None),
             planned_start=self._planned_start(index),
-            main_job=",".join(map(str, node.jobs)),
+            main_job=",".join(map(str, jobs)),
         )
 
     def _show(self, _: Event) -> None:

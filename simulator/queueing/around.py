@@ -48,6 +48,11 @@ class Around(Attentive):
                 break
         return started
 
+    def chosen(self, job: MainJob) -> list[int]:
+        """Return which processors *job* gets, which is about to start."""
+        mask = self._chosen[job.id]
+        return [number for number in range(mask.bit_length()) if mask >> number & 1]
+
     def started(self, job: MainJob, now: int) -> None:
         self._running[job.id] = (now + job.limit, self._chosen.pop(job.id))
 

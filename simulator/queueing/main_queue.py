@@ -79,13 +79,17 @@ class MainQueue:
         self._remove(held)
         slot = (int(self._env.now) + job.limit, held[1], held[2])
         insort(self.running, slot)
+        if self._attentive:
+            self._slots[job.id] = slot
         Moment(self._env, job.run, self._end_rank, partial(self._end, job, slot))
 
     def interrupt(self, job: MainJob) -> None:
         """Let *job*, which runs under a policy with a memory, begin anew: back in the queue where it came in."""
         assert self._attentive is not None
         slot = self._slots[job.id]
-        self._interrupted.add(slot)
+        if self._held.pop(job.id, None) is None:
+            # One that was kept back has no end that is to be left out.
+            self._interrupted.add(slot)
         self._remove(slot)
         self.free += job.size
         self._on_end(job)
