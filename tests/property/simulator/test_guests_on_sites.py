@@ -24,6 +24,7 @@ from idleq.simulator.costs import equal_costs
 from idleq.simulator.events import MainStarted
 from idleq.simulator.guestload import Arrival, always_enough
 from idleq.simulator.jobs import MainJob
+from idleq.simulator.outages import Kind, Outage
 from idleq.simulator.queueing import replay
 from idleq.simulator.queueing.conservative import conservative
 from idleq.simulator.strategies import Site, Strategy, prepared, run
@@ -192,3 +193,37 @@ def test_in_windows_every_wait_for_guests_keeps_within_a_windows_length(
     place = site(jobs, grace_s, Mode.WINDOW)
     outcome = run(place, Strategy.IDLEQ, always_enough(NODE, 9), equal_costs(Millis(cost_s * SECOND)), place.gaps())
     assert all(waited <= bound <= place.longest_ms for waited, bound in outcome.waited.values())
+
+
+@st.composite
+def absences(draw: st.DrawFn) -> tuple[Outage, ...]:
+    found = []
+    for _ in range(draw(st.integers(1, 4))):
+        begin = draw(st.integers(0, 6 * 60)) * MINUTE
+        until = begin + draw(st.integers(1, 120)) * MINUTE
+        processors = draw(st.integers(1, 2**NODES - 1))
+        found.append(Outage(kind=draw(st.sampled_from(list(Kind))), begin=begin, until=until, processors=processors))
+    return tuple(sorted(found, key=lambda one: one.begin))
+
+
+@settings(max_examples=40, deadline=None)
+@given(main_jobs(), costs_s, absences())
+def test_without_grace_no_main_job_moves_whatever_fails_and_guests_stay_within_the_gaps(
+    jobs: tuple[MainJob, ...], cost_s: int, outages: tuple[Outage, ...]
+) -> None:
+    place = replace(site(jobs), outages=outages)
+    gaps = place.gaps()
+    outcome = run(place, Strategy.IDLEQ, always_enough(NODE, 9), equal_costs(Millis(cost_s * SECOND)), gaps)
+    without = run(place, Strategy.NONE, (), equal_costs(Millis(0)), gaps)
+    assert outcome.main_starts == without.main_starts
+    assert outcome.useful_core_ms <= sum(gap.length_ms for gap in gaps) * CORES
+
+
+@settings(max_examples=40, deadline=None)
+@given(main_jobs(), absences(), st.sampled_from([0, 30, 300]), st.sampled_from(list(Mode)))
+def test_whatever_fails_waits_keep_within_their_bounds(
+    jobs: tuple[MainJob, ...], outages: tuple[Outage, ...], grace_s: int, mode: Mode
+) -> None:
+    place = replace(site(jobs, grace_s, mode), outages=outages)
+    outcome = run(place, Strategy.IDLEQ, always_enough(NODE, 9), equal_costs(Millis(10 * SECOND)), place.gaps())
+    assert all(waited <= bound for waited, bound in outcome.waited.values())
