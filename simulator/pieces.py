@@ -85,7 +85,7 @@ def areas(since: Ints, until: Ints, cores: Floats, edges: Ints) -> Floats:
     low = np.maximum(since, edges[0]) - edges[0]
     high = np.maximum(until, edges[0]) - edges[0]
     at = edges - edges[0]
-    between: Floats = np.diff(_risen(low, cores, at) - _risen(high, cores, at))
+    between: Floats = np.asarray(np.diff(_risen(low, cores, at) - _risen(high, cores, at)), dtype=np.float64)
     return between
 
 
