@@ -85,7 +85,7 @@ def areas(since: Ints, until: Ints, cores: Floats, edges: Ints) -> Floats:
     low = np.maximum(since, edges[0]) - edges[0]
     high = np.maximum(until, edges[0]) - edges[0]
     at = edges - edges[0]
-    between: Floats = np.asarray(np.diff(_risen(low, cores, at) - _risen(high, cores, at)), dtype=np.float64)
+    between: Floats = np.diff(_risen(low, cores, at) - _risen(high, cores, at))
     return between
 
 
@@ -96,5 +96,5 @@ def _risen(begin: Ints, cores: Floats, at: Ints) -> Floats:
     count = np.searchsorted(begun, at, side="right")
     level = np.concatenate([[0.0], np.cumsum(weights)])[count]
     missed = np.concatenate([[0.0], np.cumsum(weights * begun)])[count]
-    risen: Floats = level * at - missed
+    risen: Floats = np.asarray(level * at - missed, dtype=np.float64)
     return risen

@@ -158,7 +158,11 @@ def test_costs_are_learned_from_a_journal(idleq: CommandLine, site: str, home: P
         (("--guests", "enough", "--strategies", "none,none"), 59, "each at most once, and at least one"),
         (("--guests", "enough", "--strategies", ","), 59, "each at most once, and at least one"),
         (("--guests", "enough", "--grace", "-1"), 59, "grace: it is at least 0"),
-        (("--guests", "enough", "--costs", "freezes=1"), 59, "costs: there is no key 'freezes'; did you mean 'freeze'?"),
+        (
+            ("--guests", "enough", "--costs", "freezes=1"),
+            59,
+            "costs: there is no key 'freezes'; did you mean 'freeze'?",
+        ),
         (("--guests", "enough", "--costs", "from-journal", "--costs", "freeze=1"), 59, "gives all costs"),
         (("--guests", "enough", "--replications", "0"), 59, "--replications is a number from 1 to 10000, not 0"),
         (("--guests", "enough", "--node-cores", "3"), 59, "2 processors are not made of nodes of 3"),
