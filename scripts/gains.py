@@ -61,6 +61,11 @@ def mean(rows: Sequence[Row], key: str) -> Interval:
     return interval(numbers(rows, key))
 
 
+def shown(rows: Sequence[Row], key: str, *, sign: bool = False) -> str:
+    """Return the mean of a share in percent, with what it may be off by; a dash where there was nothing to have a share of."""
+    return percent(mean(rows, key), sign=sign) if numbers(rows, key) else "-"
+
+
 def percent(found: Interval, *, sign: bool = False) -> str:
     """Return a share in percent, with what it may be off by."""
     width = "" if found.half_width is None else f" ± {100 * found.half_width:.1f}"
@@ -120,7 +125,7 @@ def claims(rows: Sequence[Row]) -> str:
                 "Effective utilisation rises under most conditions",
                 (
                     f"in {up} of {all_of_them} combinations of load, machine and cost without a grace, and in {up_grace} of {all_grace} "
-                    f"with one; by up to {100 * best:.1f} points"
+                    f"with one; in a single run by up to {100 * best:.1f} points"
                 ),
             ),
         ],
@@ -133,11 +138,9 @@ def over_load(rows: Sequence[Row]) -> str:
     for machine in values(found, "machine"):
         for cost in values(found, "cost"):
             one = of(found, "load", machine=machine, cost=cost)
-            cells = [
-                percent(mean(of(one, "load", demand=demand), "gained"), sign=True) for demand in values(one, "demand")
-            ]
+            cells = [shown(of(one, "load", demand=demand), "gained", sign=True) for demand in values(one, "demand")]
             lines.append((machine, cost, *cells))
-    alone = [percent(mean(of(found, "load", demand=demand), "main_alone")) for demand in values(found, "demand")]
+    alone = [shown(of(found, "load", demand=demand), "main_alone") for demand in values(found, "demand")]
     return table(("nodes", "cost, s", *values(found, "demand")), [*lines, ("all", "no guests: utilisation", *alone)])
 
 
@@ -178,23 +181,23 @@ def harvest(rows: Sequence[Row]) -> Iterator[str]:
         for cost in values(here, "cost"):
             for grace in values(here, "grace"):
                 cells = [
-                    percent(mean(of(here, "harvest", trace=trace, cost=cost, grace=grace, strategy=one), "harvest"))
+                    shown(of(here, "harvest", trace=trace, cost=cost, grace=grace, strategy=one), "harvest")
                     for one in strategies
                 ]
                 oracle = of(rows, "oracle", trace=trace, cost=cost) if grace == "0" else []
-                lines.append((cost, grace, *cells, percent(mean(oracle, "harvest")) if oracle else ""))
+                lines.append((cost, grace, *cells, shown(oracle, "harvest") if oracle else ""))
         yield f"### {trace}\n\n" + table(("cost, s", "grace, s", *strategies, "oracle"), lines)
 
 
-def by(rows: Sequence[Row], grid: str, key: str, title: str, shown: Callable[[Sequence[Row]], str]) -> str:
+def by(rows: Sequence[Row], grid: str, key: str, title: str, about: Callable[[Sequence[Row]], str]) -> str:
     found = of(rows, grid)
     costs = values(found, "cost")
     lines = [
         (
             value,
-            shown(of(found, grid, **{key: value})),
-            *(percent(mean(of(found, grid, **{key: value, "cost": cost}), "gained"), sign=True) for cost in costs),
-            *(percent(mean(of(found, grid, **{key: value, "cost": cost}), "harvest")) for cost in costs),
+            about(of(found, grid, **{key: value})),
+            *(shown(of(found, grid, **{key: value, "cost": cost}), "gained", sign=True) for cost in costs),
+            *(shown(of(found, grid, **{key: value, "cost": cost}), "harvest") for cost in costs),
         )
         for value in values(found, key)
     ]
@@ -217,7 +220,7 @@ def harm(rows: Sequence[Row]) -> str:
             (
                 grace,
                 str(change.count),
-                f"{sum(numbers(one, 'harmed')) / sum(numbers(one, 'jobs')):.1%}",
+                f"{mean(one, 'harmed').mean:.0f}",
                 f"{max(numbers(one, 'harm_max_s')):g}",
                 f"{max(numbers(one, 'harm_bound_s')):g}",
                 f"{sum(numbers(one, 'over_bound')):g}",
@@ -229,7 +232,7 @@ def harm(rows: Sequence[Row]) -> str:
         (
             "grace, s",
             "replications",
-            "main jobs that found guests",
+            "main jobs that found guests, each",
             "longest wait for guests, s",
             "bound, s",
             "waits over the bound",

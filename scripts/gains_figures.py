@@ -5,7 +5,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-from gains import ROOT, Row, mean, of, values
+from gains import ROOT, Row, mean, numbers, of, values
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -36,8 +36,10 @@ LINE_HEIGHT = 0.07
 
 
 def _line(axes: Axes, places: Sequence[str], groups: Sequence[Sequence[Row]], key: str, colour: str, label: str) -> End:
-    found = [mean(group, key) for group in groups]
-    at = [float(place) for place in places]
+    known = [
+        (float(place), mean(group, key)) for place, group in zip(places, groups, strict=True) if numbers(group, key)
+    ]
+    at, found = [place for place, _ in known], [one for _, one in known]
     high = [100 * (one.mean + (one.half_width or 0)) for one in found]
     low = [100 * (one.mean - (one.half_width or 0)) for one in found]
     axes.plot(at, [100 * one.mean for one in found], marker="o", ms=3, color=colour)

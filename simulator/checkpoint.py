@@ -103,10 +103,10 @@ def _sources() -> Iterator[Path]:
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle publishes no types
     """Lambdas and local functions are taken along; of a SimPy environment what cannot be made again."""
 
-    def reducer_override(self, value: Any) -> Any:  # noqa: ANN401 - the pickle module's own interface
-        if type(value) is Environment:
-            return Environment, (), _parts_of(value), None, None, _put_back
-        return super().reducer_override(value)
+    def reducer_override(self, obj: Any) -> Any:  # noqa: ANN401 - the pickle module's own interface
+        if type(obj) is Environment:
+            return Environment, (), _parts_of(obj), None, None, _put_back
+        return super().reducer_override(obj)
 
 
 def _parts_of(env: Environment) -> dict[str, object]:

@@ -96,5 +96,5 @@ def _risen(begin: Ints, cores: Floats, at: Ints) -> Floats:
     count = np.searchsorted(begun, at, side="right")
     level = np.concatenate([[0.0], np.cumsum(weights)])[count]
     missed = np.concatenate([[0.0], np.cumsum(weights * begun)])[count]
-    risen: Floats = level * at - missed
+    risen: Floats = np.asarray(level * at - missed, dtype=np.float64)
     return risen

@@ -18,8 +18,10 @@ from idleq.simulator.grid import Place, read_sweep
 from idleq.simulator.places import Places
 from idleq.simulator.rows import Row, RowsFile
 from idleq.simulator.scenariokeys import COST, KEYS, plain, scenario_of
-from idleq.simulator.sources import digest_of_source
+from idleq.simulator.sources import digest_of_source, load_trace
+from idleq.simulator.stage import part_of
 from idleq.simulator.sweep import run_points
+from idleq.simulator.trace import Trace
 
 RESULTS = tuple(one.name for part in (SiteSums, Shares, GuestSums, MainSums) for one in fields(part))
 """The numbers of a row."""
@@ -51,12 +53,12 @@ def load_sweep(path: Path, kept: Places) -> Sweep:
         TraceUnknown, BadTrace: one of its traces is not there.
     """
     places = read_sweep(path, [*(key for key in KEYS), COST], (*RESULTS, *OTHERS))
-    digest = cache(partial(digest_of_source, places=kept))
+    digest = cache(partial(_digest_of_part, cache(partial(load_trace, places=kept)), kept))
     points, keys, digests = [], [], []
     for place in places:
         try:
             point = plain(scenario_of(place.point))
-            digests.append(digest(point["trace"], processors=point["procs"]))
+            digests.append(digest(point["trace"], point["procs"], point["from"], point["days"]))
         except SimulatorError as error:
             wrong = f"{path}: grid {place.grid}, at {json.dumps(place.point)}: {error}"
             kind = BadSweep if isinstance(error, ImpossibleParameters) else type(error)
@@ -64,6 +66,16 @@ def load_sweep(path: Path, kept: Places) -> Sweep:
         points.append(point)
         keys.append(json.dumps([digests[-1], point], sort_keys=True))
     return Sweep(places=places, points=points, keys=keys, digests=digests)
+
+
+def _digest_of_part(
+    load: Callable[..., Trace], kept: Places, source: str, processors: int | None, begin: float, days: float | None
+) -> str:
+    """Return the digest of *source*, once there are jobs in that part of it; what is drawn is not looked into."""
+    digest = digest_of_source(source, kept, processors)
+    if digest != source:
+        part_of(load(source, processors=processors), begin, days)
+    return digest
 
 
 def made_by() -> str:

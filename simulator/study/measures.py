@@ -11,6 +11,8 @@ from idleq.simulator.strategies import Strategy
 from idleq.simulator.study.comparison import Comparison
 
 NOTHING = "-"
+ROUNDING = 1e-9
+"""What sums of shares may be off by."""
 FEW = 1000
 """From here on a number's fraction says nothing any more."""
 
@@ -44,7 +46,8 @@ class Measure:
         return str(self.form) if self.form in {Form.SHARE, Form.SECONDS} else ""
 
     def show(self, value: float) -> str:
-        """Return *value* without its unit."""
+        """Return *value* without its unit; nothing is shown as less than nothing by a rounding error."""
+        value = 0.0 if abs(value) < ROUNDING else value
         match self.form:
             case Form.SHARE:
                 return f"{100 * value:.2f}"

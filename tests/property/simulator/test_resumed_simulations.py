@@ -1,7 +1,7 @@
 """A simulation that was left at any events, kept as bytes and gone on with, comes to the same as one that was not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from random import Random
 from typing import TypeVar
@@ -161,6 +161,25 @@ def test_with_guests_every_number_and_every_start_is_the_same(guests: str, costs
         list(one.main_starts.items()) for one in expected.values()
     ]
     assert sum(one.segments for one in found.values()) > 100
+
+
+def test_with_failing_nodes_and_freezes_too() -> None:
+    stream = jobs(50, 9)
+    until = Millis(stream[-1].submit)
+    away = tuple(
+        replace(one, begin=one.begin * SECOND, until=one.until * SECOND)
+        for one in failures(NODES, 0, until // SECOND, 60, 2, 1)
+    )
+    site = Site(nodes=NODES, node=NODE, jobs=stream, until=until, grace_ms=Millis(60 * SECOND), outages=away)
+    costs = replace(COSTS["equal"], freeze_fails=0.2)
+
+    expected = compare(site, (Strategy.IDLEQ,), GUESTS["always"](until), costs)
+    found, left = interrupted(
+        lambda keeper: compare(site, (Strategy.IDLEQ,), GUESTS["always"](until), costs, keeper), Random(1), 40
+    )
+
+    assert left >= 2
+    assert found == expected
 
 
 def test_what_is_finished_is_not_run_again() -> None:

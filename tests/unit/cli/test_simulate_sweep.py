@@ -91,6 +91,7 @@ def test_a_check_says_how_much_is_asked_for_and_runs_nothing(idleq: CommandLine,
         ("[grid.a]\ntrace = 'small'\ngrace = -1", (), 41, "grace: "),
         ("[grid.a]\ntrace = 'synthetic:load=0'", (), 41, "a load above 0"),
         ("[grid.a]\ntrace = 'nothing'", (), 57, "no file and no trace 'nothing'"),
+        ("[grid.a]\ntrace = 'small'\nfrom = [0, 1000]", (), 50, "no jobs that can run in the part"),
         ("what?", (), 41, "cannot be read"),
         (SMALL, ("--out", "rows.txt"), 38, ".csv or .json"),
         (SMALL, ("--out", "no/rows.csv"), 58, "its folder must be there"),
@@ -103,7 +104,7 @@ def test_what_is_wrong_is_told_before_anything_runs(
     (home / "my.toml").write_text(text)
     outcome = idleq("simulate", "sweep", "my.toml", *arguments)
     assert (outcome.code, said in outcome.err, outcome.out) == (code, True, "")
-    assert sorted(path.name for path in home.iterdir()) == ["my.toml"]
+    assert sorted(path.name for path in home.iterdir() if path.name != "cache") == ["my.toml"]
 
 
 def test_a_file_of_other_rows_is_refused_and_stays(idleq: CommandLine, home: Path) -> None:

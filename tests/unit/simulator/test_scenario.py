@@ -106,7 +106,7 @@ def test_every_attribute_and_every_cost_has_a_name() -> None:
         ({"cost": "nan"}, "cost: it is at least 0"),
         ({"costs": "freeze"}, "costs: it is KEY=VALUE,KEY=VALUE,..., and 'freeze' is no KEY=VALUE"),
         ({"costs": "freeze=1,freeze=2"}, "costs: freeze is given twice"),
-        ({"costs": {"freze": 1}}, "costs: there is no key 'freze'; did you mean 'freeze'?"),
+        ({"costs": {"freezes": 1}}, "costs: there is no key 'freezes'; did you mean 'freeze'?"),
         ({"costs": {"bandwidth": 0}}, "costs: bandwidth: it is more than 0 bytes a second, or unlimited"),
         ({"grace": True}, "grace: it is a number, not True"),
         ({"grace": "5x"}, "grace: '5x' is not a duration"),
