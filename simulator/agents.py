@@ -283,8 +283,9 @@ class SimulatedAgents:
         guest.phase = Phase.FREEZING
         guest.plans += 1
         begin = self._now()
-        # Guests of one agent share its way to the file system.
-        agent.free_from = Millis(max(agent.free_from, begin) + self._costs.freeze_of(guest.spec))
+        # Guests of one agent share its way to the file system, and nothing else: they stop side by side.
+        is_stopped = begin + self._costs.freeze_ms
+        agent.free_from = Millis(max(agent.free_from, is_stopped) + self._costs.writing_of(guest.spec))
         self._later(guest, Millis(agent.free_from - begin), lambda: self._write_out(agent, guest, begin, reason))
 
     def _write_out(self, agent: HostedAgent, guest: HostedGuest, begin: Millis, reason: str) -> None:

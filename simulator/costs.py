@@ -26,8 +26,8 @@ class GuestCosts:
         image_ms: the first guest of a name on a node waits so long for its image.
         launch_ms: from the command until a fresh guest runs.
         thaw_ms, thaw_ms_per_gb: the same for one that goes on from a snapshot.
-        freeze_ms, freeze_ms_per_gb: from the signal until the snapshot is published; guests of one agent freeze one after
-            the other.
+        freeze_ms, freeze_ms_per_gb: from the signal until the snapshot is published: first what guests of one agent do side by
+            side, then what they do one after the other.
         save_ms, save_ms_per_gb: how long a guest stands still for a save in between.
         bytes: the size of a snapshot; None if it is as large as the memory that the job asks for.
         bandwidth: bytes a second that the file system takes from all freezing guests together, on top of the above; None
@@ -67,9 +67,9 @@ class GuestCosts:
         told = [word.removeprefix(RUNS_FOR) for word in spec.argv if word.startswith(RUNS_FOR)]
         return Millis(int(told[0])) if told else self.unknown_run_ms
 
-    def freeze_of(self, spec: JobSpec) -> Millis:
-        """Return how long a freeze takes, beside its transfer to the file system."""
-        return _price(self.freeze_ms, self.freeze_ms_per_gb, self.size_of(spec))
+    def writing_of(self, spec: JobSpec) -> Millis:
+        """Return how long the part of a freeze takes that no other guest of the same agent can have at the same time."""
+        return _price(Millis(0), self.freeze_ms_per_gb, self.size_of(spec))
 
     def save_of(self, spec: JobSpec) -> Millis:
         """Return how long a save takes."""

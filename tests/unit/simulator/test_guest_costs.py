@@ -45,7 +45,7 @@ def thawed(fence: int, source: int, took: int) -> tuple[Fact, Fact]:
 def test_costs_grow_with_the_memory_that_a_job_asks_for() -> None:
     costs = GuestCosts(freeze_ms=Millis(100), freeze_ms_per_gb=50, bytes=None)
     spec = JobSpec(name="w", argv=("w",), resources=Resources(1, 3 * GB))
-    assert (costs.freeze_of(spec), costs.save_of(spec), costs.size_of(spec)) == (250, 10_000, 3 * GB)
+    assert (costs.writing_of(spec), costs.save_of(spec), costs.size_of(spec)) == (150, 10_000, 3 * GB)
 
 
 def test_a_journal_says_what_its_segments_cost() -> None:
