@@ -176,8 +176,10 @@ class Testbed:
             os.chown(path, owner, owner)
 
     def _write_slurm_conf(self, changes: Mapping[str, str]) -> None:
+        lacks = {} if self._recipe.has_accounting else slurmconf.WITHOUT_ACCOUNTING
+        lacks |= {} if self._recipe.has_tokens else slurmconf.WITHOUT_TOKENS
         compute = {name: address for name, address in self._addresses.items() if name != LOGIN}
-        (self.folder / "slurm" / "slurm.conf").write_text(slurmconf.slurm_conf(compute, changes))
+        (self.folder / "slurm" / "slurm.conf").write_text(slurmconf.slurm_conf(compute, {**lacks, **changes}))
 
 
 def _number_of(root: Path, user: str) -> int:

@@ -29,6 +29,16 @@ class Root:
     packages: tuple[str, ...]
 
     @property
+    def has_accounting(self) -> bool:
+        """Whether jobs are accounted for in a data base."""
+        return "slurmdbd" in self.packages
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether users may ask slurmrestd by token."""
+        return "slurm-wlm-jwt-plugin" in self.packages
+
+    @property
     def key(self) -> str:
         """Names this root in the cache: changes with the recipe."""
         scripts = [(RECIPE / name).read_bytes() for name in ("root.sh", "accounting.sh")]
@@ -76,7 +86,7 @@ def _make(root: Root, folder: Path) -> None:
     shutil.rmtree(beside, ignore_errors=True)
     said.unlink(missing_ok=True)
     _run([*APART, "sh", str(RECIPE / "root.sh"), root.suite, str(beside), *root.packages], said)
-    if "slurmdbd" in root.packages:
+    if root.has_accounting:
         conf = folder.with_suffix(".conf")
         conf.write_text(slurmconf.ACCOUNTING)
         _run([*OFFLINE, "sh", str(RECIPE / "accounting.sh"), str(beside), str(conf), slurmconf.CLUSTER], said)

@@ -30,6 +30,10 @@ PidFile=/var/spool/slurmctld/slurmdbd.pid
 LogFile=/var/spool/slurmctld/slurmdbd.log
 """
 
+WITHOUT_ACCOUNTING = {"AccountingStorageType": "", "AccountingStorageHost": ""}
+WITHOUT_TOKENS = {"AuthAltTypes": "", "AuthAltParameters": ""}
+"""For roots that have no package for them."""
+
 SLURM = {
     "ClusterName": CLUSTER,
     "SlurmctldHost": "login",
@@ -69,10 +73,10 @@ SLURM = {
 
 
 def slurm_conf(nodes: Mapping[str, str], changes: Mapping[str, str] | None = None) -> str:
-    """Return slurm.conf for compute *nodes* (name to address); *changes* of single keys win."""
+    """Return slurm.conf for compute *nodes* (name to address); *changes* of single keys win, an empty value leaves one out."""
     keys = SLURM | dict(changes or {})
     names = ",".join(nodes)
-    lines = [f"{key}={value}" for key, value in keys.items()]
+    lines = [f"{key}={value}" for key, value in keys.items() if value]
     lines += [
         f"NodeName={name} NodeAddr={address} CPUs={CORES} RealMemory={MEMORY_MB} State=UNKNOWN"
         for name, address in nodes.items()
