@@ -48,5 +48,5 @@ def _numbers(inside: str, text: str) -> list[str]:
         first, last = found[1], found[2] or found[1]
         if int(last) - int(first) >= LARGEST:
             raise SlurmUnreadable(f"{text[:200]!r} names more than {LARGEST} nodes")
-        names += [f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1)]
+        names += [str(number).zfill(len(first)) for number in range(int(first), int(last) + 1)]
     return names

@@ -5,6 +5,7 @@ these records of either. JSON has some 130 fields for a job; only those named he
 """
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -46,6 +47,11 @@ def instant(number: AnyNumber) -> Millis | None:
     return Millis(seconds * 1000) if seconds else None
 
 
+ON_NODES = frozenset(
+    {"COMPLETING", "CONFIGURING", "RESIZING", "RUNNING", "SIGNALING", "STAGE_OUT", "STOPPED", "SUSPENDED"}
+)
+
+
 class JobRecord(msgspec.Struct, frozen=True, gc=False):
     """One job: pending, running, or over for a short while. *start_time* of a pending one is the plan's."""
 
@@ -62,21 +68,20 @@ class JobRecord(msgspec.Struct, frozen=True, gc=False):
     comment: str = ""
     tres_alloc_str: str = ""
 
-    def has(self, state: str) -> bool:
-        """Whether *state* is among its states ("RUNNING" and "COMPLETING" can come together)."""
-        return state in self.job_state if isinstance(self.job_state, list) else state == self.job_state
+    @property
+    def states(self) -> Sequence[str]:
+        """All that is said of its state: "COMPLETED" and "COMPLETING" can come together."""
+        return self.job_state if isinstance(self.job_state, list) else (self.job_state,)
 
     @property
     def is_waiting(self) -> bool:
         """Whether it has not started (a requeued one waits again)."""
-        return self.has("PENDING")
+        return "PENDING" in self.states
 
     @property
     def is_on_nodes(self) -> bool:
         """Whether it holds its nodes; what is suspended or cleaned up after does."""
-        return any(
-            map(self.has, ("RUNNING", "COMPLETING", "SUSPENDED", "CONFIGURING", "STAGE_OUT", "RESIZING", "SIGNALING"))
-        )
+        return not ON_NODES.isdisjoint(self.states)
 
     @property
     def resources(self) -> Resources:
@@ -138,6 +143,8 @@ _UNITS = {"K": 2**10, "M": 2**20, "": 2**20, "G": 2**30, "T": 2**40, "P": 2**50}
 
 def count_gpus(gres: str) -> int:
     """Return how many GPUs "gpu:a100:4(S:0-1),shard:8" has, of whatever kind."""
+    if "gpu" not in gres:
+        return 0
     return sum(map(int, _GPUS.findall(re.sub(r"\([^()]*\)", "", gres))))
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from idleq.ids import Millis, NodeName
 from idleq.scheduler.core.inputs import NodeReport, ViewChanged
@@ -38,7 +38,7 @@ class _Uses:
     busy_until: Millis | None = None
     planned_start: Millis | None = None
     is_reserved: bool = False
-    main_jobs: list[int] | None = None
+    main_jobs: list[int] = field(default_factory=list)
 
 
 def build_view(previous: View | None, reading: Reading, is_ours: IsOurs) -> View:
@@ -74,7 +74,7 @@ def _add_jobs(uses: defaultdict[NodeName, _Uses], reading: Reading, is_ours: IsO
                 use.guests += job.resources  # ours hold one node each
                 continue
             use.busy_until = end if use.busy_until is None else max(use.busy_until, end)
-            use.main_jobs = [*(use.main_jobs or []), job.job_id]
+            use.main_jobs.append(job.job_id)
 
 
 def _add_reservations(uses: defaultdict[NodeName, _Uses], reading: Reading) -> None:
@@ -90,26 +90,27 @@ def _add_reservations(uses: defaultdict[NodeName, _Uses], reading: Reading) -> N
 
 
 def _report(node: NodeRecord, use: _Uses, now: Millis) -> NodeReport:
+    capacity, states = node.capacity, node.states
     planned_start = use.planned_start
-    if planned_start is None and PLANNED in node.states:
+    if planned_start is None and PLANNED in states:
         planned_start = now  # held for a job whose start is not shown to us: no time is certain
     return NodeReport(
         name=node.name,
-        capacity=node.capacity,
-        free=_free(node, use),
-        is_up=node.states <= OPEN and not use.is_reserved,
+        capacity=capacity,
+        free=_free(capacity, node.allocated, use.guests),
+        is_up=states <= OPEN and not use.is_reserved,
         busy_until=use.busy_until,
         planned_start=planned_start,
-        main_job=",".join(map(str, use.main_jobs or ())),
+        main_job=",".join(map(str, use.main_jobs)),
     )
 
 
-def _free(node: NodeRecord, use: _Uses) -> Resources:
+def _free(capacity: Resources, allocated: Resources, guests: Resources) -> Resources:
     """Return what main jobs leave; jobs and nodes are asked one after the other, so a guest may be in one answer only."""
-    left = node.capacity - node.allocated + use.guests
-    most = node.capacity
     return Resources(
-        max(0, min(left.cores, most.cores)), max(0, min(left.memory, most.memory)), max(0, min(left.gpus, most.gpus))
+        max(0, min(capacity.cores - allocated.cores + guests.cores, capacity.cores)),
+        max(0, min(capacity.memory - allocated.memory + guests.memory, capacity.memory)),
+        max(0, min(capacity.gpus - allocated.gpus + guests.gpus, capacity.gpus)),
     )
 
 
