@@ -3,6 +3,7 @@
 SlurmError
 ├── SlurmAway            it does not answer, or not in time
 ├── SlurmRefused         it answered that it will not
+│   └── SlurmLimit       not now: a limit of the site is reached
 ├── SlurmUnreadable      its answer is not what this version of idleq understands
 └── SlurmHidesJobs       it shows this user only a part of what runs
 """
@@ -27,6 +28,13 @@ class SlurmRefused(SlurmError):
     """Slurm will not do that."""
 
     exit_code: ClassVar[int] = 67
+
+
+class SlurmLimit(SlurmRefused):
+    """A limit of the site is reached."""
+
+    exit_code: ClassVar[int] = 71
+    transient: ClassVar[bool] = True
 
 
 class SlurmUnreadable(SlurmError):

@@ -1,6 +1,6 @@
 """What we ask Slurm on the command line, as argument lists. Answers are for `answers` (JSON) or `columns` (text)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 SEPARATOR = "|"
@@ -47,6 +47,12 @@ def ask_jobs(form: Format) -> list[str]:
             return ["squeue", "--json"]
         case Format.TEXT:
             return ["squeue", "--noheader", _columns(JOB_COLUMNS)]
+
+
+def ask_ends(jobs: Sequence[int]) -> list[str]:
+    """Ask how *jobs*, which are no longer among the others, have ended; Slurm remembers for some minutes (MinJobAge)."""
+    numbers = ",".join(map(str, sorted(jobs)))
+    return ["squeue", "--noheader", "--states=all", f"--jobs={numbers}", _columns(JOB_COLUMNS)]
 
 
 def ask_nodes(form: Format) -> list[str]:

@@ -1,13 +1,15 @@
 """Records of Slurm's, and what was recorded of real clusters (tests/data/slurm)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from idleq.ids import Millis
 from idleq.scheduler.slurm import answers, columns
+from idleq.scheduler.slurm.batch import BatchJob
+from idleq.scheduler.slurm.errors import SlurmError
 from idleq.scheduler.slurm.reading import Reading
 from idleq.scheduler.slurm.records import JobRecord, NodeRecord, ReservationRecord
 
@@ -84,6 +86,54 @@ def reading(
 ) -> Reading:
     """One look at a cluster; *at* in milliseconds."""
     return Reading(at=Millis(at), jobs=jobs, nodes=nodes, reservations=reservations, planned_at=planned_at)
+
+
+class FakeSite:
+    """A `Site` whose jobs the test moves by hand; *failure* is raised by the next submission, taken or not."""
+
+    def __init__(self, nodes: Sequence[NodeRecord] = ()) -> None:
+        self.jobs: dict[int, JobRecord] = {}
+        self.ended: dict[int, JobRecord] = {}
+        self.nodes = nodes
+        self.cancelled: list[int] = []
+        self.failure: SlurmError | None = None
+        self.is_taken = True
+
+    def read(self, now: Millis) -> Reading:
+        return reading(list(self.jobs.values()), self.nodes, at=now)
+
+    def ends(self, jobs: Sequence[int]) -> Mapping[int, JobRecord]:
+        return {number: self.ended[number] for number in jobs if number in self.ended}
+
+    def submit(self, batch: BatchJob) -> int:
+        failure, self.failure = self.failure, None
+        number = 101 + len(self.jobs) + len(self.ended)
+        if failure is None or self.is_taken:
+            self.jobs[number] = job(number, "PENDING", comment=batch.comment, name=batch.name)
+        if failure is not None:
+            raise failure
+        return number
+
+    def cancel(self, jobs: Sequence[int]) -> None:
+        self.cancelled += jobs
+
+    def run(self, number: int, **fields: object) -> None:
+        """Slurm starts the job."""
+        running = {"job_state": ["RUNNING"], "nodes": "n1", "end_time": 9000, "tres_alloc_str": "cpu=2,mem=2G"}
+        self._change(number, **(running | fields))
+
+    def change(self, number: int, *states: str) -> None:
+        """The job goes on into *states*, and is still shown."""
+        self._change(number, job_state=list(states))
+
+    def end(self, number: int, *states: str) -> None:
+        """The job is over, and shown no more; asked by number, Slurm says *states*, or nothing if there are none."""
+        record = self.jobs.pop(number)
+        if states:
+            self.ended[number] = msgspec.structs.replace(record, job_state=list(states))
+
+    def _change(self, number: int, **fields: object) -> None:
+        self.jobs[number] = msgspec.structs.replace(self.jobs[number], **fields)
 
 
 def is_guest(record: JobRecord) -> bool:
