@@ -24,6 +24,12 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
         return ": ".join(text for text in (self.error, self.description) if text)
 
 
+class Refusal(msgspec.Struct, frozen=True):
+    """An answer that has only errors."""
+
+    errors: list[Complaint]
+
+
 class Jobs(msgspec.Struct, frozen=True):
     """The answer about jobs; *last_backfill* is when the plan was last made, None where it is not said."""
 
@@ -108,10 +114,6 @@ def _read(text: bytes, decoder: "msgspec.json.Decoder[T]", what: str) -> T:
 
 def _refuse(text: bytes) -> None:
     """Raise SlurmRefused if *text* is nothing but a complaint."""
-
-    class Refusal(msgspec.Struct):
-        errors: list[Complaint]
-
     try:
         complaints = msgspec.json.decode(text, type=Refusal).errors
     except msgspec.DecodeError:

@@ -72,9 +72,9 @@ class CommandLine:
         self._form, self._run = form, run
 
     def read(self, now: Millis) -> Reading:
-        """Return all that Slurm says now: the plan's jobs first, the nodes after them."""
-        jobs = self._ask(questions.ask_jobs(self._form))
+        """Return all that Slurm says now, in the order that `Site.read` asks for."""
         nodes = self._ask(questions.ask_nodes(self._form))
+        jobs = self._ask(questions.ask_jobs(self._form))
         reservations = self._ask(questions.ask_reservations(self._form))
         match self._form:
             case Format.JSON:

@@ -13,7 +13,11 @@ class Site(Protocol):
     """Slurm, asked in whole questions. Every call may raise SlurmAway, SlurmRefused or SlurmUnreadable."""
 
     def read(self, now: Millis) -> Reading:
-        """Return all that it says now."""
+        """Return all that it says now.
+
+        Nodes are asked before jobs: what a guest holds that starts in between is then in neither answer or in the jobs' alone,
+        and never looks like a main job's.
+        """
         ...
 
     def ends(self, jobs: Sequence[int]) -> Mapping[int, JobRecord]:
