@@ -31,6 +31,7 @@ WHOLE = Resources(CORES, MEMORY_MB * 2**20)
 HOME = "/shared/home/alice"
 A1 = AllocationId("a1")
 AGENT = """
+setsid sleep 4321 &
 trap 'date +%s > told; exit 0' TERM
 nproc > begun.new; mv begun.new begun
 while :; do sleep 0.1; done
@@ -162,6 +163,21 @@ def test_an_agent_has_its_cores_and_is_told_when_a_main_job_wants_its_node(
     wait_for("the main job to end", lambda: not slurm.login.run("squeue", "-h", "--user=bob"), seconds=60, every=0.5)
     line = slurm.login.run("sacct", "-X", "-n", "-P", "-j", wide, "--format=State")
     assert line.strip() in {"COMPLETED", "RUNNING"}  # accounting is a little late
+
+
+def test_nothing_that_an_agent_started_outlives_its_allocation(slurm: Testbed, site: SiteSettings) -> None:
+    cluster, heard = cluster_of(slurm, site), list[Input]()
+    cluster.poll()
+    request(cluster)
+    wait_for("the allocation", told(cluster, AllocationGranted, heard), seconds=60, every=0.5)
+    (granted,) = (said for said in heard if isinstance(said, AllocationGranted))
+    node = slurm.nodes[granted.node]
+    wait_for("a guest in a session of its own", lambda: "4321" in node.run("pgrep", "-a", "sleep", codes=(0, 1)), seconds=30)
+
+    slurm.login.run("scancel", "--signal=KILL", "--user=alice")
+    wait_for("its end", told(cluster, AllocationLost, heard), seconds=60, every=0.5)
+
+    assert "4321" not in node.run("pgrep", "-a", "sleep", codes=(0, 1))
 
 
 def test_a_daemon_that_starts_again_finds_its_allocation_and_asks_for_no_other(
