@@ -1,8 +1,10 @@
 """What we submit: a batch job that holds one allocation and runs its agent. Pure text and values."""
 
+import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from idleq.ids import AllocationId, NodeName
 from idleq.scheduler.core.commands import Mode, RequestAllocation
@@ -11,6 +13,9 @@ from idleq.scheduler.slurm.errors import SlurmRefused
 from idleq.scheduler.slurm.records import MEBI, JobRecord
 
 MINUTE_MS = 60_000
+
+NODE, UNTIL, SCRATCH = "{node}", "{until}", "{scratch}"
+"""What an agent is told on its node: its name, when Slurm ends the allocation (Unix milliseconds), an empty folder of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +58,11 @@ class BatchJob:
     script: str
 
 
+def server_name(folder: Path) -> str:
+    """Return what tells the daemon of *folder* from others of the same user; any login node that shares the folder says the same."""
+    return hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+
+
 def comment(server: str, allocation: AllocationId) -> str:
     """Return what marks an allocation of *server* in the outside world."""
     return f"idleq:{server}:{allocation}"
@@ -92,12 +102,24 @@ def batch_job(command: RequestAllocation, settings: SiteSettings, agent: Sequenc
 
 
 def script(allocation: AllocationId, resources: Resources, agent: Sequence[str]) -> str:
-    """Return the batch script of *allocation*, which is to have all of *resources*."""
+    """Return the batch script of *allocation*, which is to have all of *resources*.
+
+    Words of *agent* that are `NODE`, `UNTIL` or `SCRATCH` become what they name, on the node.
+    """
+    words = shlex.join(agent)
+    for word in (NODE, UNTIL, SCRATCH):
+        words = words.replace(shlex.quote(word), f'"${word.strip("{}")}"')
     return f"""\
 #!/bin/sh
 # Allocation {allocation} of idleq. The agent is a step of its own: when Slurm takes a node back it tells steps, and not this shell,
 # that their grace has begun. A step has no more cores than it asks for, and none of this shell's environment unless told so.
-exec srun --export=ALL --ntasks=1 --cpus-per-task={resources.cores} --cpu-bind=none --overlap {shlex.join(agent)}
+node=$SLURMD_NODENAME
+until=${{SLURM_JOB_END_TIME:-$(SLURM_TIME_FORMAT=%s squeue --noheader --jobs="$SLURM_JOB_ID" --format=%e)}}000
+scratch=$(mktemp -d "${{TMPDIR:-/tmp}}/idleq-$SLURM_JOB_ID-XXXXXX") || exit 1
+srun --export=ALL --ntasks=1 --cpus-per-task={resources.cores} --cpu-bind=none --overlap {words}
+code=$?
+rm -rf "$scratch"
+exit $code
 """
 
 

@@ -20,7 +20,8 @@ REMEMBERED = 10_000
 LOOKS_WITHOUT = 2
 """A job that is in no answer so often, and of which Slurm knows nothing when asked by number, is over: one look may fall into a restart."""
 
-Agent = Callable[[AllocationId], Sequence[str]]
+Agent = Callable[[RequestAllocation], Sequence[str]]
+"""Returns what an allocation runs; see `batch.script` for the words that it may leave to the node."""
 
 
 class SlurmCluster:
@@ -52,7 +53,7 @@ class SlurmCluster:
         if allocation in self._numbers:
             return
         try:
-            job = batch_job(command, self._settings, self._agent(allocation))
+            job = batch_job(command, self._settings, self._agent(command))
             self._numbers[allocation] = self._site.submit(job)
         except SlurmAway:
             self._doubtful.add(

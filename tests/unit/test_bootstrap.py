@@ -17,7 +17,13 @@ from idleq.simulator.book import AgentStarted, Begun, Book, Over
 from idleq.simulator.settings import read_settings
 
 A1, NOON = AllocationId("a1"), Millis(1_767_607_200_000)
-LOCAL, EMBEDDED = Config(cluster=LocalSettings(cores=1)), Config(cluster=EmbeddedSettings())
+LOCAL, EMBEDDED = LocalSettings(cores=1), EmbeddedSettings()
+
+
+def make_world(paths: ServerPaths, cluster: LocalSettings | EmbeddedSettings, at: int = NOON) -> None:
+    """Begin with that cluster, as a daemon does."""
+    world = bootstrap._world(paths, Config(cluster=cluster), cluster, Millis(at))
+    bootstrap._make_world(paths, world)
 
 
 @pytest.fixture
@@ -25,7 +31,7 @@ def paths(tmp_path: Path) -> ServerPaths:
     """A server directory whose local cluster hosts one agent: this very process."""
     paths = ServerPaths(tmp_path / "server")
     paths.create()
-    bootstrap._make_world(paths, LOCAL, NOON)
+    make_world(paths, LOCAL)
     book = Book(paths.cluster.allocations)
     book.add(
         RequestAllocation(
@@ -44,12 +50,12 @@ def paths(tmp_path: Path) -> ServerPaths:
 def test_another_cluster_is_refused_while_allocations_live(paths: ServerPaths) -> None:
     before = read_settings(paths.root)
     with pytest.raises(BadConfig, match=r"1 of our allocations .* start as before, .*`idleq daemon stop --cluster`"):
-        bootstrap._make_world(paths, EMBEDDED, NOON)
+        make_world(paths, EMBEDDED)
     assert read_settings(paths.root) == before
 
 
 def test_the_same_cluster_goes_on_as_it_began(paths: ServerPaths) -> None:
-    bootstrap._make_world(paths, LOCAL, Millis(NOON + 1))
+    make_world(paths, LOCAL, NOON + 1)
     assert read_settings(paths.root).start == NOON
 
 
@@ -57,5 +63,5 @@ def test_another_cluster_begins_when_no_allocation_lives(paths: ServerPaths) -> 
     book = Book(paths.cluster.allocations)
     book.add(Over(allocation=A1, reason="its agent has left"))
     book.close()
-    bootstrap._make_world(paths, EMBEDDED, NOON)
+    make_world(paths, EMBEDDED)
     assert len(read_settings(paths.root).nodes) == 4

@@ -172,7 +172,9 @@ def test_nothing_that_an_agent_started_outlives_its_allocation(slurm: Testbed, s
     wait_for("the allocation", told(cluster, AllocationGranted, heard), seconds=60, every=0.5)
     (granted,) = (said for said in heard if isinstance(said, AllocationGranted))
     node = slurm.nodes[granted.node]
-    wait_for("a guest in a session of its own", lambda: "4321" in node.run("pgrep", "-a", "sleep", codes=(0, 1)), seconds=30)
+    wait_for(
+        "a guest in a session of its own", lambda: "4321" in node.run("pgrep", "-a", "sleep", codes=(0, 1)), seconds=30
+    )
 
     slurm.login.run("scancel", "--signal=KILL", "--user=alice")
     wait_for("its end", told(cluster, AllocationLost, heard), seconds=60, every=0.5)

@@ -1,3 +1,4 @@
+import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from support.slurm import job
 
 GOLDEN = Path(__file__).parent / "golden"
 MINUTE = 60_000
-AGENT = ("/opt/idleq/bin/idleq", "agent", "/home/a b/it's $HOME", "a12")
+AGENT = ("/opt/idleq/bin/idleq", "agent", "/home/a b/it's $HOME", "--node", "{node}", "{until}", "{scratch}")
 SITE = SiteSettings(server="s1", user="alice", partition="guests", window_partition="main", folder="/home/alice/.idleq")
 ASKED = RequestAllocation(
     id=CommandId(5),
@@ -30,12 +31,23 @@ def test_the_script_is_what_it_was() -> None:
     assert batch_job(ASKED, SITE, AGENT).script == (GOLDEN / "script.sh").read_text()
 
 
-def test_the_shell_hands_the_agent_its_arguments_as_they_are() -> None:
-    script = batch_job(ASKED, SITE, AGENT).script.replace("exec srun", "srun() { printf '%s\\n' \"$@\"; }; srun")
+def test_the_shell_hands_the_agent_its_words_as_they_are_and_what_only_the_node_knows(weird_tmp_path: Path) -> None:
+    script = "srun() { printf '%s\\n' \"$@\"; }\n" + batch_job(ASKED, SITE, AGENT).script
+    node = {
+        "SLURMD_NODENAME": "n 7",
+        "SLURM_JOB_END_TIME": "1800000000",
+        "SLURM_JOB_ID": "12",
+        "TMPDIR": str(weird_tmp_path),
+    }
 
-    said = subprocess.run(["sh", "-eu"], input=script, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        ["sh", "-eu"], input=script, env=os.environ | node, capture_output=True, text=True, check=True
+    ).stdout
 
-    assert said.splitlines()[-len(AGENT) :] == list(AGENT)
+    words = said.split("--overlap\n")[1]
+    assert words.startswith("/opt/idleq/bin/idleq\nagent\n/home/a b/it's $HOME\n--node\nn 7\n1800000000000\n")
+    assert f"{weird_tmp_path}/idleq-12-" in words
+    assert list(weird_tmp_path.iterdir()) == []
 
 
 def test_a_preemptible_allocation_lets_slurm_choose_node_and_length() -> None:

@@ -33,7 +33,7 @@ class Rig:
         self.site, self.clock = site or FakeSite([node("n1")]), Hand()
         settings = SiteSettings(server="s1", user="alice", partition="guests")
         self.cluster = SlurmCluster(
-            self.site, settings, self.clock, lambda allocation: ["agent", allocation], lease_ms=LEASE
+            self.site, settings, self.clock, lambda command: ["agent", command.allocation], lease_ms=LEASE
         )
 
     def request(self, allocation: str = "a1") -> None:
