@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,9 @@ poll = "1s"
 """
 
 
+UNDISTURBED = "cd $(mktemp -d) && /shared/venv/bin/python -m idleq.workloads.cli count --steps 300 --step-seconds 0 --seed {seed} --output o >&2 && cat o/result.json"
+
+
 class Alice:
     """What alice types on the login node."""
 
@@ -40,8 +44,19 @@ class Alice:
 
     def jobs(self) -> dict[str, str]:
         """Each job's state."""
-        rows = json.loads(self.idleq("ps", "--all", "--json"))["jobs"]
-        return {row["job"]: row["state"] for row in rows}
+        return {row["id"]: row["state"] for row in self._rows()}
+
+    def segments(self) -> dict[str, int]:
+        """How many stretches each job has run in."""
+        return {row["id"]: row["fence"] for row in self._rows()}
+
+    def result(self, job: str) -> str:
+        """The job's accepted result."""
+        return self._slurm.login.run("cat", f"{SERVER}/jobs/{job}/result/result.json", user="alice")
+
+    def _rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(self.idleq("ps", "--all", "--json"))["jobs"]
+        return rows
 
 
 @pytest.fixture
@@ -71,9 +86,9 @@ def waited(slurm: Testbed, job: str) -> int:
 
 
 def test_guests_are_frozen_for_main_jobs_and_each_has_its_one_right_result(slurm: Testbed, alice: Alice) -> None:
-    count = ("count", "--steps", "300", "--sleep", "0.1")
-    first = json.loads(alice.idleq("submit", "--json", *count, "--seed", "1"))
-    for seed in ("2", "3", "4"):
+    count = ("count", "--steps", "300", "--step-seconds", "0.1")
+    seeds = ("1", "2", "3", "4")
+    for seed in seeds:
         alice.idleq("submit", *count, "--seed", seed)
     wait_for("guests to run", lambda: list(alice.jobs().values()).count("running") >= 3, seconds=90, every=1)
 
@@ -82,5 +97,7 @@ def test_guests_are_frozen_for_main_jobs_and_each_has_its_one_right_result(slurm
     wait_for("every guest to be done", lambda: set(alice.jobs().values()) == {"done"}, seconds=300, every=1)
 
     assert waited(slurm, wide) <= GRACE_SECONDS + 10, "grace, a scheduling cycle and the epilog"
-    assert first
-    assert len(alice.jobs()) == 4
+    assert sum(alice.segments().values()) >= len(seeds) + 3, "three ran when the main job came, and were frozen"
+    for job, seed in zip(alice.jobs(), seeds, strict=True):
+        undisturbed = slurm.login.run("sh", "-c", UNDISTURBED.format(seed=seed), user="alice")
+        assert alice.result(job) == undisturbed
