@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
 
+from support.groups import ByGroup
 from testbed.cluster import Testbed
 from testbed.session import running
 
@@ -28,10 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     skip = pytest.mark.skip(reason="needs the test cluster: run as root with IDLEQ_TESTBED=1")
     for item in items:
         if item.get_closest_marker("testbed"):
-            # One cluster, so one of pytest-xdist's workers; the first time its root file system is made.
-            marks = (pytest.mark.xdist_group("testbed"), pytest.mark.timeout(900)) if is_wanted else (skip,)
-            for mark in marks:
-                item.add_marker(mark)
+            # The first test that uses the cluster waits for its root file system to be made, if that was never done.
+            item.add_marker(pytest.mark.timeout(900) if is_wanted else skip)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByGroup | None:
+    return ByGroup(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -25,7 +25,7 @@ from testbed.errors import CommandRefused
 from testbed.slurmconf import CORES, GRACE_SECONDS, MEMORY_MB
 from testbed.waiting import wait_for
 
-pytestmark = pytest.mark.testbed
+pytestmark = [pytest.mark.testbed, pytest.mark.xdist_group("testbed")]
 
 WHOLE = Resources(CORES, MEMORY_MB * 2**20)
 HOME = "/shared/home/alice"

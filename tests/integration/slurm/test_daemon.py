@@ -10,7 +10,7 @@ from testbed.cluster import Testbed
 from testbed.slurmconf import GRACE_SECONDS
 from testbed.waiting import wait_for
 
-pytestmark = [pytest.mark.testbed, pytest.mark.slow]
+pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
 
 SERVER = "/shared/home/alice/q"
 IDLEQ = ("/shared/venv/bin/idleq", "--server-dir", SERVER)

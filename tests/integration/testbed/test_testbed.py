@@ -14,7 +14,7 @@ from testbed.cluster import Testbed
 from testbed.errors import CommandRefused
 from testbed.waiting import wait_for
 
-pytestmark = pytest.mark.testbed
+pytestmark = [pytest.mark.testbed, pytest.mark.xdist_group("testbed")]
 
 ASK = """
 import sys, urllib.request
