@@ -153,7 +153,7 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
                 clock=clock,
                 steady=SteadyClock(),
                 log=make_log(sys.stderr if sys.stderr.isatty() else log_file),
-                poll_ms=getattr(config.cluster, "poll_ms", POLL_MS),
+                poll_ms=_poll_ms(config),
             )
         )
 
@@ -191,10 +191,18 @@ def _cluster(paths: "ServerPaths", config: "Config", clock: "Clock") -> "Cluster
 
     match config.cluster:
         case SlurmSettings():
+            _refuse_while_agents_live(paths)
             return _slurm(paths, config, config.cluster, clock)
         case LocalSettings() | EmbeddedSettings():
             _make_world(paths, _world(paths, config, config.cluster, clock.now()))
             return _embedded_cluster(paths.root)
+
+
+def _poll_ms(config: "Config") -> Millis:
+    """Return how often the cluster is asked."""
+    from idleq.scheduler.config import SlurmSettings
+
+    return config.cluster.poll_ms if isinstance(config.cluster, SlurmSettings) else POLL_MS
 
 
 def _slurm(paths: "ServerPaths", config: "Config", settings: "SlurmSettings", clock: "Clock") -> "Cluster":
@@ -248,9 +256,7 @@ def _make_world(paths: "ServerPaths", wanted: "ClusterSettings") -> None:
     Raises:
         BadConfig: another cluster runs allocations here, which would end with it.
     """
-    from idleq.scheduler.errors import BadConfig
     from idleq.simulator.errors import BadSettings
-    from idleq.simulator.host import living_agents
     from idleq.simulator.settings import read_settings, write_settings
 
     try:
@@ -258,14 +264,22 @@ def _make_world(paths: "ServerPaths", wanted: "ClusterSettings") -> None:
     except BadSettings:
         is_known = False
     if not is_known:
-        if alive := living_agents(paths.cluster):
-            raise BadConfig(
-                f"this is another cluster, or another setting of it, than the one on which {alive} of our allocations run here,"
-                " and they would end: start as before, or type `idleq pause --now` to save what they do and"
-                " `idleq daemon stop --cluster` to end them"
-            )
+        _refuse_while_agents_live(paths)
         stop_cluster(paths.root)
         write_settings(paths.root, wanted)
+
+
+def _refuse_while_agents_live(paths: "ServerPaths") -> None:
+    """Raise BadConfig if allocations live on the cluster that was here before."""
+    from idleq.scheduler.errors import BadConfig
+    from idleq.simulator.host import living_agents
+
+    if alive := living_agents(paths.cluster):
+        raise BadConfig(
+            f"this is another cluster, or another setting of it, than the one on which {alive} of our allocations run here,"
+            " and they would end: start as before, or type `idleq pause --now` to save what they do and"
+            " `idleq daemon stop --cluster` to end them"
+        )
 
 
 def _world(

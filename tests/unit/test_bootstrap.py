@@ -8,11 +8,13 @@ import pytest
 from idleq import bootstrap
 from idleq.ids import AllocationId, CommandId, Millis, NodeName
 from idleq.processes import boot_id, started
-from idleq.scheduler.config import Config, EmbeddedSettings, LocalSettings
+from idleq.scheduler.clock import SystemClock
+from idleq.scheduler.config import Config, EmbeddedSettings, LocalSettings, SlurmSettings
 from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.errors import BadConfig
 from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.slurm.errors import SlurmRefused
 from idleq.simulator.book import AgentStarted, Begun, Book, Over
 from idleq.simulator.settings import read_settings
 
@@ -65,3 +67,24 @@ def test_another_cluster_begins_when_no_allocation_lives(paths: ServerPaths) -> 
     book.close()
     make_world(paths, EMBEDDED)
     assert len(read_settings(paths.root).nodes) == 4
+
+
+def test_slurm_is_refused_while_allocations_live_on_this_machine(paths: ServerPaths) -> None:
+    with pytest.raises(BadConfig, match="1 of our allocations"):
+        bootstrap._cluster(paths, Config(cluster=SlurmSettings()), SystemClock())
+
+
+def test_a_daemon_that_has_no_commands_of_slurms_says_where_it_must_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    paths = ServerPaths(tmp_path / "server")
+    paths.create()
+
+    with pytest.raises(SlurmRefused, match="must run where Slurm's commands are"):
+        bootstrap._cluster(paths, Config(cluster=SlurmSettings()), SystemClock())
+
+
+def test_a_site_is_asked_as_rarely_as_was_set_and_this_machine_often() -> None:
+    assert bootstrap._poll_ms(Config(cluster=SlurmSettings(poll_ms=Millis(9000)))) == 9000
+    assert bootstrap._poll_ms(Config(cluster=LOCAL)) == bootstrap.POLL_MS
