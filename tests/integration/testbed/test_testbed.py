@@ -72,6 +72,7 @@ def test_accounting_knows_what_has_run(slurm: Testbed) -> None:
     wait_for("the job to be accounted for", lambda: accounted() == f"{job}|alice|COMPLETED\n", seconds=30)
 
 
+@pytest.mark.slow
 def test_nodes_that_are_killed_frozen_or_cut_off_go_down_and_come_back(idle: Testbed) -> None:
     idle.nodes["n1"].kill()
     idle.nodes["n2"].freeze()
