@@ -76,7 +76,28 @@ class EmbeddedSettings:
     grace_ms: Millis = POLICY.grace_ms
 
 
-ClusterSettings = LocalSettings | EmbeddedSettings
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlurmSettings:
+    """A real cluster: its Slurm, asked by squeue, scontrol, sbatch and scancel.
+
+    Attributes:
+        partition: where preemptible allocations go: one of a low tier, so that main jobs take its nodes back; Slurm's default where it is not set.
+        window_partition: where windows go: one that holds the nodes of the gaps; Slurm's default where it is not set.
+        qos: of all allocations; Slurm's default where it is not set.
+        account: who is charged for all allocations; Slurm's default where it is not set.
+        format: how Slurm is asked to answer: "json" from Slurm 23.02 on, "text" for any.
+        poll_ms: between two looks at the cluster; each is three questions to a controller that others need too.
+    """  # fmt: skip
+
+    partition: str = ""
+    window_partition: str = ""
+    qos: str = ""
+    account: str = ""
+    format: Literal["json", "text"] = "json"
+    poll_ms: Millis = Millis(5000)
+
+
+ClusterSettings = LocalSettings | EmbeddedSettings | SlurmSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +109,11 @@ class Config:
     cluster: ClusterSettings = LocalSettings()
 
 
-CLUSTERS: Mapping[str, type[ClusterSettings]] = {"local": LocalSettings, "embedded": EmbeddedSettings}
+CLUSTERS: Mapping[str, type[ClusterSettings]] = {
+    "local": LocalSettings,
+    "embedded": EmbeddedSettings,
+    "slurm": SlurmSettings,
+}
 
 
 def load_config(path: Path) -> Config:

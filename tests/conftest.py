@@ -1,10 +1,16 @@
 """What every test may use, and what keeps tests apart from the person who runs them."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+
+from support.groups import ByGroup
+from testbed.cluster import Testbed
+from testbed.session import running
 
 KEPT = {"IDLEQ_TESTBED", "IDLEQ_REQUIRE_POSTGRES", "IDLEQ_POSTGRES_URL", "IDLEQ_SHARED"}
 """Variables that are meant for the tests; all others of ours belong to somebody's real daemon."""
@@ -20,12 +26,16 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if os.environ.get("IDLEQ_TESTBED") == "1":
-        return
-    skip = pytest.mark.skip(reason="needs root and the test cluster: set IDLEQ_TESTBED=1")
+    is_wanted = os.environ.get("IDLEQ_TESTBED") == "1" and os.geteuid() == 0
+    skip = pytest.mark.skip(reason="needs the test cluster: run as root with IDLEQ_TESTBED=1")
     for item in items:
         if item.get_closest_marker("testbed"):
-            item.add_marker(skip)
+            # The first test that uses the cluster waits for its root file system to be made, if that was never done.
+            item.add_marker(pytest.mark.timeout(900) if is_wanted else skip)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByGroup | None:
+    return ByGroup(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -57,3 +67,10 @@ def weird_tmp_path(tmp_path: Path) -> Path:
     folder = tmp_path / 'it\'s a "folder" $HOME; é\n#1'
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[Testbed]:
+    """A real Slurm cluster, up and idle; whoever breaks something in it brings it back."""
+    with running() as cluster:
+        yield cluster

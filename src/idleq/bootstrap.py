@@ -16,8 +16,10 @@ from idleq.ids import Millis
 
 if TYPE_CHECKING:
     from idleq.scheduler.agent.settings import AgentSettings
-    from idleq.scheduler.config import Config
+    from idleq.scheduler.config import Config, EmbeddedSettings, LocalSettings, SlurmSettings
+    from idleq.scheduler.core.commands import RequestAllocation
     from idleq.scheduler.paths import ServerPaths
+    from idleq.scheduler.ports import Clock, Cluster
     from idleq.scheduler.report import Report
     from idleq.scheduler.service import Service
     from idleq.scheduler.store.journal import Journal
@@ -164,18 +166,17 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
         paths.log.open("a", encoding="utf-8") as log_file,
     ):
         clock = SystemClock(floor=journal.last_at())
-        _make_world(paths, config, clock.now())
         yield Service(
             Parts(
                 paths=paths,
                 config=config,
                 journal=journal,
-                cluster=_embedded_cluster(paths.root),
+                cluster=_cluster(paths, config, clock),
                 results=LinkedResults(paths),
                 clock=clock,
                 steady=SteadyClock(),
                 log=make_log(sys.stderr if sys.stderr.isatty() else log_file),
-                poll_ms=POLL_MS,
+                poll_ms=_poll_ms(config),
             )
         )
 
@@ -207,40 +208,106 @@ def _journal(paths: "ServerPaths", config: "Config", *, create: bool) -> Iterato
         journal.close()
 
 
+def _cluster(paths: "ServerPaths", config: "Config", clock: "Clock") -> "Cluster":
+    """Return the cluster that *config* names, which is there then."""
+    from idleq.scheduler.config import EmbeddedSettings, LocalSettings, SlurmSettings
+
+    match config.cluster:
+        case SlurmSettings():
+            _refuse_while_agents_live(paths)
+            return _slurm(paths, config, config.cluster, clock)
+        case LocalSettings() | EmbeddedSettings():
+            _make_world(paths, _world(paths, config, config.cluster, clock.now()))
+            return _embedded_cluster(paths.root)
+
+
+def _poll_ms(config: "Config") -> Millis:
+    """Return how often the cluster is asked."""
+    from idleq.scheduler.config import SlurmSettings
+
+    return config.cluster.poll_ms if isinstance(config.cluster, SlurmSettings) else POLL_MS
+
+
+def _slurm(paths: "ServerPaths", config: "Config", settings: "SlurmSettings", clock: "Clock") -> "Cluster":
+    """Return the site's Slurm.
+
+    Raises:
+        SlurmHidesJobs: gaps would look larger than they are.
+        SlurmAway, SlurmRefused: it cannot be asked.
+    """
+    import getpass
+
+    from idleq.scheduler.slurm import configuration, questions
+    from idleq.scheduler.slurm.batch import NODE, SCRATCH, UNTIL, SiteSettings, server_name
+    from idleq.scheduler.slurm.cluster import SlurmCluster
+    from idleq.scheduler.slurm.commandline import CommandLine, run
+
+    site_says = configuration.read_configuration(run(questions.ask_configuration(), ""))
+    configuration.check_that_all_is_shown(site_says)
+    site = SiteSettings(
+        server=server_name(paths.root),
+        user=getpass.getuser(),
+        partition=settings.partition,
+        window_partition=settings.window_partition,
+        qos=settings.qos,
+        account=settings.account,
+        folder=str(paths.root),
+    )
+
+    def agent(command: "RequestAllocation") -> tuple[str, ...]:
+        room = command.resources
+        return _idleq(
+            paths.root,
+            *("agent", "--allocation", command.allocation, "--node", NODE, "--scratch", SCRATCH, "--until", UNTIL),
+            *("--cores", str(room.cores), "--memory", str(room.memory), "--gpus", str(room.gpus)),
+            *("--grace", str(config.policy.grace_ms), "--transport", config.server.transport),
+        )
+
+    line = CommandLine(questions.Format(settings.format))
+    return SlurmCluster(line, site, clock, agent, lease_ms=config.policy.lease_ms)
+
+
 def _embedded_cluster(server_dir: Path) -> "EmbeddedCluster":
     from idleq.simulator.embedded import EmbeddedCluster
 
     return EmbeddedCluster(server_dir, _idleq(server_dir, "cluster", "run"))
 
 
-def _make_world(paths: "ServerPaths", config: "Config", now: Millis) -> None:
-    """Tell the cluster's process what it is, unless it was told just that already: then it goes on as it began.
+def _make_world(paths: "ServerPaths", wanted: "ClusterSettings") -> None:
+    """Tell the cluster's process that it is as *wanted*, unless it was told just that already: then it goes on as it began.
 
     Raises:
         BadConfig: another cluster runs allocations here, which would end with it.
     """
-    from idleq.scheduler.errors import BadConfig
     from idleq.simulator.errors import BadSettings
-    from idleq.simulator.host import living_agents
     from idleq.simulator.settings import read_settings, write_settings
 
-    wanted = _world(paths, config, now)
     try:
         is_known = replace(wanted, start=read_settings(paths.root).start) == read_settings(paths.root)
     except BadSettings:
         is_known = False
     if not is_known:
-        if alive := living_agents(paths.cluster):
-            raise BadConfig(
-                f"this is another cluster, or another setting of it, than the one on which {alive} of our allocations run here,"
-                " and they would end: start as before, or type `idleq pause --now` to save what they do and"
-                " `idleq daemon stop --cluster` to end them"
-            )
+        _refuse_while_agents_live(paths)
         stop_cluster(paths.root)
         write_settings(paths.root, wanted)
 
 
-def _world(paths: "ServerPaths", config: "Config", start: Millis) -> "ClusterSettings":
+def _refuse_while_agents_live(paths: "ServerPaths") -> None:
+    """Raise BadConfig if allocations live on the cluster that was here before."""
+    from idleq.scheduler.errors import BadConfig
+    from idleq.simulator.host import living_agents
+
+    if alive := living_agents(paths.cluster):
+        raise BadConfig(
+            f"this is another cluster, or another setting of it, than the one on which {alive} of our allocations run here,"
+            " and they would end: start as before, or type `idleq pause --now` to save what they do and"
+            " `idleq daemon stop --cluster` to end them"
+        )
+
+
+def _world(
+    paths: "ServerPaths", config: "Config", cluster: "LocalSettings | EmbeddedSettings", start: Millis
+) -> "ClusterSettings":
     import psutil
 
     from idleq.scheduler.config import EmbeddedSettings, LocalSettings
@@ -250,12 +317,12 @@ def _world(paths: "ServerPaths", config: "Config", start: Millis) -> "ClusterSet
     from idleq.simulator.settings import ClusterSettings, MainLoad, local_settings
 
     argv = _idleq(paths.root, *AGENT_ARGUMENTS, "--transport", config.server.transport)
-    match config.cluster:
+    match cluster:
         case LocalSettings(cores=cores, memory_bytes=memory):
             total = psutil.virtual_memory().total
             node = Resources(cores or os.cpu_count() or 1, memory or total - total // OWNERS_SHARE)
             return local_settings(start=start, agent_argv=argv, node=node, grace_ms=config.policy.grace_ms)
-        case EmbeddedSettings() as cluster:
+        case EmbeddedSettings():
             return ClusterSettings(
                 start=start,
                 nodes=numbered_nodes(cluster.nodes, Resources(cluster.cores, cluster.memory_bytes)),

@@ -8,16 +8,24 @@ import pytest
 from idleq import bootstrap
 from idleq.ids import AllocationId, CommandId, Millis, NodeName
 from idleq.processes import boot_id, started
-from idleq.scheduler.config import Config, EmbeddedSettings, LocalSettings
+from idleq.scheduler.clock import SystemClock
+from idleq.scheduler.config import Config, EmbeddedSettings, LocalSettings, SlurmSettings
 from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.errors import BadConfig
 from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.slurm.errors import SlurmRefused
 from idleq.simulator.book import AgentStarted, Begun, Book, Over
 from idleq.simulator.settings import read_settings
 
 A1, NOON = AllocationId("a1"), Millis(1_767_607_200_000)
-LOCAL, EMBEDDED = Config(cluster=LocalSettings(cores=1)), Config(cluster=EmbeddedSettings())
+LOCAL, EMBEDDED = LocalSettings(cores=1), EmbeddedSettings()
+
+
+def make_world(paths: ServerPaths, cluster: LocalSettings | EmbeddedSettings, at: int = NOON) -> None:
+    """Begin with that cluster, as a daemon does."""
+    world = bootstrap._world(paths, Config(cluster=cluster), cluster, Millis(at))
+    bootstrap._make_world(paths, world)
 
 
 @pytest.fixture
@@ -25,7 +33,7 @@ def paths(tmp_path: Path) -> ServerPaths:
     """A server directory whose local cluster hosts one agent: this very process."""
     paths = ServerPaths(tmp_path / "server")
     paths.create()
-    bootstrap._make_world(paths, LOCAL, NOON)
+    make_world(paths, LOCAL)
     book = Book(paths.cluster.allocations)
     book.add(
         RequestAllocation(
@@ -44,12 +52,12 @@ def paths(tmp_path: Path) -> ServerPaths:
 def test_another_cluster_is_refused_while_allocations_live(paths: ServerPaths) -> None:
     before = read_settings(paths.root)
     with pytest.raises(BadConfig, match=r"1 of our allocations .* start as before, .*`idleq daemon stop --cluster`"):
-        bootstrap._make_world(paths, EMBEDDED, NOON)
+        make_world(paths, EMBEDDED)
     assert read_settings(paths.root) == before
 
 
 def test_the_same_cluster_goes_on_as_it_began(paths: ServerPaths) -> None:
-    bootstrap._make_world(paths, LOCAL, Millis(NOON + 1))
+    make_world(paths, LOCAL, NOON + 1)
     assert read_settings(paths.root).start == NOON
 
 
@@ -57,5 +65,26 @@ def test_another_cluster_begins_when_no_allocation_lives(paths: ServerPaths) -> 
     book = Book(paths.cluster.allocations)
     book.add(Over(allocation=A1, reason="its agent has left"))
     book.close()
-    bootstrap._make_world(paths, EMBEDDED, NOON)
+    make_world(paths, EMBEDDED)
     assert len(read_settings(paths.root).nodes) == 4
+
+
+def test_slurm_is_refused_while_allocations_live_on_this_machine(paths: ServerPaths) -> None:
+    with pytest.raises(BadConfig, match="1 of our allocations"):
+        bootstrap._cluster(paths, Config(cluster=SlurmSettings()), SystemClock())
+
+
+def test_a_daemon_that_has_no_commands_of_slurms_says_where_it_must_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    paths = ServerPaths(tmp_path / "server")
+    paths.create()
+
+    with pytest.raises(SlurmRefused, match="must run where Slurm's commands are"):
+        bootstrap._cluster(paths, Config(cluster=SlurmSettings()), SystemClock())
+
+
+def test_a_site_is_asked_as_rarely_as_was_set_and_this_machine_often() -> None:
+    assert bootstrap._poll_ms(Config(cluster=SlurmSettings(poll_ms=Millis(9000)))) == 9000
+    assert bootstrap._poll_ms(Config(cluster=LOCAL)) == bootstrap.POLL_MS

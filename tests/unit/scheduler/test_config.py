@@ -89,7 +89,7 @@ def test_the_embedded_cluster_gives_the_grace_that_the_policy_believes_in(file: 
         ("server.address = 'somewhere'", "server.address: 'somewhere' is no IP address"),
         ("server.address = 1", "server.address: 1 is not text in quotes"),
         ("server.transport = ['api']", 'server.transport: [\'api\'] is not "api" or "spool"'),
-        ("cluster.kind = 'slurm'", 'cluster.kind is \'slurm\'; it may be "local" or "embedded"'),
+        ("cluster.kind = 'pbs'", 'cluster.kind is \'pbs\'; it may be "local" or "embedded" or "slurm"'),
         ("cluster.kind = []", "cluster.kind is []; it may be"),
         ("cluster.seed = 3", 'cluster.seed is for cluster.kind = "embedded" only; this one is "local"'),
         ("cluster.cores = 0", "cluster.cores: 0 is not allowed; it must be 1 to 4096"),

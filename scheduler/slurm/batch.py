@@ -1,0 +1,163 @@
+"""What we submit: a batch job that holds one allocation and runs its agent. Pure text and values."""
+
+import hashlib
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from idleq.ids import AllocationId, NodeName
+from idleq.scheduler.core.commands import Mode, RequestAllocation
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.slurm.errors import SlurmRefused
+from idleq.scheduler.slurm.records import MEBI, JobRecord
+
+MINUTE_MS = 60_000
+
+NODE, UNTIL, SCRATCH = "{node}", "{until}", "{scratch}"
+"""What an agent is told on its node: its name, when Slurm ends the allocation (Unix milliseconds), an empty folder of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSettings:
+    """How allocations are asked for at this site; what is empty is left to the site's defaults.
+
+    Attributes:
+        server: names our daemon among others, in every allocation's comment.
+        user: who submits.
+        partition: where preemptible allocations go.
+        window_partition: where windows go.
+        qos: of both.
+        account: who is charged.
+        folder: the server directory, where Slurm writes what the script prints.
+    """
+
+    server: str
+    user: str
+    partition: str = ""
+    window_partition: str = ""
+    qos: str = ""
+    account: str = ""
+    folder: str = "/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchJob:
+    """One allocation as Slurm is asked for it; whole minutes, as Slurm counts them."""
+
+    comment: str
+    name: str
+    partition: str
+    qos: str
+    account: str
+    node: NodeName | None
+    resources: Resources
+    minutes: int
+    least_minutes: int | None
+    folder: str
+    script: str
+
+
+def server_name(folder: Path) -> str:
+    """Return what tells the daemon of *folder* from others of the same user; any login node that shares the folder says the same."""
+    return hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+
+
+def comment(server: str, allocation: AllocationId) -> str:
+    """Return what marks an allocation of *server* in the outside world."""
+    return f"idleq:{server}:{allocation}"
+
+
+def allocation_of(job: JobRecord, settings: SiteSettings) -> AllocationId | None:
+    """Return which of our allocations *job* is, None if it is somebody else's; others can write comments too, but not as us."""
+    mark, _, name = job.comment.rpartition(":")
+    is_ours = mark == f"idleq:{settings.server}" and job.user_name == settings.user
+    return AllocationId(name) if is_ours and name else None
+
+
+def batch_job(command: RequestAllocation, settings: SiteSettings, agent: Sequence[str]) -> BatchJob:
+    """Return the batch job for *command*, which runs *agent*.
+
+    Raises:
+        SlurmRefused: it is a window of less than a minute, which Slurm would make longer than its gap.
+    """
+    is_window = command.mode is Mode.WINDOW
+    most = command.max_ms // MINUTE_MS
+    if is_window and most == 0:
+        raise SlurmRefused(f"Slurm counts in minutes, and this window has {command.max_ms / 1000:g} s")
+    least, minutes = max(1, -(-command.min_ms // MINUTE_MS)), max(1, most)
+    return BatchJob(
+        comment=comment(settings.server, command.allocation),
+        name=f"idleq-{command.allocation}",
+        partition=settings.window_partition if is_window else settings.partition,
+        qos=settings.qos,
+        account=settings.account,
+        node=command.node,
+        resources=command.resources,
+        minutes=minutes,
+        least_minutes=None if is_window or least >= minutes else least,
+        folder=settings.folder,
+        script=script(command.allocation, command.resources, agent),
+    )
+
+
+def script(allocation: AllocationId, resources: Resources, agent: Sequence[str]) -> str:
+    """Return the batch script of *allocation*, which is to have all of *resources*.
+
+    Words of *agent* that are `NODE`, `UNTIL` or `SCRATCH` become what they name, on the node.
+    """
+    words = shlex.join(agent)
+    for word in (NODE, UNTIL, SCRATCH):
+        words = words.replace(shlex.quote(word), f'"${word.strip("{}")}"')
+    return f"""\
+#!/bin/sh
+# Allocation {allocation} of idleq. The agent is a step of its own: when Slurm takes a node back it tells steps, and not this shell,
+# that their grace has begun. A step has no more cores than it asks for, and none of this shell's environment unless told so.
+node=$SLURMD_NODENAME
+until=${{SLURM_JOB_END_TIME:-$(SLURM_TIME_FORMAT=%s squeue --noheader --jobs="$SLURM_JOB_ID" --format=%e)}}000
+scratch=$(mktemp -d "${{TMPDIR:-/tmp}}/idleq-$SLURM_JOB_ID-XXXXXX") || exit 1
+srun --export=ALL --ntasks=1 --cpus-per-task={resources.cores} --cpu-bind=none --overlap {words}
+code=$?
+rm -rf "$scratch"
+exit $code
+"""
+
+
+def sbatch_argv(job: BatchJob) -> list[str]:
+    """Return how `sbatch` is asked for *job*; the script goes to its standard input."""
+    return [
+        "sbatch",
+        "--parsable",
+        *sorted(f"--{name}={value}" if value else f"--{name}" for name, value in _options(job).items()),
+    ]
+
+
+def scancel_argv(jobs: Sequence[int]) -> list[str]:
+    """Return how `scancel` ends *jobs*."""
+    return ["scancel", "--quiet", *map(str, sorted(jobs))]
+
+
+def _options(job: BatchJob) -> Mapping[str, str]:
+    options = {
+        "no-requeue": "",  # the daemon owns what runs again
+        "export": "NONE",  # what the daemon has in its environment is not for nodes
+        "job-name": job.name,
+        "comment": job.comment,
+        "nodes": "1",
+        "ntasks": "1",
+        "cpus-per-task": str(job.resources.cores),
+        "mem": f"{-(-job.resources.memory // MEBI)}M",
+        "time": str(job.minutes),
+        "chdir": job.folder,
+        "output": f"{job.name}.slurm.log",
+        "open-mode": "append",
+    }
+    optional = {
+        "partition": job.partition,
+        "qos": job.qos,
+        "account": job.account,
+        "nodelist": job.node or "",
+        "time-min": str(job.least_minutes or ""),
+        "gpus-per-node": str(job.resources.gpus or ""),
+    }
+    return options | {name: value for name, value in optional.items() if value}

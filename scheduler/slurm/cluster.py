@@ -1,0 +1,170 @@
+"""The port `Cluster` on Slurm: allocations are batch jobs, found again by their comments."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from idleq.ids import AllocationId, Millis, NodeName
+from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
+from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, Input, NodeLost, Reconciled
+from idleq.scheduler.ports import Clock
+from idleq.scheduler.slurm.batch import SiteSettings, allocation_of, batch_job
+from idleq.scheduler.slurm.errors import SlurmAway
+from idleq.scheduler.slurm.hostlist import expand
+from idleq.scheduler.slurm.reading import Reading
+from idleq.scheduler.slurm.records import JobRecord, instant
+from idleq.scheduler.slurm.site import Site
+from idleq.scheduler.slurm.view import View, build_view, changes
+
+REMEMBERED = 10_000
+"""So many allocations that are over are remembered, for requests that come late."""
+
+LOOKS_WITHOUT = 2
+"""A job that is in no answer so often, and of which Slurm knows nothing when asked by number, is over: one look may fall into a restart."""
+
+Agent = Callable[[RequestAllocation], Sequence[str]]
+"""Returns what an allocation runs; see `batch.script` for the words that it may leave to the node."""
+
+
+class SlurmCluster:
+    """Allocations from Slurm.
+
+    *lease_ms* is how long an agent that hears nothing keeps its guests: the allocation on a node that failed is told to be over
+    only after that, since Slurm cannot know what still runs there.
+    """
+
+    def __init__(self, site: Site, settings: SiteSettings, clock: Clock, agent: Agent, *, lease_ms: Millis) -> None:
+        self._site, self._settings, self._clock, self._agent, self._lease_ms = site, settings, clock, agent, lease_ms
+        self._view: View | None = None
+        self._numbers: dict[AllocationId, int] = {}
+        self._granted: dict[AllocationId, NodeName] = {}
+        self._missed: dict[AllocationId, int] = {}
+        self._failed: dict[AllocationId, Millis] = {}
+        self._over: dict[AllocationId, str] = {}
+        self._doubtful: set[AllocationId] = set()
+        self._unsaid: list[Input] = []
+
+    def request(self, command: RequestAllocation) -> None:
+        """Submit a batch job, unless there is or was one for this allocation."""
+        allocation = command.allocation
+        if allocation in self._over:
+            self._unsaid.append(AllocationLost(allocation=allocation, reason=self._over[allocation]))
+            return
+        if self._view is None or allocation in self._doubtful:
+            self._find(self._site.read(self._clock.now()))
+        if allocation in self._numbers:
+            return
+        try:
+            job = batch_job(command, self._settings, self._agent(command))
+            self._numbers[allocation] = self._site.submit(job)
+        except SlurmAway:
+            self._doubtful.add(
+                allocation
+            )  # it may have been taken all the same: looked for before it is submitted again
+            raise
+        self._doubtful.discard(allocation)
+
+    def release(self, command: ReleaseAllocation) -> None:
+        """Cancel the batch job."""
+        allocation = command.allocation
+        if allocation in self._numbers:
+            self._site.cancel([self._numbers[allocation]])
+        else:
+            reason = self._over.get(allocation, "it is not known here")
+            self._unsaid.append(AllocationLost(allocation=allocation, reason=reason))
+
+    def poll(self) -> Iterable[Input]:
+        """Return what has changed since the last poll; the first tells everything."""
+        now = self._clock.now()
+        reading = self._site.read(now)
+        is_first = self._view is None
+        present = self._find(reading)
+        changed = self._note_changes(reading)
+        news = [*changed, *self._grants(present), *self._ends(present, now)]
+        if is_first:
+            news.insert(0, Reconciled(allocations=tuple(self._numbers)))
+        said, self._unsaid = [*self._unsaid, *news], []
+        return said
+
+    def _find(self, reading: Reading) -> dict[AllocationId, JobRecord]:
+        """Return our allocations that are not over, by what *reading* has."""
+        present: dict[AllocationId, JobRecord] = {}
+        for job in reading.jobs:
+            allocation = allocation_of(job, self._settings)
+            if allocation is not None and allocation not in self._over and (job.is_waiting or job.is_on_nodes):
+                present[allocation] = job
+                self._numbers[allocation] = job.job_id
+        return present
+
+    def _note_changes(self, reading: Reading) -> list[Input]:
+        before = self._view
+        self._view = build_view(before, reading, lambda job: allocation_of(job, self._settings) is not None)
+        changed = changes(before, self._view)
+        return [] if changed is None else [changed]
+
+    def _grants(self, present: dict[AllocationId, JobRecord]) -> list[Input]:
+        granted: list[Input] = []
+        for allocation, job in present.items():
+            if allocation in self._granted or "RUNNING" not in job.states:
+                continue
+            (node,) = expand(job.nodes)
+            self._granted[allocation] = node
+            until = instant(job.end_time)
+            granted.append(AllocationGranted(allocation=allocation, node=node, resources=job.resources, until=until))
+        return granted
+
+    def _ends(self, present: dict[AllocationId, JobRecord], now: Millis) -> list[Input]:
+        """Tell what is over: Slurm says so by number, or knows nothing of it any more."""
+        for allocation in present:
+            self._missed.pop(allocation, None)
+        gone = {allocation: number for allocation, number in self._numbers.items() if allocation not in present}
+        asked = [number for allocation, number in gone.items() if allocation not in self._failed]
+        known = self._site.ends(asked) if asked else {}
+        news: list[Input] = []
+        for allocation, number in gone.items():
+            news += self._end(allocation, known.get(number), now)
+        return news
+
+    def _end(self, allocation: AllocationId, job: JobRecord | None, now: Millis) -> list[Input]:
+        if allocation in self._failed:
+            return [self._finish(allocation, "its node failed")] if now >= self._failed[allocation] else []
+        if job is None:
+            self._missed[allocation] = self._missed.get(allocation, 0) + 1
+            return (
+                [self._finish(allocation, "Slurm no longer knows it")]
+                if self._missed[allocation] >= LOOKS_WITHOUT
+                else []
+            )
+        if job.is_waiting or job.is_on_nodes:
+            return []  # it came back, or begins, between two questions
+        if "NODE_FAIL" in job.states and allocation in self._granted:
+            self._failed[allocation] = Millis(now + self._lease_ms)
+            return [NodeLost(node=self._granted[allocation], reason="Slurm says that it failed")]
+        return [self._finish(allocation, ended(job))]
+
+    def _finish(self, allocation: AllocationId, reason: str) -> AllocationLost:
+        self._numbers.pop(allocation, None)
+        self._granted.pop(allocation, None)
+        self._missed.pop(allocation, None)
+        self._failed.pop(allocation, None)
+        self._over[allocation] = reason
+        if len(self._over) > REMEMBERED:
+            del self._over[next(iter(self._over))]
+        return AllocationLost(allocation=allocation, reason=reason)
+
+
+REASONS = {
+    "PREEMPTED": "preempted",
+    "TIMEOUT": "its time was up",
+    "COMPLETED": "its agent left",
+    "CANCELLED": "cancelled",
+    "FAILED": "its agent failed",
+    "OUT_OF_MEMORY": "it ran out of memory",
+    "DEADLINE": "its deadline passed",
+    "BOOT_FAIL": "its node did not boot",
+    "NODE_FAIL": "its node failed",
+}
+
+
+def ended(job: JobRecord) -> str:
+    """Return in words how *job* ended."""
+    words = [REASONS[state] for state in job.states if state in REASONS]
+    return words[0] if words else f"Slurm says {'+'.join(job.states)}"

@@ -1,0 +1,39 @@
+"""What `scontrol show config` says, as far as it matters to us."""
+
+import re
+
+from idleq.scheduler.slurm.errors import SlurmHidesJobs, SlurmUnreadable
+
+HIDING = frozenset({"jobs", "nodes", "reservations"})
+"""Words of PrivateData that hide from users what gaps are made of."""
+
+_LINE = re.compile(r"^(\w+)\s*=\s?(.*)$", re.ASCII)
+
+
+def read_configuration(text: str) -> dict[str, str]:
+    """Return Slurm's settings by their names; the first of two that are called alike wins."""
+    settings: dict[str, str] = {}
+    for line in text.splitlines():
+        if found := _LINE.match(line.strip()):
+            settings.setdefault(found[1], found[2].strip())
+    return settings
+
+
+def hidden(settings: dict[str, str]) -> frozenset[str]:
+    """Return which of jobs, nodes and reservations of others an ordinary user is not shown.
+
+    Raises:
+        SlurmUnreadable: the settings do not say.
+    """
+    if "PrivateData" not in settings:
+        raise SlurmUnreadable("Slurm's configuration does not say what it hides (PrivateData)")
+    return HIDING & set(settings["PrivateData"].lower().split(","))
+
+
+def check_that_all_is_shown(settings: dict[str, str]) -> None:
+    """Raise SlurmHidesJobs if gaps that an ordinary user sees would look larger than they are."""
+    if what := hidden(settings):
+        raise SlurmHidesJobs(
+            f"Slurm hides other users' {' and '.join(sorted(what))} (PrivateData), so gaps would look larger than they are:"
+            " let the site show them, or make the daemon's user an operator (sacctmgr modify user NAME set AdminLevel=Operator)"
+        )

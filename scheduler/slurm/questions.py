@@ -1,0 +1,87 @@
+"""What we ask Slurm on the command line, as argument lists. Answers are for `answers` (JSON) or `columns` (text)."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+SEPARATOR = "|"
+"""Free text (comments, names) comes last in a line, so that a separator in it does no harm."""
+
+JOB_COLUMNS = (
+    "JobID",
+    "State",
+    "Partition",
+    "UserName",
+    "StartTime",
+    "EndTime",
+    "NodeList",
+    "SchedNodes",
+    "tres-alloc",
+    "Reason",
+    "Comment",
+    "Name",
+)
+NODE_COLUMNS = ("NodeHost", "StateComplete", "CPUsState", "Memory", "AllocMem", "Gres", "GresUsed")
+
+ENVIRONMENT: Mapping[str, str] = {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}
+"""With it times are seconds since the epoch, and messages are in English."""
+
+
+class Format(StrEnum):
+    """How Slurm is asked to answer."""
+
+    #: From Slurm 23.02 on.
+    JSON = "json"
+    #: Any version.
+    TEXT = "text"
+
+
+def ask_version() -> list[str]:
+    """Say which Slurm it is."""
+    return ["sinfo", "--version"]
+
+
+def ask_jobs(form: Format) -> list[str]:
+    """Ask for every job that is not over, and those that have just ended."""
+    match form:
+        case Format.JSON:
+            return ["squeue", "--json"]
+        case Format.TEXT:
+            return ["squeue", "--noheader", _columns(JOB_COLUMNS)]
+
+
+def ask_ends(jobs: Sequence[int]) -> list[str]:
+    """Ask how *jobs*, which are no longer among the others, have ended; Slurm remembers for some minutes (MinJobAge)."""
+    numbers = ",".join(map(str, sorted(jobs)))
+    return ["squeue", "--noheader", "--states=all", f"--jobs={numbers}", _columns(JOB_COLUMNS)]
+
+
+def ask_nodes(form: Format) -> list[str]:
+    """Ask for every node."""
+    match form:
+        case Format.JSON:
+            return ["scontrol", "show", "nodes", "--json"]
+        case Format.TEXT:
+            return ["sinfo", "--noheader", "--Node", _columns(NODE_COLUMNS)]
+
+
+def ask_reservations(form: Format) -> list[str]:
+    """Ask for every reservation."""
+    match form:
+        case Format.JSON:
+            return ["scontrol", "show", "reservations", "--json"]
+        case Format.TEXT:
+            return ["scontrol", "--oneliner", "show", "reservations"]
+
+
+def ask_scheduler(form: Format) -> list[str]:
+    """Ask when the scheduler has last planned."""
+    return ["sdiag", "--json"] if form is Format.JSON else ["sdiag"]
+
+
+def ask_configuration() -> list[str]:
+    """Ask how this Slurm is configured; there is no JSON of it."""
+    return ["scontrol", "show", "config"]
+
+
+def _columns(names: tuple[str, ...]) -> str:
+    return "--Format=" + ",".join(f"{name}:{SEPARATOR}" for name in names)

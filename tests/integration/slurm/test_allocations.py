@@ -1,0 +1,277 @@
+"""Allocations from a real Slurm, and what is seen of it meanwhile."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from idleq.ids import AllocationId, CommandId, Millis
+from idleq.scheduler.clock import SystemClock
+from idleq.scheduler.core.commands import Mode, ReleaseAllocation, RequestAllocation
+from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, Input, NodeLost, Reconciled, ViewChanged
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.slurm import commandline, questions
+from idleq.scheduler.slurm.batch import SiteSettings, allocation_of
+from idleq.scheduler.slurm.cluster import SlurmCluster
+from idleq.scheduler.slurm.commandline import CommandLine
+from idleq.scheduler.slurm.errors import SlurmAway, SlurmRefused
+from idleq.scheduler.slurm.questions import Format
+from idleq.scheduler.slurm.rest import Fetch, Rest
+from idleq.scheduler.slurm.site import Site
+from idleq.scheduler.slurm.view import build_view
+from testbed.cluster import Testbed
+from testbed.errors import CommandRefused
+from testbed.slurmconf import CORES, GRACE_SECONDS, MEMORY_MB
+from testbed.waiting import wait_for
+
+pytestmark = [pytest.mark.testbed, pytest.mark.xdist_group("testbed")]
+
+WHOLE = Resources(CORES, MEMORY_MB * 2**20)
+HOME = "/shared/home/alice"
+A1 = AllocationId("a1")
+AGENT = """
+setsid sleep 4321 &
+trap 'date +%s > told; exit 0' TERM
+nproc > begun.new; mv begun.new begun
+while :; do sleep 0.1; done
+"""
+
+
+ASK = """
+import json, sys, urllib.error, urllib.request
+asked = json.load(sys.stdin)
+headers = {"X-SLURM-USER-NAME": "alice", "X-SLURM-USER-TOKEN": asked["token"], "Content-Type": "application/json"}
+body = asked["body"].encode() or None
+request = urllib.request.Request("http://login:6820" + asked["path"], body, headers, method=asked["method"])
+try:
+    answer = urllib.request.urlopen(request)
+except urllib.error.HTTPError as error:
+    answer = error
+print(answer.status)
+print(answer.read().decode())
+"""
+
+
+@pytest.fixture
+def site(slurm: Testbed) -> Iterator[SiteSettings]:
+    """The server of alice, whose folder is her home; nothing runs before or after."""
+    for name in ("told", "begun"):
+        (slurm.shared / "home" / "alice" / name).unlink(missing_ok=True)
+    yield SiteSettings(server="s1", user="alice", partition="guests", window_partition="main", folder=HOME)
+    for user in ("alice", "bob"):
+        slurm.login.run("scancel", f"--user={user}")
+    slurm.wait_until_idle()
+
+
+def on_login(slurm: Testbed) -> commandline.Run:
+    """Runs Slurm's commands as alice on the login node."""
+    settings = [f"{name}={value}" for name, value in questions.ENVIRONMENT.items()]
+
+    def run(argv: Sequence[str], said: str) -> str:
+        try:
+            return slurm.login.run("env", *settings, *argv, user="alice", said=said)
+        except CommandRefused as error:
+            raise commandline.refusal(argv[0], error.said) from error
+
+    return run
+
+
+def by_token(slurm: Testbed) -> Fetch:
+    """Asks slurmrestd as alice, from the login node: nobody else reaches it."""
+    token = slurm.token("alice")
+
+    def fetch(method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        said = json.dumps({"method": method, "path": path, "body": (body or b"").decode(), "token": token})
+        status, _, answer = slurm.login.run("python3", "-c", ASK, user="alice", said=said).partition("\n")
+        return int(status), answer.encode()
+
+    return fetch
+
+
+WAYS: Mapping[str, Callable[[Testbed], Site]] = {
+    "squeue --json": lambda slurm: CommandLine(Format.JSON, on_login(slurm)),
+    "squeue": lambda slurm: CommandLine(Format.TEXT, on_login(slurm)),
+    "slurmrestd": lambda slurm: Rest(by_token(slurm)),
+}
+
+
+def cluster_of(slurm: Testbed, site: SiteSettings, way: str = "squeue --json", lease_ms: int = 60_000) -> SlurmCluster:
+    agent = ["bash", "-c", AGENT]
+    return SlurmCluster(WAYS[way](slurm), site, SystemClock(), lambda _: agent, lease_ms=Millis(lease_ms))
+
+
+def request(cluster: SlurmCluster, resources: Resources = WHOLE) -> None:
+    cluster.request(
+        RequestAllocation(
+            id=CommandId(1),
+            allocation=A1,
+            mode=Mode.PREEMPTIBLE,
+            node=None,
+            resources=resources,
+            min_ms=Millis(60_000),
+            max_ms=Millis(600_000),
+        )
+    )
+
+
+def told(cluster: SlurmCluster, kind: type[Input], heard: list[Input]) -> Callable[[], bool]:
+    """Whether the cluster has told something of that kind by now; all that it tells is *heard*."""
+
+    def look() -> bool:
+        heard.extend(cluster.poll())
+        return any(isinstance(said, kind) for said in heard)
+
+    return look
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_idle_cluster_is_seen_as_it_is_whichever_way_it_is_asked(
+    slurm: Testbed, site: SiteSettings, way: str
+) -> None:
+    reading = WAYS[way](slurm).read(SystemClock().now())
+
+    view = build_view(None, reading, lambda job: allocation_of(job, site) is not None)
+
+    assert [(r.name, r.capacity, r.free, r.is_up, r.planned_start) for r in view.reports.values()] == [
+        (name, WHOLE, WHOLE, True, None) for name in ("n1", "n2", "n3")
+    ]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_agent_has_its_cores_and_is_told_when_a_main_job_wants_its_node(
+    slurm: Testbed, site: SiteSettings, way: str
+) -> None:
+    cluster, heard = cluster_of(slurm, site, way), list[Input]()
+    home = slurm.shared / "home" / "alice"
+    assert next(iter(cluster.poll())) == Reconciled(allocations=())
+    request(cluster)
+    wait_for("the allocation", told(cluster, AllocationGranted, heard), seconds=60, every=0.5)
+    (granted,) = (said for said in heard if isinstance(said, AllocationGranted))
+    assert (granted.allocation, granted.resources) == (A1, WHOLE)
+    wait_for("the agent to begin", (home / "begun").exists, seconds=30)
+    assert (home / "begun").read_text() == f"{CORES}\n"
+    assert not [said for said in heard if isinstance(said, ViewChanged)], "a guest is nothing that main jobs do"
+
+    wide = slurm.login.run(
+        *("sbatch", "--parsable", "--nodes=3", "--exclusive", "--time=1", "--output=/dev/null", "--wrap=sleep 2"),
+        user="bob",
+    ).strip()
+
+    wait_for("the end of the allocation", told(cluster, AllocationLost, heard), seconds=GRACE_SECONDS + 30, every=0.5)
+    assert (home / "told").exists()
+    wait_for("the main job to end", lambda: not slurm.login.run("squeue", "-h", "--user=bob"), seconds=60, every=0.5)
+    line = slurm.login.run("sacct", "-X", "-n", "-P", "-j", wide, "--format=State")
+    assert line.strip() in {"COMPLETED", "RUNNING"}  # accounting is a little late
+
+
+def test_nothing_that_an_agent_started_outlives_its_allocation(slurm: Testbed, site: SiteSettings) -> None:
+    cluster, heard = cluster_of(slurm, site), list[Input]()
+    cluster.poll()
+    request(cluster)
+    wait_for("the allocation", told(cluster, AllocationGranted, heard), seconds=60, every=0.5)
+    (granted,) = (said for said in heard if isinstance(said, AllocationGranted))
+    node = slurm.nodes[granted.node]
+    wait_for(
+        "a guest in a session of its own", lambda: "4321" in node.run("pgrep", "-a", "sleep", codes=(0, 1)), seconds=30
+    )
+
+    slurm.login.run("scancel", "--signal=KILL", "--user=alice")
+    wait_for("its end", told(cluster, AllocationLost, heard), seconds=60, every=0.5)
+
+    assert "4321" not in node.run("pgrep", "-a", "sleep", codes=(0, 1))
+
+
+def test_a_daemon_that_starts_again_finds_its_allocation_and_asks_for_no_other(
+    slurm: Testbed, site: SiteSettings
+) -> None:
+    first, heard = cluster_of(slurm, site), list[Input]()
+    request(first)
+    wait_for("the allocation", told(first, AllocationGranted, heard), seconds=60, every=0.5)
+
+    second = cluster_of(slurm, site)
+    request(second)
+
+    assert next(iter(second.poll())) == Reconciled(allocations=(A1,))
+    assert len(slurm.login.run("squeue", "-h", "--user=alice").splitlines()) == 1
+
+
+def test_an_allocation_that_an_admin_cancels_is_over(slurm: Testbed, site: SiteSettings) -> None:
+    cluster, heard = cluster_of(slurm, site), list[Input]()
+    request(cluster)
+    wait_for("the allocation", told(cluster, AllocationGranted, heard), seconds=60, every=0.5)
+
+    slurm.login.run("scancel", "--user=alice")
+    wait_for("its end", told(cluster, AllocationLost, heard), seconds=60, every=0.5)
+
+    assert [said.allocation for said in heard if isinstance(said, AllocationLost)] == [A1]
+
+
+def test_an_allocation_that_never_started_can_be_released(slurm: Testbed, site: SiteSettings) -> None:
+    cluster, heard = cluster_of(slurm, site), list[Input]()
+    slurm.login.run("sbatch", "--nodes=3", "--exclusive", "--output=/dev/null", "--wrap=sleep 60", user="bob")
+    wait_for("the main job to run", lambda: set(slurm.states().values()) == {"allocated"}, seconds=30, every=0.5)
+    request(cluster)
+
+    cluster.release(ReleaseAllocation(id=CommandId(2), allocation=A1, reason="no longer wanted"))
+    wait_for("its end", told(cluster, AllocationLost, heard), seconds=60, every=0.5)
+
+    assert not [said for said in heard if isinstance(said, AllocationGranted)]
+
+
+def test_what_slurm_will_never_do_is_refused_for_good(slurm: Testbed, site: SiteSettings) -> None:
+    cluster = cluster_of(slurm, replace(site, partition="nowhere"))
+    cluster.poll()
+
+    with pytest.raises(SlurmRefused, match="invalid partition") as refused:
+        request(cluster)
+    assert not refused.value.transient
+
+
+def test_a_token_that_is_not_right_is_refused(slurm: Testbed) -> None:
+    fetch = by_token(slurm)
+
+    def forged(method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        asked = {"method": method, "path": path, "body": (body or b"").decode(), "token": "e30.e30.AAAA"}
+        status, _, answer = slurm.login.run("python3", "-c", ASK, user="alice", said=json.dumps(asked)).partition("\n")
+        return int(status), answer.encode()
+
+    assert Rest(fetch).ends([999_999]) == {}
+    with pytest.raises(SlurmRefused):
+        Rest(forged).read(SystemClock().now())
+
+
+@pytest.mark.slow
+def test_an_allocation_on_a_killed_node_is_given_up_after_its_agents_lease(slurm: Testbed, site: SiteSettings) -> None:
+    cluster, heard = cluster_of(slurm, site, lease_ms=3000), list[Input]()
+    request(cluster)
+    wait_for("the allocation", told(cluster, AllocationGranted, heard), seconds=60, every=0.5)
+    (granted,) = (said for said in heard if isinstance(said, AllocationGranted))
+
+    slurm.nodes[granted.node].kill()
+    try:
+        wait_for("its end", told(cluster, AllocationLost, heard), seconds=180, every=0.5)
+    finally:
+        slurm.bring_back(granted.node)
+
+    told_of_it = [said for said in heard if isinstance(said, NodeLost | AllocationLost)]
+    assert told_of_it == [
+        NodeLost(node=granted.node, reason="Slurm says that it failed"),
+        AllocationLost(allocation=A1, reason="its node failed"),
+    ]
+
+
+def test_a_controller_that_is_away_is_asked_again_later(slurm: Testbed, site: SiteSettings) -> None:
+    cluster, heard = cluster_of(slurm, site), list[Input]()
+    cluster.poll()
+    request(cluster)
+    wait_for("the allocation", told(cluster, AllocationGranted, heard), seconds=60, every=0.5)
+    slurm.stop_controller()
+    try:
+        with pytest.raises(SlurmAway) as away:
+            cluster.poll()
+    finally:
+        slurm.start_controller()
+
+    assert away.value.transient
+    assert not [said for said in cluster.poll() if isinstance(said, AllocationLost)]

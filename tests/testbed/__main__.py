@@ -1,0 +1,59 @@
+"""Start the test cluster and look around in it: python -m testbed up | down | shell [NODE] | run NODE COMMAND..."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from testbed.cluster import LOGIN, Testbed
+from testbed.errors import TestbedError
+from testbed.roots import TRIXIE, cache, find_or_make
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what *arguments* say; return the exit code."""
+    parser = argparse.ArgumentParser(prog="testbed", description="a Slurm cluster on this machine, for tests")
+    parser.add_argument("--compute", type=int, default=3, metavar="N", help="how many compute nodes it has")
+    parser.add_argument("--folder", type=Path, default=cache() / "by-hand", help="where all of it lies")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("up", help="start it (the first time makes its root file system: some minutes)")
+    verbs.add_parser("root", help="make its root file system if the cache has none, and leave it at that")
+    verbs.add_parser("down", help="remove every trace of it")
+    shell = verbs.add_parser("shell", help="a shell on a node")
+    shell.add_argument("node", nargs="?", default=LOGIN)
+    shell.add_argument("--user", default="alice")
+    run = verbs.add_parser("run", help="one command on a node")
+    run.add_argument("--user", default="alice")
+    run.add_argument("node")
+    run.add_argument("command", nargs=argparse.REMAINDER)
+    wanted = parser.parse_args(arguments)
+    if os.geteuid() != 0:
+        parser.error("the test cluster needs root: it makes namespaces and mounts")
+    try:
+        return _do(wanted, Testbed(wanted.folder, compute=wanted.compute))
+    except TestbedError as error:
+        print(f"testbed: {error}", file=sys.stderr)
+        return 1
+
+
+def _do(wanted: argparse.Namespace, testbed: Testbed) -> int:
+    match wanted.verb:
+        case "up":
+            begun = time.monotonic()
+            testbed.up()
+            print(f"up after {time.monotonic() - begun:.1f} s: make testbed-shell, make testbed-down")
+        case "root":
+            print(find_or_make(TRIXIE))
+        case "down":
+            testbed.down()
+        case _:
+            command = wanted.command if wanted.verb == "run" else ["bash", "--login"]
+            node = testbed.nodes[wanted.node]
+            return subprocess.run(node.argv(command, user=wanted.user), check=False).returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from idleq.ids import AllocationId, CommandId, Millis, NodeName
+from idleq.scheduler.core.commands import Mode, RequestAllocation
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.slurm.batch import SiteSettings, allocation_of, batch_job, sbatch_argv, scancel_argv
+from idleq.scheduler.slurm.errors import SlurmRefused
+from support.slurm import job
+
+GOLDEN = Path(__file__).parent / "golden"
+MINUTE = 60_000
+AGENT = ("/opt/idleq/bin/idleq", "agent", "/home/a b/it's $HOME", "--node", "{node}", "{until}", "{scratch}")
+SITE = SiteSettings(server="s1", user="alice", partition="guests", window_partition="main", folder="/home/alice/.idleq")
+ASKED = RequestAllocation(
+    id=CommandId(5),
+    allocation=AllocationId("a12"),
+    mode=Mode.PREEMPTIBLE,
+    node=None,
+    resources=Resources(4, 3 * 2**30 + 1),
+    min_ms=Millis(5 * MINUTE + 1),
+    max_ms=Millis(61 * MINUTE - 1),
+)
+
+
+def test_the_script_is_what_it_was() -> None:
+    assert batch_job(ASKED, SITE, AGENT).script == (GOLDEN / "script.sh").read_text()
+
+
+def test_the_shell_hands_the_agent_its_words_as_they_are_and_what_only_the_node_knows(weird_tmp_path: Path) -> None:
+    script = "srun() { printf '%s\\n' \"$@\"; }\n" + batch_job(ASKED, SITE, AGENT).script
+    node = {
+        "SLURMD_NODENAME": "n 7",
+        "SLURM_JOB_END_TIME": "1800000000",
+        "SLURM_JOB_ID": "12",
+        "TMPDIR": str(weird_tmp_path),
+    }
+
+    said = subprocess.run(
+        ["sh", "-eu"], input=script, env=os.environ | node, capture_output=True, text=True, check=True
+    ).stdout
+
+    words = said.split("--overlap\n")[1]
+    assert words.startswith("/opt/idleq/bin/idleq\nagent\n/home/a b/it's $HOME\n--node\nn 7\n1800000000000\n")
+    assert f"{weird_tmp_path}/idleq-12-" in words
+    assert list(weird_tmp_path.iterdir()) == []
+
+
+def test_a_preemptible_allocation_lets_slurm_choose_node_and_length() -> None:
+    assert sbatch_argv(batch_job(ASKED, SITE, AGENT)) == [
+        "sbatch",
+        "--parsable",
+        "--chdir=/home/alice/.idleq",
+        "--comment=idleq:s1:a12",
+        "--cpus-per-task=4",
+        "--export=NONE",
+        "--job-name=idleq-a12",
+        "--mem=3073M",
+        "--no-requeue",
+        "--nodes=1",
+        "--ntasks=1",
+        "--open-mode=append",
+        "--output=idleq-a12.slurm.log",
+        "--partition=guests",
+        "--time-min=6",
+        "--time=60",
+    ]
+
+
+def test_a_window_is_on_its_node_for_its_length_and_never_longer() -> None:
+    window = replace(ASKED, mode=Mode.WINDOW, node=NodeName("n7"), resources=Resources(1, 2**20, 2))
+
+    argv = sbatch_argv(batch_job(window, replace(SITE, qos="low", account="physics"), AGENT))
+
+    assert {
+        "--nodelist=n7",
+        "--partition=main",
+        "--time=60",
+        "--gpus-per-node=2",
+        "--qos=low",
+        "--account=physics",
+    } <= set(argv)
+    assert not any(option.startswith("--time-min") for option in argv)
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "minutes", "least_minutes"),
+    [(0, 1000, 1, None), (1000, 121_000, 2, 1), (120_000, 120_000, 2, None)],
+)
+def test_times_are_whole_minutes_inside_what_was_asked(
+    least: int, most: int, minutes: int, least_minutes: int | None
+) -> None:
+    made = batch_job(replace(ASKED, min_ms=Millis(least), max_ms=Millis(most)), SITE, AGENT)
+
+    assert (made.minutes, made.least_minutes) == (minutes, least_minutes)
+
+
+def test_a_window_of_less_than_a_minute_is_refused() -> None:
+    with pytest.raises(SlurmRefused, match=r"this window has 59\.9 s"):
+        batch_job(replace(ASKED, mode=Mode.WINDOW, max_ms=Millis(59_900)), SITE, AGENT)
+
+
+@pytest.mark.parametrize(
+    ("comment", "user", "allocation"),
+    [
+        ("idleq:s1:a12", "alice", "a12"),
+        ("idleq:s1:a12", "mallory", None),
+        ("idleq:s2:a12", "alice", None),
+        ("idleq:s1:", "alice", None),
+        ("", "alice", None),
+    ],
+)
+def test_an_allocation_is_ours_by_comment_and_user(comment: str, user: str, allocation: str | None) -> None:
+    assert allocation_of(job(1, comment=comment, user_name=user), SITE) == allocation
+
+
+def test_jobs_are_cancelled_by_their_numbers() -> None:
+    assert scancel_argv([12, 3]) == ["scancel", "--quiet", "3", "12"]

@@ -1,0 +1,205 @@
+import pytest
+
+from idleq.ids import AllocationId, CommandId, Millis, NodeName
+from idleq.scheduler.core.commands import Mode, ReleaseAllocation, RequestAllocation
+from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, Input, NodeLost, Reconciled, ViewChanged
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.slurm.batch import SiteSettings
+from idleq.scheduler.slurm.cluster import SlurmCluster
+from idleq.scheduler.slurm.errors import SlurmAway, SlurmLimit
+from support.slurm import FakeSite, job, node
+
+LEASE = Millis(60_000)
+A1 = AllocationId("a1")
+GRANTED = AllocationGranted(
+    allocation=A1, node=NodeName("n1"), resources=Resources(2, 2 * 2**30), until=Millis(9_000_000)
+)
+
+
+class Hand:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.at = Millis(1_000_000)
+
+    def now(self) -> Millis:
+        return self.at
+
+
+class Rig:
+    """The adapter on a fake site, with a node and a clock."""
+
+    def __init__(self, site: FakeSite | None = None) -> None:
+        self.site, self.clock = site or FakeSite([node("n1")]), Hand()
+        settings = SiteSettings(server="s1", user="alice", partition="guests")
+        self.cluster = SlurmCluster(
+            self.site, settings, self.clock, lambda command: ["agent", command.allocation], lease_ms=LEASE
+        )
+
+    def request(self, allocation: str = "a1") -> None:
+        self.cluster.request(
+            RequestAllocation(
+                id=CommandId(1),
+                allocation=AllocationId(allocation),
+                mode=Mode.PREEMPTIBLE,
+                node=None,
+                resources=Resources(2, 2 * 2**30),
+                min_ms=Millis(0),
+                max_ms=Millis(600_000),
+            )
+        )
+
+    def release(self, allocation: str = "a1") -> None:
+        self.cluster.release(ReleaseAllocation(id=CommandId(2), allocation=AllocationId(allocation), reason="done"))
+
+    def poll(self) -> list[Input]:
+        """What is told, without how nodes look."""
+        return [said for said in self.cluster.poll() if not isinstance(said, ViewChanged)]
+
+    def granted(self) -> int:
+        """Come to where a1 was granted; return its number."""
+        self.poll()
+        self.request()
+        (number,) = self.site.jobs
+        self.site.run(number)
+        assert self.poll() == [GRANTED]
+        return number
+
+
+def test_the_first_poll_tells_everything_and_later_ones_what_has_changed() -> None:
+    rig = Rig()
+    ours = job(7, nodes="n1", end_time=9000, tres_alloc_str="cpu=2,mem=2G", comment="idleq:s1:a1")
+    others = job(8, nodes="n1", end_time=9000, comment="idleq:s1:a2", user_name="mallory")
+    rig.site.jobs = {7: ours, 8: others}
+
+    first = list(rig.cluster.poll())
+
+    assert first[0] == Reconciled(allocations=(A1,))
+    assert [type(said) for said in first[1:]] == [ViewChanged, AllocationGranted]
+    assert first[2] == GRANTED
+    assert list(rig.cluster.poll()) == []
+
+
+def test_asking_twice_makes_one_job() -> None:
+    rig = Rig()
+    rig.poll()
+
+    rig.request()
+    rig.request()
+
+    assert [record.comment for record in rig.site.jobs.values()] == ["idleq:s1:a1"]
+
+
+def test_a_daemon_that_starts_again_finds_what_it_had_asked_for_before_it_asks() -> None:
+    before = Rig()
+    before.request()
+
+    after = Rig(before.site)
+    after.request()
+
+    assert len(before.site.jobs) == 1
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_submission_whose_answer_was_lost_is_looked_for_before_it_is_made_again(*, is_taken: bool) -> None:
+    rig = Rig()
+    rig.poll()
+    rig.site.failure, rig.site.is_taken = SlurmAway("timed out"), is_taken
+    with pytest.raises(SlurmAway):
+        rig.request()
+
+    rig.request()
+
+    assert len(rig.site.jobs) == 1
+
+
+def test_a_limit_of_the_site_is_told_and_nothing_is_remembered() -> None:
+    rig = Rig()
+    rig.poll()
+    rig.site.failure, rig.site.is_taken = SlurmLimit("QOSMaxSubmitJobPerUserLimit"), False
+    with pytest.raises(SlurmLimit):
+        rig.request()
+
+    rig.request()
+
+    assert len(rig.site.jobs) == 1
+
+
+@pytest.mark.parametrize(
+    ("states", "reason"),
+    [
+        (["PREEMPTED"], "preempted"),
+        (["TIMEOUT"], "its time was up"),
+        (["COMPLETED"], "its agent left"),
+        (["CANCELLED"], "cancelled"),
+        (["INVENTED_LATER"], "Slurm says INVENTED_LATER"),
+    ],
+)
+def test_an_allocation_is_over_when_slurm_says_so_and_only_once(states: list[str], reason: str) -> None:
+    rig = Rig()
+    rig.site.end(rig.granted(), *states)
+
+    assert rig.poll() == [AllocationLost(allocation=A1, reason=reason)]
+    assert rig.poll() == []
+
+
+def test_an_allocation_is_not_over_while_its_node_is_being_cleaned() -> None:
+    rig = Rig()
+    number = rig.granted()
+
+    rig.site.change(number, "COMPLETED", "COMPLETING")
+    assert rig.poll() == []
+
+    rig.site.end(number, "COMPLETED")
+    assert rig.poll() == [AllocationLost(allocation=A1, reason="its agent left")]
+
+
+def test_a_controller_that_does_not_know_a_job_for_one_look_has_not_ended_it() -> None:
+    rig = Rig()
+    number = rig.granted()
+    kept = rig.site.jobs[number]
+    rig.site.end(number)
+
+    assert rig.poll() == []
+    rig.site.jobs[number] = kept
+    assert rig.poll() == []
+    rig.site.end(number)
+    assert rig.poll() == []
+    assert rig.poll() == [AllocationLost(allocation=A1, reason="Slurm no longer knows it")]
+
+
+def test_the_guests_of_a_failed_node_are_given_up_only_after_their_agents_lease() -> None:
+    rig = Rig()
+    rig.site.end(rig.granted(), "NODE_FAIL")
+
+    assert rig.poll() == [NodeLost(node=NodeName("n1"), reason="Slurm says that it failed")]
+    rig.clock.at = Millis(rig.clock.at + LEASE - 1)
+    assert rig.poll() == []
+    rig.clock.at = Millis(rig.clock.at + 1)
+    assert rig.poll() == [AllocationLost(allocation=A1, reason="its node failed")]
+
+
+def test_a_release_cancels_the_job_and_is_over_when_slurm_says_so() -> None:
+    rig = Rig()
+    number = rig.granted()
+
+    rig.release()
+
+    assert rig.site.cancelled == [number]
+    assert rig.poll() == []
+    rig.site.end(number, "CANCELLED")
+    assert rig.poll() == [AllocationLost(allocation=A1, reason="cancelled")]
+
+
+def test_what_is_over_or_was_never_known_is_told_to_be_over_when_it_is_released_or_asked_for_again() -> None:
+    rig = Rig()
+    rig.site.end(rig.granted(), "TIMEOUT")
+    over = AllocationLost(allocation=A1, reason="its time was up")
+    assert rig.poll() == [over]
+
+    rig.release()
+    rig.request()
+    rig.release("a9")
+
+    assert rig.poll() == [over, over, AllocationLost(allocation=AllocationId("a9"), reason="it is not known here")]
+    assert rig.site.jobs == {}

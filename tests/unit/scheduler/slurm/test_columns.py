@@ -1,0 +1,52 @@
+import pytest
+
+from idleq.scheduler.slurm import columns
+from idleq.scheduler.slurm.errors import SlurmUnreadable
+from support.slurm import RECORDED, recorded_as_json, recorded_as_text
+
+STATES = sorted(folder.name for folder in (RECORDED / "24.11").iterdir())
+JOB = "7|RUNNING|main|alice|1000|2000|n1|(null)|cpu=1,mem=500M|None|(null)|name|"
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_columns_say_of_nodes_and_reservations_what_json_says(state: str) -> None:
+    text, told = recorded_as_text("24.11", state), recorded_as_json("24.11", state)
+
+    assert [(n.name, n.states, n.capacity, n.allocated) for n in text.nodes] == [
+        (n.name, n.states, n.capacity, n.allocated) for n in told.nodes
+    ]
+    assert [(r.name, r.nodes) for r in text.reservations] == [(r.name, r.nodes) for r in told.reservations]
+
+
+def test_separators_in_comments_and_names_do_no_harm() -> None:
+    (job,) = columns.read_jobs("7|RUNNING|main|alice|1000|2000|n1|(null)|cpu=1|None|idleq:a1|x|RUNNING|n9|")
+
+    assert (job.job_id, job.nodes, job.comment, job.name) == (7, "n1", "idleq:a1", "x|RUNNING|n9")
+
+
+@pytest.mark.parametrize(
+    "line", ["7|RUNNING|main", JOB.replace("7", "seven", 1), JOB.replace("1000", "N/O"), "Unable to contact"]
+)
+def test_a_line_that_is_not_what_was_asked_for_is_refused(line: str) -> None:
+    with pytest.raises(SlurmUnreadable):
+        columns.read_jobs(f"{JOB}\n{line}\n")
+
+
+def test_a_node_line_without_four_counts_is_refused() -> None:
+    with pytest.raises(SlurmUnreadable, match="allocated/idle/other/total"):
+        columns.read_nodes("n1|idle|0/2|4000|0|(null)|(null)|")
+
+
+def test_a_reservation_without_its_times_is_refused() -> None:
+    with pytest.raises(SlurmUnreadable, match="lacks 'EndTime'"):
+        columns.read_reservations("ReservationName=upkeep StartTime=1000 Nodes=n3")
+
+
+@pytest.mark.parametrize("version", ["22.05", "24.11"])
+def test_the_time_of_the_last_plan_is_that_of_backfilling(version: str) -> None:
+    folder = RECORDED / version / "busy"
+    planned_at = columns.read_last_backfill((folder / "sdiag.txt").read_text())
+
+    assert planned_at is not None
+    assert abs(planned_at * 1000 - recorded_as_text(version, "busy").at) < 60_000
+    assert columns.read_last_backfill("nothing of that") is None

@@ -1,0 +1,130 @@
+from collections.abc import Sequence
+
+import pytest
+
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.slurm import commandline
+from idleq.scheduler.slurm.batch import BatchJob
+from idleq.scheduler.slurm.commandline import CommandLine
+from idleq.scheduler.slurm.errors import SlurmAway, SlurmError, SlurmLimit, SlurmRefused, SlurmUnreadable
+from idleq.scheduler.slurm.questions import Format
+from support.slurm import RECORDED, recorded_as_json, recorded_as_text
+
+JOB = BatchJob(
+    comment="idleq:s1:a1",
+    name="idleq-a1",
+    partition="",
+    qos="",
+    account="",
+    node=None,
+    resources=Resources(1, 2**20),
+    minutes=5,
+    least_minutes=None,
+    folder="/",
+    script="#!/bin/sh\n",
+)
+
+
+class Recorded:
+    """Answers as the recorded cluster did; whatever is submitted is printed as *number*."""
+
+    def __init__(self, version: str = "24.11", number: str = "17\n", failure: SlurmError | None = None) -> None:
+        self.asked: list[tuple[Sequence[str], str]] = []
+        self._folder, self._number, self._failure = RECORDED / version / "busy", number, failure
+
+    def __call__(self, argv: Sequence[str], said: str) -> str:
+        self.asked.append((argv, said))
+        if self._failure is not None:
+            raise self._failure
+        form = "json" if "--json" in argv else "txt"
+        match argv[0]:
+            case "squeue":
+                name = "jobs"
+            case "sdiag":
+                name = "sdiag"
+            case "sbatch":
+                return self._number
+            case "scancel":
+                return ""
+            case _:
+                name = "reservations" if "reservations" in argv else "nodes"
+        return (self._folder / f"{name}.{form}").read_text()
+
+
+def test_a_reading_in_json_is_all_that_was_recorded() -> None:
+    told = recorded_as_json("24.11", "busy")
+
+    assert CommandLine(Format.JSON, Recorded()).read(told.at) == told
+
+
+@pytest.mark.parametrize("version", ["22.05", "24.11"])
+def test_a_reading_in_columns_is_all_that_was_recorded_and_when_slurm_planned(version: str) -> None:
+    told = recorded_as_text(version, "busy")
+
+    read = CommandLine(Format.TEXT, Recorded(version)).read(told.at)
+
+    assert (read.jobs, read.nodes, read.reservations) == (told.jobs, told.nodes, told.reservations)
+    assert read.planned_at is not None
+
+
+def test_a_job_is_submitted_with_its_script_as_standard_input() -> None:
+    run = Recorded(number="17;cluster\n")
+
+    assert CommandLine(Format.JSON, run).submit(JOB) == 17
+    assert run.asked[0][0][0] == "sbatch"
+    assert run.asked[0][1] == "#!/bin/sh\n"
+
+
+def test_a_submission_that_prints_no_number_is_not_taken_for_one() -> None:
+    with pytest.raises(SlurmUnreadable, match="no job's number"):
+        CommandLine(Format.JSON, Recorded(number="Submitted batch job")).submit(JOB)
+
+
+def test_of_a_job_that_slurm_has_forgotten_nothing_is_known() -> None:
+    forgotten = SlurmRefused("squeue: slurm_load_jobs error: Invalid job id specified")
+
+    assert CommandLine(Format.JSON, Recorded(failure=forgotten)).ends([7]) == {}
+    with pytest.raises(SlurmRefused, match="no permission"):
+        CommandLine(Format.JSON, Recorded(failure=SlurmRefused("no permission"))).ends([7])
+
+
+def test_nothing_is_asked_to_cancel_nothing() -> None:
+    run = Recorded()
+
+    CommandLine(Format.JSON, run).cancel([])
+
+    assert run.asked == []
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("slurm_load_jobs error: Unable to contact slurm controller (connect failure)", SlurmAway),
+        ("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation", SlurmAway),
+        (
+            "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy",
+            SlurmLimit,
+        ),
+        (
+            "sbatch: error: Batch job submission failed: Slurm temporarily unable to accept job, sleeping and retrying",
+            SlurmLimit,
+        ),
+        ("sbatch: error: invalid partition specified: nowhere", SlurmRefused),
+    ],
+)
+def test_what_slurm_says_tells_whether_trying_again_may_help(said: str, kind: type[SlurmError]) -> None:
+    error = commandline.refusal("sbatch", said)
+
+    assert type(error) is kind
+    assert error.transient is (kind is not SlurmRefused)
+
+
+def test_a_program_that_is_not_there_is_refused_with_what_to_do() -> None:
+    with pytest.raises(SlurmRefused, match="must run where Slurm's commands are"):
+        commandline.run(["/nowhere/squeue"], "")
+
+
+def test_a_program_that_fails_is_told_in_its_own_words() -> None:
+    with pytest.raises(SlurmRefused, match="false: no such partition"):
+        commandline.run(["sh", "-c", "echo 'false: no such partition' >&2; exit 1"], "")
+    assert commandline.run(["sh", "-c", "echo $SLURM_TIME_FORMAT; cat"], "said") == "%s\nsaid"

@@ -1,0 +1,40 @@
+import pytest
+
+from idleq.scheduler.slurm.configuration import check_that_all_is_shown, read_configuration
+from idleq.scheduler.slurm.errors import SlurmHidesJobs, SlurmUnreadable
+from support.slurm import RECORDED
+
+
+@pytest.mark.parametrize("version", ["22.05", "24.11"])
+def test_settings_are_read_as_the_site_made_them(version: str) -> None:
+    settings = read_configuration((RECORDED / version / "busy" / "config.txt").read_text())
+
+    told = {
+        name: settings[name]
+        for name in ("ClusterName", "PreemptMode", "PreemptType", "SelectTypeParameters", "KillWait")
+    }
+    assert told == {
+        "ClusterName": "testbed",
+        "PreemptMode": "REQUEUE",
+        "PreemptType": "preempt/partition_prio",
+        "SelectTypeParameters": "CR_CORE_MEMORY",
+        "KillWait": "5 sec",
+    }
+    check_that_all_is_shown(settings)
+
+
+@pytest.mark.parametrize("version", ["22.05", "24.11"])
+def test_a_site_that_hides_jobs_is_told_from_an_empty_one(version: str) -> None:
+    settings = read_configuration((RECORDED / version / "hidden" / "config.txt").read_text())
+
+    with pytest.raises(SlurmHidesJobs, match="jobs and reservations"):
+        check_that_all_is_shown(settings)
+
+
+def test_settings_that_do_not_say_what_is_hidden_are_refused() -> None:
+    with pytest.raises(SlurmUnreadable, match="PrivateData"):
+        check_that_all_is_shown({})
+
+
+def test_hiding_what_gaps_are_not_made_of_is_fine() -> None:
+    check_that_all_is_shown({"PrivateData": "accounts,usage,users"})

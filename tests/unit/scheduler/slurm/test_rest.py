@@ -1,0 +1,137 @@
+import json
+
+import pytest
+
+from idleq.ids import NodeName
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.slurm.batch import BatchJob
+from idleq.scheduler.slurm.errors import SlurmAway, SlurmError, SlurmLimit, SlurmRefused, SlurmUnreadable
+from idleq.scheduler.slurm.rest import Http, Rest, refusal, submission
+from support.slurm import RECORDED, recorded_as_json
+
+BUSY = RECORDED / "24.11" / "busy"
+JOB = BatchJob(
+    comment="idleq:s1:a1",
+    name="idleq-a1",
+    partition="guests",
+    qos="",
+    account="",
+    node=NodeName("n7"),
+    resources=Resources(4, 3 * 2**30, 2),
+    minutes=60,
+    least_minutes=6,
+    folder="/home/alice",
+    script="#!/bin/sh\n",
+)
+
+
+class Recorded:
+    """Answers of version v0.0.42, as the recorded cluster gave them; *answers* come first."""
+
+    def __init__(self, **answers: tuple[int, bytes]) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.answers = {name.replace("_", "/"): answer for name, answer in answers.items()}
+
+    def __call__(self, method: str, path: str, _body: bytes | None) -> tuple[int, bytes]:
+        self.asked.append((method, path))
+        _, _, version, what = path.split("/", 3)
+        if version != "v0.0.42":
+            return 404, b"Unable to find requested URL"
+        if what in self.answers:
+            return self.answers[what]
+        return 200, b"{}" if what == "ping" else (BUSY / f"{what}.json").read_bytes()
+
+
+def complaint(words: str) -> bytes:
+    return json.dumps({"errors": [{"description": words, "error": "failed", "error_number": 1}]}).encode()
+
+
+def test_a_reading_is_what_the_commands_say_in_json() -> None:
+    told = recorded_as_json("24.11", "busy")
+
+    assert Rest(Recorded()).read(told.at) == told
+
+
+def test_the_newest_interface_that_there_is_is_looked_for_once_and_nodes_are_asked_before_jobs() -> None:
+    fetch = Recorded()
+    rest = Rest(fetch)
+
+    rest.read(recorded_as_json("24.11", "busy").at)
+
+    paths = [path.removeprefix("/slurm/") for _, path in fetch.asked]
+    assert paths == [
+        *(f"v0.0.{number}/ping" for number in (44, 43, 42)),
+        *(f"v0.0.42/{what}" for what in ("nodes", "jobs", "reservations")),
+    ]
+
+
+def test_a_slurm_with_none_of_the_interfaces_is_told_apart_from_one_that_is_away() -> None:
+    with pytest.raises(SlurmUnreadable, match=r"none of v0\.0\.44"):
+        Rest(lambda *_: (404, b"")).cancel([1])
+
+
+def test_what_is_submitted_says_all_that_the_command_line_says() -> None:
+    assert submission(JOB) == {
+        "script": "#!/bin/sh\n",
+        "job": {
+            "name": "idleq-a1",
+            "comment": "idleq:s1:a1",
+            "partition": "guests",
+            "required_nodes": ["n7"],
+            "minimum_nodes": 1,
+            "maximum_nodes": 1,
+            "tasks": 1,
+            "cpus_per_task": 4,
+            "memory_per_node": {"set": True, "infinite": False, "number": 3072},
+            "tres_per_node": "gres/gpu:2",
+            "time_limit": {"set": True, "infinite": False, "number": 60},
+            "time_minimum": {"set": True, "infinite": False, "number": 6},
+            "requeue": False,
+            "current_working_directory": "/home/alice",
+            "standard_output": "/home/alice/idleq-a1.slurm.log",
+            "environment": ["PATH=/usr/local/bin:/usr/bin:/bin"],
+        },
+    }
+
+
+def test_a_submission_gives_the_jobs_number_or_is_refused() -> None:
+    assert Rest(Recorded(job_submit=(200, b'{"job_id": 17, "errors": []}'))).submit(JOB) == 17
+    with pytest.raises(SlurmUnreadable, match="names no job"):
+        Rest(Recorded(job_submit=(200, b"{}"))).submit(JOB)
+
+
+def test_of_jobs_that_slurm_has_forgotten_nothing_is_known_and_of_others_all() -> None:
+    jobs = json.loads((BUSY / "jobs.json").read_bytes())["jobs"]
+    known = json.dumps({"jobs": jobs[:1]}).encode()
+    number = jobs[0]["job_id"]
+    fetch = Recorded(**{f"job_{number}": (200, known), "job_999": (500, complaint("Invalid job id specified"))})
+
+    assert list(Rest(fetch).ends([number, 999])) == [number]
+
+
+def test_cancelling_asks_for_each_job() -> None:
+    fetch = Recorded(job_7=(200, b"{}"))
+
+    Rest(fetch).cancel([7])
+
+    assert fetch.asked[-1] == ("DELETE", "/slurm/v0.0.42/job/7")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (complaint("Unable to contact slurm controller (connect failure)"), SlurmAway),
+        (complaint("Job violates accounting/QOS policy (job submit limit)"), SlurmLimit),
+        (complaint("Invalid partition name specified"), SlurmRefused),
+        (b"Authentication failure", SlurmRefused),
+    ],
+)
+def test_what_slurmrestd_says_tells_whether_trying_again_may_help(answer: bytes, kind: type[SlurmError]) -> None:
+    assert type(refusal(500, answer)) is kind
+
+
+def test_an_address_that_is_none_is_refused_and_one_where_nobody_answers_is_away() -> None:
+    with pytest.raises(SlurmRefused, match="http://HOST:PORT"):
+        Http("unix:/run/slurmrestd", "alice", lambda: "token")
+    with pytest.raises(SlurmAway, match="does not answer"):
+        Http("http://127.0.0.1:1", "alice", lambda: "token")("GET", "/slurm/v0.0.42/ping", None)

@@ -1,0 +1,156 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from idleq.ids import Millis, NodeName
+from idleq.scheduler.core.inputs import NodeReport, ViewChanged
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.slurm.reading import Reading
+from idleq.scheduler.slurm.records import ReservationRecord
+from idleq.scheduler.slurm.view import NEVER, build_view, changes
+from support.slurm import is_guest, job, node, reading, recorded_as_json, recorded_as_text
+
+Recorded = Callable[[str, str], Reading]
+
+GIB = 2**30
+MINUTE = 60_000
+EMPTY = NodeReport(name=NodeName("n1"), capacity=Resources(4, 4 * GIB), free=Resources(4, 4 * GIB))
+
+READINGS = [
+    pytest.param(recorded_as_json, "24.11", id="24.11, JSON"),
+    pytest.param(recorded_as_text, "24.11", id="24.11, text"),
+    pytest.param(recorded_as_text, "22.05", id="22.05, text"),
+]
+
+IDLE = ("up", 2, 4000, None, None, "")
+EXPECTED = {
+    # whether it is up, free cores and mebibytes, minutes until it is free and until a job is planned, its main jobs
+    "idle": {"n1": IDLE, "n2": IDLE, "n3": IDLE},
+    "busy": {
+        "n1": ("up", 0, 3000, 30, 40, "whole"),
+        "n2": ("up", 1, 3000, 40, 40, "part"),  # the other core is a guest's
+        "n3": ("up", 2, 4000, None, 40, ""),
+    },
+    "maintenance": {"n1": IDLE, "n2": IDLE, "n3": ("closed", 2, 4000, None, None, "")},
+    "drained": {"n1": ("closed", 2, 4000, None, None, ""), "n2": ("closed", 1, 3500, 30, None, "last"), "n3": IDLE},
+    "completing": {"n1": ("closed", 2, 4000, 0, None, "over"), "n2": IDLE, "n3": IDLE},
+    "down": {"n1": ("closed", 2, 4000, None, None, ""), "n2": IDLE, "n3": ("closed", 2, 4000, None, None, "")},
+}
+
+
+@pytest.mark.parametrize(("recorded", "version"), READINGS)
+@pytest.mark.parametrize("state", EXPECTED)
+def test_recorded_clusters_are_seen_as_they_were(recorded: Recorded, version: str, state: str) -> None:
+    taken = recorded(version, state)
+
+    view = build_view(None, taken, is_guest)
+
+    names = {str(record.job_id): record.name for record in taken.jobs}
+    assert {str(name): shown(report, taken.at, names) for name, report in view.reports.items()} == EXPECTED[state]
+
+
+def shown(report: NodeReport, now: int, names: dict[str, str]) -> tuple[str, int, int, int | None, int | None, str]:
+    def minutes(instant: int | None) -> int | None:
+        return None if instant is None else round((instant - now) / MINUTE)
+
+    return (
+        "up" if report.is_up else "closed",
+        report.free.cores,
+        report.free.memory // 2**20,
+        minutes(report.busy_until),
+        minutes(report.planned_start),
+        ",".join(names[number] for number in report.main_job.split(",") if number),
+    )
+
+
+def test_a_main_job_takes_from_a_node_until_its_limit_and_a_guest_takes_nothing() -> None:
+    main = job(1, nodes="n1", end_time=5000, tres_alloc_str="cpu=1,mem=1G")
+    guest = job(2, nodes="n1", end_time=9000, tres_alloc_str="cpu=2,mem=2G", comment="idleq:a1")
+
+    view = build_view(None, reading([main, guest], [node(used=3)]), is_guest)
+
+    busy = replace(EMPTY, free=Resources(3, 3 * GIB), busy_until=Millis(5_000_000), main_job="1")
+    assert view.reports == {"n1": busy}
+
+
+def test_a_node_is_busy_until_the_last_of_its_jobs_ends_and_without_limit_for_ever() -> None:
+    jobs = [job(1, nodes="n[1-2]", end_time=5000), job(2, nodes="n1", end_time=7000), job(3, nodes="n2", end_time=0)]
+
+    view = build_view(None, reading(jobs, [node("n1"), node("n2")]), is_guest)
+
+    assert [report.busy_until for report in view.reports.values()] == [7_000_000, NEVER]
+    assert [report.main_job for report in view.reports.values()] == ["1,2", "1,3"]
+
+
+def test_the_earliest_of_plans_and_reservations_ends_a_gap() -> None:
+    jobs = [
+        job(1, "PENDING", start_time=5000, scheduled_nodes="n[1-2]"),
+        job(2, "PENDING", start_time=4000, scheduled_nodes="n2"),
+    ]
+    upkeep = ReservationRecord(name="upkeep", node_list="n1", start_time=3000, end_time=9000)
+
+    view = build_view(None, reading(jobs, [node("n1"), node("n2"), node("n3")], [upkeep]), is_guest)
+
+    assert [report.planned_start for report in view.reports.values()] == [3_000_000, 4_000_000, None]
+
+
+def test_a_reservation_closes_its_nodes_while_it_lasts_and_is_forgotten_afterwards() -> None:
+    now = ReservationRecord(name="now", node_list="n1", start_time=500, end_time=2000)
+    past = ReservationRecord(name="past", node_list="n2", start_time=500, end_time=1000)
+
+    view = build_view(None, reading([], [node("n1"), node("n2")], [now, past]), is_guest)
+
+    assert [report.is_up for report in view.reports.values()] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "DOWN",
+        "DRAIN",
+        "COMPLETING",
+        "POWERED_DOWN",
+        "POWERING_UP",
+        "NOT_RESPONDING",
+        "MAINTENANCE",
+        "REBOOT_ISSUED",
+        "UNKNOWN",
+        "OF_A_NEWER_SLURM",
+    ],
+)
+def test_a_node_of_which_anything_else_is_said_is_no_gap(state: str) -> None:
+    assert build_view(None, reading([], [node("n1", "IDLE", state)]), is_guest).reports == {
+        "n1": replace(EMPTY, is_up=False)
+    }
+
+
+def test_a_node_planned_for_a_job_that_is_not_shown_has_no_time_left() -> None:
+    view = build_view(None, reading([], [node("n1", "IDLE", "PLANNED")], at=7_000_000), is_guest)
+
+    assert view.reports == {"n1": replace(EMPTY, planned_start=Millis(7_000_000))}
+
+
+def test_a_guest_that_only_one_of_two_answers_knows_makes_no_room_that_is_not_there() -> None:
+    ended = job(1, nodes="n1", end_time=5000, tres_alloc_str="cpu=2,mem=2G", comment="idleq:a1")
+
+    assert build_view(None, reading([ended], [node(used=0)]), is_guest).reports == {"n1": EMPTY}
+    assert build_view(None, reading([], [node(used=9)]), is_guest).reports[NodeName("n1")].free == Resources(0, 0)
+
+
+def test_only_changes_are_told_and_nodes_that_have_gone() -> None:
+    before = build_view(None, reading([], [node("n1"), node("n2")]), is_guest)
+    after = build_view(before, reading([], [node("n1"), node("n3")]), is_guest)
+
+    assert changes(None, before) == ViewChanged(deltas=tuple(before.reports.values()))
+    assert changes(before, after) == ViewChanged(deltas=(after.reports[NodeName("n3")],), gone=(NodeName("n2"),))
+    assert changes(after, after) is None
+
+
+def test_a_gap_does_not_open_while_the_plan_is_being_made_anew() -> None:
+    planned = job(4, "PENDING", start_time=2000, scheduled_nodes="n1")
+    before = build_view(None, reading([planned], [node()], planned_at=10), is_guest)
+
+    after = build_view(before, reading([job(4, "PENDING")], [node()], planned_at=10), is_guest)
+
+    assert changes(before, after) is None
