@@ -63,22 +63,24 @@ def _node(number: int, now: int, dice: random.Random) -> NodeReport:
 
 
 class Site:
-    """An engine, and a cluster that answers it; every handled input is timed."""
+    """An engine, and a cluster that answers it; every handled input is timed, by the processor: others are at work too."""
 
     def __init__(self, dice: random.Random) -> None:
         self.engine = Engine(Policy(max_pending=100))
         self.dice = dice
         self.now = Millis(1_800_000_000_000)
         self.seconds: dict[str, list[float]] = {}
+        self.wall: dict[str, list[float]] = {}
         self.asked: list[RequestAllocation] = []
         self.running: list[Launch] = []
 
     def tell(self, what: Input, kind: str) -> None:
         """Handle one input and remember what it led to."""
         self.now = Millis(self.now + 20)
-        start = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         decision = self.engine.handle(what, self.now)
-        self.seconds.setdefault(kind, []).append(time.perf_counter() - start)
+        self.seconds.setdefault(kind, []).append(time.process_time() - busy)
+        self.wall.setdefault(kind, []).append(time.perf_counter() - began)
         assert decision.refusal is None, decision.refusal
         self.asked += (c for c in decision.commands if isinstance(c, RequestAllocation))
         self.running += (c for c in decision.commands if isinstance(c, Launch))
@@ -125,16 +127,18 @@ def rows() -> list[Row]:
     site.tell(ViewChanged(deltas=fresh), "plan")
     for what, kind in site.stream(600):
         site.tell(what, kind)
-    seconds = site.seconds
+    seconds, wall = site.seconds, site.wall
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     inputs, views = seconds["input"], seconds["view"]
     size = f"{NODES} nodes, {JOBS} queued jobs"
     return [
         Row(name=f"deciding one input, p95 ({size})", value=_p95(inputs) * 1000, unit="ms", target=1.0,
-            note=f"median {statistics.median(inputs) * 1000:.3f} ms, longest {max(inputs) * 1000:.2f} ms of {len(inputs)}"),
+            note=f"processor time; {_p95(wall['input']) * 1000:.3f} ms on the clock on the wall; "
+            f"median {statistics.median(inputs) * 1000:.3f} ms, longest {max(inputs) * 1000:.2f} ms of {len(inputs)}"),
         Row(name=f"deciding an input that touches {TOUCHED} nodes, p95 ({size})", value=_p95(views) * 1000, unit="ms",
-            target=20.0, note=f"longest {max(views) * 1000:.1f} ms of {len(views)}"),
-        Row(name=f"a plan from a fresh view ({size})", value=seconds["plan"][0], unit="s", target=1.0),
+            target=20.0, note=f"processor time; {_p95(wall['view']) * 1000:.1f} ms on the clock on the wall; longest {max(views) * 1000:.1f} ms of {len(views)}"),
+        Row(name=f"a plan from a fresh view ({size})", value=seconds["plan"][0], unit="s", target=1.0,
+            note=f"processor time; {wall['plan'][0]:.2f} s on the clock on the wall"),
         Row(name=f"memory of the engine ({size})", value=memory, unit="GiB", target=1.0),
     ]  # fmt: skip
 

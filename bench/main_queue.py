@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.bare_simpy import Job, bare_easy
+from bench.logs import log_path
 from bench.row import Row
 from idleq.simulator.queueing import Policy, Semantics, easy, replay
 from idleq.simulator.queueing.conservative import conservative
 from idleq.simulator.swf import clean, read_swf
 from idleq.simulator.trace import Trace
-
-SHARED = Path(os.environ.get("IDLEQ_SHARED", Path(__file__).resolve().parents[2] / "shared" / "data")) / "traces"
 
 TRACES = {
     "KTH": ("KTH-SP2-1996-2", None, 9),
@@ -34,7 +33,7 @@ def rows() -> list[Row]:
     """Each trace in turn; where it is absent, rows that say so."""
     found: list[Row] = []
     for name, (file, processors, runs) in TRACES.items():
-        path = SHARED / f"{file}.swf.gz"
+        path = log_path(f"{file}.swf.gz")
         if path.exists():
             found += _of_trace(name, path, processors, runs)
         else:

@@ -74,7 +74,7 @@ def _learn(state: State, at: Millis, closed: GapClosed) -> None:
 
 def _count(state: State, node: Node, at: Millis) -> None:
     """Count that the node's gap, if it has one, has stayed open until now."""
-    if node.gap is not None:
+    if node.gap is not None and node.counted_until < at:
         state.foresight.hazard.expose(node.outlook(node.gap), node.counted_until, at)
     node.counted_until = at
 

@@ -9,7 +9,7 @@ from idleq.scheduler.core.job import Running, Starting
 from idleq.scheduler.core.placement import Looks, choose, entry_and_job, forget, room_is_kept
 from idleq.scheduler.core.queue import Candidate
 from idleq.scheduler.core.state import Allocation, Hold, State
-from idleq.scheduler.core.timing import length_of, segment_plans
+from idleq.scheduler.core.timing import length_of, plan_alone, segment_plans
 
 AHEAD_MS = Millis(500)
 """How long a job that was bound ahead may have to wait for room, though another node may have some."""
@@ -88,7 +88,7 @@ def _start(draft: Draft, allocation: Allocation, candidate: Candidate, *, is_ahe
             allocation=allocation.id,
             node=node,
             # As if it were alone there; `replan` looks at all of them together when the turn's binding is over.
-            plan=segment_plans(state, allocation, {name: entry.spec})[name],
+            plan=plan_alone(state, allocation, entry.spec),
             thaw_from=None if snapshot is None else snapshot.id,
             command=draft.next_command,
             is_ahead=is_ahead,

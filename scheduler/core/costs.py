@@ -9,27 +9,26 @@ REMEMBERED = 32
 """Measurements kept of each kind: enough for a 95 % quantile, few enough to follow a file system that changes."""
 
 
-def quantile(values: list[Millis], permille: int) -> Millis:
-    """Return the smallest value that at least *permille* thousandths of *values* do not exceed."""
-    return sorted(values)[max(-(-permille * len(values) // 1000), 1) - 1]
-
-
 @dataclass(slots=True)
 class Recent:
     """The last measurements of one kind: as they came, and in order, so that a quantile is a look and no sorting."""
 
     values: list[Millis] = field(default_factory=list)
     ordered: list[Millis] = field(default_factory=list)
+    kept: int = REMEMBERED
 
     def add(self, value: Millis) -> None:
         """Remember *value*, and forget what is too old."""
         self.values.append(value)
+        oldest = self.values.pop(0) if len(self.values) > self.kept else None
+        if oldest == value:
+            return
         insort(self.ordered, value)
-        if len(self.values) > REMEMBERED:
-            del self.ordered[bisect_left(self.ordered, self.values.pop(0))]
+        if oldest is not None:
+            del self.ordered[bisect_left(self.ordered, oldest)]
 
     def quantile(self, permille: int, unknown: Millis) -> Millis:
-        """Return the smallest value that *permille* of them do not exceed; *unknown* if there is none."""
+        """Return the smallest value that *permille* thousandths of them do not exceed; *unknown* if there is none."""
         ordered = self.ordered
         return ordered[max(-(-permille * len(ordered) // 1000), 1) - 1] if ordered else unknown
 

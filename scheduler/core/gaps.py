@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from idleq.ids import Millis, NodeName
-from idleq.scheduler.core.costs import quantile
+from idleq.scheduler.core.costs import Recent
 from idleq.scheduler.core.hazard import FIRST_PLACES, Hazard, Outlook
 from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.resources import Resources
@@ -53,7 +53,7 @@ class Foresight:
         hazard: how often that happens.
     """
 
-    errors: list[Millis] = field(default_factory=list)
+    errors: Recent = field(default_factory=lambda: Recent(kept=REMEMBERED_CLOSURES))
     surprises: int = 0
     hazard: Hazard = field(default_factory=Hazard)
 
@@ -63,21 +63,21 @@ class Foresight:
             self.surprises += 1
             self.hazard.surprise(outlook, closed_at)
         if outlook.planned_end is not None:
-            self.errors.append(Millis(closed_at - outlook.planned_end))
-            del self.errors[:-REMEMBERED_CLOSURES]
+            self.errors.add(Millis(closed_at - outlook.planned_end))
 
     def end_of(self, report: NodeReport) -> GapEnd:
         """Return when the gap on this node ends, the plan corrected by how plans have erred."""
         planned = report.planned_start
         if planned is None:
             return UNKNOWN_END
-        if len(self.errors) < ENOUGH_CLOSURES:
+        known = len(self.errors.values)
+        if known < ENOUGH_CLOSURES:
             return GapEnd(planned, planned, "the plan, not yet corrected")
-        error = min(quantile(self.errors, 50), Millis(0))
+        error = min(self.errors.quantile(50, Millis(0)), Millis(0))
         return GapEnd(
             Millis(planned + error),
             planned,
-            f"the plan; of {len(self.errors)} before, one in twenty erred by {-error} ms or more",
+            f"the plan; of {known} before, one in twenty erred by {-error} ms or more",
         )
 
 

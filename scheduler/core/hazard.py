@@ -1,8 +1,8 @@
 """How often gaps close by surprise, by all that a site shows of them: their age, their place among the free, their planned end."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from idleq.ids import Millis
 from idleq.scheduler.core.policy import MINUTE
@@ -23,8 +23,7 @@ TRUSTED_IN_CELL = 16
 """The rate of all gaps of an age weighs as much as so many surprises among those of one place and one notice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(NamedTuple):
     """What a site shows of a gap.
 
     Attributes:
@@ -43,6 +42,9 @@ def place_of(free_before: int) -> int:
     return min(free_before.bit_length(), PLACES - 1)
 
 
+FOREVER = 2**62
+"""The last age has no end."""
+
 FIRST_PLACES = 1 << (PLACES - 2)
 """Nodes with so many free ones before them, or more, are all at the last place."""
 
@@ -58,24 +60,30 @@ class Hazard:
 
     def expose(self, outlook: Outlook, begin: Millis, end: Millis) -> None:
         """Count that a gap stayed open from *begin* to *end*."""
-        for at, until in _stretches(outlook, begin, end):
-            age, cell = _cell(outlook, at)
+        at = begin
+        while at < end:
+            age, cell = cell_of(outlook, at)
+            until = min(end, _end_of_cell(outlook, at, age))
             self.exposed_ms[cell] += until - at
             self.exposed_at_age[age] += until - at
+            at = until
 
     def surprise(self, outlook: Outlook, at: Millis) -> None:
         """Count that a gap has closed *at* a time that its guests could not foresee."""
-        age, cell = _cell(outlook, Millis(max(outlook.since, at - 1)))
+        age, cell = cell_of(outlook, Millis(max(outlook.since, at - 1)))
         self.ended[cell] += 1
         self.ended_at_age[age] += 1
 
     def rate(self, outlook: Outlook, at: Millis) -> tuple[int, Millis]:
-        """Return the rate of surprises at that time, as a count and the time it was counted in.
+        """Return the rate of surprises at that time, as a count and the time it was counted in."""
+        return self.rate_in(*cell_of(outlook, at))
+
+    def rate_in(self, age: int, cell: int) -> tuple[int, Millis]:
+        """Return the rate of surprises in a *cell* and its *age*, as a count and the time it was counted in.
 
         A cell's own rate is drawn to that of its age, and this to the prior, as with a gamma prior of so many surprises: few
         gaps make no rate of their own (Gelman et al., Bayesian Data Analysis, 2.6).
         """
-        age, cell = _cell(outlook, at)
         of_age = self.ended_at_age[age] + TRUSTED_AT_AGE
         time_of_age = self.exposed_at_age[age] + TRUSTED_AT_AGE * _PRIOR[age]
         drawn = TRUSTED_IN_CELL * time_of_age // of_age
@@ -96,29 +104,24 @@ def _prior(age: int) -> Millis:
 _PRIOR = tuple(_prior(age) for age in range(len(AGES) + 1))
 
 
-def _cell(outlook: Outlook, at: Millis) -> tuple[int, int]:
-    age = bisect_right(AGES, at - outlook.since)
-    return age, (outlook.place * (len(AGES) + 1) + age) * NOTICES + _notice(outlook, at)
+def cell_of(outlook: Outlook, at: Millis) -> tuple[int, int]:
+    """Return the age of a gap at that time, and the cell that it is counted in."""
+    since, planned_end, place = outlook
+    age = bisect_right(AGES, at - since)
+    notice = 0
+    if planned_end is not None:
+        left = (planned_end - at) // NOTICE if planned_end > at else 0
+        notice = min(1 + left.bit_length(), NOTICES - 1)
+    return age, (place * (len(AGES) + 1) + age) * NOTICES + notice
 
 
-def _notice(outlook: Outlook, at: Millis) -> int:
-    if outlook.planned_end is None:
-        return 0
-    return min(1 + (max(0, outlook.planned_end - at) // NOTICE).bit_length(), NOTICES - 1)
-
-
-def _stretches(outlook: Outlook, begin: Millis, end: Millis) -> Iterator[tuple[Millis, Millis]]:
-    """Yield the parts of that time that lie in one cell each."""
-    at = begin
-    while at < end:
-        until = end
-        age = bisect_right(AGES, at - outlook.since)
-        if age < len(AGES):
-            until = Millis(min(until, outlook.since + AGES[age]))
-        if outlook.planned_end is not None and outlook.planned_end > at:
-            # The next shorter notice begins when less than this power of two is left, or less than the shortest.
-            left = (outlook.planned_end - at) // NOTICE
-            power = 1 << min(left.bit_length() - 1, NOTICES - 3) if left else 0
-            until = Millis(min(until, outlook.planned_end - power * NOTICE + (1 if power else 0)))
-        yield at, until
-        at = until
+def _end_of_cell(outlook: Outlook, at: Millis, age: int) -> Millis:
+    """Return when the gap leaves the cell that it is in *at* that time, at the earliest."""
+    since, planned_end, _ = outlook
+    until = since + AGES[age] if age < len(AGES) else FOREVER
+    if planned_end is not None and planned_end > at:
+        # The next shorter notice begins when less than this power of two is left, or less than the shortest.
+        left = (planned_end - at) // NOTICE
+        power = 1 << min(left.bit_length() - 1, NOTICES - 3) if left else 0
+        until = min(until, planned_end - power * NOTICE + (1 if power else 0))
+    return Millis(until)

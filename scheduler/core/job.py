@@ -1,14 +1,14 @@
 """One job and what it can be in. What exists only in a state lives in that state's class."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
 from idleq.scheduler.core.commands import SegmentPlan
 from idleq.scheduler.core.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
+class Segment(NamedTuple):
     """One stretch of a job on one node.
 
     Attributes:
@@ -133,8 +133,7 @@ Final = Done | Failed | Cancelled
 JobState = Idle | Active | Final
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(NamedTuple):
     """A job that has started once, or was touched on its own.
 
     Attributes:

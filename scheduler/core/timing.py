@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from idleq.ids import JobId, Millis
 from idleq.scheduler.core.commands import Mode, SegmentPlan
 from idleq.scheduler.core.freeze import FreezeCost, pack_backwards, save_interval_ms
-from idleq.scheduler.core.hazard import Outlook
+from idleq.scheduler.core.hazard import Outlook, cell_of
 from idleq.scheduler.core.state import Allocation, State
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 
@@ -28,6 +28,8 @@ def length_of(state: State, allocation: Allocation, now: Millis) -> Millis:
 
 def segment_plans(state: State, allocation: Allocation, guests: Mapping[JobId, JobSpec]) -> dict[JobId, SegmentPlan]:
     """Return when each of *guests*, which share the allocation's node and its path to the file system, acts."""
+    if len(guests) == 1:
+        return {job: plan_alone(state, allocation, spec) for job, spec in guests.items()}
     end = end_of(state, allocation)
     savers = [(job, spec) for job, spec in guests.items() if spec.freeze is not FreezeMethod.NONE]
     starts: dict[JobId, Millis] = {}
@@ -38,6 +40,19 @@ def segment_plans(state: State, allocation: Allocation, guests: Mapping[JobId, J
     return {
         job: SegmentPlan(freeze_at=starts.get(job), ends_at=end, save_every_ms=intervals.get(job)) for job in guests
     }
+
+
+def plan_alone(state: State, allocation: Allocation, spec: JobSpec) -> SegmentPlan:
+    """Return when a guest that shares the allocation's node with nobody acts."""
+    end = end_of(state, allocation)
+    freeze_at = every = None
+    if spec.freeze is not FreezeMethod.NONE:
+        if end is not None:
+            latency, transfer = _cost(state, spec)
+            freeze_at = Millis(end - state.policy.margin_ms - transfer - latency)
+        if _saves(state, allocation, spec):
+            every = _save_every(state, spec, _outlook(state, allocation))
+    return SegmentPlan(freeze_at=freeze_at, ends_at=end, save_every_ms=every)
 
 
 def _intervals(
@@ -78,6 +93,8 @@ def _save_every(state: State, spec: JobSpec, outlook: Outlook) -> Millis:
     policy, hazard = state.policy, state.foresight.hazard
     save_ms = state.costs.save_ms(spec.name, state.costs.freeze_ms(spec.name, 500, policy.freeze_ms))
     begin = Millis(state.now + state.costs.thaw_ms(spec.name, 500, policy.thaw_ms))
-    first = save_interval_ms(save_ms, *hazard.rate(outlook, begin))
+    cell = cell_of(outlook, begin)
+    first = save_interval_ms(save_ms, *hazard.rate_in(*cell))
     # What counts is the rate when the interval is over: the guest begins after its thaw, and the rate falls meanwhile.
-    return save_interval_ms(save_ms, *hazard.rate(outlook, Millis(begin + first)))
+    then = cell_of(outlook, Millis(begin + first))
+    return first if then == cell else save_interval_ms(save_ms, *hazard.rate_in(*then))

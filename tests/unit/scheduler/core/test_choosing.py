@@ -266,7 +266,7 @@ def test_a_plan_is_corrected_by_how_plans_have_erred() -> None:
         told.tick(60_000)
         told.see(report("n1", free=NOTHING))
         told.see(report("n1"))
-        assert len(told.engine.state.foresight.errors) == round_ + 1
+        assert len(told.engine.state.foresight.errors.values) == round_ + 1
     told.see(report("n1", planned=told.now + 100_000))
     gap = told.engine.state.nodes[NodeName("n1")].gap
     assert gap is not None
