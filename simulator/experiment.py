@@ -13,7 +13,17 @@ from idleq.scheduler.core.facts import Fact
 from idleq.scheduler.core.inputs import CommandFailed, Input, NodeReport, Tick, ViewChanged
 from idleq.simulator.agents import GuestCosts, SimulatedAgents
 from idleq.simulator.errors import ImpossibleRequest
-from idleq.simulator.events import Ended, Granted, MainStarted, NodeChanged, Preempting, WorldEvent, as_input, shifted
+from idleq.simulator.events import (
+    Ended,
+    Granted,
+    MainEnded,
+    MainStarted,
+    NodeChanged,
+    Preempting,
+    WorldEvent,
+    as_input,
+    shifted,
+)
 from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import ARRIVE, REACT, Between, Moment, advance, go_on
 from idleq.simulator.outages import Outage
@@ -63,6 +73,10 @@ class Watcher(Protocol):
         """Take note of a main job's start, in world time."""
         ...
 
+    def saw_kill(self, _at: Millis, _job: MainJob, /) -> None:
+        """Take note that an outage has killed a main job, which begins anew, in world time."""
+        ...
+
 
 class Experiment:
     """Runs *engine* on a world of *nodes* and main *jobs*.
@@ -76,7 +90,7 @@ class Experiment:
         commands: all that it commanded, with engine time.
         facts: all that it decided, with engine time.
         published: the accepted results, and when.
-        starts: when each main job started, in world time.
+        starts: when each main job started, in world time; of one that an outage has killed, when it started again.
     """
 
     def __init__(
@@ -159,11 +173,21 @@ class Experiment:
                 self.starts[job.id] = int(self._env.now)
                 for watcher in self._watchers:
                     watcher.saw_start(Millis(int(self._env.now)), event)
+            case MainEnded(job=job):
+                self._note_end(job)
             case _:
                 pass
         said = as_input(event, self._epoch)
         if said is not None:
             self._say(said)
+
+    def _note_end(self, job: MainJob) -> None:
+        """Forget the start of a job that ended before its time: an outage has killed it, and it begins anew."""
+        now = int(self._env.now)
+        if job.id in self.starts and now < self.starts[job.id] + job.run:
+            del self.starts[job.id]
+            for watcher in self._watchers:
+                watcher.saw_kill(Millis(now), job)
 
     def _leave(self, allocation: AllocationId) -> None:
         self._world.agent_gone(allocation)

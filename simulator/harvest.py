@@ -165,6 +165,9 @@ class Harvest:
     def saw_start(self, _at: Millis, _started: MainStarted, /) -> None:
         """Nothing: main jobs are no harvest."""
 
+    def saw_kill(self, _at: Millis, _job: MainJob, /) -> None:
+        """Nothing: main jobs are no harvest."""
+
     @property
     def useful_core_ms(self) -> int:
         """Guests' progress that survived, in core-milliseconds."""

@@ -23,7 +23,7 @@ from idleq.simulator.jobs import MainJob, numbered_nodes
 from idleq.simulator.keeper import Keeper, carried_out
 from idleq.simulator.kernel import Between
 from idleq.simulator.outages import Outage
-from idleq.simulator.outageworld import gaps_around
+from idleq.simulator.outageworld import unheld_around
 from idleq.simulator.placement import Sharing
 from idleq.simulator.queueing import Policy, easy
 
@@ -83,10 +83,14 @@ class Site:
 
     def gaps(self) -> list[IdleGap]:
         """Return the gaps of the run without guests."""
+        return self.unheld()[0]
+
+    def unheld(self) -> tuple[list[IdleGap], list[IdleGap]]:
+        """Return the gaps of the run without guests, and what no main job holds there because it is away."""
         if self.outages:
             nodes = numbered_nodes(self.nodes, self.node)
-            return gaps_around(nodes, self.jobs, self.until, self.outages, self.policy)
-        return gaps_without_guests([self.units] * self.nodes, self.jobs, self.until, self.policy)
+            return unheld_around(nodes, self.jobs, self.until, self.outages, self.policy)
+        return gaps_without_guests([self.units] * self.nodes, self.jobs, self.until, self.policy), []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

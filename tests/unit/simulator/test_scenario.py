@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from idleq.simulator.costs import GuestCosts, equal_costs
 from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.estimates import Estimates
 from idleq.simulator.guestload import GuestStream
+from idleq.simulator.outagesource import OutageSource
 from idleq.simulator.placement import Sharing
 from idleq.simulator.scenario import Enough, JobFile, Scenario
 from idleq.simulator.scenariokeys import KEYS, plain, scenario_of
@@ -72,7 +74,19 @@ def test_every_name_sets_what_it_names() -> None:
     )
 
 
-@pytest.mark.parametrize("given", [{"trace": "small"}, EVERYTHING, {"trace": "x", "guests": "enough:memory=1M"}])
+OUTAGES = {"trace": "small", "outages": "away.toml", "mtbf": 5000, "repair": 8, "seed": 3}
+
+
+def test_outages_come_from_a_file_and_by_chance() -> None:
+    scenario = scenario_of(OUTAGES)
+    assert scenario.outage_source == OutageSource(file=Path("away.toml"), mtbf_hours=5000, repair_hours=8, seed=3)
+    assert scenario.has_outages
+    assert not scenario_of({"trace": "small"}).has_outages
+
+
+@pytest.mark.parametrize(
+    "given", [{"trace": "small"}, EVERYTHING, OUTAGES, {"trace": "x", "guests": "enough:memory=1M"}]
+)
 def test_a_scenario_goes_through_json_and_back(given: dict[str, object]) -> None:
     scenario = scenario_of(given)
     assert scenario_of(json.loads(json.dumps(plain(scenario)))) == scenario
@@ -121,6 +135,9 @@ def test_every_attribute_and_every_cost_has_a_name() -> None:
             {"guests": "enough:cores=2"},
             "guests that ask for 2 cores and 2147483648 bytes never fit on a node of 1 cores",
         ),
+        ({"mtbf": 0}, "mtbf: it is at least 0.001"),
+        ({"mtbf": 5, "policy": "slurm"}, "outages with guests go with fcfs, easy, conservative, and with nodes"),
+        ({"outages": "away.toml", "node_cores": 4}, "let main jobs take whole nodes"),
         ({"guests": 5}, "guests: it is a text, not 5"),
         ({"window": 0}, "window: it is longer than 0 seconds, not 0"),
     ],

@@ -56,7 +56,8 @@ OutageFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Outages, drains and reservations (TOML or CSV).")
 ]
 Mtbf = Annotated[
-    float | None, typer.Option(metavar="HOURS", help="Draw failures: the mean time between two of a processor.")
+    float | None,
+    typer.Option(metavar="HOURS", help="Draw failures: the mean time between two of a processor (or node)."),
 ]
 Repair = Annotated[float, typer.Option(metavar="HOURS", help="For drawn failures: the mean time until it is back.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse a trace that has jobs larger than the machine.")]
@@ -154,8 +155,6 @@ def site_of(asked: MainOptions, guests: str, *, no_guests: bool) -> dict[str, ob
     of_the_main_queue_alone = {
         "--no-guests": no_guests,
         "--starts": asked.starts is not None,
-        "--outages": asked.outages is not None,
-        "--mtbf": asked.mtbf is not None,
         f"--engine {asked.engine}": asked.engine != "simpy",
         f"--semantics {asked.semantics}": asked.semantics != "per-timestamp",
         f"--reservation {asked.reservation}": asked.reservation != "count",
@@ -174,6 +173,9 @@ def site_of(asked: MainOptions, guests: str, *, no_guests: bool) -> dict[str, ob
         "tau": asked.tau,
         "from": asked.begin or 0,
         "days": asked.days,
+        "outages": None if asked.outages is None else str(asked.outages),
+        "mtbf": asked.mtbf,
+        "repair": asked.repair,
         "guests": guests,
     }
 
