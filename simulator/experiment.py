@@ -28,7 +28,7 @@ from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import ARRIVE, REACT, Between, Moment, advance, go_on
 from idleq.simulator.outages import Outage
 from idleq.simulator.outageworld import OutageWorld
-from idleq.simulator.placement import Sharing
+from idleq.simulator.placement import Placement, Sharing
 from idleq.simulator.queueing import Policy, easy
 from idleq.simulator.world import Foresight, World
 
@@ -103,6 +103,7 @@ class Experiment:
         grace_ms: Millis = Millis(0),
         policy: Policy = easy,
         sharing: Sharing = Sharing.NODES,
+        placement: Placement = Placement.LOWEST,
         epoch: Millis = Millis(0),
         keeps_diary: bool = True,
         watchers: Sequence[Watcher] = (),
@@ -123,7 +124,8 @@ class Experiment:
         self._tick_at: int | None = None
         self._keeps_diary, self._watchers, self._amend = keeps_diary, watchers, amend
         self._agents = SimulatedAgents(self._env, costs, self._say, self._leave, epoch, tells_saves=keeps_diary)
-        world = partial(OutageWorld, outages=outages) if outages else World
+        # Where parts of a machine are away, main jobs have whole nodes, and those that no reservation takes.
+        world = partial(OutageWorld, outages=outages) if outages else partial(World, placement=placement)
         self._world = world(
             self._env,
             nodes,

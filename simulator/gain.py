@@ -139,6 +139,7 @@ def _site(scenario: Scenario, stage: Stage) -> Site:
         grace_ms=scenario.grace_ms,
         policy=policy_of(scenario, sum(units)),
         sharing=sharing_of(scenario),
+        placement=scenario.placement,
         outages=stage.outages,
         mode=scenario.mode,
         longest_ms=scenario.window_ms if is_window else LONGEST_MS,

@@ -14,7 +14,7 @@ from idleq.simulator.estimates import Estimates
 from idleq.simulator.guestload import GuestStream
 from idleq.simulator.metrics import TAU
 from idleq.simulator.outagesource import REPAIR_HOURS, OutageSource
-from idleq.simulator.placement import Sharing
+from idleq.simulator.placement import Placement, Sharing
 from idleq.simulator.queueing.around import DEPTHS
 from idleq.simulator.strategies import Strategy
 
@@ -63,6 +63,7 @@ class Scenario:
         tau: for slowdowns, in seconds.
         node_cores: so many of the trace's processors are one node.
         sharing: whether main jobs take cores, or whole nodes as many as they need.
+        placement: which nodes they get.
         outages: a file that says when processors are away; None: never.
         mtbf: mean hours between two failures of a node, drawn; None: none fails by itself.
         repair: mean hours until such a node is back.
@@ -87,6 +88,7 @@ class Scenario:
     tau: int = TAU
     node_cores: int = 1
     sharing: Sharing = Sharing.CORES
+    placement: Placement = Placement.LOWEST
     outages: str | None = None
     mtbf: float | None = None
     repair: float = REPAIR_HOURS

@@ -85,6 +85,7 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
         jobs=jobs,
         until=until,
         sharing=sharing_of(scenario),
+        placement=scenario.placement,
         policy=policy_of(scenario, sum(units)),
         outages=outages,
     )

@@ -106,6 +106,27 @@ def test_windows_bound_what_main_jobs_wait(places: Places) -> None:
     assert 0 < gain.main.harm_max_s <= gain.main.harm_bound_s <= 600
 
 
+@pytest.mark.parametrize("placement", ["lowest", "best-fit"])
+def test_guests_and_the_run_without_them_place_main_jobs_alike(places: Places, placement: str) -> None:
+    result = run(places, strategy="idleq", node_cores=4, placement=placement)
+    stage, core_ms = result.stage, [0] * 4
+    assert result.recorded.starts == stage.starts
+    for node, since, until, cores in result.recorded.ledger.main_held():
+        core_ms[node] += max(0, min(until, stage.until) - since) * cores
+    for gap in stage.gaps:
+        core_ms[gap.node] += gap.length_ms * gap.units
+    assert core_ms == [4 * stage.until] * 4
+
+
+def test_best_fit_makes_other_gaps_of_the_same_starts(places: Places) -> None:
+    lowest, best = (
+        set_stage(scenario_of({"trace": SITE, "node_cores": 4, "placement": one}), places)
+        for one in ("lowest", "best-fit")
+    )
+    assert best.starts == lowest.starts
+    assert best.gaps != lowest.gaps
+
+
 FAILING: dict[str, object] = {"mtbf": 20, "repair": 2, "seed": 2}
 
 

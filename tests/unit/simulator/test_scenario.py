@@ -16,7 +16,7 @@ from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.estimates import Estimates
 from idleq.simulator.guestload import GuestStream
 from idleq.simulator.outagesource import OutageSource
-from idleq.simulator.placement import Sharing
+from idleq.simulator.placement import Placement, Sharing
 from idleq.simulator.scenario import Enough, JobFile, Scenario
 from idleq.simulator.scenariokeys import KEYS, plain, scenario_of
 from idleq.simulator.strategies import Strategy
@@ -24,6 +24,7 @@ from idleq.simulator.strategies import Strategy
 EVERYTHING = {
     "trace": "small", "procs": 32, "from": 1.5, "days": 2, "policy": "slurm", "estimates": "model", "over": 2,
     "slurm": {"bf_interval": "60", "qos.1": "0.5"}, "tau": 60, "node_cores": 4, "sharing": "nodes",
+    "placement": "best-fit",
     "guests": "stream:interval=60,run=20m,spread=0.5,cores=1:3/4:1,memory=512M,memory_spread=0.1",
     "cost": 30, "costs": {"freeze": 1.5, "freeze_per_gb": 2, "bytes": "memory", "bandwidth": "1G"},
     "grace": "1m", "mode": "window", "window": "30m", "strategy": "young", "seed": 7, "shake": 60,
@@ -48,6 +49,7 @@ def test_every_name_sets_what_it_names() -> None:
         tau=60,
         node_cores=4,
         sharing=Sharing.NODES,
+        placement=Placement.BEST_FIT,
         guests=GuestStream(
             interval_ms=60_000,
             mean_run_ms=1_200_000,
@@ -135,6 +137,7 @@ def test_every_attribute_and_every_cost_has_a_name() -> None:
             {"guests": "enough:cores=2"},
             "guests that ask for 2 cores and 2147483648 bytes never fit on a node of 1 cores",
         ),
+        ({"placement": "best"}, "placement: it may be lowest, best-fit, not 'best'"),
         ({"mtbf": 0}, "mtbf: it is at least 0.001"),
         ({"mtbf": 5, "policy": "slurm"}, "outages with guests go with fcfs, easy, conservative, and with nodes"),
         ({"outages": "away.toml", "node_cores": 4}, "let main jobs take whole nodes"),

@@ -98,7 +98,7 @@ def _scenario(
 ) -> "Scenario":
     from idleq.simulator.scenariokeys import scenario_of
 
-    names = ("cost", "grace", "mode", "window", "node_cores", "sharing")
+    names = ("cost", "grace", "mode", "window", "node_cores", "sharing", "placement")
     values = {**site, **{name: given[name] for name in names if name in given}}
     values["shake"] = given.get("shake", SHAKE_S if replications > 1 else 0)
     if "costs" in given:

@@ -23,6 +23,7 @@ from idleq.cli.guestoptions import (
     NoPlots,
     Out,
     Parquet,
+    PlacementName,
     Replications,
     Shake,
     SharingName,
@@ -109,6 +110,7 @@ def simulate(
     window: Window = None,
     node_cores: NodeCores = None,
     sharing: SharingName = None,
+    placement: PlacementName = None,
     replications: Replications = None,
     shake: Shake = None,
     out: Out = None,
@@ -128,8 +130,8 @@ def simulate(
     }  # fmt: skip
     of_guests = {
         "strategies": strategies, "cost": cost, "costs": costs, "grace": grace, "mode": mode, "window": window,
-        "node_cores": node_cores, "sharing": sharing, "replications": replications, "shake": shake, "out": out,
-        "no_plots": no_plots or None, "parquet": parquet or None,
+        "node_cores": node_cores, "sharing": sharing, "placement": placement, "replications": replications, "shake": shake,
+        "out": out, "no_plots": no_plots or None, "parquet": parquet or None,
     }  # fmt: skip
     asked = MainOptions(**main)  # type: ignore[arg-type]  # mypy sees one type for all values
     given = {name: value for name, value in of_guests.items() if value is not None}
