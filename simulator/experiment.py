@@ -13,12 +13,22 @@ from idleq.scheduler.core.facts import Fact
 from idleq.scheduler.core.inputs import CommandFailed, Input, NodeReport, Tick, ViewChanged
 from idleq.simulator.agents import GuestCosts, SimulatedAgents
 from idleq.simulator.errors import ImpossibleRequest
-from idleq.simulator.events import Ended, Granted, MainStarted, NodeChanged, Preempting, WorldEvent, as_input, shifted
+from idleq.simulator.events import (
+    Ended,
+    Granted,
+    MainEnded,
+    MainStarted,
+    NodeChanged,
+    Preempting,
+    WorldEvent,
+    as_input,
+    shifted,
+)
 from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import ARRIVE, REACT, Between, Moment, advance, go_on
 from idleq.simulator.outages import Outage
 from idleq.simulator.outageworld import OutageWorld
-from idleq.simulator.placement import Sharing
+from idleq.simulator.placement import Placement, Sharing
 from idleq.simulator.queueing import Policy, easy
 from idleq.simulator.world import Foresight, World
 
@@ -63,6 +73,10 @@ class Watcher(Protocol):
         """Take note of a main job's start, in world time."""
         ...
 
+    def saw_kill(self, _at: Millis, _job: MainJob, /) -> None:
+        """Take note that an outage has killed a main job, which begins anew, in world time."""
+        ...
+
 
 class Experiment:
     """Runs *engine* on a world of *nodes* and main *jobs*.
@@ -76,7 +90,7 @@ class Experiment:
         commands: all that it commanded, with engine time.
         facts: all that it decided, with engine time.
         published: the accepted results, and when.
-        starts: when each main job started, in world time.
+        starts: when each main job started, in world time; of one that an outage has killed, when it started again.
     """
 
     def __init__(
@@ -89,6 +103,7 @@ class Experiment:
         grace_ms: Millis = Millis(0),
         policy: Policy = easy,
         sharing: Sharing = Sharing.NODES,
+        placement: Placement = Placement.LOWEST,
         epoch: Millis = Millis(0),
         keeps_diary: bool = True,
         watchers: Sequence[Watcher] = (),
@@ -109,7 +124,8 @@ class Experiment:
         self._tick_at: int | None = None
         self._keeps_diary, self._watchers, self._amend = keeps_diary, watchers, amend
         self._agents = SimulatedAgents(self._env, costs, self._say, self._leave, epoch, tells_saves=keeps_diary)
-        world = partial(OutageWorld, outages=outages) if outages else World
+        # Where parts of a machine are away, main jobs have whole nodes, and those that no reservation takes.
+        world = partial(OutageWorld, outages=outages) if outages else partial(World, placement=placement)
         self._world = world(
             self._env,
             nodes,
@@ -159,11 +175,21 @@ class Experiment:
                 self.starts[job.id] = int(self._env.now)
                 for watcher in self._watchers:
                     watcher.saw_start(Millis(int(self._env.now)), event)
+            case MainEnded(job=job):
+                self._note_end(job)
             case _:
                 pass
         said = as_input(event, self._epoch)
         if said is not None:
             self._say(said)
+
+    def _note_end(self, job: MainJob) -> None:
+        """Forget the start of a job that ended before its time: an outage has killed it, and it begins anew."""
+        now = int(self._env.now)
+        if job.id in self.starts and now < self.starts[job.id] + job.run:
+            del self.starts[job.id]
+            for watcher in self._watchers:
+                watcher.saw_kill(Millis(now), job)
 
     def _leave(self, allocation: AllocationId) -> None:
         self._world.agent_gone(allocation)

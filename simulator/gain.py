@@ -17,7 +17,7 @@ from idleq.simulator.ledger import Ledger
 from idleq.simulator.places import Places
 from idleq.simulator.scenario import Enough, JobFile, Scenario
 from idleq.simulator.scenariokeys import plain, scenario_of
-from idleq.simulator.stage import Stage, policy_of, set_stage, units_of
+from idleq.simulator.stage import Stage, policy_of, set_stage, sharing_of, units_of
 from idleq.simulator.strategies import LONGEST_MS, Site, Strategy, prepared
 
 MORE_THAN_ENOUGH = 3
@@ -89,9 +89,11 @@ class Performance:
 
     def __init__(self, scenario: Scenario, stage: Stage) -> None:
         self._until, self._main_jobs = stage.until, len(stage.jobs)
-        self._ledger, self._times = Ledger(scenario.costs, unit_cores_of(scenario)), GuestTimes(scenario.costs)
+        self._ledger = Ledger(scenario.costs, unit_cores_of(scenario), may_be_killed=bool(stage.outages))
+        self._times = GuestTimes(scenario.costs)
         self._harm = HarmWatch()
         self._is_counted = False
+        self._last_outage = max((one.begin for one in stage.outages), default=-1)
         self._experiment = prepared(
             _site(scenario, stage),
             scenario.strategy,
@@ -113,10 +115,14 @@ class Performance:
             self._experiment.take_stock()
             self._ledger.finish(self._until)
             self._is_counted = True
-        self._experiment.run_while(lambda: self.started < self._main_jobs, LONG_AFTER, between)
+        self._experiment.run_while(self._goes_on, LONG_AFTER, between)
         return Recorded(
             ledger=self._ledger, times=self._times, waited=self._harm.waited, starts=self._experiment.starts
         )
+
+    def _goes_on(self) -> bool:
+        """Whether a main job has to start yet, or may have to start again."""
+        return self.started < self._main_jobs or self._experiment.now <= self._last_outage
 
 
 LONG_AFTER = Millis(10**15)
@@ -132,7 +138,9 @@ def _site(scenario: Scenario, stage: Stage) -> Site:
         until=stage.until,
         grace_ms=scenario.grace_ms,
         policy=policy_of(scenario, sum(units)),
-        sharing=scenario.sharing,
+        sharing=sharing_of(scenario),
+        placement=scenario.placement,
+        outages=stage.outages,
         mode=scenario.mode,
         longest_ms=scenario.window_ms if is_window else LONGEST_MS,
     )

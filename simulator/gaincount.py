@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import chain
 from statistics import fmean
 
 import numpy as np
@@ -37,7 +38,8 @@ class Shares:
     """Shares of the capacity in the measured time.
 
     Attributes:
-        main, useful, unsaved, start, thaw, save, freeze, lost, idle: where it went (`pieces.Part`); they sum to 1.
+        main, useful, unsaved, start, thaw, save, freeze, lost, idle, away: where it went (`pieces.Part`); they sum to 1.
+            Away is what outages, drains and reservations keep from all, None if there are none.
         overhead: start, thaw, save, freeze and lost together.
         effective: main and useful together: the effective utilisation.
         gained: what that is more than the utilisation without guests.
@@ -54,6 +56,7 @@ class Shares:
     freeze: float
     lost: float
     idle: float
+    away: float | None
     overhead: float
     effective: float
     gained: float
@@ -179,6 +182,11 @@ def harvestable_of(scenario: Scenario, gaps: list[IdleGap]) -> int:
     return harvestable_ms(gaps, scenario.costs.thaw_ms + scenario.costs.freeze_ms) * unit_cores_of(scenario)
 
 
+def away_of(scenario: Scenario, stage: Stage, since: Millis, until: Millis) -> int:
+    """Return the core-milliseconds between *since* and *until* that nobody can have."""
+    return harvestable_ms(clipped(stage.away, since, until), 0) * unit_cores_of(scenario)
+
+
 def clipped(gaps: list[IdleGap], since: Millis, until: Millis) -> list[IdleGap]:
     """Return what of *gaps* lies between *since* and *until*."""
     found = (gap._replace(since=max(gap.since, since), until=min(gap.until, until)) for gap in gaps)
@@ -192,7 +200,8 @@ def _site_sums(scenario: Scenario, stage: Stage, gaps: list[IdleGap]) -> SiteSum
         since_s=stage.since / SECOND,
         until_s=stage.until / SECOND,
         load=stage.trace.load,
-        main_alone=1 - idle_core_ms / capacity_of(scenario, stage),
+        main_alone=1
+        - (idle_core_ms + away_of(scenario, stage, stage.since, stage.until)) / capacity_of(scenario, stage),
         idle_core_h=idle_core_ms / HOUR_MS,
         gaps=len(gaps),
         gap_median_s=float(np.median(lengths)) / SECOND if lengths else None,
@@ -203,14 +212,16 @@ def _shares(
     scenario: Scenario, stage: Stage, recorded: Recorded, gaps: list[IdleGap], held: dict[Part, float]
 ) -> Shares:
     since, until, ledger = stage.since, stage.until, recorded.ledger
-    capacity = capacity_of(scenario, stage)
-    alone = 1 - harvestable_ms(gaps, 0) * unit_cores_of(scenario) / capacity
+    capacity, away = capacity_of(scenario, stage), away_of(scenario, stage, since, until)
+    alone = 1 - (harvestable_ms(gaps, 0) * unit_cores_of(scenario) + away) / capacity
     of_capacity = {part: area / capacity for part, area in held.items()}
     harvestable = harvestable_of(scenario, gaps)
-    tail = tail_waste(scenario.node_cores, stage.nodes, ledger.main_held(), ledger.held, since, until)
+    elsewhere = ((gap.node, gap.since, gap.until, scenario.node_cores) for gap in stage.away)
+    tail = tail_waste(scenario.node_cores, stage.nodes, chain(ledger.main_held(), elsewhere), ledger.held, since, until)
     return Shares(
         **{part.name.lower(): share for part, share in of_capacity.items()},
-        idle=max(0.0, 1 - sum(of_capacity.values())),
+        idle=max(0.0, 1 - sum(of_capacity.values()) - away / capacity),
+        away=away / capacity if stage.outages else None,
         overhead=sum(of_capacity[part] for part in OVERHEAD),
         effective=of_capacity[Part.MAIN] + of_capacity[Part.USEFUL],
         gained=of_capacity[Part.MAIN] + of_capacity[Part.USEFUL] - alone,

@@ -7,6 +7,7 @@ from idleq.scheduler.core.facts import EntryAdded, Fact, JobDone
 from idleq.scheduler.core.submission import JobSpec
 from idleq.simulator.costs import GuestCosts
 from idleq.simulator.events import MainStarted
+from idleq.simulator.jobs import MainJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,9 @@ class GuestTimes:
     _entries: dict[EntryId, tuple[Millis, JobSpec]] = field(default_factory=dict)
 
     def saw_start(self, _at: Millis, _started: MainStarted, /) -> None:
+        """Nothing: it is no guest."""
+
+    def saw_kill(self, _at: Millis, _job: MainJob, /) -> None:
         """Nothing: it is no guest."""
 
     def saw_facts(self, at: Millis, facts: tuple[Fact, ...], /) -> None:

@@ -34,6 +34,9 @@ class HarmWatch:
         if started.left:
             self.waited[started.job.id] = (started.waited_ms, started.bound_ms)
 
+    def saw_kill(self, _at: Millis, _job: MainJob, /) -> None:
+        """Nothing: what it waited for guests, it waited."""
+
 
 def over_bound(waited: Mapping[int, tuple[Millis, Millis]]) -> list[int]:
     """Return the main jobs that waited longer for guests than they may."""

@@ -20,7 +20,7 @@ from idleq.scheduler.core.facts import (
 from idleq.scheduler.core.submission import JobSpec
 from idleq.simulator.events import MainStarted
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.placement import Parts, place
+from idleq.simulator.placement import Parts, Placement, place
 from idleq.simulator.queueing import MainQueue, Policy, easy
 
 
@@ -63,7 +63,11 @@ class _OpenGaps:
 
 
 def gaps_without_guests(
-    units: Sequence[int], jobs: Iterable[MainJob], until: Millis, policy: Policy = easy
+    units: Sequence[int],
+    jobs: Iterable[MainJob],
+    until: Millis,
+    policy: Policy = easy,
+    placement: Placement = Placement.LOWEST,
 ) -> list[IdleGap]:
     """Return the gaps that main jobs alone leave on nodes of so many *units*; those still open end at *until*."""
     env = Environment()
@@ -71,7 +75,7 @@ def gaps_without_guests(
     parts: dict[int, Parts] = {}
 
     def started(job: MainJob) -> bool:
-        parts[job.id] = place(gaps.free, job.size)
+        parts[job.id] = place(gaps.free, job.size, placement)
         for node, taken in parts[job.id]:
             gaps.take(node, taken, int(env.now))
         return True
@@ -163,6 +167,9 @@ class Harvest:
                 pass
 
     def saw_start(self, _at: Millis, _started: MainStarted, /) -> None:
+        """Nothing: main jobs are no harvest."""
+
+    def saw_kill(self, _at: Millis, _job: MainJob, /) -> None:
         """Nothing: main jobs are no harvest."""
 
     @property

@@ -20,7 +20,7 @@ from idleq.scheduler.core.submission import JobSpec
 from idleq.simulator.agents import saves_behind
 from idleq.simulator.costs import GuestCosts
 from idleq.simulator.events import MainStarted
-from idleq.simulator.jobs import node_number
+from idleq.simulator.jobs import MainJob, node_number
 from idleq.simulator.pieces import Part, Pieces
 from idleq.simulator.tails import Held
 
@@ -47,6 +47,7 @@ class Ledger:
     Attributes:
         costs: what guests cost there.
         unit_cores: how many cores each unit has that a main job holds.
+        may_be_killed: whether main jobs may be.
         pieces: what was held by whom; main jobs too.
         held: of each ended segment: node, since, until, cores.
         segments, frozen, lost, done: how many segments ended, and how.
@@ -54,6 +55,7 @@ class Ledger:
 
     costs: GuestCosts
     unit_cores: int
+    may_be_killed: bool = False
     pieces: Pieces = field(default_factory=Pieces)
     held: list[Held] = field(default_factory=list)
     segments: int = 0
@@ -62,15 +64,24 @@ class Ledger:
     done: int = 0
     _specs: dict[EntryId, JobSpec] = field(default_factory=dict)
     _progress: dict[JobId, Millis] = field(default_factory=dict)
+    _main: dict[int, range] = field(default_factory=dict)
     _open: dict[tuple[JobId, Fence], _Open] = field(default_factory=dict)
     _is_over: bool = False
 
     def saw_start(self, at: Millis, started: MainStarted, /) -> None:
         """Note what a main job holds until its end."""
         if not self._is_over:
-            ends = at + started.job.run
+            ends, first = at + started.job.run, len(self.pieces)
             for node, units in zip(started.nodes, started.units, strict=True):
                 self.pieces.add(Part.MAIN, node_number(node), at, ends, units * self.unit_cores)
+            if self.may_be_killed:
+                self._main[started.job.id] = range(first, len(self.pieces))
+
+    def saw_kill(self, at: Millis, job: MainJob, /) -> None:
+        """Note that a main job holds nothing any more; what it had held counts as held."""
+        if not self._is_over:
+            for place in self._main.pop(job.id):
+                self.pieces.end_at(place, at)
 
     def saw_facts(self, at: Millis, facts: tuple[Fact, ...], /) -> None:
         """Take in what happened to a segment."""

@@ -51,7 +51,7 @@ class OutageWorld(World):
         if policy not in DEPTHS or sharing is not Sharing.NODES:
             raise ImpossibleParameters("outages with guests go with fcfs, easy and conservative, on whole nodes")
         self._around = Around(len(nodes), outages, DEPTHS[policy])
-        self._outages = outages
+        self._reservations = [one for one in outages if one.kind is Kind.RESERVATION]
         self._away: Counter[int] = Counter()
         super().__init__(env, nodes, jobs, tell, policy=self._around, grace_ms=grace_ms, foresight=foresight)
         for outage in outages:
@@ -105,32 +105,46 @@ class OutageWorld(World):
 
     def _planned_start(self, index: int) -> Millis | None:
         planned = super()._planned_start(index)
-        reserved = (
-            one.begin for one in self._outages if one.kind is Kind.RESERVATION and one.begin > self.now and index in one
-        )
+        reserved = (one.begin for one in self._reservations if one.begin > self.now and index in one)
         return min((Millis(at) for at in (planned, *reserved) if at is not None), default=None)
 
     def _is_up(self, index: int) -> bool:
         return not self._away[index]
 
 
-def gaps_around(
+def unheld_around(
     nodes: Sequence[NodeSpec], jobs: Iterable[MainJob], until: Millis, outages: Sequence[Outage], policy: Policy = easy
-) -> list[IdleGap]:
-    """Return the gaps that main jobs alone leave on whole nodes between outages; those still open end at *until*."""
+) -> tuple[list[IdleGap], list[IdleGap]]:
+    """Return the gaps that main jobs alone leave on whole nodes, and what is away; those still open end at *until*.
+
+    A drained node is away once its main job has ended.
+    """
     env, places = Environment(), {node.name: place for place, node in enumerate(nodes)}
-    since: dict[int, Millis] = {}
-    found: list[IdleGap] = []
+    gaps, away = _Spans(), _Spans()
 
     def tell(event: WorldEvent) -> None:
-        if not isinstance(event, NodeChanged):
-            return
-        index, now = places[event.report.name], Millis(int(env.now))
-        if event.report.is_up and event.report.free.cores:
-            since.setdefault(index, now)
-        elif index in since:
-            found.append(IdleGap(index, since.pop(index), now, 1))
+        if isinstance(event, NodeChanged):
+            report, now = event.report, Millis(int(env.now))
+            gaps.note(places[report.name], now, is_so=report.is_up and report.free.cores > 0)
+            away.note(places[report.name], now, is_so=not report.is_up and not report.main_job)
 
     OutageWorld(env, nodes, jobs, tell, outages, policy=policy)
     advance(env, until)
-    return found + [IdleGap(index, opened, until, 1) for index, opened in since.items() if opened < until]
+    return gaps.until(until), away.until(until)
+
+
+class _Spans:
+    """From when until when something was so of whole nodes."""
+
+    def __init__(self) -> None:
+        self._since: dict[int, Millis] = {}
+        self._found: list[IdleGap] = []
+
+    def note(self, node: int, now: Millis, *, is_so: bool) -> None:
+        if is_so:
+            self._since.setdefault(node, now)
+        elif node in self._since:
+            self._found.append(IdleGap(node, self._since.pop(node), now, 1))
+
+    def until(self, end: Millis) -> list[IdleGap]:
+        return self._found + [IdleGap(node, since, end, 1) for node, since in self._since.items() if since < end]

@@ -56,6 +56,10 @@ class Pieces:
             self.until.append(until)
             self.cores.append(cores)
 
+    def end_at(self, place: int, until: int) -> None:
+        """Let the stretch that was added as number *place* (from 0 on) end at *until* already."""
+        self.until[place] = until
+
     def __len__(self) -> int:
         return len(self.part)
 

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import assert_never
 
 from idleq.ids import AllocationId
 from idleq.scheduler.core.resources import Resources
@@ -21,6 +22,15 @@ class Sharing(StrEnum):
     CORES = "cores"
 
 
+class Placement(StrEnum):
+    """Which of the nodes with room a main job gets; where each node is one unit, it comes to the same."""
+
+    #: The first ones in the site's list.
+    LOWEST = "lowest"
+    #: Those that it leaves with the fewest free units, and as few of them as will do; ties go by the list.
+    BEST_FIT = "best-fit"
+
+
 def units_of(node: NodeSpec, sharing: Sharing) -> int:
     """Return how many units main jobs can hold of *node*."""
     return 1 if sharing is Sharing.NODES else node.resources.cores
@@ -32,8 +42,18 @@ def room_beside(node: Resources, used: int, units: int) -> Resources:
     return Resources(node.cores * left // units, node.memory * left // units, node.gpus * left // units)
 
 
-def place(free_units: Sequence[int], size: int) -> Parts:
-    """Take *size* units from the first nodes in the list that have some free."""
+def place(free_units: Sequence[int], size: int, placement: Placement = Placement.LOWEST) -> Parts:
+    """Take *size* units, of which so many are free on each node."""
+    match placement:
+        case Placement.LOWEST:
+            return _lowest(free_units, size)
+        case Placement.BEST_FIT:
+            return _best_fit(free_units, [node for node, free in enumerate(free_units) if free], size)
+        case _:
+            assert_never(placement)
+
+
+def _lowest(free_units: Sequence[int], size: int) -> Parts:
     parts: list[tuple[int, int]] = []
     for node, free in enumerate(free_units):
         if size == 0:
@@ -46,8 +66,24 @@ def place(free_units: Sequence[int], size: int) -> Parts:
     return tuple(parts)
 
 
+def _best_fit(free_units: Sequence[int], some_free: Iterable[int], size: int) -> Parts:
+    """Fill the emptiest of the nodes *some_free* as long as none has room for all that is left, then take the fullest that has."""
+    emptiest_first = sorted(some_free, key=lambda node: (-free_units[node], node))
+    parts: list[tuple[int, int]] = []
+    for place_in_order, node in enumerate(emptiest_first):
+        if free_units[node] >= size:
+            enough = (one for one in emptiest_first[place_in_order:] if free_units[one] >= size)
+            return (*parts, (min(enough, key=lambda one: (free_units[one], one)), size))
+        parts.append((node, free_units[node]))
+        size -= free_units[node]
+    raise AssertionError("the queue starts no job that does not fit")
+
+
 def planned_starts(
-    planned: Iterable[tuple[int, MainJob]], free_units: Sequence[int], ends: Iterable[tuple[int, Parts]]
+    planned: Iterable[tuple[int, MainJob]],
+    free_units: Sequence[int],
+    ends: Iterable[tuple[int, Parts]],
+    placement: Placement = Placement.LOWEST,
 ) -> dict[int, int]:
     """Return when the next main job is planned to start on each node that has one.
 
@@ -69,7 +105,7 @@ def planned_starts(
                     some_free.append(node)
                 free[node] += units
         some_free.sort()
-        parts = _take(free, some_free, job.size)
+        parts = _take(free, some_free, job.size, placement)
         for node, _ in parts:
             first.setdefault(node, start)
         heapq.heappush(releases, (start + job.limit, parts))
@@ -99,8 +135,18 @@ def planned_starts_on_whole_nodes(
     return first
 
 
-def _take(free: list[int], some_free: list[int], size: int) -> Parts:
+def _take(free: list[int], some_free: list[int], size: int, placement: Placement) -> Parts:
     """Do as `place`, with what is left in *free*; *some_free* are the nodes with free units, in order."""
+    if placement is Placement.LOWEST:
+        return _take_lowest(free, some_free, size)
+    parts = _best_fit(free, some_free, size)
+    for node, taken in parts:
+        free[node] -= taken
+    some_free[:] = [node for node in some_free if free[node]]
+    return parts
+
+
+def _take_lowest(free: list[int], some_free: list[int], size: int) -> Parts:
     parts: list[tuple[int, int]] = []
     used_up = 0
     for node in some_free:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from idleq.ids import Millis
 from idleq.scheduler.core.commands import Mode
@@ -12,7 +13,9 @@ from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.estimates import Estimates
 from idleq.simulator.guestload import GuestStream
 from idleq.simulator.metrics import TAU
-from idleq.simulator.placement import Sharing
+from idleq.simulator.outagesource import REPAIR_HOURS, OutageSource
+from idleq.simulator.placement import Placement, Sharing
+from idleq.simulator.queueing.around import DEPTHS
 from idleq.simulator.strategies import Strategy
 
 MEMORY_PER_CORE = 2**30
@@ -60,6 +63,10 @@ class Scenario:
         tau: for slowdowns, in seconds.
         node_cores: so many of the trace's processors are one node.
         sharing: whether main jobs take cores, or whole nodes as many as they need.
+        placement: which nodes they get.
+        outages: a file that says when processors are away; None: never.
+        mtbf: mean hours between two failures of a node, drawn; None: none fails by itself.
+        repair: mean hours until such a node is back.
         guests: who fills the gaps.
         costs: what guests cost.
         grace_ms: what a preempted guest is given.
@@ -81,6 +88,10 @@ class Scenario:
     tau: int = TAU
     node_cores: int = 1
     sharing: Sharing = Sharing.CORES
+    placement: Placement = Placement.LOWEST
+    outages: str | None = None
+    mtbf: float | None = None
+    repair: float = REPAIR_HOURS
     guests: Guests = field(default_factory=Enough)
     costs: GuestCosts = field(default_factory=lambda: equal_costs(COST_MS))
     grace_ms: Millis = Millis(0)
@@ -97,6 +108,27 @@ class Scenario:
                     f"guests that ask for {wanted.cores} cores and {wanted.memory} bytes never fit on a node of "
                     f"{self.node.cores} cores and {self.node.memory} bytes: give nodes more cores (node_cores), or guests less"
                 )
+        if self.has_outages and (self.policy not in DEPTHS or not self.has_whole_nodes):
+            raise ImpossibleParameters(
+                f"outages with guests go with {', '.join(DEPTHS)}, and with nodes that main jobs do not share: "
+                "leave out node_cores, or let main jobs take whole nodes (sharing nodes)"
+            )
+
+    @property
+    def has_outages(self) -> bool:
+        """Whether parts of the machine may be away."""
+        return self.outages is not None or self.mtbf is not None
+
+    @property
+    def has_whole_nodes(self) -> bool:
+        """Whether each node is all one main job's."""
+        return self.sharing is Sharing.NODES or self.node_cores == 1
+
+    @property
+    def outage_source(self) -> OutageSource:
+        """Where outages come from."""
+        file = None if self.outages is None else Path(self.outages)
+        return OutageSource(file=file, mtbf_hours=self.mtbf, repair_hours=self.repair, seed=self.seed)
 
     @property
     def node(self) -> Resources:

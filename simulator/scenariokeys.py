@@ -15,7 +15,7 @@ from idleq.simulator.costs import GuestCosts, equal_costs
 from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.estimates import Estimates
 from idleq.simulator.guestkeys import JobReader, guests_shown, read_guests
-from idleq.simulator.placement import Sharing
+from idleq.simulator.placement import Placement, Sharing
 from idleq.simulator.queueing.catalog import POLICIES
 from idleq.simulator.queueing.slurm import settings_from
 from idleq.simulator.scenario import COST_MS, Scenario
@@ -75,6 +75,10 @@ KEYS: Mapping[str, Key] = {
         Key("tau", "tau", whole(1)),
         Key("node_cores", "node_cores", whole(1, 10**5)),
         Key("sharing", "sharing", one_of(Sharing), str),
+        Key("placement", "placement", one_of(Placement), str),
+        Key("outages", "outages", unless(None, text)),
+        Key("mtbf", "mtbf", unless(None, number(0.001, 10**9))),
+        Key("repair", "repair", number(0.001, 10**9)),
         Key("guests", "guests", lambda value: read_guests(value, _no_files), guests_shown),
         Key("costs", "costs", lambda value: read_costs(value, equal_costs(COST_MS)), costs_shown),
         Key("grace", "grace_ms", time, seconds),

@@ -1,6 +1,6 @@
 """What all strategies on one site share: the main jobs, how they run without guests, and the time that is measured."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,12 @@ from idleq.simulator.harm import shaken
 from idleq.simulator.harvest import IdleGap
 from idleq.simulator.jobs import MainJob, scaled
 from idleq.simulator.metrics import WARM_UP
+from idleq.simulator.outagerun import OutageRun
+from idleq.simulator.outages import Outage
 from idleq.simulator.placement import Sharing
 from idleq.simulator.places import Places
 from idleq.simulator.queueing import Policy, replay
+from idleq.simulator.queueing.around import DEPTHS
 from idleq.simulator.queueing.catalog import policy_named
 from idleq.simulator.queueing.slurm import in_milliseconds, in_whole_minutes, settings_from
 from idleq.simulator.scenario import Scenario
@@ -36,6 +39,8 @@ class Stage:
         jobs: its main jobs as the site runs them, by submit; sizes in the site's units.
         starts: when each starts without guests.
         gaps: those of the run without guests.
+        away: where nodes are away and no main job holds them, in that run.
+        outages: when nodes are away.
         nodes: how many the site has.
         since, until: what is measured: the first hundredth of the jobs has ended, and the last is submitted.
     """
@@ -47,6 +52,8 @@ class Stage:
     nodes: int
     since: Millis
     until: Millis
+    away: list[IdleGap] = field(default_factory=list)
+    outages: tuple[Outage, ...] = ()
 
     @property
     def counted(self) -> list[MainJob]:
@@ -58,9 +65,10 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
     """Run the main jobs of *scenario* without guests.
 
     Raises:
-        TraceUnknown, BadTrace, ImpossibleParameters: there is nothing to run.
+        TraceUnknown, BadTrace, BadOutages, ImpossibleParameters: there is nothing to run.
     """
-    trace = part_of(load_trace(scenario.trace, places, scenario.procs), scenario.begin_days, scenario.days)
+    whole = load_trace(scenario.trace, places, scenario.procs)
+    trace = part_of(whole, scenario.begin_days, scenario.days)
     if trace.processors % scenario.node_cores:
         raise ImpossibleParameters(
             f"{trace.processors} processors are not made of nodes of {scenario.node_cores}: give another node_cores, or procs"
@@ -68,17 +76,56 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
     nodes = trace.processors // scenario.node_cores
     jobs = _jobs(trace.table, scenario)
     units = units_of(scenario, nodes)
-    starts = replay(jobs, sum(units), policy_of(scenario, sum(units)))
+    outages = outages_of(scenario, whole, trace)
+    starts = _starts(scenario, jobs, sum(units), outages)
     since, until = measured(jobs, starts)
     site = Site(
         nodes=nodes,
         node=scenario.node,
         jobs=jobs,
         until=until,
-        sharing=scenario.sharing,
+        sharing=sharing_of(scenario),
+        placement=scenario.placement,
         policy=policy_of(scenario, sum(units)),
+        outages=outages,
     )
-    return Stage(trace=trace, jobs=jobs, starts=starts, gaps=site.gaps(), nodes=nodes, since=since, until=until)
+    gaps, away = site.unheld()
+    return Stage(
+        trace=trace,
+        jobs=jobs,
+        starts=starts,
+        gaps=gaps,
+        nodes=nodes,
+        since=since,
+        until=until,
+        away=away,
+        outages=outages,
+    )
+
+
+def _starts(scenario: Scenario, jobs: tuple[MainJob, ...], units: int, outages: tuple[Outage, ...]) -> dict[int, int]:
+    """Return when each job starts without guests; of one that outages kill, the run that it finishes."""
+    if outages:
+        return OutageRun(jobs, units, outages, DEPTHS[scenario.policy]).finish().starts
+    return replay(jobs, units, policy_of(scenario, units))
+
+
+def outages_of(scenario: Scenario, whole: Trace, part: Trace) -> tuple[Outage, ...]:
+    """Return when nodes are away, in milliseconds from the beginning of *part* of the *whole* trace."""
+    submit = part.table.submit
+    found = scenario.outage_source.outages(
+        part.processors,
+        int(submit[0]),
+        int(submit[-1]),
+        zero=begin_of(whole, scenario.begin_days),
+        node_cores=scenario.node_cores,
+    )
+    return tuple(replace(one, begin=one.begin * SECOND, until=one.until * SECOND) for one in found)
+
+
+def sharing_of(scenario: Scenario) -> Sharing:
+    """Return what main jobs take; nodes of one core are whole nodes."""
+    return Sharing.NODES if scenario.has_whole_nodes else Sharing.CORES
 
 
 def units_of(scenario: Scenario, nodes: int) -> list[int]:
@@ -98,13 +145,18 @@ def part_of(trace: Trace, begin_days: float, days: float | None) -> Trace:
         BadTrace: there are none.
     """
     table = trace.table
-    begin = int(table.submit[0]) + round(begin_days * DAY_S) if len(table) else 0
+    begin = begin_of(trace, begin_days)
     is_in = table.submit >= begin
     if days is not None:
         is_in &= table.submit < begin + round(days * DAY_S)
     if not is_in.any():
         raise BadTrace(f"{trace.name} has no jobs that can run in the part that is asked for")
     return replace(trace, table=_from(table, is_in, begin))
+
+
+def begin_of(trace: Trace, begin_days: float) -> int:
+    """Return when on the clock of *trace* its day *begin_days* begins."""
+    return int(trace.table.submit[0]) + round(begin_days * DAY_S) if len(trace.table) else 0
 
 
 def _from(table: JobTable, is_in: NDArray[np.bool_], begin: int) -> JobTable:

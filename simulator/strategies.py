@@ -23,8 +23,8 @@ from idleq.simulator.jobs import MainJob, numbered_nodes
 from idleq.simulator.keeper import Keeper, carried_out
 from idleq.simulator.kernel import Between
 from idleq.simulator.outages import Outage
-from idleq.simulator.outageworld import gaps_around
-from idleq.simulator.placement import Sharing
+from idleq.simulator.outageworld import unheld_around
+from idleq.simulator.placement import Placement, Sharing
 from idleq.simulator.queueing import Policy, easy
 
 NEVER_STALLED = 10**9
@@ -60,6 +60,7 @@ class Site:
         grace_ms: what a preempted guest is given.
         policy: the main queue's; a new one for each run, if it remembers anything.
         sharing: what main jobs take: whole nodes, or cores.
+        placement: which nodes they get.
         mode: how guests' allocations give way.
         longest_ms: no allocation is asked for longer than this.
         outages: when nodes are away; in milliseconds, a processor is a whole node.
@@ -72,6 +73,7 @@ class Site:
     grace_ms: Millis = Millis(0)
     policy: Policy = easy
     sharing: Sharing = Sharing.NODES
+    placement: Placement = Placement.LOWEST
     mode: Mode = Mode.PREEMPTIBLE
     longest_ms: Millis = LONGEST_MS
     outages: tuple[Outage, ...] = ()
@@ -83,10 +85,15 @@ class Site:
 
     def gaps(self) -> list[IdleGap]:
         """Return the gaps of the run without guests."""
+        return self.unheld()[0]
+
+    def unheld(self) -> tuple[list[IdleGap], list[IdleGap]]:
+        """Return the gaps of the run without guests, and what no main job holds there because it is away."""
         if self.outages:
             nodes = numbered_nodes(self.nodes, self.node)
-            return gaps_around(nodes, self.jobs, self.until, self.outages, self.policy)
-        return gaps_without_guests([self.units] * self.nodes, self.jobs, self.until, self.policy)
+            return unheld_around(nodes, self.jobs, self.until, self.outages, self.policy)
+        units = [self.units] * self.nodes
+        return gaps_without_guests(units, self.jobs, self.until, self.policy, self.placement), []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +200,7 @@ def prepared(
         grace_ms=site.grace_ms,
         policy=site.policy,
         sharing=site.sharing,
+        placement=site.placement,
         outages=site.outages,
         keeps_diary=False,
         watchers=watchers,

@@ -15,6 +15,7 @@ from idleq.simulator.errors import BadSweep, ImpossibleParameters, SimulatorErro
 from idleq.simulator.gain import run_scenario
 from idleq.simulator.gaincount import GuestSums, MainSums, Shares, SiteSums
 from idleq.simulator.grid import Place, read_sweep
+from idleq.simulator.outagesource import digest_of_outages
 from idleq.simulator.places import Places
 from idleq.simulator.rows import Row, RowsFile
 from idleq.simulator.scenariokeys import COST, KEYS, plain, scenario_of
@@ -50,21 +51,24 @@ def load_sweep(path: Path, kept: Places) -> Sweep:
 
     Raises:
         BadSweep: it cannot be used; the message says where, and nothing was run.
-        TraceUnknown, BadTrace: one of its traces is not there.
+        TraceUnknown, BadTrace, BadOutages: one of the files that it names is not there, or cannot be used.
     """
     places = read_sweep(path, [*(key for key in KEYS), COST], (*RESULTS, *OTHERS))
     digest = cache(partial(_digest_of_part, cache(partial(load_trace, places=kept)), kept))
+    digest_of_away = cache(digest_of_outages)
     points, keys, digests = [], [], []
     for place in places:
         try:
-            point = plain(scenario_of(place.point))
+            scenario = scenario_of(place.point)
+            point = plain(scenario)
+            away = digest_of_away(scenario.outage_source.file)
             digests.append(digest(point["trace"], point["procs"], point["from"], point["days"]))
         except SimulatorError as error:
             wrong = f"{path}: grid {place.grid}, at {json.dumps(place.point)}: {error}"
             kind = BadSweep if isinstance(error, ImpossibleParameters) else type(error)
             raise kind(wrong) from error
         points.append(point)
-        keys.append(json.dumps([digests[-1], point], sort_keys=True))
+        keys.append(json.dumps([digests[-1], away, point], sort_keys=True))
     return Sweep(places=places, points=points, keys=keys, digests=digests)
 
 

@@ -16,6 +16,7 @@ from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import END, GUEST_PASS, LATE_END, SHOW, Moment
 from idleq.simulator.placement import (
     Parts,
+    Placement,
     Sharing,
     must_leave,
     place,
@@ -52,6 +53,7 @@ class World:
         policy: Policy = easy,
         grace_ms: Millis = Millis(0),
         sharing: Sharing = Sharing.NODES,
+        placement: Placement = Placement.LOWEST,
         held_up: Mapping[int, Millis] | None = None,
         plan_depth: int = PLAN_DEPTH,
         is_watched: bool = True,
@@ -60,6 +62,7 @@ class World:
         self.tell = tell
         self._env = env
         self._grace = grace_ms
+        self._placement = placement
         self._held_up = held_up or {}
         self._plan_depth = plan_depth
         self._nodes = [
@@ -192,7 +195,7 @@ class World:
         return True
 
     def _placed(self, job: MainJob) -> Parts:
-        return place([node.free_units for node in self._nodes], job.size)
+        return place([node.free_units for node in self._nodes], job.size, self._placement)
 
     def _in_the_way(self, node: Node) -> list[Guest]:
         """Return the guests that must leave *node*: rather those that are leaving anyway, then the youngest."""
@@ -313,7 +316,7 @@ class World:
             whole = [(int(one.ends_at), one.nodes) for one in running]
             return planned_starts_on_whole_nodes(planned, free, whole, len(self._nodes))
         ends = [(int(one.ends_at), one.parts) for one in running]
-        return planned_starts(planned, [node.free_units for node in self._nodes], ends)
+        return planned_starts(planned, [node.free_units for node in self._nodes], ends, self._placement)
 
     def _plan_ahead(self) -> None:
         before, self._planned = self._planned, self._foresight(self.now)

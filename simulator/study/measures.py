@@ -65,6 +65,7 @@ MEASURES = (
     Measure("gained", "gained", Form.SHARE, "effective, less the utilisation without guests"),
     Measure("idle", "idle", Form.SHARE, "held by nobody"),
     Measure("tail", "tail waste", Form.SHARE, "of the idle: after the last guest had left a gap", is_part=True),
+    Measure("away", "away", Form.SHARE, "failed, drained or reserved: nobody can have it"),
     Measure("overhead", "overhead", Form.SHARE, "what guests held cores for besides their work"),
     Measure("start", "starting", Form.SHARE, "until a fresh guest's program was up", is_part=True),
     Measure("thaw", "thawing", Form.SHARE, "bringing snapshots to the nodes", is_part=True),

@@ -7,7 +7,7 @@ import numpy as np
 
 from idleq.ids import Millis
 from idleq.simulator.gain import GainResult
-from idleq.simulator.gaincount import clipped, harvestable_of, slowdowns_of, waits_of
+from idleq.simulator.gaincount import away_of, clipped, harvestable_of, slowdowns_of, waits_of
 from idleq.simulator.pieces import OVERHEAD, Floats, Part
 
 WEEK_MS = 7 * 86_400_000
@@ -32,7 +32,8 @@ def _shares(result: GainResult, edges: Sequence[Millis]) -> dict[str, list[float
     harvestable = [harvestable_of(scenario, clipped(stage.gaps, since, until)) for since, until in pairwise(edges)]
     shares["overhead"] = sum((held[part] for part in OVERHEAD), np.zeros(len(edges) - 1)) / capacity
     shares["effective"] = shares["main"] + shares["useful"]
-    shares["idle"] = 1 - sum((area for area in held.values()), np.zeros(len(edges) - 1)) / capacity
+    away = np.asarray([away_of(scenario, stage, since, until) for since, until in pairwise(edges)])
+    shares["idle"] = 1 - (sum((area for area in held.values()), np.zeros(len(edges) - 1)) + away) / capacity
     found = {name: values.tolist() for name, values in shares.items()}
     if all(harvestable):
         found["harvest"] = (held[Part.USEFUL] / np.asarray(harvestable)).tolist()

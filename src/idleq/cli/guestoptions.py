@@ -38,6 +38,9 @@ NodeCores = Annotated[int | None, typer.Option(help="Processors that make a node
 SharingName = Annotated[
     str | None, typer.Option(metavar="cores|nodes", help="Main jobs take cores, or whole nodes [default: cores].")
 ]
+PlacementName = Annotated[
+    str | None, typer.Option(metavar="lowest|best-fit", help="Which nodes main jobs get [default: lowest].")
+]
 Replications = Annotated[int | None, typer.Option(help="Runs with seeds of their own [default: 1].")]
 Shake = Annotated[
     float | None,

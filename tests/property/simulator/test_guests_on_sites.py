@@ -92,6 +92,9 @@ class Stays:
     def saw_start(self, at: Millis, started: MainStarted) -> None:
         self.held += ((node, at, at + started.job.run, CORES) for node in started.nodes)
 
+    def saw_kill(self, at: Millis, job: MainJob) -> None:
+        pass
+
     def most_on(self, node: NodeName) -> int:
         # At one instant what ends goes before what begins.
         steps = sorted(

@@ -3,12 +3,12 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idleq.ids import AllocationId, Millis
+from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.simulator.events import Ended, Granted, MainEnded, MainStarted, Preempting, WorldEvent
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.placement import Sharing
+from idleq.simulator.placement import Placement, Sharing, place
 from idleq.simulator.queueing import easy, replay
 from support.world import Site, main_job
 
@@ -57,8 +57,11 @@ def wishes(modes: list[Mode]) -> st.SearchStrategy[list[Wish]]:
     return st.lists(wish, max_size=25).map(lambda found: sorted(found, key=lambda wish: wish.at))
 
 
-def live(jobs: list[MainJob], asked: list[Wish], sharing: Sharing, grace: int) -> Site:
-    site = Site(jobs, nodes=NODES, node=NODE, options={"sharing": sharing, "grace_ms": Millis(grace)})
+def live(
+    jobs: list[MainJob], asked: list[Wish], sharing: Sharing, grace: int, placement: Placement = Placement.LOWEST
+) -> Site:
+    options = {"sharing": sharing, "placement": placement, "grace_ms": Millis(grace)}
+    site = Site(jobs, nodes=NODES, node=NODE, options=options)
     for wish in asked:
         site.to(wish.at)
         if wish.act == "ask":
@@ -93,29 +96,39 @@ def lives(draw: st.DrawFn, modes: list[Mode]) -> tuple[list[MainJob], list[Wish]
 
 
 @settings(max_examples=80)
-@given(lives(list(Mode)), st.integers(0, 50))
-def test_no_node_ever_holds_more_than_it_has(life: tuple[list[MainJob], list[Wish], Sharing], grace: int) -> None:
+@given(lives(list(Mode)), st.integers(0, 50), st.sampled_from(list(Placement)))
+def test_no_node_ever_holds_more_than_it_has(
+    life: tuple[list[MainJob], list[Wish], Sharing], grace: int, placement: Placement
+) -> None:
     jobs, asked, sharing = life
-    site = live(jobs, asked, sharing, grace)
+    site = live(jobs, asked, sharing, grace, placement)
     guests: dict[AllocationId, Granted] = {}
-    main_cores: dict[int, int] = {}
+    main_cores: dict[int, dict[NodeName, int]] = {}
     for _, event in site.told():
         note(event, guests, main_cores, sharing)
-        for node in {grant.node for grant in guests.values()}:
+        for node in (NodeName(f"n{number}") for number in range(1, NODES + 1)):
+            cores = sum(parts.get(node, 0) for parts in main_cores.values())
             held = sum((grant.resources for grant in guests.values() if grant.node == node), NOTHING)
-            assert held.fits_in(NODE)
-        cores = sum(grant.resources.cores for grant in guests.values()) + sum(main_cores.values())
-        assert cores <= NODES * CORES
+            assert (held + Resources(cores, cores * 100)).fits_in(NODE)
 
 
-def note(event: WorldEvent, guests: dict[AllocationId, Granted], main_cores: dict[int, int], sharing: Sharing) -> None:
+def note(
+    event: WorldEvent,
+    guests: dict[AllocationId, Granted],
+    main_cores: dict[int, dict[NodeName, int]],
+    sharing: Sharing,
+) -> None:
     match event:
         case Granted():
             guests[event.allocation] = event
         case Ended(allocation=allocation):
             guests.pop(allocation, None)
         case MainStarted(job=job):
-            main_cores[job.id] = job.size * (CORES if sharing is Sharing.NODES else 1)
+            assert sum(event.units) == job.size
+            unit_cores = CORES if sharing is Sharing.NODES else 1
+            main_cores[job.id] = {
+                node: units * unit_cores for node, units in zip(event.nodes, event.units, strict=True)
+            }
         case MainEnded(job=job):
             del main_cores[job.id]
         case _:
@@ -147,6 +160,45 @@ def test_every_main_job_runs_once_for_its_whole_run_and_waits_for_guests_within_
         if isinstance(event, MainStarted):
             assert 0 <= event.waited_ms <= event.bound_ms
             assert bool(event.left) or event.waited_ms == 0
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.integers(0, 9), min_size=1, max_size=8).flatmap(
+        lambda free: st.tuples(st.just(free), st.integers(0, sum(free)))
+    )
+)
+def test_best_fit_takes_what_is_free_on_as_few_nodes_as_will_do(asked: tuple[list[int], int]) -> None:
+    free, size = asked
+    parts = place(free, size, Placement.BEST_FIT) if size else ()
+    assert sum(units for _, units in parts) == size
+    assert all(0 < units <= free[node] for node, units in parts)
+    assert len({node for node, _ in parts}) == len(parts)
+    fewest = next(count for count in range(len(free) + 1) if sum(sorted(free, reverse=True)[:count]) >= size)
+    assert len(parts) == fewest
+
+
+@settings(max_examples=60)
+@given(streams(NODES * CORES), st.sampled_from(list(Sharing)))
+def test_on_nodes_of_one_core_both_placements_are_the_same_to_the_last_event(
+    jobs: list[MainJob], sharing: Sharing
+) -> None:
+    sites = [
+        Site(jobs, nodes=NODES * CORES, node=Resources(1, 100), options={"sharing": sharing, "placement": placement})
+        for placement in Placement
+    ]
+    for site in sites:
+        site.to(END)
+    assert sites[0].starts().keys() == {job.id for job in jobs}
+    assert sites[0].diary == sites[1].diary
+
+
+@settings(max_examples=60)
+@given(lives([Mode.PREEMPTIBLE]))
+def test_without_grace_placement_moves_no_main_job(life: tuple[list[MainJob], list[Wish], Sharing]) -> None:
+    jobs, asked, sharing = life
+    best = live(jobs, asked, sharing, 0, Placement.BEST_FIT)
+    assert best.starts() == replay(jobs, largest(sharing), easy)
 
 
 @settings(max_examples=40)

@@ -115,6 +115,15 @@ def test_guests_may_come_from_a_job_file(idleq: CommandLine, site: str, home: Pa
     assert (run["done"], run["useful"]) == (4, pytest.approx(4 * 120 / (2 * 1000), rel=0.3))
 
 
+def test_outages_go_with_guests(idleq: CommandLine, site: str, home: Path) -> None:
+    (home / "away.csv").write_text("kind,from,until,nodes\noutage,300,400,0\n")
+    options = ("--guests", "enough", "--outages", str(home / "away.csv"), "--strategies", "idleq", "--json")
+    run = json.loads(idleq("simulate", site, *options).out)["strategies"]["idleq"]["runs"][0]
+
+    assert (run["away"], run["gaps"]) == (pytest.approx(100 / (2 * 900)), 4)
+    assert run["lost_segments"] > 0
+
+
 def test_costs_are_learned_from_a_journal(idleq: CommandLine, site: str, home: Path) -> None:
     server = home / "server"
     paths = ServerPaths(server)
@@ -151,7 +160,8 @@ def test_costs_are_learned_from_a_journal(idleq: CommandLine, site: str, home: P
         (("--guests", "enough", "--engine", "fast"), 59, "--engine fast is for the main queue alone"),
         (("--guests", "enough", "--semantics", "per-event"), 59, "--semantics per-event is for the main queue alone"),
         (("--guests", "enough", "--reservation", "nodes"), 59, "--reservation nodes is for the main queue alone"),
-        (("--guests", "enough", "--mtbf", "5"), 59, "--mtbf is for the main queue alone"),
+        (("--guests", "enough", "--mtbf", "5", "--policy", "slurm"), 59, "outages with guests go with fcfs, easy"),
+        (("--guests", "enough", "--outages", "none.toml"), 48, "none.toml cannot be read"),
         (("--guests", "plenty"), 59, "guests: 'plenty' is neither enough nor stream:..., nor a job file that is here"),
         (("--guests", "stream:intervals=5"), 59, "guests: there is no key 'intervals'; did you mean 'interval'?"),
         (("--guests", "enough", "--strategies", "none,best"), 59, "with commas between; not 'best'"),

@@ -143,6 +143,14 @@ def test_an_old_file_of_starts_stays_when_the_run_fails(idleq: CommandLine, home
     assert [path.name for path in home.iterdir() if path.is_file()] == ["starts.csv"]
 
 
+def test_outages_stay_on_the_logs_clock_where_a_part_of_it_is_used(idleq: CommandLine, home: Path) -> None:
+    (home / "days.swf").write_text("; MaxProcs: 1\n1 0 0 100 1 -1 -1 1 100\n2 86400 0 100 1 -1 -1 1 100\n")
+    (home / "away.csv").write_text("kind,from,until,nodes\noutage,5,6,0\noutage,86410,86411,0\n")
+    options = ("--from", "1", "--outages", str(home / "away.csv"), "--json")
+    value = json.loads(idleq("simulate", str(home / "days.swf"), *options).out)
+    assert (value["outages"], value["restarts"], value["lost_processor_seconds"]) == (1, 1, 10)
+
+
 def test_outages_kill_jobs_and_the_loss_is_told(idleq: CommandLine, log_file: Path, home: Path) -> None:
     (home / "away.csv").write_text("kind,from,until,processors,nodes\noutage,5,6,,0\n")
     value = json.loads(idleq("simulate", str(log_file), "--outages", str(home / "away.csv"), "--json").out)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from idleq.simulator.errors import BadOutages
+from idleq.simulator.places import Places
+from idleq.simulator.sweeprun import load_sweep
 from support.command_line import CommandLine
 
 SMALL = """
@@ -60,6 +63,18 @@ def test_a_sweep_writes_a_row_for_each_combination(idleq: CommandLine, home: Pat
     (home / "my.csv.rows").unlink()
     assert idleq("simulate", "sweep", "my.toml", "--processes", "1").code == 0
     assert (home / "my.csv").read_bytes() == content
+
+
+def test_a_changed_file_of_outages_makes_another_run(home: Path) -> None:
+    file, places = home / "failing.toml", Places(data=home, cache=home)
+    file.write_text('[grid.failing]\ntrace = "small"\noutages = "away.csv"\n')
+    with pytest.raises(BadOutages, match=r"grid failing.*away[.]csv cannot be read"):
+        load_sweep(file, places)
+    keys: list[str] = []
+    for until in (20, 30):
+        (home / "away.csv").write_text(f"kind,from,until,nodes\noutage,10,{until},0\n")
+        keys += load_sweep(file, places).keys
+    assert keys[0] != keys[1]
 
 
 def test_a_longer_sweep_runs_what_is_new_only(idleq: CommandLine, home: Path) -> None:

@@ -9,8 +9,10 @@ from idleq.simulator.errors import BadTrace, ImpossibleParameters
 from idleq.simulator.gain import GainResult, run_scenario, stage_of
 from idleq.simulator.gaincount import waits_of
 from idleq.simulator.harvest import Harvest
+from idleq.simulator.outages import Kind, Outage
 from idleq.simulator.places import Places
 from idleq.simulator.scenariokeys import scenario_of
+from idleq.simulator.sources import load_trace
 from idleq.simulator.stage import part_of, set_stage
 from idleq.simulator.strategies import Strategy
 
@@ -104,6 +106,71 @@ def test_windows_bound_what_main_jobs_wait(places: Places) -> None:
     assert 0 < gain.main.harm_max_s <= gain.main.harm_bound_s <= 600
 
 
+@pytest.mark.parametrize("placement", ["lowest", "best-fit"])
+def test_guests_and_the_run_without_them_place_main_jobs_alike(places: Places, placement: str) -> None:
+    result = run(places, strategy="idleq", node_cores=4, placement=placement)
+    stage, core_ms = result.stage, [0] * 4
+    assert result.recorded.starts == stage.starts
+    for node, since, until, cores in result.recorded.ledger.main_held():
+        core_ms[node] += max(0, min(until, stage.until) - since) * cores
+    for gap in stage.gaps:
+        core_ms[gap.node] += gap.length_ms * gap.units
+    assert core_ms == [4 * stage.until] * 4
+
+
+def test_best_fit_makes_other_gaps_of_the_same_starts(places: Places) -> None:
+    lowest, best = (
+        set_stage(scenario_of({"trace": SITE, "node_cores": 4, "placement": one}), places)
+        for one in ("lowest", "best-fit")
+    )
+    assert best.starts == lowest.starts
+    assert best.gaps != lowest.gaps
+
+
+FAILING: dict[str, object] = {"mtbf": 20, "repair": 2, "seed": 2}
+
+
+@pytest.mark.parametrize("site", [{}, {"node_cores": 4, "sharing": "nodes", "mtbf": 5}, {"policy": "conservative"}])
+def test_guests_and_the_run_without_them_see_the_same_outages(places: Places, site: dict[str, object]) -> None:
+    alone, both = (run(places, strategy=one, **{**FAILING, **site}) for one in ("none", "idleq"))
+    assert alone.stage.outages
+    assert alone.recorded.starts == both.recorded.starts == alone.stage.starts
+    assert alone.stage.starts != run(places, strategy="none", **{**FAILING, **site, "mtbf": None}).stage.starts
+    for shares in (dict(one.gain.flat()) for one in (alone, both)):
+        parts = [shares[part] or 0 for part in (*PARTS, "away")]
+        assert min(parts) >= 0
+        assert sum(parts) == pytest.approx(1, abs=1e-9)
+        assert shares["main"] == pytest.approx(shares["main_alone"])
+    assert both.gain.shares.useful > 0
+    assert (alone.gain.shares.away or 0) > 0
+
+
+def test_a_file_of_outages_counts_on_the_logs_clock_and_nodes_are_away_with_any_of_their_processors(
+    places: Places, tmp_path: Path
+) -> None:
+    file = tmp_path / "away.csv"
+    given = {"trace": SITE, "node_cores": 4, "sharing": "nodes", "from": 0.25, "outages": str(file)}
+    first = int(load_trace(SITE, places).table.submit[0])
+    file.write_text(f"kind,from,until,nodes\ndrain,{first},{first + 9},0\ndrain,0,{first + 6 * 3600 + 50},3-4\n")
+    outages = set_stage(scenario_of(given), places).outages
+    assert outages == (Outage(kind=Kind.DRAIN, begin=0, until=50_000, processors=0b11),)
+
+
+def test_what_a_failure_killed_holds_its_node_until_then_and_again_when_it_starts_anew(
+    places: Places, tmp_path: Path
+) -> None:
+    log, file = tmp_path / "site.swf", tmp_path / "away.csv"
+    log.write_text("; MaxProcs: 1\n1 0 0 100 1 -1 -1 1 100\n2 400 0 100 1 -1 -1 1 100\n")
+    file.write_text("kind,from,until,nodes\noutage,60,80,0\n")
+    result = run(places, trace=str(log), outages=str(file), strategy="none")
+    assert result.recorded.starts == result.stage.starts == {1: 80_000, 2: 400_000}
+    assert list(result.recorded.ledger.main_held()) == [
+        (0, 0, 60_000, 1),
+        (0, 80_000, 180_000, 1),
+        (0, 400_000, 500_000, 1),
+    ]
+
+
 @pytest.mark.parametrize("policy", ["fcfs", "easy-sjbf", "conservative", "compressing", "slurm"])
 def test_every_policy_hosts_guests(places: Places, policy: str) -> None:
     result = run(places, policy=policy)
@@ -114,7 +181,6 @@ def test_every_policy_hosts_guests(places: Places, policy: str) -> None:
 def test_slurm_counts_seconds_though_the_world_counts_milliseconds(places: Places) -> None:
     from idleq.simulator.queueing import replay
     from idleq.simulator.queueing.slurm import SlurmLike, in_whole_minutes
-    from idleq.simulator.sources import load_trace
 
     table = in_whole_minutes(part_of(load_trace(SITE, places), 0, None).table)
     in_seconds = replay(table.jobs(), 16, SlurmLike(16))

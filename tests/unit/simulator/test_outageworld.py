@@ -17,7 +17,7 @@ from idleq.simulator.jobs import MainJob, numbered_nodes
 from idleq.simulator.kernel import advance
 from idleq.simulator.outagerun import OutageRun
 from idleq.simulator.outages import Kind, Outage, failures
-from idleq.simulator.outageworld import OutageWorld, gaps_around
+from idleq.simulator.outageworld import OutageWorld, unheld_around
 from idleq.simulator.placement import Sharing
 from idleq.simulator.queueing.easy import easy_sjbf
 from idleq.simulator.strategies import Outcome, Site, Strategy, run
@@ -113,12 +113,20 @@ def test_what_cannot_go_around_outages_is_refused() -> None:
 
 def test_gaps_end_where_a_node_goes_away_and_begin_where_it_comes_back() -> None:
     outages = [away(Kind.OUTAGE, 40, 60, 0b10)]
-    assert sorted(gaps_around(numbered_nodes(2, ONE), [job(1, 10, 20)], Millis(100), outages)) == [
+    gaps, lacking = unheld_around(numbered_nodes(2, ONE), [job(1, 10, 20)], Millis(100), outages)
+    assert lacking == [IdleGap(1, Millis(40), Millis(60), 1)]
+    assert sorted(gaps) == [
         IdleGap(0, Millis(0), Millis(10), 1),
         IdleGap(0, Millis(30), Millis(100), 1),
         IdleGap(1, Millis(0), Millis(40), 1),
         IdleGap(1, Millis(60), Millis(100), 1),
     ]
+
+
+def test_a_drained_node_is_away_once_its_main_job_has_ended() -> None:
+    outages = [away(Kind.DRAIN, 15, 60, 0b01)]
+    _, found = unheld_around(numbered_nodes(2, ONE), [job(1, 10, 20)], Millis(50), outages)
+    assert found == [IdleGap(0, Millis(30), Millis(50), 1)]
 
 
 JOBS = tuple(job(number, number * 9 * MINUTE, (number * 7 % 40 + 1) * MINUTE, 1 + number % 3) for number in range(40))

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,8 @@ from idleq.simulator.costs import GuestCosts, equal_costs
 from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.estimates import Estimates
 from idleq.simulator.guestload import GuestStream
-from idleq.simulator.placement import Sharing
+from idleq.simulator.outagesource import OutageSource
+from idleq.simulator.placement import Placement, Sharing
 from idleq.simulator.scenario import Enough, JobFile, Scenario
 from idleq.simulator.scenariokeys import KEYS, plain, scenario_of
 from idleq.simulator.strategies import Strategy
@@ -22,6 +24,7 @@ from idleq.simulator.strategies import Strategy
 EVERYTHING = {
     "trace": "small", "procs": 32, "from": 1.5, "days": 2, "policy": "slurm", "estimates": "model", "over": 2,
     "slurm": {"bf_interval": "60", "qos.1": "0.5"}, "tau": 60, "node_cores": 4, "sharing": "nodes",
+    "placement": "best-fit",
     "guests": "stream:interval=60,run=20m,spread=0.5,cores=1:3/4:1,memory=512M,memory_spread=0.1",
     "cost": 30, "costs": {"freeze": 1.5, "freeze_per_gb": 2, "bytes": "memory", "bandwidth": "1G"},
     "grace": "1m", "mode": "window", "window": "30m", "strategy": "young", "seed": 7, "shake": 60,
@@ -46,6 +49,7 @@ def test_every_name_sets_what_it_names() -> None:
         tau=60,
         node_cores=4,
         sharing=Sharing.NODES,
+        placement=Placement.BEST_FIT,
         guests=GuestStream(
             interval_ms=60_000,
             mean_run_ms=1_200_000,
@@ -72,7 +76,19 @@ def test_every_name_sets_what_it_names() -> None:
     )
 
 
-@pytest.mark.parametrize("given", [{"trace": "small"}, EVERYTHING, {"trace": "x", "guests": "enough:memory=1M"}])
+OUTAGES = {"trace": "small", "outages": "away.toml", "mtbf": 5000, "repair": 8, "seed": 3}
+
+
+def test_outages_come_from_a_file_and_by_chance() -> None:
+    scenario = scenario_of(OUTAGES)
+    assert scenario.outage_source == OutageSource(file=Path("away.toml"), mtbf_hours=5000, repair_hours=8, seed=3)
+    assert scenario.has_outages
+    assert not scenario_of({"trace": "small"}).has_outages
+
+
+@pytest.mark.parametrize(
+    "given", [{"trace": "small"}, EVERYTHING, OUTAGES, {"trace": "x", "guests": "enough:memory=1M"}]
+)
 def test_a_scenario_goes_through_json_and_back(given: dict[str, object]) -> None:
     scenario = scenario_of(given)
     assert scenario_of(json.loads(json.dumps(plain(scenario)))) == scenario
@@ -121,6 +137,10 @@ def test_every_attribute_and_every_cost_has_a_name() -> None:
             {"guests": "enough:cores=2"},
             "guests that ask for 2 cores and 2147483648 bytes never fit on a node of 1 cores",
         ),
+        ({"placement": "best"}, "placement: it may be lowest, best-fit, not 'best'"),
+        ({"mtbf": 0}, "mtbf: it is at least 0.001"),
+        ({"mtbf": 5, "policy": "slurm"}, "outages with guests go with fcfs, easy, conservative, and with nodes"),
+        ({"outages": "away.toml", "node_cores": 4}, "let main jobs take whole nodes"),
         ({"guests": 5}, "guests: it is a text, not 5"),
         ({"window": 0}, "window: it is longer than 0 seconds, not 0"),
     ],

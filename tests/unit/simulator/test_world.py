@@ -22,7 +22,15 @@ from idleq.simulator.events import (
     as_inputs,
 )
 from idleq.simulator.guests import Request
-from idleq.simulator.placement import Sharing, must_leave, place, planned_starts, planned_starts_on_whole_nodes
+from idleq.simulator.placement import (
+    Parts,
+    Placement,
+    Sharing,
+    must_leave,
+    place,
+    planned_starts,
+    planned_starts_on_whole_nodes,
+)
 from support.world import NODE, SMALL, Site, main_job
 
 N1, N2 = NodeName("n1"), NodeName("n2")
@@ -320,6 +328,26 @@ def test_the_engine_hears_one_view_then_the_rest_in_its_own_time() -> None:
 
 def test_a_wide_job_takes_units_of_the_first_nodes() -> None:
     assert place([0, 2, 3, 4], 4) == ((1, 2), (2, 2))
+
+
+@pytest.mark.parametrize(
+    ("free", "size", "parts"),
+    [
+        ([4, 1, 2, 3, 2], 2, ((2, 2),)),
+        ([4, 0, 4], 3, ((0, 3),)),
+        ([1, 4, 2, 4], 5, ((1, 4), (0, 1))),
+        ([2, 3, 2], 7, ((1, 3), (0, 2), (2, 2))),
+    ],
+)
+def test_best_fit_leaves_the_least_free_where_a_job_ends_up(free: list[int], size: int, parts: Parts) -> None:
+    assert place(free, size, Placement.BEST_FIT) == parts
+
+
+def test_what_is_planned_is_placed_as_what_starts() -> None:
+    planned = [(10, main_job(1, 0, 5, size=2)), (20, main_job(2, 0, 5, size=4))]
+    ends = [(10, ((2, 1),)), (15, ((0, 1),))]
+    assert planned_starts(planned, [3, 0, 1], ends, Placement.BEST_FIT) == {2: 10, 0: 20}
+    assert planned_starts(planned, [3, 0, 1], ends, Placement.LOWEST) == {0: 10}
 
 
 def test_each_node_shows_the_first_job_planned_on_it() -> None:

@@ -30,11 +30,12 @@ def compared(
     """Compare strategies on *site* as *given* says, and write all of it into a folder if there is one to write.
 
     Raises:
-        ImpossibleParameters, BadTrace, TraceUnknown, JobTooLarge, BadJobFile, ResultsNotKept, PlotsMissing, ParquetMissing:
+        ImpossibleParameters, BadTrace, BadOutages, TraceUnknown, JobTooLarge, BadJobFile, ResultsNotKept, PlotsMissing, ParquetMissing:
             nothing is written.
     """
     from idleq import __version__
     from idleq.cli.keeping import digest_of, keeper_for
+    from idleq.simulator.outagesource import digest_of_outages
     from idleq.simulator.places import Places
     from idleq.simulator.sources import digest_of_source
     from idleq.simulator.study.comparison import compare
@@ -53,7 +54,8 @@ def compared(
     places = Places.from_environment(session.environment)
     if strict:
         _refuse_too_large(scenario, places)
-    purpose = digest_of([scenario, strategies, replications, digest_of_source(scenario.trace, places, scenario.procs)])
+    sources = digest_of_source(scenario.trace, places, scenario.procs), digest_of_outages(scenario.outage_source.file)
+    purpose = digest_of([scenario, strategies, replications, *sources])
     with (
         _progress(session, replications * len(strategies)) as on_run,
         keeper_for(keeping, purpose, show=lambda _: None, warn=session.say) as keeper,
@@ -96,7 +98,7 @@ def _scenario(
 ) -> "Scenario":
     from idleq.simulator.scenariokeys import scenario_of
 
-    names = ("cost", "grace", "mode", "window", "node_cores", "sharing")
+    names = ("cost", "grace", "mode", "window", "node_cores", "sharing", "placement")
     values = {**site, **{name: given[name] for name in names if name in given}}
     values["shake"] = given.get("shake", SHAKE_S if replications > 1 else 0)
     if "costs" in given:

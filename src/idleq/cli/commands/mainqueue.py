@@ -83,7 +83,7 @@ def run_alone(session: "Session", asked: MainOptions) -> Result:
     from idleq.simulator.mainrun import Engine, run_main
     from idleq.simulator.places import Places
     from idleq.simulator.sources import load_trace
-    from idleq.simulator.stage import part_of
+    from idleq.simulator.stage import begin_of, part_of
 
     settings = settings_of(asked)
     if asked.starts is not None:
@@ -92,9 +92,11 @@ def run_alone(session: "Session", asked: MainOptions) -> Result:
     loaded = load_trace(asked.trace, places, asked.procs)
     if asked.strict:
         refuse_too_large(loaded)
+    zero = 0
     if asked.begin is not None or asked.days is not None:
+        zero = begin_of(loaded, asked.begin or 0)
         loaded = part_of(loaded, asked.begin or 0, asked.days)
-    settings = replace(settings, outages=away(loaded, asked.outages, asked.mtbf, asked.repair, asked.seed))
+    settings = replace(settings, outages=away(loaded, asked, zero))
     keeping = keeping_asked(asked.checkpoint, asked.checkpoint_every, session.environment)
     if settings.engine is Engine.FAST:
         if asked.checkpoint is not None:
@@ -122,15 +124,13 @@ def refuse_too_large(trace: "Trace") -> None:
             )
 
 
-def away(trace: "Trace", file: Path | None, mtbf: float | None, repair: float, seed: int) -> "tuple[Outage, ...]":
-    """Return when parts of the machine are away: what *file* says, and what is drawn until the last submit."""
-    from idleq.simulator.outages import failures, read_outages
+def away(trace: "Trace", asked: MainOptions, zero: int) -> "tuple[Outage, ...]":
+    """Return when processors are away, in seconds on the clock of *trace*, which begins at *zero* of the log's."""
+    from idleq.simulator.outagesource import OutageSource
 
-    found = [] if file is None else read_outages(file, trace.processors)
-    if mtbf is not None:
-        submit = trace.table.submit
-        found += failures(trace.processors, int(submit[0]), int(submit[-1]), mtbf, repair, seed)
-    return tuple(sorted(found, key=lambda outage: outage.begin))
+    source = OutageSource(file=asked.outages, mtbf_hours=asked.mtbf, repair_hours=asked.repair, seed=asked.seed)
+    submit = trace.table.submit
+    return source.outages(trace.processors, int(submit[0]), int(submit[-1]), zero=zero)
 
 
 def chosen(choices: type[Choice], text: str, option: str) -> Choice:

@@ -23,6 +23,7 @@ from idleq.cli.guestoptions import (
     NoPlots,
     Out,
     Parquet,
+    PlacementName,
     Replications,
     Shake,
     SharingName,
@@ -56,7 +57,8 @@ OutageFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Outages, drains and reservations (TOML or CSV).")
 ]
 Mtbf = Annotated[
-    float | None, typer.Option(metavar="HOURS", help="Draw failures: the mean time between two of a processor.")
+    float | None,
+    typer.Option(metavar="HOURS", help="Draw failures: the mean time between two of a processor (or node)."),
 ]
 Repair = Annotated[float, typer.Option(metavar="HOURS", help="For drawn failures: the mean time until it is back.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse a trace that has jobs larger than the machine.")]
@@ -108,6 +110,7 @@ def simulate(
     window: Window = None,
     node_cores: NodeCores = None,
     sharing: SharingName = None,
+    placement: PlacementName = None,
     replications: Replications = None,
     shake: Shake = None,
     out: Out = None,
@@ -127,8 +130,8 @@ def simulate(
     }  # fmt: skip
     of_guests = {
         "strategies": strategies, "cost": cost, "costs": costs, "grace": grace, "mode": mode, "window": window,
-        "node_cores": node_cores, "sharing": sharing, "replications": replications, "shake": shake, "out": out,
-        "no_plots": no_plots or None, "parquet": parquet or None,
+        "node_cores": node_cores, "sharing": sharing, "placement": placement, "replications": replications, "shake": shake,
+        "out": out, "no_plots": no_plots or None, "parquet": parquet or None,
     }  # fmt: skip
     asked = MainOptions(**main)  # type: ignore[arg-type]  # mypy sees one type for all values
     given = {name: value for name, value in of_guests.items() if value is not None}
@@ -154,8 +157,6 @@ def site_of(asked: MainOptions, guests: str, *, no_guests: bool) -> dict[str, ob
     of_the_main_queue_alone = {
         "--no-guests": no_guests,
         "--starts": asked.starts is not None,
-        "--outages": asked.outages is not None,
-        "--mtbf": asked.mtbf is not None,
         f"--engine {asked.engine}": asked.engine != "simpy",
         f"--semantics {asked.semantics}": asked.semantics != "per-timestamp",
         f"--reservation {asked.reservation}": asked.reservation != "count",
@@ -174,6 +175,9 @@ def site_of(asked: MainOptions, guests: str, *, no_guests: bool) -> dict[str, ob
         "tau": asked.tau,
         "from": asked.begin or 0,
         "days": asked.days,
+        "outages": None if asked.outages is None else str(asked.outages),
+        "mtbf": asked.mtbf,
+        "repair": asked.repair,
         "guests": guests,
     }
 
