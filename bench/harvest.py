@@ -9,6 +9,7 @@ from functools import cache
 from typing import NamedTuple
 
 from bench.guests import KTH, ONE
+from bench.logs import log_path
 from bench.row import Row
 from idleq.ids import Millis
 from idleq.simulator.costs import equal_costs
@@ -36,7 +37,7 @@ class Task(NamedTuple):
 
 def rows() -> list[Row]:
     """How much more idleq's own strategy harvests than the better of the two that it must not fall behind, cell by cell."""
-    if not KTH.path.exists():
+    if not log_path(KTH.file).exists():
         missing = f"{KTH.file} is not here; say where the data is with IDLEQ_SHARED"
         return [Row(name="the harvest table (KTH)", value=None, unit="", target=0.0, better="more", note=missing)]
     tasks = [Task(*one) for one in _cells()]

@@ -61,7 +61,7 @@ class EmbeddedSettings:
         load: how much of the cluster main jobs ask for; 1 is all of it. Sites run at 0.6 to 0.9.
         main_jobs: what main jobs are made up: "synthetic" ones come at random, by the load; "busy" ones leave gaps of 10 to 40 seconds on changing nodes, which is for watching.
         trace: a log in Standard Workload Format to take the main jobs from, relative to the server directory; none makes them up from the seed and the load.
-        speed: how many seconds of the main jobs pass in one of ours, so that a day's trace can be watched in minutes.
+        speed: how many seconds of the main jobs pass in one of ours, so that a day's trace can be watched in minutes; below 1, busy ones leave longer gaps.
         grace_ms: how long a guest has from the signal to its end; the policy's grace where it is not set, so that the policy believes what is so.
     """  # fmt: skip
 

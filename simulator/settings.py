@@ -48,6 +48,7 @@ class ClusterSettings:
         mean_run_ms: for synthetic ones, how long they run.
         trace: for a real log, its file; one processor of the log is one node here, or one core if nodes are shared.
         speed_up: for a real log, how many times faster than life it goes by.
+        slow_down: for busy ones, how many times longer everything takes: on a slow machine guests need longer gaps.
         skip_ms: for a real log, how much of its beginning is left out (of its own time).
         sharing: what a main job's size counts.
         format: the version of this file's form.
@@ -63,6 +64,7 @@ class ClusterSettings:
     mean_run_ms: Millis = Millis(60_000)
     trace: str = ""
     speed_up: int = 100
+    slow_down: int = 1
     skip_ms: Millis = Millis(0)
     sharing: Sharing = Sharing.NODES
     format: int = FORMAT
@@ -128,7 +130,7 @@ def main_jobs(settings: ClusterSettings) -> Iterator[MainJob]:
         case MainLoad.NONE:
             return iter(())
         case MainLoad.BUSY:
-            return busy_cluster(len(settings.nodes), settings.seed)
+            return scaled(busy_cluster(len(settings.nodes), settings.seed), settings.slow_down)
         case MainLoad.SYNTHETIC:
             return synthetic(_stream(settings), settings.seed)
         case MainLoad.TRACE:
@@ -170,6 +172,7 @@ def _check(settings: ClusterSettings) -> None:
         "the load must be above 0": settings.load <= 0,
         "the mean run time must be above 0": settings.mean_run_ms <= 0,
         "the trace cannot be slowed down: speed_up is at least 1": settings.speed_up < 1,
+        "slow_down is at least 1": settings.slow_down < 1,
         "main jobs from a trace need its file": settings.main is MainLoad.TRACE and not settings.trace,
         "agents need a command": not settings.agent_argv,
     }

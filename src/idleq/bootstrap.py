@@ -334,6 +334,7 @@ def _world(
                 mean_run_ms=Millis(max(round(HOUR / cluster.speed), 1)),
                 trace=str(paths.root / cluster.trace) if cluster.trace else "",
                 speed_up=max(round(cluster.speed), 1),
+                slow_down=max(round(1 / cluster.speed), 1),
             )
 
 

@@ -199,12 +199,12 @@ def test_the_newest_losses_are_found_wherever_the_job_is(tmp_path: Path) -> None
 
 
 def test_the_settings_are_a_config_that_the_daemon_reads(tmp_path: Path) -> None:
-    DemoSettings(nodes=5, seed=9).write(tmp_path / "config.toml")
+    DemoSettings(nodes=5, seed=9, slow_down=4).write(tmp_path / "config.toml")
 
     cluster = load_config(tmp_path / "config.toml").cluster
 
     assert isinstance(cluster, EmbeddedSettings)
-    assert (cluster.nodes, cluster.seed) == (5, 9)
+    assert (cluster.nodes, cluster.seed, cluster.speed) == (5, 9, 0.25)
 
 
 def test_a_folder_that_is_in_use_is_left_alone(tmp_path: Path) -> None:

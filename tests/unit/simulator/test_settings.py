@@ -47,6 +47,7 @@ def test_the_presets_are_the_demonstration_and_this_machine() -> None:
         ({"load": 0.0}, "load"),
         ({"mean_run_ms": 0}, "mean run time"),
         ({"speed_up": 0}, "slowed down"),
+        ({"slow_down": 0}, "slow_down is at least 1"),
         ({"main": MainLoad.TRACE}, "need its file"),
         ({"agent_argv": ()}, "agents need a command"),
         ({"format": 99}, "another version"),
@@ -98,3 +99,10 @@ def test_synthetic_main_jobs_fit_any_number_of_nodes(count: int) -> None:
 def test_times_are_scaled_and_no_duration_vanishes() -> None:
     job = MainJob(id=1, submit=10, run=1, limit=1, size=1)
     assert list(scaled([job], 1, 100)) == [MainJob(id=1, submit=0, run=1, limit=1, size=1)]
+
+
+def test_busy_main_jobs_take_as_many_times_longer_as_is_said() -> None:
+    usual, slow = (list(islice(main_jobs(replace(BUSY, slow_down=times)), 20)) for times in (1, 3))
+    assert [(job.submit, job.run, job.limit) for job in slow] == [
+        (3 * job.submit, 3 * job.run, 3 * job.limit) for job in usual
+    ]

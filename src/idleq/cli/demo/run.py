@@ -1,6 +1,7 @@
 """The demo from its first line to its last."""
 
 import os
+import signal
 import subprocess
 import time
 import uuid
@@ -16,7 +17,7 @@ from idleq.cli.demo.comparing import compare
 from idleq.cli.demo.ending import FEWEST_MOVES, Ending, moves_of, problem_of, result_of, segment_lines
 from idleq.cli.demo.moment import Moment, newest_losses
 from idleq.cli.demo.place import DemoPlace
-from idleq.cli.demo.programs import make_data, require_training, start_alone
+from idleq.cli.demo.programs import make_data, require_training, slow_down, start_alone
 from idleq.cli.demo.screen import screen
 from idleq.cli.demo.settings import EVENTS, DemoSettings
 from idleq.cli.errors import DemoFailed
@@ -28,6 +29,7 @@ from idleq.ids import JobId
 from idleq.scheduler.core.submission import Submission
 from idleq.scheduler.errors import DaemonAway
 from idleq.scheduler.jobfile import submission_of
+from idleq.scheduler.signals import on_stop
 
 if TYPE_CHECKING:
     from idleq.cli.client import Client
@@ -51,12 +53,27 @@ def run_demo(session: Session, settings: DemoSettings, directory: Path | None, *
     place = DemoPlace.create(directory)
     mine = replace(session, server_dir=place.server.root)
     place.server.create()
-    settings.write(place.server.config)
     session.say(f"Making the data set ({EVENTS:,} images, a minute or two) in {place.data} ...")
-    make_data(place.data, EVENTS, is_shown=session.is_talking)
-    with everything_running(mine) as client:
-        job = moved_often(mine, client, settings, place)
+    with ended_by_signals():
+        make_data(place.data, EVENTS, is_shown=session.is_talking)
+        settings = replace(settings, slow_down=slow_down())
+        if settings.slow_down > 1:
+            session.say(f"Starting a training takes long here just now: gaps are {settings.slow_down} times as long.")
+        settings.write(place.server.config)
+        with everything_running(mine) as client:
+            job = moved_often(mine, client, settings, place)
     return summed_up(place, job, keep=keep)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM ends the demo as Ctrl-C does: with all that it has started."""
+
+    def leave(_: signal.Signals) -> None:
+        raise KeyboardInterrupt
+
+    with on_stop(leave, (signal.SIGTERM,)):
+        yield
 
 
 def moved_often(session: Session, client: "Client", settings: DemoSettings, place: DemoPlace) -> JobId:
@@ -151,6 +168,11 @@ def watch(session: Session, client: "Client", job: JobId) -> None:
             show(Moment(now=session.now(), row=view.job.row, nodes=client.nodes(), losses=losses))
             if view.entry.is_over:
                 break
+            if view.job.row.state == "held":
+                raise DemoFailed(
+                    f"job {job} is held: {view.job.row.reason}. This machine has too much else to do for the demo's short gaps:"
+                    f" try again when it has less; see {session.paths.root}"
+                )
             if session.now() > end:
                 raise DemoFailed(
                     f"job {job} was not over after {PATIENCE_MS // 60_000} minutes: see {session.paths.root}"

@@ -18,11 +18,13 @@ class DemoSettings:
         nodes: virtual nodes.
         seed: of the main jobs and of the training.
         steps: training steps.
+        slow_down: how many times longer gaps are than on a usual machine.
     """
 
     nodes: int = 4
     seed: int = 1
     steps: int = STEPS
+    slow_down: int = 1
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -47,6 +49,7 @@ progress = "1s"
 [cluster]
 kind = "embedded"
 main_jobs = "busy"
+speed = {1 / self.slow_down}
 nodes = {self.nodes}
 cores = 1
 memory = "4G"
