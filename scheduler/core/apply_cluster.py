@@ -63,7 +63,7 @@ def apply_cluster(state: State, at: Millis, fact: ClusterFact) -> None:
 def _learn(state: State, at: Millis, closed: GapClosed) -> None:
     """Remember how a gap closed."""
     node, policy = state.nodes[closed.node], state.policy
-    _count(state, node, at)
+    count_open(state, node, at)
     is_early = closed.planned_end is not None and at < closed.planned_end - policy.margin_ms
     state.foresight.learn(
         Outlook(closed.opened_at, closed.planned_end, node.place),
@@ -72,7 +72,7 @@ def _learn(state: State, at: Millis, closed: GapClosed) -> None:
     )
 
 
-def _count(state: State, node: Node, at: Millis) -> None:
+def count_open(state: State, node: Node, at: Millis) -> None:
     """Count that the node's gap, if it has one, has stayed open until now."""
     if node.gap is not None and node.counted_until < at:
         state.foresight.hazard.expose(node.outlook(node.gap), node.counted_until, at)
@@ -99,7 +99,7 @@ def _move_up(state: State, at: Millis, before: list[NodeName], now: list[NodeNam
     for name, place in places.items():
         node = state.nodes.get(name)
         if node is not None and node.gap is not None and node.place != place:
-            _count(state, node, at)
+            count_open(state, node, at)
             node.place = place
             state.agenda.moved[name] = None
 
@@ -108,7 +108,7 @@ def _see(state: State, at: Millis, report: NodeReport) -> None:
     node = state.nodes.get(report.name)
     if node is None:
         node = state.nodes[report.name] = Node(report, allocation=_held_on(state, report.name))
-    _count(state, node, at)
+    count_open(state, node, at)
     before, node.report = node.gap, report
     if not report.is_up or report.free.cores <= 0:
         node.gap = None

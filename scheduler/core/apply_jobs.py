@@ -4,7 +4,7 @@ from heapq import heappush
 from typing import assert_never
 
 from idleq.ids import Millis, index_of
-from idleq.scheduler.core.apply_cluster import offer_room
+from idleq.scheduler.core.apply_cluster import count_open, offer_room
 from idleq.scheduler.core.apply_entries import note_if_over
 from idleq.scheduler.core.change import changed
 from idleq.scheduler.core.entry import Entry
@@ -68,7 +68,9 @@ def apply_job(state: State, at: Millis, fact: JobFact) -> None:
     state.jobs[job.id] = after
     _keep_books(state, entry, job, after)
     if isinstance(fact, SegmentProgressed) and fact.saved is not None and after.segment is not None:
-        # The gap has grown older: the next save may wait for longer.
+        # The gap has grown older: that it is still open counts, and the next save may wait for longer.
+        if (node := state.nodes.get(after.segment.node)) is not None:
+            count_open(state, node, at)
         state.agenda.moved[after.segment.node] = None
     if isinstance(fact, SegmentLost) and fact.launch_failed and job.segment is not None:
         state.allocations[job.segment.allocation].failed_launches += 1

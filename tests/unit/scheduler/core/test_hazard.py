@@ -164,12 +164,24 @@ def hosting() -> Told:
     return told
 
 
+def exposed(told: Told) -> int:
+    return sum(told.engine.state.foresight.hazard.exposed_ms)
+
+
 def saved(told: Told, number: int) -> None:
     kept = snapshot("1", 1, number, run_ms=number * 1000, taken_at=told.now)
     told.tell(
         Progressed(job=JobId("1"), fence=Fence(1), step=number, total=None, saved=kept, save_ms=Millis(10_000)),
         after_ms=2 * HOUR,
     )
+
+
+def test_a_gap_that_is_still_open_counts_when_its_guest_saves() -> None:
+    """Else a site whose gaps last for days would take them for short ones until they close."""
+    told = hosting()
+    opened, before = told.engine.state.nodes[NodeName("n1")].counted_until, exposed(told)
+    saved(told, 1)
+    assert exposed(told) - before == told.now - opened > HOUR
 
 
 def test_the_next_save_waits_for_longer_once_the_gap_is_old() -> None:
