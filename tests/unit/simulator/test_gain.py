@@ -137,11 +137,12 @@ def test_guests_and_the_run_without_them_see_the_same_outages(places: Places, si
     assert alone.recorded.starts == both.recorded.starts == alone.stage.starts
     assert alone.stage.starts != run(places, strategy="none", **{**FAILING, **site, "mtbf": None}).stage.starts
     for shares in (dict(one.gain.flat()) for one in (alone, both)):
-        parts = [shares[part] or 0 for part in (*PARTS, "away")]
+        parts = [shares[part] or 0 for part in (*PARTS, "killed", "away")]
         assert min(parts) >= 0
         assert sum(parts) == pytest.approx(1, abs=1e-9)
         assert shares["main"] == pytest.approx(shares["main_alone"])
     assert both.gain.shares.useful > 0
+    assert (alone.gain.shares.killed or 0) > 0
     assert (alone.gain.shares.away or 0) > 0
 
 
@@ -169,6 +170,7 @@ def test_what_a_failure_killed_holds_its_node_until_then_and_again_when_it_start
         (0, 80_000, 180_000, 1),
         (0, 400_000, 500_000, 1),
     ]
+    assert result.stage.killed == [(0, 60_000, 1)]
 
 
 @pytest.mark.parametrize("policy", ["fcfs", "easy-sjbf", "conservative", "compressing", "slurm"])
