@@ -1,5 +1,6 @@
 """A scenario run: what must hold of its numbers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from idleq.simulator.errors import BadTrace, ImpossibleParameters
 from idleq.simulator.gain import GainResult, run_scenario, stage_of
 from idleq.simulator.gaincount import waits_of
 from idleq.simulator.harvest import Harvest
+from idleq.simulator.mainrun import MainSettings, run_main
 from idleq.simulator.outages import Kind, Outage
 from idleq.simulator.places import Places
 from idleq.simulator.scenariokeys import scenario_of
@@ -144,6 +146,15 @@ def test_guests_and_the_run_without_them_see_the_same_outages(places: Places, si
     assert both.gain.shares.useful > 0
     assert (alone.gain.shares.killed or 0) > 0
     assert (alone.gain.shares.away or 0) > 0
+
+
+def test_the_utilisation_without_guests_is_that_of_the_main_queue_alone(places: Places) -> None:
+    result = run(places, strategy="none", **FAILING)
+    stage = result.stage
+    outages = tuple(replace(one, begin=one.begin // 1000, until=one.until // 1000) for one in stage.outages)
+    alone = run_main(stage.trace, MainSettings(outages=outages), places.machine_code)
+    assert alone.restarts == len(stage.killed) > 0
+    assert result.gain.site.main_alone == pytest.approx(alone.metrics.utilisation)
 
 
 def test_a_file_of_outages_counts_on_the_logs_clock_and_nodes_are_away_with_any_of_their_processors(
