@@ -38,8 +38,8 @@ class Shares:
     """Shares of the capacity in the measured time.
 
     Attributes:
-        main, useful, unsaved, start, thaw, save, freeze, lost, idle, away: where it went (`pieces.Part`); they sum to 1.
-            Away is what outages, drains and reservations keep from all, None if there are none.
+        main, killed, useful, unsaved, start, thaw, save, freeze, lost, idle, away: where it went (`pieces.Part`); they sum to 1.
+            Killed and away, what outages, drains and reservations keep from all, are None if there are none.
         overhead: start, thaw, save, freeze and lost together.
         effective: main and useful together: the effective utilisation.
         gained: what that is more than the utilisation without guests.
@@ -48,6 +48,7 @@ class Shares:
     """
 
     main: float
+    killed: float | None
     useful: float
     unsaved: float
     start: float
@@ -193,6 +194,14 @@ def clipped(gaps: list[IdleGap], since: Millis, until: Millis) -> list[IdleGap]:
     return [gap for gap in found if gap.since < gap.until]
 
 
+def _alone(scenario: Scenario, stage: Stage, gaps: list[IdleGap]) -> float:
+    """Return the utilisation without guests: what is neither idle nor away, and not held for nothing."""
+    since, until = stage.since, stage.until
+    killed = sum(max(0, min(end, until) - max(begin, since)) * units for begin, end, units in stage.killed)
+    other = (harvestable_ms(gaps, 0) + killed) * unit_cores_of(scenario) + away_of(scenario, stage, since, until)
+    return 1 - other / capacity_of(scenario, stage)
+
+
 def _site_sums(scenario: Scenario, stage: Stage, gaps: list[IdleGap]) -> SiteSums:
     lengths = [gap.length_ms for gap in gaps]
     idle_core_ms = harvestable_ms(gaps, 0) * unit_cores_of(scenario)
@@ -200,8 +209,7 @@ def _site_sums(scenario: Scenario, stage: Stage, gaps: list[IdleGap]) -> SiteSum
         since_s=stage.since / SECOND,
         until_s=stage.until / SECOND,
         load=stage.trace.load,
-        main_alone=1
-        - (idle_core_ms + away_of(scenario, stage, stage.since, stage.until)) / capacity_of(scenario, stage),
+        main_alone=_alone(scenario, stage, gaps),
         idle_core_h=idle_core_ms / HOUR_MS,
         gaps=len(gaps),
         gap_median_s=float(np.median(lengths)) / SECOND if lengths else None,
@@ -213,13 +221,14 @@ def _shares(
 ) -> Shares:
     since, until, ledger = stage.since, stage.until, recorded.ledger
     capacity, away = capacity_of(scenario, stage), away_of(scenario, stage, since, until)
-    alone = 1 - (harvestable_ms(gaps, 0) * unit_cores_of(scenario) + away) / capacity
+    alone = _alone(scenario, stage, gaps)
     of_capacity = {part: area / capacity for part, area in held.items()}
     harvestable = harvestable_of(scenario, gaps)
     elsewhere = ((gap.node, gap.since, gap.until, scenario.node_cores) for gap in stage.away)
     tail = tail_waste(scenario.node_cores, stage.nodes, chain(ledger.main_held(), elsewhere), ledger.held, since, until)
     return Shares(
-        **{part.name.lower(): share for part, share in of_capacity.items()},
+        **{part.name.lower(): share for part, share in of_capacity.items() if part is not Part.KILLED},
+        killed=of_capacity[Part.KILLED] if stage.outages else None,
         idle=max(0.0, 1 - sum(of_capacity.values()) - away / capacity),
         away=away / capacity if stage.outages else None,
         overhead=sum(of_capacity[part] for part in OVERHEAD),

@@ -78,10 +78,10 @@ class Ledger:
                 self._main[started.job.id] = range(first, len(self.pieces))
 
     def saw_kill(self, at: Millis, job: MainJob, /) -> None:
-        """Note that a main job holds nothing any more; what it had held counts as held."""
+        """Note that a main job holds nothing any more, and did so for nothing."""
         if not self._is_over:
             for place in self._main.pop(job.id):
-                self.pieces.end_at(place, at)
+                self.pieces.kill_at(place, at)
 
     def saw_facts(self, at: Millis, facts: tuple[Fact, ...], /) -> None:
         """Take in what happened to a segment."""
@@ -127,7 +127,8 @@ class Ledger:
         """Yield what main jobs held: node, since, until, cores."""
         pieces = self.pieces
         columns = zip(pieces.part, pieces.node, pieces.since, pieces.until, pieces.cores, strict=True)
-        return ((node, since, until, int(cores)) for part, node, since, until, cores in columns if part == Part.MAIN)
+        held = (Part.MAIN, Part.KILLED)
+        return ((node, since, until, int(cores)) for part, node, since, until, cores in columns if part in held)
 
     def _begin(self, at: Millis, fact: SegmentStarted) -> None:
         base = self._progress.get(fact.job, Millis(0)) if fact.thaw_from is not None else Millis(0)

@@ -21,6 +21,7 @@ class OutageRun:
         starts: when each job began the run that it finished.
         restarts: how often jobs were killed and began anew.
         lost: the processor-seconds that they had run for nothing.
+        killed: since when until when, on how many processors.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class OutageRun:
         self.starts: dict[int, int] = {}
         self.restarts = 0
         self.lost = 0
+        self.killed: list[tuple[int, int, int]] = []
         self._env = Environment()
         self._policy = Around(processors, outages, depth)
         self._running: dict[int, MainJob] = {}
@@ -69,6 +71,8 @@ class OutageRun:
             for number in self._policy.hit(outage):
                 job = self._running[number]
                 self.restarts += 1
-                self.lost += job.size * (int(self._env.now) - self.starts.pop(number))
+                since, now = self.starts.pop(number), int(self._env.now)
+                self.lost += job.size * (now - since)
+                self.killed.append((since, now, job.size))
                 self._queue.interrupt(job)
         self._queue.want_pass()

@@ -17,6 +17,8 @@ class Part(IntEnum):
 
     #: By a main job.
     MAIN = auto()
+    #: By a main job that a failing node ended: it begins anew.
+    KILLED = auto()
     #: Guests' work that survived.
     USEFUL = auto()
     #: Guests' work since the last save of a segment that still ran when the measuring ended.
@@ -56,9 +58,9 @@ class Pieces:
             self.until.append(until)
             self.cores.append(cores)
 
-    def end_at(self, place: int, until: int) -> None:
-        """Let the stretch that was added as number *place* (from 0 on) end at *until* already."""
-        self.until[place] = until
+    def kill_at(self, place: int, until: int) -> None:
+        """Let the stretch that was added as number *place* (from 0 on) end at *until* already, for nothing."""
+        self.part[place], self.until[place] = Part.KILLED, until
 
     def __len__(self) -> int:
         return len(self.part)

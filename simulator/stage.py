@@ -40,6 +40,7 @@ class Stage:
         starts: when each starts without guests.
         gaps: those of the run without guests.
         away: where nodes are away and no main job holds them, in that run.
+        killed: when main jobs of that run hold so many units until an outage kills them.
         outages: when nodes are away.
         nodes: how many the site has.
         since, until: what is measured: the first hundredth of the jobs has ended, and the last is submitted.
@@ -53,6 +54,7 @@ class Stage:
     since: Millis
     until: Millis
     away: list[IdleGap] = field(default_factory=list)
+    killed: list[tuple[int, int, int]] = field(default_factory=list)
     outages: tuple[Outage, ...] = ()
 
     @property
@@ -77,7 +79,7 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
     jobs = _jobs(trace.table, scenario)
     units = units_of(scenario, nodes)
     outages = outages_of(scenario, whole, trace)
-    starts = _starts(scenario, jobs, sum(units), outages)
+    starts, killed = _starts(scenario, jobs, sum(units), outages)
     since, until = measured(jobs, starts)
     site = Site(
         nodes=nodes,
@@ -99,15 +101,19 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
         since=since,
         until=until,
         away=away,
+        killed=killed,
         outages=outages,
     )
 
 
-def _starts(scenario: Scenario, jobs: tuple[MainJob, ...], units: int, outages: tuple[Outage, ...]) -> dict[int, int]:
-    """Return when each job starts without guests; of one that outages kill, the run that it finishes."""
+def _starts(
+    scenario: Scenario, jobs: tuple[MainJob, ...], units: int, outages: tuple[Outage, ...]
+) -> tuple[dict[int, int], list[tuple[int, int, int]]]:
+    """Return when each job starts without guests, of one that outages kill the run that it finishes; and what was killed."""
     if outages:
-        return OutageRun(jobs, units, outages, DEPTHS[scenario.policy]).finish().starts
-    return replay(jobs, units, policy_of(scenario, units))
+        run = OutageRun(jobs, units, outages, DEPTHS[scenario.policy]).finish()
+        return run.starts, run.killed
+    return replay(jobs, units, policy_of(scenario, units)), []
 
 
 def outages_of(scenario: Scenario, whole: Trace, part: Trace) -> tuple[Outage, ...]:

@@ -64,7 +64,7 @@ def _layers(result: GainResult) -> Iterator[tuple[Cell, ...]]:
     cores = stage.nodes * result.scenario.node_cores
     for place, (since, until) in enumerate(pairwise(edges)):
         guests = (held[Part.USEFUL], held[Part.UNSAVED], overhead)
-        means = [float(area[place]) / (until - since) for area in (held[Part.MAIN], *guests)]
+        means = [float(area[place]) / (until - since) for area in (held[Part.MAIN] + held[Part.KILLED], *guests)]
         rounded = [round(mean, 3) for mean in means]
         yield (since / SECOND, until / SECOND, *rounded, round(max(0.0, cores - sum(means)), 3))
 

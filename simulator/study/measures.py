@@ -61,6 +61,7 @@ class Measure:
 
 MEASURES = (
     Measure("main", "main jobs", Form.SHARE, "of the capacity, held by main jobs"),
+    Measure("killed", "killed main jobs", Form.SHARE, "held by main jobs that failing nodes ended: they began anew"),
     Measure("effective", "effective utilisation", Form.SHARE, "main jobs and guest work that survived"),
     Measure("gained", "gained", Form.SHARE, "effective, less the utilisation without guests"),
     Measure("idle", "idle", Form.SHARE, "held by nobody"),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {**LIGHT, "start": LIGHT["overhead"], "thaw": LIGHT["overhead"], "save": LIGHT["overhead"]}
-COLOURS |= {"freeze": LIGHT["overhead"], "lost": LIGHT["bad"]}
+COLOURS |= {"freeze": LIGHT["overhead"], "lost": LIGHT["bad"], "killed": LIGHT["bad"]}
 INK, SOFT = "#1b2027", "#5a6472"
 
 STRATEGY_COLOURS = {

@@ -1,5 +1,6 @@
 """A scenario run: what must hold of its numbers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from idleq.simulator.errors import BadTrace, ImpossibleParameters
 from idleq.simulator.gain import GainResult, run_scenario, stage_of
 from idleq.simulator.gaincount import waits_of
 from idleq.simulator.harvest import Harvest
+from idleq.simulator.mainrun import MainSettings, run_main
 from idleq.simulator.outages import Kind, Outage
 from idleq.simulator.places import Places
 from idleq.simulator.scenariokeys import scenario_of
@@ -137,12 +139,22 @@ def test_guests_and_the_run_without_them_see_the_same_outages(places: Places, si
     assert alone.recorded.starts == both.recorded.starts == alone.stage.starts
     assert alone.stage.starts != run(places, strategy="none", **{**FAILING, **site, "mtbf": None}).stage.starts
     for shares in (dict(one.gain.flat()) for one in (alone, both)):
-        parts = [shares[part] or 0 for part in (*PARTS, "away")]
+        parts = [shares[part] or 0 for part in (*PARTS, "killed", "away")]
         assert min(parts) >= 0
         assert sum(parts) == pytest.approx(1, abs=1e-9)
         assert shares["main"] == pytest.approx(shares["main_alone"])
     assert both.gain.shares.useful > 0
+    assert (alone.gain.shares.killed or 0) > 0
     assert (alone.gain.shares.away or 0) > 0
+
+
+def test_the_utilisation_without_guests_is_that_of_the_main_queue_alone(places: Places) -> None:
+    result = run(places, strategy="none", **FAILING)
+    stage = result.stage
+    outages = tuple(replace(one, begin=one.begin // 1000, until=one.until // 1000) for one in stage.outages)
+    alone = run_main(stage.trace, MainSettings(outages=outages), places.machine_code)
+    assert alone.restarts == len(stage.killed) > 0
+    assert result.gain.site.main_alone == pytest.approx(alone.metrics.utilisation)
 
 
 def test_a_file_of_outages_counts_on_the_logs_clock_and_nodes_are_away_with_any_of_their_processors(
@@ -169,6 +181,7 @@ def test_what_a_failure_killed_holds_its_node_until_then_and_again_when_it_start
         (0, 80_000, 180_000, 1),
         (0, 400_000, 500_000, 1),
     ]
+    assert result.stage.killed == [(0, 60_000, 1)]
 
 
 @pytest.mark.parametrize("policy", ["fcfs", "easy-sjbf", "conservative", "compressing", "slurm"])
