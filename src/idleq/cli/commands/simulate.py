@@ -125,22 +125,21 @@ def simulate(
     main = {
         "trace": trace, "policy": policy, "semantics": semantics, "procs": procs, "estimates": estimates, "over": over,
         "reservation": reservation, "slurm": slurm, "engine": engine, "outages": outages, "mtbf": mtbf, "repair": repair,
-        "strict": strict, "seed": seed, "tau": tau, "starts": starts, "begin": begin, "days": days, "checkpoint": checkpoint,
-        "checkpoint_every": checkpoint_every,
+        "strict": strict, "seed": seed, "tau": tau, "starts": starts, "begin": begin, "days": days, "checkpoint": checkpoint, "checkpoint_every": checkpoint_every,
     }  # fmt: skip
     of_guests = {
         "strategies": strategies, "cost": cost, "costs": costs, "grace": grace, "mode": mode, "window": window,
-        "node_cores": node_cores, "sharing": sharing, "placement": placement, "replications": replications, "shake": shake,
-        "out": out, "no_plots": no_plots or None, "parquet": parquet or None,
+        "node_cores": node_cores, "sharing": sharing, "placement": placement, "replications": replications, "shake": shake, "out": out,
+        "no_plots": no_plots or None, "parquet": parquet or None,
     }  # fmt: skip
     asked = MainOptions(**main)  # type: ignore[arg-type]  # mypy sees one type for all values
     given = {name: value for name, value in of_guests.items() if value is not None}
-    if guests is not None:
-        session = session_of(context)
-        keeping = keeping_asked(checkpoint, checkpoint_every, session.environment)
-        return compared(session, site_of(asked, guests, no_guests=no_guests), given, keeping, strict=strict)
-    refuse_without_guests(given)
-    return run_alone(session_of(context), asked)
+    session = session_of(context)
+    if guests is None:
+        refuse_without_guests(given)
+        return run_alone(session, asked)
+    keeping = keeping_asked(checkpoint, checkpoint_every, session.environment)
+    return compared(session, site_of(asked, guests, no_guests=no_guests), given, keeping, strict=strict)
 
 
 simulate_app.command(cls=IdleqCommand)(sweep)
