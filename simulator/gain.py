@@ -18,7 +18,8 @@ from idleq.simulator.places import Places
 from idleq.simulator.scenario import Enough, JobFile, Scenario
 from idleq.simulator.scenariokeys import plain, scenario_of
 from idleq.simulator.stage import Stage, policy_of, set_stage, sharing_of, units_of
-from idleq.simulator.strategies import LONGEST_MS, Site, Strategy, prepared
+from idleq.simulator.strategies import Site, Strategy, prepared
+from idleq.simulator.tuning import LONGEST_MS
 
 MORE_THAN_ENOUGH = 3
 """Guests for each core of the site: while one is frozen or thawed, others are there for the gaps that open."""
