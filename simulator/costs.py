@@ -74,8 +74,8 @@ class GuestCosts:
 
     def freeze_of(self, spec: JobSpec, together: int = 1) -> Millis:
         """Return how long a freeze takes of the only guest of its agent, while as many nodes as *together* say write."""
-        path = self.node_bandwidth(together)
-        return Millis(self.freeze_ms + (0 if path is None else -(-self.size_of(spec) * SECOND // path)))
+        shared_ms = 0 if self.bandwidth is None else -(-self.size_of(spec) * together * SECOND // self.bandwidth)
+        return Millis(self.freeze_ms + self.writing_of(spec) + shared_ms)
 
     def node_bandwidth(self, together: int = 1) -> int | None:
         """Return the bytes a second that guests of one agent write while so many nodes do; None if nothing waits for that."""

@@ -159,6 +159,13 @@ def test_figures_are_drawn_into_the_page_and_beside_it(comparison: Comparison) -
     assert files == files_of(comparison, "9.9", with_plots=True, with_parquet=False)
 
 
+def test_the_figure_of_gaps_marks_what_a_guest_of_that_size_costs(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    found = compared(tmp_path, costs={"freeze_per_gb": 60, "bytes": 1_000_000_000})
+    page = files_of(found, "9.9", with_plots=True, with_parquet=False)["index.html"].decode()
+    assert "thaw + freeze, 100 s" in page
+
+
 def test_parquet_has_the_same_rows_and_says_what_it_was_made_from(comparison: Comparison) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     files = files_of(comparison, "9.9", with_plots=False, with_parquet=True)
