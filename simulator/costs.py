@@ -34,7 +34,7 @@ class GuestCosts:
         bandwidth: bytes a second that the file system takes from all freezing guests together, on top of the above; None
             if it is never what they wait for.
         freeze_fails: the share of freezes at the end of which there is no snapshot, drawn by
-            *failing_seed*: the guest is lost to its last save.
+            *failing_seed*, or the scenario's seed if that is None: the guest is lost to its last save.
         unknown_run_ms: how long a job runs that does not say it.
     """
 
@@ -51,7 +51,7 @@ class GuestCosts:
     bandwidth: int | None = None
     unknown_run_ms: Millis = Millis(3_600_000)
     freeze_fails: float = 0.0
-    failing_seed: int = 1
+    failing_seed: int | None = None
 
     def size_of(self, spec: JobSpec) -> int:
         """Return how large a snapshot of such a job is."""

@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 
 from idleq.ids import Millis
 from idleq.scheduler.core.resources import Resources
+from idleq.simulator.costs import GuestCosts
 from idleq.simulator.gaincount import Gain, Recorded, gain_of, unit_cores_of
 from idleq.simulator.guestload import Arrival, GuestStream, always_enough, from_submissions, guest_stream
 from idleq.simulator.guesttimes import GuestTimes
@@ -99,7 +100,7 @@ class Performance:
             _site(scenario, stage),
             scenario.strategy,
             arrivals(scenario, stage),
-            scenario.costs,
+            _failing_by_seed(scenario),
             stage.gaps,
             (self._ledger, self._times, self._harm),
         )
@@ -124,6 +125,12 @@ class Performance:
     def _goes_on(self) -> bool:
         """Whether a main job has to start yet, or may have to start again."""
         return self.started < self._main_jobs or self._experiment.now <= self._last_outage
+
+
+def _failing_by_seed(scenario: Scenario) -> GuestCosts:
+    """Return the costs of *scenario*, with failing freezes drawn by its own seed if none is given for them."""
+    costs = scenario.costs
+    return replace(costs, failing_seed=scenario.seed) if costs.failing_seed is None else costs
 
 
 LONG_AFTER = Millis(10**15)

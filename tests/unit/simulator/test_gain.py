@@ -93,6 +93,14 @@ def test_the_same_scenario_gives_the_same_row_and_another_seed_another(places: P
     assert run(places, **given).row() != run(places, **given, seed=2).row()
 
 
+def test_freezes_fail_by_the_scenarios_seed_unless_another_is_given(places: Places) -> None:
+    fails: dict[str, object] = {"strategy": "oracle", "costs": {"freeze_fails": 0.5}}
+    one, again, other = (run(places, **fails, seed=seed).gain for seed in (1, 1, 2))
+    assert one == again != other
+    given: dict[str, object] = {"strategy": "oracle", "costs": {"freeze_fails": 0.5, "failing_seed": 1}}
+    assert run(places, **given, seed=1).gain == run(places, **given, seed=2).gain == one
+
+
 def test_progress_is_told_up_to_the_end(places: Places) -> None:
     told: list[float] = []
     run_scenario(scenario_of({"trace": SITE}), places, told.append)
