@@ -63,6 +63,18 @@ def test_of_a_single_long_run_the_weeks_give_the_interval(tmp_path: Path) -> Non
     assert re.fullmatch(r"One run; ± is the 95 % interval of its \d+ weeks \(batch means\)\.", basis(found))
 
 
+def test_a_weeks_waits_are_those_of_the_jobs_that_end_in_it_without_guests(tmp_path: Path) -> None:
+    found = compared(tmp_path, trace=MONTH)
+    stage = found.first[Strategy.NONE].stage
+    by_week: dict[int, list[int]] = {}
+    for job in stage.counted:
+        week = (stage.starts[job.id] + job.run - stage.since) // (7 * 86_400_000)
+        by_week.setdefault(week, []).append(stage.starts[job.id] - job.submit)
+    whole = range((stage.until - stage.since) // (7 * 86_400_000))
+    means = [sum(by_week[week]) / len(by_week[week]) / 1000 for week in whole]
+    assert found.weeks[Strategy.NONE]["wait_s"] == pytest.approx(means)
+
+
 def test_of_a_single_short_run_there_is_no_interval(comparison: Comparison) -> None:
     harvest = comparison.interval(Strategy.IDLEQ, "harvest")
     assert harvest is not None
