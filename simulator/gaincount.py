@@ -67,10 +67,10 @@ class Shares:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSums:
-    """What guests came to in the measured time.
+    """What guests came to in the measured time, and for segments from the run's beginning until its end.
 
     Attributes:
-        segments, frozen, lost_segments, done: how many segments ended until its end, and how.
+        segments, frozen, lost_segments, done: how many segments ended until then, the warm-up included, and how.
         guests, guests_done: how many guests came in, and how many of these were done too.
         guests_per_day: of those that were done.
         guest_core_h_per_day: useful work.
