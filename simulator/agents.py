@@ -66,7 +66,7 @@ class SimulatedAgents:
     ) -> None:
         self._env, self._costs, self._tell, self._leave, self._epoch = env, costs, tell, leave, epoch
         self._tells_saves = tells_saves
-        self._draw = random.Random(costs.failing_seed)
+        self._draw = random.Random(f"{costs.failing_seed or 0}/freezes")
         self._agents: dict[AllocationId, HostedAgent] = {}
         self._pipe = None if costs.bandwidth is None else Pipe(env, costs.bandwidth)
         self._images: set[tuple[NodeName, str]] = set()

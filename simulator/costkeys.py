@@ -8,6 +8,7 @@ from idleq.simulator.written import Reader, assigned, number, read_each, seconds
 
 AS_MEMORY = "memory"
 UNLIMITED = "unlimited"
+AS_SCENARIO = "seed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ COST_KEYS: Mapping[str, CostKey] = {
         CostKey("bandwidth", "bandwidth", unless(UNLIMITED, size), UNLIMITED),
         CostKey("unknown_run", "unknown_run_ms"),
         CostKey("freeze_fails", "freeze_fails", number(0, 1)),
-        CostKey("failing_seed", "failing_seed", whole(0)),
+        CostKey("failing_seed", "failing_seed", unless(AS_SCENARIO, whole(0)), AS_SCENARIO),
     )
 }
 

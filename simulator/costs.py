@@ -9,6 +9,7 @@ from idleq.scheduler.core.facts import Fact, SegmentFrozen, SegmentProgressed, S
 from idleq.scheduler.core.submission import JobSpec
 
 GB = 1_000_000_000
+SECOND = 1000
 
 RUNS_FOR = "--simulated-run-ms="
 """Tells a simulated program how long it runs where its submission does not say it."""
@@ -33,7 +34,7 @@ class GuestCosts:
         bandwidth: bytes a second that the file system takes from all freezing guests together, on top of the above; None
             if it is never what they wait for.
         freeze_fails: the share of freezes at the end of which there is no snapshot, drawn by
-            *failing_seed*: the guest is lost to its last save.
+            *failing_seed*, or the scenario's seed if that is None: the guest is lost to its last save.
         unknown_run_ms: how long a job runs that does not say it.
     """
 
@@ -50,7 +51,7 @@ class GuestCosts:
     bandwidth: int | None = None
     unknown_run_ms: Millis = Millis(3_600_000)
     freeze_fails: float = 0.0
-    failing_seed: int = 1
+    failing_seed: int | None = None
 
     def size_of(self, spec: JobSpec) -> int:
         """Return how large a snapshot of such a job is."""
@@ -70,6 +71,18 @@ class GuestCosts:
     def writing_of(self, spec: JobSpec) -> Millis:
         """Return how long the part of a freeze takes that no other guest of the same agent can have at the same time."""
         return _price(Millis(0), self.freeze_ms_per_gb, self.size_of(spec))
+
+    def freeze_of(self, spec: JobSpec, together: int = 1) -> Millis:
+        """Return how long a freeze takes of the only guest of its agent, while as many nodes as *together* say write."""
+        shared_ms = 0 if self.bandwidth is None else -(-self.size_of(spec) * together * SECOND // self.bandwidth)
+        return Millis(self.freeze_ms + self.writing_of(spec) + shared_ms)
+
+    def node_bandwidth(self, together: int = 1) -> int | None:
+        """Return the bytes a second that guests of one agent write while so many nodes do; None if nothing waits for that."""
+        # In milliseconds for so many bytes: first the agent's own path, then its part of the file system.
+        own = self.freeze_ms_per_gb / GB
+        shared = 0.0 if self.bandwidth is None else SECOND * together / self.bandwidth
+        return max(1, int(SECOND / (own + shared))) if own + shared else None
 
     def save_of(self, spec: JobSpec) -> Millis:
         """Return how long a save takes."""

@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 
 from idleq.ids import Millis
 from idleq.scheduler.core.resources import Resources
+from idleq.simulator.costs import GuestCosts
 from idleq.simulator.gaincount import Gain, Recorded, gain_of, unit_cores_of
 from idleq.simulator.guestload import Arrival, GuestStream, always_enough, from_submissions, guest_stream
 from idleq.simulator.guesttimes import GuestTimes
@@ -18,7 +19,8 @@ from idleq.simulator.places import Places
 from idleq.simulator.scenario import Enough, JobFile, Scenario
 from idleq.simulator.scenariokeys import plain, scenario_of
 from idleq.simulator.stage import Stage, policy_of, set_stage, sharing_of, units_of
-from idleq.simulator.strategies import LONGEST_MS, Site, Strategy, prepared
+from idleq.simulator.strategies import Site, Strategy, prepared
+from idleq.simulator.tuning import LONGEST_MS
 
 MORE_THAN_ENOUGH = 3
 """Guests for each core of the site: while one is frozen or thawed, others are there for the gaps that open."""
@@ -98,7 +100,7 @@ class Performance:
             _site(scenario, stage),
             scenario.strategy,
             arrivals(scenario, stage),
-            scenario.costs,
+            _failing_by_seed(scenario),
             stage.gaps,
             (self._ledger, self._times, self._harm),
         )
@@ -123,6 +125,12 @@ class Performance:
     def _goes_on(self) -> bool:
         """Whether a main job has to start yet, or may have to start again."""
         return self.started < self._main_jobs or self._experiment.now <= self._last_outage
+
+
+def _failing_by_seed(scenario: Scenario) -> GuestCosts:
+    """Return the costs of *scenario*, with failing freezes drawn by its own seed if none is given for them."""
+    costs = scenario.costs
+    return replace(costs, failing_seed=scenario.seed) if costs.failing_seed is None else costs
 
 
 LONG_AFTER = Millis(10**15)

@@ -14,9 +14,10 @@ from idleq.simulator.harvest import IdleGap, harvestable_ms, share
 from idleq.simulator.ledger import Ledger
 from idleq.simulator.pieces import OVERHEAD, Floats, Part
 from idleq.simulator.placement import Sharing
-from idleq.simulator.scenario import Scenario
+from idleq.simulator.scenario import Scenario, kinds_of
 from idleq.simulator.stage import Stage
 from idleq.simulator.tails import tail_waste
+from idleq.simulator.tuning import least_cost_ms
 
 DAY_MS, HOUR_MS, SECOND = 86_400_000, 3_600_000, 1000
 
@@ -67,10 +68,10 @@ class Shares:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSums:
-    """What guests came to in the measured time.
+    """What guests came to in the measured time, and for segments from the run's beginning until its end.
 
     Attributes:
-        segments, frozen, lost_segments, done: how many segments ended until its end, and how.
+        segments, frozen, lost_segments, done: how many segments ended until then, the warm-up included, and how.
         guests, guests_done: how many guests came in, and how many of these were done too.
         guests_per_day: of those that were done.
         guest_core_h_per_day: useful work.
@@ -180,7 +181,12 @@ def capacity_of(scenario: Scenario, stage: Stage) -> int:
 
 def harvestable_of(scenario: Scenario, gaps: list[IdleGap]) -> int:
     """Return the core-milliseconds that could be harvested in *gaps*."""
-    return harvestable_ms(gaps, scenario.costs.thaw_ms + scenario.costs.freeze_ms) * unit_cores_of(scenario)
+    return harvestable_ms(gaps, way_ms(scenario)) * unit_cores_of(scenario)
+
+
+def way_ms(scenario: Scenario) -> Millis:
+    """Return what the thaw and the freeze of a guest take together: of the kind, if there are several, that costs least."""
+    return least_cost_ms(scenario.costs, kinds_of(scenario.guests))
 
 
 def away_of(scenario: Scenario, stage: Stage, since: Millis, until: Millis) -> int:

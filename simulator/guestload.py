@@ -51,7 +51,7 @@ class GuestStream:
 
 def guest_stream(stream: GuestStream, until: Millis, seed: int) -> Iterator[Arrival]:
     """Yield the guests that come in before *until*: Poisson arrivals, lognormal run times, the same for the same seed."""
-    draw = random.Random(seed)
+    draw = random.Random(f"{seed}/guests")
     at = 0.0
     number = 0
     while (at := at + draw.expovariate(1 / stream.interval_ms)) < until:

@@ -94,6 +94,6 @@ def shaken(jobs: Iterable[MainJob], seed: int, most_ms: int = 60_000) -> list[Ma
     A schedule is chaotic: seconds decide who is backfilled. A difference that is no more than what shaking makes is none
     (Tsafrir, Ouaknine, Feitelson, MASCOTS 2007).
     """
-    draw = random.Random(seed)
+    draw = random.Random(f"{seed}/shake")
     moved = [replace(job, submit=job.submit + draw.randrange(most_ms + 1)) for job in jobs]
     return sorted(moved, key=lambda job: (job.submit, job.id))

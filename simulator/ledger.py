@@ -66,6 +66,7 @@ class Ledger:
     _progress: dict[JobId, Millis] = field(default_factory=dict)
     _main: dict[int, range] = field(default_factory=dict)
     _open: dict[tuple[JobId, Fence], _Open] = field(default_factory=dict)
+    _left: set[tuple[int, Millis]] = field(default_factory=set)
     _is_over: bool = False
 
     def saw_start(self, at: Millis, started: MainStarted, /) -> None:
@@ -139,16 +140,26 @@ class Ledger:
         segment = self._open[fact.job, fact.fence]
         if segment.is_ahead:
             # It held nothing while it waited for room.
-            segment.begun = Millis(fact.since - (fact.thaw_ms or self.costs.launch_ms))
+            segment.begun = self._seated_at(segment, fact)
         segment.up = fact.since
         up = fact.since - fact.thaw_ms
         self.pieces.add(Part.START, segment.node, segment.begun, up, segment.cores)
         self.pieces.add(Part.THAW, segment.node, up, fact.since, segment.cores)
 
+    def _seated_at(self, segment: _Open, fact: SegmentRunning) -> Millis:
+        """Return when a segment bound ahead was given room: some other one left it then, or it waited for its image as well."""
+        seated = Millis(fact.since - (fact.thaw_ms or self.costs.launch_ms))
+        if not self.costs.image_ms or seated == segment.begun or (segment.node, seated) in self._left:
+            return seated
+        return Millis(max(segment.begun, seated - self.costs.image_ms))
+
     def _end(self, job: JobId, fence: Fence, at: Millis, run_ms: Millis | None, freeze_ms: Millis = Millis(0)) -> None:
         """Count a segment that brought its job to *run_ms* (None: no further than its last save)."""
         self.segments += 1
-        self._settle(self._open.pop((job, fence)), at, run_ms, freeze_ms, Part.LOST)
+        segment = self._open.pop((job, fence))
+        if self.costs.image_ms:
+            self._left.add((segment.node, at))
+        self._settle(segment, at, run_ms, freeze_ms, Part.LOST)
 
     def _settle(self, segment: _Open, at: Millis, run_ms: Millis | None, freeze_ms: Millis, rest: Part) -> None:
         node, cores, up = segment.node, segment.cores, segment.up

@@ -7,7 +7,7 @@ from pathlib import Path
 from idleq.ids import Millis
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.core.submission import Submission
+from idleq.scheduler.core.submission import JobSpec, Submission
 from idleq.simulator.costs import GuestCosts, equal_costs
 from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.estimates import Estimates
@@ -146,3 +146,11 @@ def wanted_by(guests: Guests) -> list[Resources]:
             return [Resources(cores, 0) for cores in guests.cores]
         case JobFile():
             return [submission.spec.resources for submission in guests.submissions]
+
+
+def kinds_of(guests: Guests) -> list[JobSpec]:
+    """Return what kinds of guests there are; drawn memory is in the mean as large as it is said to be."""
+    sizes = wanted_by(guests)
+    if isinstance(guests, GuestStream):
+        sizes = [Resources(cores, guests.memory_per_core * cores) for cores in guests.cores]
+    return [JobSpec(name="guest", argv=("guest",), resources=size) for size in sizes]

@@ -10,10 +10,8 @@ from idleq.scheduler.core.commands import AgentCommand, Launch, Mode, Replan, Se
 from idleq.scheduler.core.engine import Engine
 from idleq.scheduler.core.freeze import save_interval_ms
 from idleq.scheduler.core.inputs import JobsSubmitted
-from idleq.scheduler.core.policy import HOUR, SECOND
-from idleq.scheduler.core.policy import Policy as EnginePolicy
 from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.core.submission import FreezeMethod
+from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 from idleq.simulator.costs import GuestCosts, runs_for
 from idleq.simulator.experiment import Experiment, Watcher
 from idleq.simulator.guestload import Arrival
@@ -26,9 +24,7 @@ from idleq.simulator.outages import Outage
 from idleq.simulator.outageworld import unheld_around
 from idleq.simulator.placement import Placement, Sharing
 from idleq.simulator.queueing import Policy, easy
-
-NEVER_STALLED = 10**9
-LONGEST_MS = Millis(30 * 24 * HOUR)
+from idleq.simulator.tuning import LONGEST_MS, closing_together, engine_policy, least_cost_ms, specs_in
 
 
 class Strategy(StrEnum):
@@ -155,7 +151,7 @@ class Trial:
     ) -> None:
         self._strategy, self._until = strategy, site.until
         self._harvest, self._harm = Harvest(), HarmWatch()
-        harvestable = harvestable_ms(gaps, costs.thaw_ms + costs.freeze_ms)
+        harvestable = harvestable_ms(gaps, least_cost_ms(costs, specs_in(guests, site.node)))
         self._harvestable_ms = harvestable * site.node.cores // site.units
         self._experiment = prepared(site, strategy, guests, costs, gaps, (self._harvest, self._harm))
 
@@ -185,13 +181,15 @@ class Trial:
 def prepared(
     site: Site,
     strategy: Strategy,
-    guests: Iterable[Arrival],
+    guests: Sequence[Arrival],
     costs: GuestCosts,
     gaps: Sequence[IdleGap],
     watchers: Sequence[Watcher],
 ) -> Experiment:
     """Return the experiment of one strategy, to be run; *gaps* are those of the run without guests."""
-    policy = replace(engine_policy(site.grace_ms, costs), mode=site.mode, max_allocation_ms=site.longest_ms)
+    specs = specs_in(guests, site.node)
+    policy = engine_policy(site.grace_ms, costs, specs, closing_together(gaps))
+    policy = replace(policy, mode=site.mode, max_allocation_ms=site.longest_ms)
     experiment = Experiment(
         Engine(policy),
         numbered_nodes(site.nodes, site.node),
@@ -204,31 +202,12 @@ def prepared(
         outages=site.outages,
         keeps_diary=False,
         watchers=watchers,
-        amend=_amendment(strategy, costs, gaps),
+        amend=_amendment(strategy, costs, specs, gaps),
         foresight=Clairvoyant(gaps) if strategy is Strategy.ORACLE else None,
     )
     for at, said in () if strategy is Strategy.NONE else guests:
         experiment.tell(at, _unfreezable(said) if strategy is Strategy.KILL else said)
     return experiment
-
-
-def engine_policy(grace_ms: Millis, costs: GuestCosts) -> EnginePolicy:
-    """Return how a site would set idleq up for guests of such *costs*, where allocations are limited by nothing but the plan."""
-    overhead = costs.thaw_ms + costs.freeze_ms
-    return EnginePolicy(
-        mode=Mode.PREEMPTIBLE,
-        grace_ms=grace_ms,
-        freeze_ms=costs.freeze_ms,
-        thaw_ms=costs.thaw_ms,
-        # A gap in which a thawed guest would not do as much as it costs is not worth asking for.
-        min_gap_ms=Millis(2 * (overhead + SECOND)),
-        max_allocation_ms=LONGEST_MS,
-        # Simulated clocks are right, and nobody polls.
-        margin_ms=Millis(0),
-        stall_segments=NEVER_STALLED,
-        max_pending=10_000,
-        ramp_start=10_000,
-    )
 
 
 def _unfreezable(said: JobsSubmitted) -> JobsSubmitted:
@@ -252,7 +231,7 @@ Amendment = Callable[[SegmentPlan], SegmentPlan]
 
 
 def _amendment(
-    strategy: Strategy, costs: GuestCosts, gaps: Sequence[IdleGap]
+    strategy: Strategy, costs: GuestCosts, specs: Sequence[JobSpec], gaps: Sequence[IdleGap]
 ) -> Callable[[AgentCommand], AgentCommand] | None:
     """Return how the strategy's plans differ from the engine's, None if they do not."""
     match strategy:
@@ -260,7 +239,8 @@ def _amendment(
             return partial(_amend, _without_saves)
         case Strategy.YOUNG:
             exposure = Millis(sum(gap.length_ms for gap in gaps))
-            every = save_interval_ms(costs.save_ms, max(1, len(gaps)), exposure)
+            save_ms = max((costs.save_of(spec) for spec in specs), default=costs.save_ms)
+            every = save_interval_ms(save_ms, max(1, len(gaps)), exposure)
             return partial(_amend, partial(_with_saves_only, every))
         case _:
             return None

@@ -2,6 +2,7 @@
 
 import json
 
+from idleq.simulator.gaincount import way_ms
 from idleq.simulator.study.comparison import Comparison
 from idleq.simulator.study.figures import all_tables
 from idleq.simulator.study.folder import RESULTS
@@ -27,9 +28,8 @@ def check_can_make(*, with_plots: bool, with_parquet: bool) -> None:
 def files_of(comparison: Comparison, version: str, *, with_plots: bool, with_parquet: bool) -> dict[str, bytes]:
     """Return what a folder of *comparison* has, by name."""
     origin = origin_of(comparison, version)
-    costs = comparison.scenario.costs
     marks = {
-        "cost_s": (costs.thaw_ms + costs.freeze_ms) / 1000,
+        "cost_s": way_ms(comparison.scenario) / 1000,
         "tau": comparison.scenario.tau,
         "node_cores": comparison.scenario.node_cores,
     }

@@ -41,9 +41,11 @@ def _shares(result: GainResult, edges: Sequence[Millis]) -> dict[str, list[float
 
 
 def _waits(result: GainResult, edges: Sequence[Millis]) -> dict[str, list[float]]:
-    """Batches by the week in which jobs come in."""
+    """Batches by the week in which jobs end without guests, by which those that count are chosen: no week lacks its long waits."""
     stage, tau = result.stage, result.scenario.tau
-    week = np.searchsorted(np.asarray(edges), [job.submit for job in stage.counted], side="right") - 1
+    week = (
+        np.searchsorted(np.asarray(edges), [stage.starts[job.id] + job.run for job in stage.counted], side="right") - 1
+    )
     waits, before = waits_of(stage, result.recorded.starts), waits_of(stage, stage.starts)
     slowdowns, slow_before = slowdowns_of(stage, waits, tau), slowdowns_of(stage, before, tau)
     values: dict[str, Floats] = {

@@ -8,7 +8,7 @@ import pytest
 from idleq.ids import Millis
 from idleq.simulator.errors import BadTrace, ImpossibleParameters
 from idleq.simulator.gain import GainResult, run_scenario, stage_of
-from idleq.simulator.gaincount import waits_of
+from idleq.simulator.gaincount import capacity_of, clipped, waits_of
 from idleq.simulator.harvest import Harvest
 from idleq.simulator.mainrun import MainSettings, run_main
 from idleq.simulator.outages import Kind, Outage
@@ -93,6 +93,14 @@ def test_the_same_scenario_gives_the_same_row_and_another_seed_another(places: P
     given = {"guests": "stream:interval=300,run=600", "shake": 60}
     assert run(places, **given).row() == run(places, **given).row()
     assert run(places, **given).row() != run(places, **given, seed=2).row()
+
+
+def test_freezes_fail_by_the_scenarios_seed_unless_another_is_given(places: Places) -> None:
+    fails: dict[str, object] = {"strategy": "oracle", "costs": {"freeze_fails": 0.5}}
+    one, again, other = (run(places, **fails, seed=seed).gain for seed in (1, 1, 2))
+    assert one == again != other
+    given: dict[str, object] = {"strategy": "oracle", "costs": {"freeze_fails": 0.5, "failing_seed": 1}}
+    assert run(places, **given, seed=1).gain == run(places, **given, seed=2).gain == one
 
 
 def test_progress_is_told_up_to_the_end(places: Places) -> None:
@@ -227,3 +235,17 @@ def test_the_jobs_that_count_end_in_the_measured_time_without_guests(places: Pla
     assert 0 < len(stage.counted) < len(stage.jobs)
     assert len(waits_of(stage, stage.starts)) == len(stage.counted)
     assert stage.since < stage.until == Millis(stage.jobs[-1].submit)
+
+
+@pytest.mark.parametrize(
+    ("guests", "way_s"),
+    [("enough:memory=1G", 2 * (20 + 50 * 1.074) + 1), ("stream:memory=2G,cores=1:1/4:1", 2 * (20 + 50 * 2.147) + 2)],
+)
+def test_what_could_be_harvested_is_less_by_what_the_size_of_a_guest_costs(
+    places: Places, guests: str, way_s: float
+) -> None:
+    result = run(places, guests=guests, costs="thaw_per_gb=50,freeze_per_gb=50,bandwidth=1G,bytes=memory", node_cores=4)
+    gaps = clipped(result.stage.gaps, result.stage.since, result.stage.until)
+    could = sum(max(0.0, gap.length_ms - 1000 * way_s) * gap.units for gap in gaps)
+    useful_core_ms = result.gain.shares.useful * capacity_of(result.scenario, result.stage)
+    assert result.gain.shares.harvest == pytest.approx(useful_core_ms / could, rel=1e-3)

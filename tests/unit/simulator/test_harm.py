@@ -1,6 +1,8 @@
 from dataclasses import replace
+from random import Random
 
 from idleq.ids import Millis
+from idleq.simulator.guestload import GuestStream, guest_stream
 from idleq.simulator.harm import Interval, interval, mean_delay_ms, over_bound, shaken
 from idleq.simulator.jobs import MainJob
 
@@ -32,3 +34,12 @@ def test_shaking_moves_submits_only_and_is_the_same_for_the_same_seed() -> None:
     by_id = sorted(moved, key=lambda job: job.id)
     assert all(0 <= after.submit - before.submit <= 50 for before, after in zip(JOBS, by_id, strict=True))
     assert [replace(job, submit=0) for job in by_id] == [replace(job, submit=0) for job in JOBS]
+
+
+def test_shakes_and_guests_are_drawn_apart_from_what_else_the_same_seed_draws() -> None:
+    stream = GuestStream(interval_ms=1000, mean_run_ms=1000, cores={1: 1.0}, memory_per_core=1)
+    for seed in range(5):
+        moved = shaken([JOBS[0]], seed, most_ms=10**9)[0].submit - JOBS[0].submit
+        came, _ = next(iter(guest_stream(stream, Millis(10**9), seed)))
+        assert moved != Random(seed).randrange(10**9 + 1)
+        assert came != round(Random(seed).expovariate(1 / 1000))

@@ -1,5 +1,7 @@
 """What guests' cores were held for, fact by fact."""
 
+from dataclasses import replace
+
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
 from idleq.scheduler.core.commands import SegmentPlan
 from idleq.scheduler.core.facts import (
@@ -15,12 +17,15 @@ from idleq.scheduler.core.facts import (
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import JobSpec, Submission
-from idleq.simulator.costs import equal_costs
+from idleq.simulator.costs import GuestCosts, equal_costs
 from idleq.simulator.guesttimes import GuestTime, GuestTimes
 from idleq.simulator.ledger import Ledger
 
 JOB, NODE = JobId("1"), NodeName("n1")
 SPEC = JobSpec(name="guest", argv=("guest",), resources=Resources(2, 1), expected_ms=Millis(100))
+
+
+COSTS = equal_costs(Millis(5))
 
 
 def added() -> EntryAdded:
@@ -75,9 +80,9 @@ def done(fence: int, at: int) -> tuple[int, Fact]:
     return at, JobDone(job=JOB, fence=Fence(fence), ended_at=Millis(at), digest="d", command=CommandId(1))
 
 
-def reckoned(*facts: tuple[int, Fact], until: int = 1000) -> dict[str, float]:
+def reckoned(*facts: tuple[int, Fact], until: int = 1000, costs: GuestCosts = COSTS) -> dict[str, float]:
     """Core-milliseconds by part, of two cores."""
-    ledger = Ledger(equal_costs(Millis(5)), 1)
+    ledger = Ledger(costs, 1)
     for at, fact in [(0, added()), *facts]:
         ledger.saw_facts(Millis(at), (fact,))
     ledger.finish(Millis(until))
@@ -116,6 +121,17 @@ def test_a_segment_that_never_came_up_was_all_start() -> None:
 def test_a_segment_bound_ahead_holds_nothing_until_there_is_room() -> None:
     assert reckoned(begun(1, 0, ahead=True), lost(1, 4)) == {}
     assert reckoned(begun(1, 0, ahead=True), up(1, 50), lost(1, 60)) == {"start": 10.0, "lost": 20.0}
+
+
+def test_a_segment_bound_ahead_holds_its_room_while_the_image_comes_for_the_first_of_its_name() -> None:
+    before = (begun(1, 0), up(1, 15), frozen(1, 40, run_ms=20, freeze_ms=5))
+    pulled = (begun(2, 20, ahead=True), up(2, 55), lost(2, 60))
+    there = (begun(2, 20, ahead=True), up(2, 45), lost(2, 60))
+    costs = replace(COSTS, image_ms=Millis(10))
+    first = {"start": 30.0, "useful": 40.0, "freeze": 10.0}
+    assert reckoned(*before, costs=costs) == first
+    assert reckoned(*before, *pulled, costs=costs) == {**first, "start": 60.0, "lost": 10.0}
+    assert reckoned(*before, *there, costs=costs) == {**first, "start": 40.0, "lost": 30.0}
 
 
 def test_what_still_runs_when_the_measuring_ends_has_saved_a_part() -> None:

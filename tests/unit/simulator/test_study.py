@@ -63,6 +63,18 @@ def test_of_a_single_long_run_the_weeks_give_the_interval(tmp_path: Path) -> Non
     assert re.fullmatch(r"One run; ± is the 95 % interval of its \d+ weeks \(batch means\)\.", basis(found))
 
 
+def test_a_weeks_waits_are_those_of_the_jobs_that_end_in_it_without_guests(tmp_path: Path) -> None:
+    found = compared(tmp_path, trace=MONTH)
+    stage = found.first[Strategy.NONE].stage
+    by_week: dict[int, list[int]] = {}
+    for job in stage.counted:
+        week = (stage.starts[job.id] + job.run - stage.since) // (7 * 86_400_000)
+        by_week.setdefault(week, []).append(stage.starts[job.id] - job.submit)
+    whole = range((stage.until - stage.since) // (7 * 86_400_000))
+    means = [sum(by_week[week]) / len(by_week[week]) / 1000 for week in whole]
+    assert found.weeks[Strategy.NONE]["wait_s"] == pytest.approx(means)
+
+
 def test_of_a_single_short_run_there_is_no_interval(comparison: Comparison) -> None:
     harvest = comparison.interval(Strategy.IDLEQ, "harvest")
     assert harvest is not None
@@ -157,6 +169,13 @@ def test_figures_are_drawn_into_the_page_and_beside_it(comparison: Comparison) -
     assert page.count("<svg") == len(names)
     assert not re.findall(r"(?:src|href)\s*=\s*[\"']?(?!#)[\"']", page.replace('href="#', ""))
     assert files == files_of(comparison, "9.9", with_plots=True, with_parquet=False)
+
+
+def test_the_figure_of_gaps_marks_what_a_guest_of_that_size_costs(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    found = compared(tmp_path, costs={"freeze_per_gb": 60, "bytes": 1_000_000_000})
+    page = files_of(found, "9.9", with_plots=True, with_parquet=False)["index.html"].decode()
+    assert "thaw + freeze, 100 s" in page
 
 
 def test_parquet_has_the_same_rows_and_says_what_it_was_made_from(comparison: Comparison) -> None:
