@@ -186,6 +186,10 @@ def test_a_sites_own_accounting_can_be_simulated(idleq: CommandLine, home: Path)
     assert json.loads(idleq("simulate", "ours", "--json").out)["metrics"]["max_wait"] == 55
 
 
+def test_a_wrong_option_points_to_help_under_the_commands_own_name(idleq: CommandLine) -> None:
+    assert "\nTry 'idleq simulate -h' for help.\n" in idleq("simulate", "small", "--nosuch").err
+
+
 ACCOUNTING = """JobID|Submit|Start|ElapsedRaw|Timelimit|AllocCPUS|State|User|QOS
 7|2024-03-01T10:00:00|2024-03-01T10:01:00|60|00:10:00|4|COMPLETED|ada|normal
 8|2024-03-01T10:00:05|2024-03-01T10:02:00|60|UNLIMITED|4|COMPLETED|ada|normal

@@ -101,6 +101,17 @@ def test_an_unknown_trace_names_those_there_are(places: Places) -> None:
         find("nothing", places)
 
 
+def test_a_folder_is_no_trace_but_does_not_hide_one_of_its_name(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(TraceUnknown, match=rf"^{tmp_path} is a folder: name the log in it$"):
+        find(str(tmp_path), places)
+
+    (tmp_path / "small").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find("small", places).is_file()
+
+
 def test_the_trace_that_comes_along_can_be_used_as_it_is(places: Places) -> None:
     trace = load_trace("small", places)
     assert (len(trace.table), trace.processors, trace.dropped, round(trace.load, 3)) == (1000, 64, (), 0.8)
