@@ -92,7 +92,7 @@ class TraceNotKept(SimulatorError):
 
 
 class ImpossibleParameters(SimulatorError):
-    """Nothing can be simulated with these parameters."""
+    """These values are no simulation: a name that there is not (of a policy, say), or a number that cannot be."""
 
     exit_code: ClassVar[int] = 59
 

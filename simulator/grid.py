@@ -44,7 +44,9 @@ def read_sweep(path: Path, keys: Collection[str], results: Collection[str] = ())
         with path.open("rb") as file:
             written = tomllib.load(file)
         return list(places_of(written, keys, results))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise BadSweep(f"{path} cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadSweep(f"{path} cannot be read: {error}") from error
     except BadSweep as error:
         raise BadSweep(f"{path}: {error}") from error

@@ -44,7 +44,7 @@ def find(name: str, places: Places) -> Path:
     """Return the file of trace *name*, which may itself be a file.
 
     Raises:
-        TraceUnknown: there is neither.
+        TraceUnknown: there is neither, or *name* is a folder.
     """
     path = Path(name)
     if path.is_file():
@@ -52,6 +52,8 @@ def find(name: str, places: Places) -> Path:
     names = {kept.name: kept.path for kept in kept_traces(places)}
     if name in names:
         return names[name]
+    if path.is_dir():
+        raise TraceUnknown(f"{name} is a folder: name the log in it")
     raise TraceUnknown(
         f"there is no file and no trace {name!r}; the traces here are {', '.join(names)}, "
         "and synthetic:... and lublin:... draw one"

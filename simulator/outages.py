@@ -56,7 +56,9 @@ def read_outages(path: Path, machine: int) -> list[Outage]:
     try:
         text = path.read_text(encoding="utf-8")
         rows = list(_toml_rows(text) if path.suffix == ".toml" else csv.DictReader(io.StringIO(text)))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise BadOutages(f"{path} cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, csv.Error) as error:
         raise BadOutages(f"{path} cannot be read: {error}") from error
     found = []
     for number, row in enumerate(rows, start=1):

@@ -2,10 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from idleq.simulator.errors import BadTrace
 
@@ -15,6 +15,15 @@ NEEDED = ("JobID", "Submit", "Start", "ElapsedRaw", "Timelimit", "AllocCPUS")
 UNFINISHED = {"PENDING", "RUNNING", "SUSPENDED", "REQUEUED", "RESIZING", "COMPLETING", "CONFIGURING"}
 COMPLETED, FAILED, CANCELLED = 1, 0, 5
 """The format's states."""
+
+NEVER = {"None", "Unknown"}
+"""What sacct writes for the start of a job that never started, as one that was cancelled while it waited."""
+
+UNREADABLE = "a field that cannot be read"
+MOST_NAMED = 5
+"""So many records that cannot be read are named; the others are counted."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +41,10 @@ class Record:
     qos: str
 
 
+class Unreadable(ValueError):
+    """A field is not what sacct writes there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
     """A log in swf, and what became of each record.
@@ -40,37 +53,52 @@ class Imported:
         text: the log.
         jobs: how many it has.
         processors: what its header says that the machine has.
+        unlimited: how many of the jobs have no time limit of their own.
         dropped: why records were left out, and how many.
+        unreadable: of those that cannot be read, where and what: the first few.
     """
 
     text: str
     jobs: int
     processors: int
+    unlimited: int
     dropped: Mapping[str, int]
+    unreadable: tuple[str, ...] = ()
 
 
-def import_sacct(content: str, processors: int | None = None) -> Imported:
-    """Return what sacct printed as a log; *processors* None takes the most that were ever in use at once.
+def import_sacct(content: str, processors: int | None = None, default_limit: int | None = None) -> Imported:
+    """Return what sacct printed as a log.
+
+    *processors* None takes the most that were ever in use at once; jobs without a time limit get *default_limit* seconds.
 
     Raises:
         BadTrace: it is not sacct's, or no job of it has ended.
     """
     dropped: Counter[str] = Counter()
-    found = _from_json(content, dropped) if content.lstrip().startswith("{") else _from_table(content, dropped)
-    records = sorted(found, key=lambda record: record.submit)
+    unreadable: list[str] = []
+    read = _from_json if content.lstrip().startswith("{") else _from_table
+    records = sorted(read(content, dropped, unreadable), key=lambda record: record.submit)
     if not records:
         reasons = ", ".join(f"{count} x {reason}" for reason, count in dropped.items()) or "there are no records"
-        raise BadTrace(f"no job of this accounting has run and ended: {reasons}")
+        raise BadTrace(f"no job of this accounting has run and ended: {'; '.join([reasons, *unreadable[:MOST_NAMED]])}")
     size = processors or _most_in_use(records)
+    unlimited = sum(record.limit is None for record in records)
+    if default_limit is not None:
+        records = [replace(one, limit=default_limit) if one.limit is None else one for one in records]
+    notes = [f"left out: {count} x {reason}" for reason, count in dropped.items()]
+    if unlimited and default_limit is not None:
+        notes.append(f"{unlimited} jobs had no time limit and got {default_limit} s")
     return Imported(
-        text=_swf(records, size, is_given=processors is not None, dropped=dropped),
+        text=_swf(records, size, is_given=processors is not None, notes=notes),
         jobs=len(records),
         processors=size,
+        unlimited=unlimited,
         dropped=dict(dropped),
+        unreadable=tuple(unreadable[:MOST_NAMED]),
     )
 
 
-def _from_table(content: str, dropped: Counter[str]) -> Iterator[Record]:
+def _from_table(content: str, dropped: Counter[str], unreadable: list[str]) -> Iterator[Record]:
     lines = content.splitlines()
     titles = lines[0].split("|") if lines else []
     lacking = [name for name in NEEDED if name not in titles and f"{name}Raw" not in titles]
@@ -79,52 +107,62 @@ def _from_table(content: str, dropped: Counter[str]) -> Iterator[Record]:
             f"this is no table of sacct with all that is needed; it lacks {', '.join(lacking)}: "
             f"sacct -a -X --parsable2 -o {','.join(NEEDED)},State,User,QOS"
         )
-    for line in lines[1:]:
+    for number, line in enumerate(lines[1:], start=2):
         fields = dict(zip(titles, line.split("|"), strict=False))
-        if "." in fields["JobID"]:
+        if not line.strip() or "." in fields.get("JobID", ""):
             continue  # a step: its job has a line of its own
-        reason = _why_not(fields.get("State", "COMPLETED"))
+        reason = _why_not(fields.get("State", "COMPLETED"), has_started=fields.get("Start") not in NEVER)
         try:
             if not reason:
                 yield _table_record(fields)
                 continue
-        except (ValueError, KeyError):
-            reason = "a field that cannot be read"
+        except Unreadable as error:
+            reason = UNREADABLE
+            unreadable.append(f"line {number}: {error}")
         dropped[reason] += 1
 
 
 def _table_record(fields: Mapping[str, str]) -> Record:
-    start = _moment(fields["Start"])
-    run = int(fields["ElapsedRaw"]) if "ElapsedRaw" in fields else _span(fields["Elapsed"])
-    limit = fields.get("TimelimitRaw") or fields["Timelimit"]
+    def read(name: str, reader: Callable[[str], T]) -> T:
+        try:
+            return reader(fields[name])
+        except KeyError:
+            raise Unreadable(f"it ends before {name}") from None
+        except ValueError:
+            raise Unreadable(f"{name} is {fields[name]!r}") from None
+
     return Record(
         id=fields["JobID"],
-        submit=_moment(fields["Submit"]),
-        start=start,
-        run=run,
-        limit=int(limit) * 60 if limit.isdigit() else _span(limit) if limit[:1].isdigit() else None,
-        size=int(fields["AllocCPUS"]),
+        submit=read("Submit", _moment),
+        start=read("Start", _moment),
+        run=read("ElapsedRaw", int),
+        limit=read("TimelimitRaw" if fields.get("TimelimitRaw") else "Timelimit", _limit),
+        size=read("AllocCPUS", int),
         state=fields.get("State", "COMPLETED"),
         user=fields.get("User", ""),
         qos=fields.get("QOS", ""),
     )
 
 
-def _from_json(content: str, dropped: Counter[str]) -> Iterator[Record]:
+def _from_json(content: str, dropped: Counter[str], unreadable: list[str]) -> Iterator[Record]:
     try:
         jobs = json.loads(content)["jobs"]
     except (ValueError, KeyError, TypeError) as error:
         raise BadTrace(f"this is no JSON of sacct (an object with jobs): {error}") from error
-    for job in jobs:
+    for number, job in enumerate(jobs, start=1):
         try:
             state = job["state"]["current"]
             state = state[0] if isinstance(state, list) else state
-            reason = _why_not(state)
+            reason = _why_not(state, has_started=True) or _why_not(
+                state, has_started=bool(_number(job["time"]["start"]))
+            )
             if not reason:
                 yield _json_record(job, state)
                 continue
-        except (KeyError, TypeError, ValueError, IndexError):
-            reason = "a field that cannot be read"
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            reason = UNREADABLE
+            what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+            unreadable.append(f"record {number}: {what}")
         dropped[reason] += 1
 
 
@@ -152,8 +190,17 @@ def _number(value: dict[str, Any] | int | str) -> int | None:
     return int(value)
 
 
-def _why_not(state: str) -> str:
-    return "not over yet" if set(state.split(maxsplit=1)[:1]) & UNFINISHED else ""
+def _why_not(state: str, *, has_started: bool) -> str:
+    if set(state.split(maxsplit=1)[:1]) & UNFINISHED:
+        return "not over yet"
+    return "" if has_started else "ended before it started"
+
+
+def _limit(text: str) -> int | None:
+    """Return a limit in seconds: of minutes alone, or written as a duration; None of UNLIMITED and the like."""
+    if text.isdigit():
+        return int(text) * 60
+    return _span(text) if text[:1].isdigit() else None
 
 
 def _moment(text: str) -> int:
@@ -183,7 +230,7 @@ def _most_in_use(records: Sequence[Record]) -> int:
     return max(most, *(record.size for record in records))
 
 
-def _swf(records: Sequence[Record], processors: int, *, is_given: bool, dropped: Mapping[str, int]) -> str:
+def _swf(records: Sequence[Record], processors: int, *, is_given: bool, notes: Iterable[str]) -> str:
     first = records[0].submit
     users = {name: number for number, name in enumerate(dict.fromkeys(one.user for one in records), start=1)}
     queues = {name: number for number, name in enumerate(dict.fromkeys(one.qos for one in records), start=1)}
@@ -196,7 +243,7 @@ def _swf(records: Sequence[Record], processors: int, *, is_given: bool, dropped:
         *([] if is_given else ["; Note: MaxProcs is the most that were in use at once; the machine may be larger"]),
         "; Note: processors are allocated CPUs; users are numbered in the order of their first job",
         "; Note: a job without a time limit has -1 there; times without a zone were taken as UTC",
-        *(f"; Note: left out: {count} x {reason}" for reason, count in dropped.items()),
+        *(f"; Note: {note}" for note in notes),
         *(f"; Queue: {number} {name or '(no QOS)'}" for name, number in queues.items()),
     ]
     rows = [_row(number, one, first, users, queues) for number, one in enumerate(records, start=1)]

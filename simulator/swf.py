@@ -61,7 +61,7 @@ def read_swf(path: Path) -> SwfLog:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise BadTrace(f"{path} cannot be read as a trace: {error}") from error
+        raise BadTrace(f"{path} cannot be read as a trace: {error.strerror or error}") from error
     return read_content(raw, path)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from idleq.ids import Fence, JobId, index_of
 from idleq.migration.tree import is_empty
 from idleq.scheduler.core.commands import SegmentPlan
-from idleq.scheduler.core.submission import JobSpec
+from idleq.scheduler.core.submission import PYTHON, JobSpec
 
 SEGMENT_FORMAT = 1
 
@@ -23,9 +23,6 @@ CONTROL = "IDLEQ_CONTROL"
 
 PASSED_ON = ("PATH", "HOME", "LANG")
 """All that a guest gets of the agent's own environment: no token, and no way to the server directory."""
-
-PYTHON = "{python}"
-"""In an argv this stands for the node's interpreter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def _sentences(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[st
         case Killing(segment=segment, reason=reason):
             yield f"It is being ended on {segment.node}: {reason}."
         case Done(fence=fence):
-            yield f"It is done; the result of segment {fence} was accepted."
+            yield f"The result of segment {fence} was accepted."
         case Failed(reason=reason) | Cancelled(reason=reason):
             yield f"It is over: {reason}."
         case _:

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName
+from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName, index_of
 from idleq.scheduler.core.entry import Entry, Rest
-from idleq.scheduler.core.job import Cancelled, Delayed, Failed, Freezing, Held, Job, JobState, Killing
+from idleq.scheduler.core.job import Cancelled, Delayed, Failed, Freezing, Held, Job, JobState, Killing, Queued
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.state import State
@@ -133,7 +133,7 @@ class Summary:
         now: engine time.
         is_paused, pause_reason: whether nothing starts, and why.
         slowed_until, slowed_reason: until when no allocation is asked for, and why (0: not slowed).
-        jobs: how many are in which state.
+        jobs: how many are in which state; queued ones that have a snapshot are counted as frozen.
         allocations: how many are how far.
         nodes, nodes_up: how many there are.
         capacity, free, used: all nodes together: what they have, what main jobs leave, what guests hold.
@@ -154,14 +154,15 @@ class Summary:
 
 
 def job_rows(state: State, *, with_final: bool = False, entry: EntryId | None = None) -> Iterator[JobRow]:
-    """Yield a row for every job that is not final (or for all), the rest of an array as one."""
+    """Yield a row for every job that is not final (or for all), by number; the rest of an array is one, where it begins."""
     entries = state.entries.values() if entry is None else filter(None, (state.entries.get(entry),))
     finals = _finals(state) if with_final else {}
     for known in entries:
-        if known.left or (with_final and known.rest is Rest.CANCELLED and known.cancelled):
-            yield _rest_row(known)
-        for name in [*known.open, *finals.get(known.id, ())]:
-            yield job_row(state, state.jobs[name])
+        has_rest = known.left or (with_final and known.rest is Rest.CANCELLED and known.cancelled)
+        places = {known.ordinal_of(index_of(name)): name for name in (*known.open, *finals.get(known.id, ()))}
+        for place in sorted({*places, known.cursor} if has_rest else places):
+            name = places.get(place)
+            yield _rest_row(known) if name is None else job_row(state, state.jobs[name])
 
 
 def _finals(state: State) -> dict[EntryId, list[JobId]]:
@@ -294,6 +295,10 @@ def node_rows(state: State) -> Iterator[NodeRow]:
         )
 
 
+def _counted_as(job: Job) -> str:
+    return "frozen" if isinstance(job.state, Queued) and job.snapshots else type(job.state).__name__.lower()
+
+
 def summary(state: State) -> Summary:
     """Return everything at a glance."""
     jobs: Counter[str] = Counter()
@@ -303,7 +308,7 @@ def summary(state: State) -> Summary:
         jobs["failed"] += entry.failed
         jobs["cancelled"] += entry.cancelled
         for name in entry.open:
-            jobs[type(state.jobs[name].state).__name__.lower()] += 1
+            jobs[_counted_as(state.jobs[name])] += 1
     reports = [node.report for node in state.nodes.values()]
     up = [report for report in reports if report.is_up]
     return Summary(

@@ -6,6 +6,9 @@ from enum import StrEnum
 from idleq.ids import EntryId, Millis
 from idleq.scheduler.core.resources import Resources
 
+PYTHON = "{python}"
+"""In an argv this stands for the node's interpreter."""
+
 
 class FreezeMethod(StrEnum):
     """How a job can be stopped so that it can go on later."""
@@ -22,7 +25,7 @@ class JobSpec:
 
     Attributes:
         name: for people; a named workload's own name by default.
-        argv: the program and its arguments; "{python}" stands for the node's interpreter.
+        argv: the program and its arguments; PYTHON stands for the node's interpreter.
         resources: what the job holds while it runs.
         environment: variables set for it, on top of the agent's own clean ones.
         labels: key and value pairs, for people and for filters.

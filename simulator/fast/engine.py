@@ -4,6 +4,7 @@ import atexit
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -68,6 +69,18 @@ def replay_fast(
     site = kernels.new_site(run, limit, size, processors)
     compiled(_writable(machine_code))(site, submit, POLICIES[policy], int(semantics is Semantics.PER_EVENT))
     return cast("Column", site.start), int(site.counts[kernels.PASSES])
+
+
+def must_compile(policy: str, machine_code: Path) -> bool:
+    """Whether a run under *policy* has to compile first, for half a minute; one that is refused does not.
+
+    Code that is older than its source is compiled for again. So is that of another numba, which is not foreseen here.
+    """
+    if policy not in POLICIES or find_spec("numba") is None:
+        return False
+    source = Path(kernels.__file__).stat().st_mtime
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or machine_code)
+    return not any(index.stat().st_mtime >= source for index in folder.rglob("*.nbi"))
 
 
 @cache

@@ -2,14 +2,26 @@
 
 from typing import Any
 
+import typer
+
 from idleq.cli.options import AnyContext, IdleqCommand, IdleqGroup
 
 DEFAULT = "run"
 """The name of the command that is meant; never shown, and not reserved: what is called so is an argument."""
 
 
+class DefaultContext(typer.Context):
+    """A call of the command that is meant, which has no name of its own to put behind its group's."""
+
+    @property
+    def command_path(self) -> str:
+        return str(super().command_path).rstrip()
+
+
 class DefaultCommand(IdleqCommand):
     """The command that is meant: it is shown under its group's name, and lists the group's other commands."""
+
+    context_class = DefaultContext
 
     def make_context(  # type: ignore[override]  # the context's own class is private to Typer
         self,
@@ -21,7 +33,7 @@ class DefaultCommand(IdleqCommand):
         return super().make_context(None, args, parent=parent, **extra)
 
     def format_usage(self, ctx: AnyContext, formatter: Any) -> None:  # noqa: ANN401 - Typer's own class
-        formatter.write_usage(ctx.command_path.strip(), " ".join(self.collect_usage_pieces(ctx)))
+        formatter.write_usage(ctx.command_path, " ".join(self.collect_usage_pieces(ctx)))
 
     def format_options(self, ctx: AnyContext, formatter: Any) -> None:  # noqa: ANN401 - as above
         super().format_options(ctx, formatter)
@@ -51,7 +63,7 @@ class DefaultGroup(IdleqGroup):
 
     def format_help(self, ctx: AnyContext, formatter: Any) -> None:  # noqa: ANN401 - as above
         default = self.commands[DEFAULT]
-        default.format_help(type(ctx)(default, info_name=None, parent=ctx), formatter)
+        default.format_help(DefaultContext(default, info_name=None, parent=ctx), formatter)
 
     def list_commands(self, ctx: AnyContext) -> list[str]:
         return [name for name in super().list_commands(ctx) if name != DEFAULT]

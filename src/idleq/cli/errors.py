@@ -31,7 +31,7 @@ class DemoFailed(CliError):
 
 
 class NoOutput(CliError):
-    """The job has no output yet."""
+    """There is nothing to show: the job has printed nothing, or nothing yet."""
 
     exit_code: ClassVar[int] = 62
 

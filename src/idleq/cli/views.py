@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from idleq.cli.result import Table
 from idleq.cli.wording import clock_time, counted, resources, share, size, span
 from idleq.scheduler.core.queries import JobDetail, JobRow, NodeRow, Summary
+from idleq.scheduler.core.submission import PYTHON
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +28,13 @@ def state_word(row: JobRow) -> str:
 def progress_word(row: JobRow) -> str:
     """Return how far the job says it is."""
     if row.total:
-        return share(row.step, row.total)
+        return share(_steps(row, row.total), row.total)
     return str(row.step) if row.step else "-"
+
+
+def _steps(row: JobRow, total: int) -> int:
+    """How many steps are made: of a job that is done all, though it may not have said so of the last."""
+    return total if row.state == "done" else row.step
 
 
 def jobs_table(rows: Iterable[JobRow], now: int) -> Table:
@@ -160,8 +166,8 @@ def job_lines(detail: JobDetail, result: "Path", now: int) -> str:
         "Job": f"{row.id} ({row.name})" + (f" of {row.user}" if row.user else ""),
         "State": state_word(row) + (f": {row.reason}" if row.reason else ""),
         "Node": "" if row.node is None else f"{row.node}, segment {row.fence}, in allocation {row.allocation}",
-        "Progress": f"{row.step} of {row.total}" if row.total else (str(row.step) if row.step else ""),
-        "Runs": " ".join(detail.spec.argv),
+        "Progress": f"{_steps(row, row.total)} of {row.total}" if row.total else (str(row.step) if row.step else ""),
+        "Runs": " ".join(detail.spec.argv).replace(PYTHON, "python"),
         "Needs": resources(row.resources),
         "Priority": str(row.priority),
         "Age": _age(row, now),

@@ -13,6 +13,7 @@ from idleq.ids import EntryId, JobId, Millis
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, Submission
 from idleq.scheduler.errors import Refused, UnknownTarget
+from idleq.scheduler.lock import Owner, hold
 from idleq.simulator.wire import short_name
 from support.command_line import CommandLine, FakeWire, Outcome
 
@@ -198,13 +199,33 @@ def test_stop_warns_of_a_directory_that_is_open_to_others_and_stops(idleq: Comma
 
 def test_stop_says_so_where_there_is_nothing_to_stop(idleq: CommandLine) -> None:
     idleq.wire = None
+    message = f"idleq: there is nothing to stop: no daemon serves {idleq.server_dir}, and no cluster runs there\n"
 
-    assert idleq("daemon", "stop").code == 14
-    assert idleq("daemon", "stop", "--cluster") == Outcome(
+    assert idleq("daemon", "stop") == Outcome(14, "", message)
+    assert idleq("daemon", "stop", "--cluster") == Outcome(14, "", message)
+
+
+def test_stop_names_the_cluster_that_runs_without_a_daemon(idleq: CommandLine) -> None:
+    idleq.wire = None
+    with cluster_of(idleq):
+        outcome = idleq("daemon", "stop")
+
+    assert outcome == Outcome(
         14,
         "",
-        f"idleq: there is nothing to stop: no daemon serves {idleq.server_dir}, and no cluster runs there\n",
+        f"idleq: no daemon serves {idleq.server_dir}; its cluster (process {os.getpid()}) runs, "
+        "and `idleq daemon stop --cluster` ends it\n",
     )
+
+
+def test_stop_does_not_deny_a_daemon_that_only_does_not_answer(idleq: CommandLine) -> None:
+    idleq.wire = None
+    idleq.paths.create()
+    with hold(idleq.paths.lock, Owner.this_process()):
+        outcome = idleq("daemon", "stop")
+
+    assert (outcome.code, outcome.out) == (14, "")
+    assert f"(process {os.getpid()} on {socket.gethostname()}) has not let go of it, but does not answer" in outcome.err
 
 
 def test_a_second_daemon_is_not_started(idleq: CommandLine) -> None:

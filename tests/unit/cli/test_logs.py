@@ -76,11 +76,28 @@ def test_a_job_that_printed_errors_only_is_told_with_the_command_that_shows_them
         printed.paths.job(JOB).segment(Fence(fence)).stdout.write_text("")
     hint = "idleq: job 17 printed errors only; `idleq logs --stderr 17` shows them\n"
 
-    assert printed("logs", "17", *options) == Outcome(0, "", hint)
+    assert printed("logs", "17", *options) == Outcome(62, "", hint)
 
+
+@pytest.mark.parametrize(("options", "what"), [((), "output"), (("--follow",), "output"), (("--stderr",), "errors")])
+def test_a_job_that_printed_nothing_and_is_over_has_nothing_to_show(
+    printed: CommandLine, options: tuple[str, ...], what: str
+) -> None:
     for fence in (1, 2):
+        printed.paths.job(JOB).segment(Fence(fence)).stdout.write_text("")
         printed.paths.job(JOB).segment(Fence(fence)).stderr.write_text("")
-    assert printed("logs", "17", *options) == Outcome(0, "", "")
+    message = f"idleq: job 17 has no {what}: it is over and printed none\n"
+
+    assert printed("logs", "17", *options) == Outcome(62, "", message)
+
+
+def test_a_job_that_runs_may_print_yet(printed: CommandLine) -> None:
+    printed.wire = FakeWire(outlooks=[(outlook("17"),)])
+    for fence in (1, 2):
+        printed.paths.job(JOB).segment(Fence(fence)).stdout.write_text("")
+        printed.paths.job(JOB).segment(Fence(fence)).stderr.write_text("")
+
+    assert printed("logs", "17") == Outcome(62, "", "idleq: job 17 has no output: it has printed none yet\n")
 
 
 def test_no_output_yet_says_where_to_look(idleq: CommandLine) -> None:

@@ -186,6 +186,50 @@ def test_a_sites_own_accounting_can_be_simulated(idleq: CommandLine, home: Path)
     assert json.loads(idleq("simulate", "ours", "--json").out)["metrics"]["max_wait"] == 55
 
 
+def test_a_wrong_option_points_to_help_under_the_commands_own_name(idleq: CommandLine) -> None:
+    assert "\nTry 'idleq simulate -h' for help.\n" in idleq("simulate", "small", "--nosuch").err
+
+
+ACCOUNTING = """JobID|Submit|Start|ElapsedRaw|Timelimit|AllocCPUS|State|User|QOS
+7|2024-03-01T10:00:00|2024-03-01T10:01:00|60|00:10:00|4|COMPLETED|ada|normal
+8|2024-03-01T10:00:05|2024-03-01T10:02:00|60|UNLIMITED|4|COMPLETED|ada|normal
+9|2024-03-01T10:00:05|None|0|00:10:00|4|CANCELLED by 7|ada|normal
+10|2024-03-01T10:00:05|2024-03-01T10:02:00|60|00:10:00|four|COMPLETED|ada|normal
+"""
+
+
+def test_the_import_says_which_jobs_simulations_would_leave_out_and_how_to_keep_them(
+    idleq: CommandLine, home: Path
+) -> None:
+    (home / "sacct.txt").write_text(ACCOUNTING)
+    kept = home / "data" / "idleq" / "traces" / "ours.swf.gz"
+    advice = "give --default-limit, the longest that the site lets a job run, like 7d"
+    lines = [
+        f"ours: 2 jobs on 4 processors, kept in {kept}",
+        f"Without a time limit: 1 job, which simulations leave out: {advice}",
+        "Left out: 1 record: ended before it started",
+        "Left out: 1 record: a field that cannot be read",
+        "  line 5: AllocCPUS is 'four'",
+    ]
+    asked = ("traces", "import-sacct", str(home / "sacct.txt"), "--name", "ours", "--procs", "4")
+
+    assert idleq(*asked).out.splitlines() == lines
+    assert json.loads(idleq("simulate", "ours", "--json").out)["trace"]["jobs"] == 1
+
+    lines[1] = "Without a time limit: 1 job, taken to have one of 1h"
+    assert idleq(*asked, "--default-limit", "1h").out.splitlines() == lines
+    assert json.loads(idleq("simulate", "ours", "--json").out)["trace"]["jobs"] == 2
+
+
+@pytest.mark.parametrize("text", ["7", "soon", "0s", "5ms", "4000d"])
+def test_a_default_limit_that_is_none_is_refused_before_anything_is_read(
+    idleq: CommandLine, home: Path, text: str
+) -> None:
+    outcome = idleq("traces", "import-sacct", str(home / "none"), "--default-limit", text)
+
+    assert (outcome.code, "--default-limit" in outcome.err) == (2, True)
+
+
 def test_accounting_that_is_none_is_refused(idleq: CommandLine, home: Path) -> None:
     (home / "x").write_text("x")
     assert idleq("traces", "import-sacct", str(home / "x")).code == 50

@@ -9,7 +9,7 @@ import pytest
 from idleq.simulator.errors import BadOutages
 from idleq.simulator.places import Places
 from idleq.simulator.sweeprun import load_sweep
-from support.command_line import CommandLine
+from support.command_line import CommandLine, Outcome
 
 SMALL = """
 seeds = 2
@@ -120,6 +120,12 @@ def test_what_is_wrong_is_told_before_anything_runs(
     outcome = idleq("simulate", "sweep", "my.toml", *arguments)
     assert (outcome.code, said in outcome.err, outcome.out) == (code, True, "")
     assert sorted(path.name for path in home.iterdir() if path.name != "cache") == ["my.toml"]
+
+
+def test_a_sweep_that_is_not_there_is_named_once(idleq: CommandLine) -> None:
+    assert idleq("simulate", "sweep", "none.toml") == Outcome(
+        41, "", "idleq: none.toml cannot be read: No such file or directory\n"
+    )
 
 
 def test_a_file_of_other_rows_is_refused_and_stays(idleq: CommandLine, home: Path) -> None:

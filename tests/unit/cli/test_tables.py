@@ -60,7 +60,7 @@ def test_ps_of_one_job_tells_all_about_it(idleq: CommandLine) -> None:
         State      running
         Node       n3, segment 2, in allocation a12
         Progress   340 of 1600
-        Runs       {python} -m idleq.workloads.cli train-cgan --quick
+        Runs       python -m idleq.workloads.cli train-cgan --quick
         Needs      2 cores, 2G
         Priority   5
         Age        5m
@@ -78,7 +78,7 @@ def test_ps_of_a_job_that_is_done_says_where_its_output_is(idleq: CommandLine) -
         Job        17 (train-cgan) of ada
         State      done
         Progress   1600 of 1600
-        Runs       {{python}} -m idleq.workloads.cli train-cgan --quick
+        Runs       python -m idleq.workloads.cli train-cgan --quick
         Needs      2 cores, 2G
         Priority   5
         After      3
@@ -86,6 +86,14 @@ def test_ps_of_a_job_that_is_done_says_where_its_output_is(idleq: CommandLine) -
         Segments   2
         Output     {idleq.server_dir}/jobs/17/result
     """)
+
+
+def test_a_job_that_is_done_has_made_all_its_steps_though_it_did_not_say_so_of_the_last(idleq: CommandLine) -> None:
+    row = replace(RUNNING, state="done", node=None, allocation=None, step=1518, freeze_at=None)
+    idleq.wire = FakeWire(rows=(row,), view=JobView(ENTRY, replace(DETAIL, row=row)))
+
+    assert "Progress   1600 of 1600\n" in idleq("ps", "17").out
+    assert "100 %" in idleq("ps", "--all").out
 
 
 def test_ps_of_an_array_lists_its_tasks(idleq: CommandLine) -> None:
@@ -155,10 +163,10 @@ def test_explain_gives_reasons_the_place_in_the_queue_and_the_nodes(idleq: Comma
 
 
 def test_explain_of_a_job_outside_the_queue_is_the_reasons_alone(idleq: CommandLine) -> None:
-    why = replace(WHY, state="done", sentences=("It is done.",), ahead=None, nodes=())
+    why = replace(WHY, state="done", sentences=("The result of segment 1 was accepted.",), ahead=None, nodes=())
     idleq.wire = FakeWire(why=why)
 
-    assert idleq("explain", "18").out == "Job 18 is done.\nIt is done.\n"
+    assert idleq("explain", "18").out == "Job 18 is done.\nThe result of segment 1 was accepted.\n"
 
 
 class ArrayWire(FakeWire):

@@ -11,6 +11,7 @@ from textwrap import dedent
 
 import pytest
 
+from idleq.cli.commands.mainqueue import announce_compiling
 from idleq.cli.result import Result, Table
 from idleq.cli.session import Session
 from idleq.cli.views import jobs_table, nodes_table
@@ -154,3 +155,20 @@ def test_submit_offers_to_start_the_daemon_and_takes_no_for_an_answer(tmp_path: 
     assert asked.startswith(f"No daemon serves {tmp_path / 'server'}. Start one? [Y/n]")
     assert code == {"n\n": 14, "\x04": 130}[answer]
     assert not (tmp_path / "server").exists()
+
+
+def test_a_person_is_told_once_that_the_fast_engine_is_compiled_and_a_script_is_not(tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+
+    def told(err: io.StringIO) -> str:
+        def nobody(_paths: object) -> object:
+            raise AssertionError
+
+        session = Session(environment={}, now=lambda: Millis(0), connect=nobody, stderr=err)  # type: ignore[arg-type]  # nobody is asked
+        announce_compiling(session, "easy", tmp_path)
+        return err.getvalue()
+
+    assert told(Screen()) == "Compiling the fast engine: half a minute, once on this machine\n"
+    assert told(io.StringIO()) == ""
+    (tmp_path / "kernels.simulate-1.py311.nbi").touch()
+    assert told(Screen()) == ""

@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -5,7 +6,8 @@ import pytest
 
 import idleq.simulator.fast
 from idleq.simulator.errors import FastMissing, ImpossibleParameters, JobTooLarge
-from idleq.simulator.fast.engine import replay_fast
+from idleq.simulator.fast import kernels
+from idleq.simulator.fast.engine import must_compile, replay_fast
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.queueing import Semantics
 from idleq.simulator.table import table_of
@@ -18,6 +20,21 @@ def test_without_numba_the_message_says_what_to_install(tmp_path: Path, monkeypa
     monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(FastMissing, match=r"pip install 'idleq\[fast\]'"):
         replay_fast(TABLE, 4, "easy", PLAIN, tmp_path / "code")
+
+
+def test_a_run_compiles_first_unless_newer_code_is_there_or_it_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    source = Path(kernels.__file__).stat().st_mtime
+    assert must_compile("easy", tmp_path / "nowhere")
+    assert not must_compile("slurm", tmp_path / "nowhere")
+
+    (tmp_path / "fast").mkdir()
+    index = tmp_path / "fast" / "kernels.simulate-1.py311.nbi"
+    index.touch()
+    os.utime(index, (source, source - 1))
+    assert must_compile("easy", tmp_path)
+    os.utime(index, (source, source + 1))
+    assert not must_compile("easy", tmp_path)
 
 
 def test_a_job_larger_than_the_machine_is_refused_by_name(tmp_path: Path) -> None:

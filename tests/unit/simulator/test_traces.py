@@ -101,6 +101,17 @@ def test_an_unknown_trace_names_those_there_are(places: Places) -> None:
         find("nothing", places)
 
 
+def test_a_folder_is_no_trace_but_does_not_hide_one_of_its_name(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(TraceUnknown, match=rf"^{tmp_path} is a folder: name the log in it$"):
+        find(str(tmp_path), places)
+
+    (tmp_path / "small").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find("small", places).is_file()
+
+
 def test_the_trace_that_comes_along_can_be_used_as_it_is(places: Places) -> None:
     trace = load_trace("small", places)
     assert (len(trace.table), trace.processors, trace.dropped, round(trace.load, 3)) == (1000, 64, (), 0.8)
@@ -175,9 +186,35 @@ def test_a_table_of_sacct_becomes_a_log() -> None:
         "2 3600 60 60 4 -1 -1 4 600 -1 1 2 -1 -1 2 -1 -1 -1",
         "3 7200 0 10 1 -1 -1 1 -1 -1 0 2 -1 -1 2 -1 -1 -1",
     ]
-    assert (made.jobs, made.processors, made.dropped) == (3, 4, {"not over yet": 1, "a field that cannot be read": 1})
+    assert (made.jobs, made.processors, made.unlimited) == (3, 4, 1)
+    assert (made.dropped, made.unreadable) == ({"not over yet": 1, "ended before it started": 1}, ())
     assert parse_swf(made.text.splitlines()).processors == 4
     assert "; Note: MaxProcs is the most that were in use at once; the machine may be larger" in made.text
+
+
+def test_jobs_without_a_time_limit_get_the_one_that_is_given_and_the_log_says_so() -> None:
+    made = import_sacct(TABLE.replace("1-00:00:00", "Partition_Limit"), default_limit=7200)
+    rows = [line.split() for line in made.text.splitlines() if not line.startswith(";")]
+
+    assert ([row[8] for row in rows], made.unlimited) == (["7200", "600", "7200"], 2)
+    assert "; Note: 2 jobs had no time limit and got 7200 s" in made.text
+    assert clean(parse_swf(made.text.splitlines())).dropped == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ("|10|UNLIMITED", "|ten|UNLIMITED", "line 7: ElapsedRaw is 'ten'"),
+        ("|10|UNLIMITED", "|10|1:2x", "line 7: Timelimit is '1:2x'"),
+        ("|2024-03-01T11:00:10|10|UNLIMITED|1|TIMEOUT|ada|normal", "", "line 7: it ends before ElapsedRaw"),
+        ("9|2024-03-01T10:00:00|Unknown|Unknown|0|00:10:00|1|PENDING|ada|normal", "9|soon|2024-03-01", "line 5: Submit is 'soon'"),
+    ],
+)  # fmt: skip
+def test_a_line_that_cannot_be_read_is_named_with_its_field(old: str, new: str, where: str) -> None:
+    assert TABLE.count(old) == 1
+    made = import_sacct(TABLE.replace(old, new))
+
+    assert (made.dropped["a field that cannot be read"], made.unreadable) == (1, (where,))
 
 
 def _json_job(**changes: object) -> dict[str, object]:
@@ -199,14 +236,16 @@ def _json_job(**changes: object) -> dict[str, object]:
 
 def test_the_json_of_sacct_old_and_new_becomes_a_log() -> None:
     old = _json_job(state={"current": "FAILED"}, time={"submission": 90, "start": 95, "elapsed": 20, "limit": 3})
-    made = import_sacct(
-        json.dumps({"jobs": [_json_job(), old, _json_job(state={"current": ["RUNNING"]}), {"job_id": 1}]}), 64
-    )
+    running = _json_job(state={"current": ["RUNNING"]})
+    waited = {"submission": 90, "start": {"set": False, "infinite": False, "number": 0}, "elapsed": 0, "limit": 3}
+    never = _json_job(state={"current": ["CANCELLED"]}, time=waited)
+    made = import_sacct(json.dumps({"jobs": [_json_job(), old, running, {"job_id": 1}, never]}), 64)
     assert [line for line in made.text.splitlines() if not line.startswith(";")] == [
         "1 0 5 20 8 -1 -1 8 180 -1 0 1 -1 -1 1 -1 -1 -1",
         "2 10 10 50 8 -1 -1 8 120 -1 1 1 -1 -1 1 -1 -1 -1",
     ]
-    assert (made.processors, made.dropped) == (64, {"not over yet": 1, "a field that cannot be read": 1})
+    reasons = {"not over yet": 1, "a field that cannot be read": 1, "ended before it started": 1}
+    assert (made.processors, made.dropped, made.unreadable) == (64, reasons, ("record 4: it lacks 'state'",))
 
 
 @pytest.mark.parametrize(

@@ -52,10 +52,10 @@ def stop(
 
     session = session_of(context)
     root = session.paths.root
-    pid, cluster_pid = stopped(session, may_be_away=cluster), cluster_process(root)
+    pid, cluster_pid = stopped(session), cluster_process(root)
+    if pid is None and (cluster_pid is None or not cluster):
+        raise nothing_to_stop(session, cluster_pid)
     if cluster:
-        if pid is None and cluster_pid is None:
-            raise DaemonAway(f"there is nothing to stop: no daemon serves {root}, and no cluster runs there")
         stop_cluster(root)
     what = " and ".join(
         name for name, one in (("the daemon", pid), ("the cluster", cluster_pid if cluster else None)) if one
@@ -69,13 +69,28 @@ def stop(
     return Result(value=value, text=("\n".join(lines),))
 
 
-def stopped(session: "Session", *, may_be_away: bool) -> int | None:
-    """Stop the daemon and return its process; None where no daemon answers and that *may_be_away*.
+def nothing_to_stop(session: "Session", cluster_pid: int | None) -> DaemonAway:
+    """Return what to raise where no daemon answers; whoever wants to stop one is not told how to start one."""
+    from idleq.scheduler.lock import holder
+
+    root, owner = session.paths.root, holder(session.paths.lock)
+    if owner is not None:
+        return DaemonAway(
+            f"the daemon of {root} (process {owner.pid} on {owner.host}) has not let go of it, but does not answer"
+        )
+    if cluster_pid is None:
+        return DaemonAway(f"there is nothing to stop: no daemon serves {root}, and no cluster runs there")
+    return DaemonAway(
+        f"no daemon serves {root}; its cluster (process {cluster_pid}) runs, and `idleq daemon stop --cluster` ends it"
+    )
+
+
+def stopped(session: "Session") -> int | None:
+    """Stop the daemon and return its process; None where no daemon answers.
 
     A server directory that is open to others is no reason to let the daemon in it run.
 
     Raises:
-        DaemonAway: no daemon answers.
         ServerDirectoryUnsafe: the directory is not ours.
     """
     try:
@@ -88,9 +103,7 @@ def stopped(session: "Session", *, may_be_away: bool) -> int | None:
         client = session.connect(session.paths)
         pid = client.status().pid
     except DaemonAway:
-        if may_be_away:
-            return None
-        raise
+        return None
     client.shut_down()
     await_silence(session, pid)
     return pid

@@ -50,7 +50,7 @@ def logs(
         session.stdout.write(text)
         session.stdout.flush()
     if is_empty:
-        point_to_errors(session, tail, name)
+        raise nothing_printed(tail, name, is_over=True)
     return None
 
 
@@ -61,15 +61,19 @@ def shown(session: "Session", tail: "Tail", name: JobId) -> Result:
         require_job(session, name)
         raise NoOutput(f"job {name} has no output: {tail.absence(name)}")
     if not any(found.values()):
-        point_to_errors(session, tail, name)
+        raise nothing_printed(tail, name, is_over=require_job(session, name))
     value = {"job": name, "segments": [{"segment": fence, tail.stream: text} for fence, text in found.items()]}
-    return Result(value=value, text=("".join(found.values()).removesuffix("\n"),) if any(found.values()) else ())
+    return Result(value=value, text=("".join(found.values()).removesuffix("\n"),))
 
 
-def point_to_errors(session: "Session", tail: "Tail", name: JobId) -> None:
-    """Where a job printed nothing but errors, say how to see them."""
+def nothing_printed(tail: "Tail", name: JobId, *, is_over: bool) -> NoOutput:
+    """Return what to raise where a job's files are empty; where it printed errors, how to see them."""
     if tail.stream != "stderr" and any(file.stat().st_size for _, file in replace(tail, stream="stderr").files()):
-        session.say(f"idleq: job {name} printed errors only; `idleq logs --stderr {name}` shows them")
+        return NoOutput(f"job {name} printed errors only; `idleq logs --stderr {name}` shows them")
+    what = "errors" if tail.stream == "stderr" else "output"
+    return NoOutput(
+        f"job {name} has no {what}: {'it is over and printed none' if is_over else 'it has printed none yet'}"
+    )
 
 
 def require_job(session: "Session", name: JobId) -> bool:

@@ -102,6 +102,7 @@ def run_alone(session: "Session", asked: MainOptions) -> Result:
         if asked.checkpoint is not None:
             raise ImpossibleParameters("the fast engine takes seconds and keeps nothing: leave out --checkpoint")
         keeping = Keeping()
+        announce_compiling(session, settings.policy, places.machine_code)
     with (
         progress(session, len(loaded.table)) as show,
         keeper_for(keeping, purpose_of(loaded, settings), show=show, warn=session.say) as keeper,
@@ -110,6 +111,14 @@ def run_alone(session: "Session", asked: MainOptions) -> Result:
         if asked.starts is not None:
             write_starts(asked.starts, run)
     return shown(loaded, settings, run, asked.starts)
+
+
+def announce_compiling(session: "Session", policy: str, machine_code: Path) -> None:
+    """Tell a person who waits for the first run of the fast engine what for."""
+    from idleq.simulator.fast.engine import must_compile
+
+    if session.is_talking and must_compile(policy, machine_code):
+        session.say("Compiling the fast engine: half a minute, once on this machine")
 
 
 def refuse_too_large(trace: "Trace") -> None:

@@ -12,6 +12,7 @@ from idleq.cli.wording import counted, size, span
 
 if TYPE_CHECKING:
     from idleq.simulator.places import Places
+    from idleq.simulator.sacct import Imported
 
 traces_app = typer.Typer(
     cls=IdleqGroup,
@@ -21,6 +22,7 @@ traces_app = typer.Typer(
 )
 
 SECOND = 1000
+LONGEST_LIMIT = 3650 * 86_400
 
 
 def _places(context: typer.Context) -> "Places":
@@ -110,6 +112,10 @@ def import_sacct(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What sacct --json or --parsable2 printed; - is stdin.")],
     name: Annotated[str, typer.Option(help="What to call the trace.")] = "site",
     procs: Annotated[int | None, typer.Option(help="The machine's CPUs [default: the most ever in use].")] = None,
+    default_limit: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="The limit of jobs that have none, like 7d: others are left out."),
+    ] = None,
 ) -> Result:
     """Make a trace of a site's own accounting.
 
@@ -120,15 +126,50 @@ def import_sacct(
 
     if procs is not None and procs < 1:
         raise ImpossibleParameters(f"a machine of {procs} processors runs nothing")
+    limit = None if default_limit is None else seconds_of(default_limit)
     try:
         content = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise BadTrace(f"{file} cannot be read: {error.strerror or error}") from error
-    made = sacct.import_sacct(content, procs)
+    made = sacct.import_sacct(content, procs, limit)
     path = library.add(made.text.encode(), name, _places(context))
     lines = [f"{name}: {counted(made.jobs, 'job')} on {counted(made.processors, 'processor')}, kept in {path}"]
     if procs is None:
         lines.append("The processors are the most that were in use at once: give --procs if the machine is larger")
+    lines += limits_of(made, default_limit)
     lines += [f"Left out: {counted(count, 'record')}: {reason}" for reason, count in made.dropped.items()]
-    value = {"name": name, "path": str(path), "jobs": made.jobs, "processors": made.processors, "dropped": made.dropped}
+    lines += [f"  {where}" for where in made.unreadable]
+    value = {
+        "name": name,
+        "path": str(path),
+        "jobs": made.jobs,
+        "processors": made.processors,
+        "unlimited": made.unlimited,
+        "default_limit": limit,
+        "dropped": made.dropped,
+        "unreadable": made.unreadable,
+    }
     return Result(value=value, text=("\n".join(lines),), ids=(name,))
+
+
+def limits_of(made: "Imported", default_limit: str | None) -> list[str]:
+    """Say what becomes of the jobs that have no time limit."""
+    if not made.unlimited:
+        return []
+    if default_limit is not None:
+        return [f"Without a time limit: {counted(made.unlimited, 'job')}, taken to have one of {default_limit}"]
+    advice = "give --default-limit, the longest that the site lets a job run, like 7d"
+    return [f"Without a time limit: {counted(made.unlimited, 'job')}, which simulations leave out: {advice}"]
+
+
+def seconds_of(text: str) -> int:
+    """Return a duration in seconds; raise a usage error if it is none of at least a second."""
+    from idleq.scheduler.units import parse_duration
+
+    try:
+        seconds = parse_duration(text) // SECOND
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--default-limit") from None
+    if not 1 <= seconds <= LONGEST_LIMIT:
+        raise typer.BadParameter(f"a limit is from a second to ten years, not {text}", param_hint="--default-limit")
+    return seconds

@@ -35,13 +35,13 @@ def test_an_arrays_untouched_tasks_are_one_row() -> None:
     told = busy()
     rows = [(row.id, row.tasks, row.state, row.node) for row in job_rows(told.engine.state)]
     assert rows == [
-        ("1_[3-9]", 7, "queued", None),
         ("1_1", 1, "starting", "n1"),
         ("1_2", 1, "starting", "n1"),
+        ("1_[3-9]", 7, "queued", None),
         ("2", 1, "held", None),
     ]
     finals = [row.id for row in job_rows(told.engine.state, with_final=True, entry=EntryId(1))]
-    assert finals == ["1_[3-9]", "1_1", "1_2", "1_0"]
+    assert finals == ["1_0", "1_1", "1_2", "1_[3-9]"]
     assert list(job_rows(told.engine.state, entry=EntryId(99))) == []
 
 
@@ -87,6 +87,26 @@ def test_everything_at_a_glance() -> None:
     assert (shown.slowed_until, shown.slowed_reason) == (0, "")
 
 
+def test_a_frozen_job_is_counted_apart_from_those_that_never_ran() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job()
+    told.grant("a1", "n1")
+    told.tell(Paused(empty=False, reason=""))
+    left = snapshot("1", 1, 1, 60_000)
+    told.tell(Frozen(job=JobId("1"), fence=Fence(1), snapshot=left, at=told.now, freeze_ms=Millis(10), reason="x"))
+    told.submit_job()
+    assert summary(told.engine.state).jobs == {"frozen": 1, "queued": 1}
+
+
+def test_a_task_that_was_held_on_its_own_stands_at_its_place() -> None:
+    told = Told()
+    told.submit_job(ArrayRange(0, 9))
+    told.tell(JobHeld(target=JobId("1_5"), reason="x"))
+    told.tell(JobHeld(target=JobId("1_0"), reason="x"))
+    assert [row.id for row in job_rows(told.engine.state)] == ["1_0", "1_[1-9]", "1_5"]
+
+
 def test_being_slowed_is_shown_while_it_lasts() -> None:
     told = Told()
     told.see(report("n1"))
@@ -104,7 +124,7 @@ def test_every_state_explains_itself() -> None:
     told.submit(Submission(spec=spec(), after=(EntryId(2),)))
     assert why(told, "2").sentences == ("It is held: wrong data. `idleq release 2` lets it go.",)
     assert why(told, "3").sentences == ("It waits for 2 to be done.",)
-    assert why(told, "1_0").sentences == ("It is done; the result of segment 1 was accepted.",)
+    assert why(told, "1_0").sentences == ("The result of segment 1 was accepted.",)
     assert why(told, "1_1").sentences == ("It is being started on n1 (segment 1).",)
     told.launched("1_1")
     assert why(told, "1_1").sentences == ("It runs on n1 (segment 1).", "No end of its gap is known.")
