@@ -97,7 +97,8 @@ def test_a_folder_has_the_page_the_figures_and_the_numbers(idleq: CommandLine, h
     pictures = {
         f"{name}.{form}" for name in ("areas", "gantt", "gaps", "strategies", "waits") for form in ("csv", "png")
     }
-    assert {path.name for path in out.iterdir()} == pictures | {"index.html", "results.csv", "results.json"}
+    others = {"index.html", "results.csv", "results.json", ".idleq-results"}
+    assert {path.name for path in out.iterdir()} == pictures | others
     page = (out / "index.html").read_text()
     assert "What guests would gain on small" in page
     first = (out / "results.csv").read_text().splitlines()[0]

@@ -1,5 +1,8 @@
 import json
 import pickle
+import weakref
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from idleq.simulator.checkpoint import pack, unpack
 from idleq.simulator.errors import CheckpointDamaged, CheckpointForeign, CheckpointNotKept, SimulationLeft
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.keeper import Keeper
+from idleq.simulator.kernel import Between
 from idleq.simulator.queueing import easy
 from idleq.simulator.queueing.main_queue import QueueRun
 
@@ -16,8 +20,8 @@ class Shelf:
     def __init__(self, *packed: bytes, is_full: bool = False) -> None:
         self.packed, self.is_full = list(packed), is_full
 
-    def kept(self) -> list[tuple[str, bytes]]:
-        return [(f"place {number}", one) for number, one in enumerate(self.packed)]
+    def kept(self) -> list[tuple[str, Callable[[], bytes]]]:
+        return [(f"place {number}", partial(bytes, one)) for number, one in enumerate(self.packed)]
 
     def write(self, packed: bytes) -> None:
         if self.is_full:
@@ -102,3 +106,33 @@ def test_who_is_told_to_leave_and_cannot_keep_it_says_so() -> None:
     keeper = Keeper(Shelf(is_full=True), "a", clock=lambda: 0.0, is_leaving=lambda: True)
     with pytest.raises(CheckpointNotKept, match="full"):
         keeper.carry_out("x", begin)
+
+
+class Large:
+    """A result that somebody might hold on to."""
+
+
+class Making:
+    """A simulation that is over at once."""
+
+    started = 0
+
+    def finish(self, _between: Between | None = None, /) -> Large:
+        return Large()
+
+
+def test_without_a_store_no_result_is_held_on_to() -> None:
+    keeper = Keeper(None, "a", clock=lambda: 0.0)
+    result = keeper.carry_out("x", Making)
+    held = weakref.ref(result)
+    del result
+    assert held() is None
+
+
+def test_results_are_kept_before_something_is_done_with_them() -> None:
+    shelf = Shelf()
+    keeper = Keeper(shelf, "a", clock=lambda: 0.0)
+    found = keeper.carry_out("x", begin)
+    keeper.keep_results()
+    again = Keeper(shelf, "a", clock=lambda: 0.0)
+    assert again.carry_out("x", lambda: pytest.fail("it was done")) == found

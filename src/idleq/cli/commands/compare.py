@@ -59,10 +59,11 @@ def compared(
         keeper_for(keeping, purpose, show=lambda _: None, warn=session.say) as keeper,
     ):
         comparison = compare(scenario, strategies, replications, places, on_run, keeper)
+        if out is not None:
+            keeper.keep_results()
+            session.say("Drawing and writing ...")
+            write_folder(out, files_of(comparison, __version__, with_plots=has_plots, with_parquet=has_parquet))
     value = value_of(comparison, __version__) | {"out": None if out is None else str(out.absolute())}
-    if out is not None:
-        session.say("Drawing and writing ...")
-        write_folder(out, files_of(comparison, __version__, with_plots=has_plots, with_parquet=has_parquet))
     return Result(value=value, text=tuple(_text(comparison, out)), ids=() if out is None else (str(out.absolute()),))
 
 

@@ -95,7 +95,7 @@ def run_alone(session: "Session", asked: MainOptions) -> Result:
     if asked.begin is not None or asked.days is not None:
         loaded = part_of(loaded, asked.begin or 0, asked.days)
     settings = replace(settings, outages=away(loaded, asked.outages, asked.mtbf, asked.repair, asked.seed))
-    keeping = keeping_asked(asked.checkpoint, asked.checkpoint_every, session.environment)
+    keeping = keeping_asked(asked.checkpoint, asked.checkpoint_every, session.environment, session.say)
     if settings.engine is Engine.FAST:
         if asked.checkpoint is not None:
             raise ImpossibleParameters("the fast engine takes seconds and keeps nothing: leave out --checkpoint")

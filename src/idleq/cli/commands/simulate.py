@@ -134,7 +134,7 @@ def simulate(
     given = {name: value for name, value in of_guests.items() if value is not None}
     if guests is not None:
         session = session_of(context)
-        keeping = keeping_asked(checkpoint, checkpoint_every, session.environment)
+        keeping = keeping_asked(checkpoint, checkpoint_every, session.environment, session.say)
         return compared(session, site_of(asked, guests, no_guests=no_guests), given, keeping, strict=strict)
     refuse_without_guests(given)
     return run_alone(session_of(context), asked)
