@@ -53,8 +53,8 @@ def find(name: str, places: Places) -> Path:
     if name in names:
         return names[name]
     raise TraceUnknown(
-        f"there is no file and no trace {name!r}; the traces here are {', '.join(names)}, "
-        "and synthetic:... and lublin:... draw one"
+        f"there is no file and no trace {name!r}: if you have its log, `idleq traces add FILE --name {plain_name(path)}`; "
+        f"the traces here are {', '.join(names)}, and synthetic:... and lublin:... draw one"
     )
 
 

@@ -61,11 +61,7 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
         TraceUnknown, BadTrace, ImpossibleParameters: there is nothing to run.
     """
     trace = part_of(load_trace(scenario.trace, places, scenario.procs), scenario.begin_days, scenario.days)
-    if trace.processors % scenario.node_cores:
-        raise ImpossibleParameters(
-            f"{trace.processors} processors are not made of nodes of {scenario.node_cores}: give another node_cores, or procs"
-        )
-    nodes = trace.processors // scenario.node_cores
+    nodes = nodes_of(trace.processors, scenario.node_cores)
     jobs = _jobs(trace.table, scenario)
     units = units_of(scenario, nodes)
     starts = replay(jobs, sum(units), policy_of(scenario, sum(units)))
@@ -79,6 +75,19 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
         policy=policy_of(scenario, sum(units)),
     )
     return Stage(trace=trace, jobs=jobs, starts=starts, gaps=site.gaps(), nodes=nodes, since=since, until=until)
+
+
+def nodes_of(processors: int, node_cores: int) -> int:
+    """Return how many nodes of *node_cores* a machine has.
+
+    Raises:
+        ImpossibleParameters: it is not made of such nodes.
+    """
+    if processors % node_cores:
+        raise ImpossibleParameters(
+            f"{processors} processors are not made of nodes of {node_cores}: give another node_cores, or procs"
+        )
+    return processors // node_cores
 
 
 def units_of(scenario: Scenario, nodes: int) -> list[int]:

@@ -1,5 +1,6 @@
 import json
 import pickle
+import re
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from idleq.simulator.checkpoint import pack, unpack
+import idleq
+from idleq.simulator.checkpoint import DECIDING_FOLDERS, DECIDING_MODULES, digest_of_files, pack, unpack
 from idleq.simulator.errors import CheckpointDamaged, CheckpointForeign, CheckpointNotKept, SimulationLeft
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.keeper import Keeper
@@ -61,6 +63,8 @@ def test_what_belongs_to_other_settings_is_refused() -> None:
     [
         ("idleq", "another version of idleq"),
         ("python", "version of Python"),
+        ("numpy", "version of NumPy"),
+        ("cloudpickle", "version of cloudpickle"),
         ("code", "other code"),
         ("format", "format"),
     ],
@@ -70,6 +74,35 @@ def test_what_another_version_has_made_is_refused(key: str, wording: str) -> Non
     changed = json.loads(header) | {key: "another"}
     with pytest.raises(CheckpointForeign, match=wording):
         unpack(json.dumps(changed).encode() + b"\n" + body, "a")
+
+
+def test_a_digest_of_code_tells_where_each_line_stands(tmp_path: Path) -> None:
+    def digest(**contents: str) -> str:
+        for name, content in contents.items():
+            (tmp_path / name).write_text(content)
+        return digest_of_files(tmp_path, [tmp_path / name for name in contents])
+
+    assert len({digest(a="x", b="yz"), digest(a="xy", b="z"), digest(a="x", c="yz"), digest(a="xyz")}) == 4
+
+
+OF_LIVE_CLUSTERS_AND_PAGES = {
+    "errors", "processes", "scheduler.atomic", "scheduler.clock", "scheduler.errors", "scheduler.palette", "scheduler.paths",
+    "scheduler.ports",
+}  # fmt: skip
+"""What the simulator imports and no simulation's course depends on."""
+
+
+def test_a_digest_of_code_has_every_module_that_a_simulation_is_made_of() -> None:
+    package = Path(idleq.__file__).parent
+    sources = [path for folder in DECIDING_FOLDERS for path in (package / folder).rglob("*.py")]
+    imported = {
+        found
+        for path in sources
+        for found in re.findall(r"^ *from idleq\.([\w.]+) import", path.read_text(), re.MULTILINE)
+    }
+    elsewhere = {name for name in imported if not name.startswith(("simulator", "scheduler.core"))}
+    named = {name.removesuffix(".py").replace("/", ".") for name in DECIDING_MODULES}
+    assert elsewhere - OF_LIVE_CLUSTERS_AND_PAGES <= named
 
 
 def test_nothing_is_unpickled_of_what_is_refused(tmp_path: Path) -> None:

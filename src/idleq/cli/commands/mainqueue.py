@@ -177,13 +177,17 @@ def check_can_write(path: Path) -> None:
     Raises:
         TraceNotKept: so it is.
     """
-    import os
-
+    from idleq.scheduler.atomic import check_writable
     from idleq.simulator.errors import TraceNotKept
 
-    folder = path.absolute().parent
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise TraceNotKept(f"{path} cannot be written: its folder must be there and be yours to write in")
+    try:
+        check_writable(path.absolute().parent)
+    except OSError as error:
+        raise TraceNotKept(
+            f"{path} cannot be written: its folder must be there and be yours to write in ({error.strerror or error})"
+        ) from error
+    if path.is_dir():
+        raise TraceNotKept(f"{path} cannot be written: it is a folder")
 
 
 def write_starts(path: Path, run: "MainRun") -> None:
