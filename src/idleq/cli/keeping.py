@@ -107,6 +107,8 @@ def keeper_for(
 ) -> "Iterator[Keeper]":
     """Yield what carries simulations out; what was kept is removed at the end, since then the results are there.
 
+    A signal is looked at between two events of a simulation only: not while a trace is read, a stage is set or figures are drawn.
+
     Raises:
         CheckpointDamaged, CheckpointForeign: what is there cannot be gone on with; it stays as it is.
         CheckpointNotKept: nothing can be kept there.

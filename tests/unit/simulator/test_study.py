@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +22,7 @@ from idleq.simulator.scenariokeys import plain, scenario_of
 from idleq.simulator.strategies import Strategy
 from idleq.simulator.study import folder
 from idleq.simulator.study.comparison import Comparison, compare
-from idleq.simulator.study.figures import all_tables, areas, gantt, gaps, waits
+from idleq.simulator.study.figures import all_tables, areas, bars, gantt, gaps, waits
 from idleq.simulator.study.folder import check_folder, write_folder
 from idleq.simulator.study.measures import basis, lines
 from idleq.simulator.study.output import RESULTS, files_of
@@ -146,6 +147,31 @@ def test_no_core_of_a_node_is_drawn_twice(shared_nodes: Comparison) -> None:
             bands = sorted((float(row[4] or 0), float(row[4] or 0) + float(row[5] or 0)) for row in there)
             assert all(high <= low + 0.01 for (_, high), (low, _) in pairwise(bands))
             assert not bands or bands[-1][1] <= 4.01
+
+
+def test_a_guest_fills_the_row_of_its_processor(comparison: Comparison) -> None:
+    rows = gantt(comparison).rows
+    assert {row[4:] for row in rows} == {(0.0, 1.0)}
+    assert "useful" in {row[3] for row in rows}
+
+
+def test_what_has_no_interval_is_drawn_and_captioned_without(comparison: Comparison) -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    from idleq.simulator.study.plots import draw_bars
+
+    without, of_one = Figure(), bars(comparison)
+    draw_bars(without, of_one)
+    with_intervals = Figure()
+    draw_bars(with_intervals, replace(of_one, rows=[(*row[:3], 0.01, *row[4:]) for row in of_one.rows]))
+    assert [len(figure.axes[0].lines) > 0 for figure in (without, with_intervals)] == [False, True]
+    page = files_of(comparison, "1", with_plots=True, with_parquet=False)["index.html"].decode()
+    assert "95 % intervals" not in page
+
+
+def test_what_is_gained_are_percentage_points(comparison: Comparison) -> None:
+    assert {line.measure.unit for line in lines(comparison) if line.measure.name == "gained"} == {"% points"}
 
 
 def test_every_file_says_what_it_was_made_from(comparison: Comparison) -> None:

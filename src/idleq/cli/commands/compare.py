@@ -175,7 +175,8 @@ def _text(comparison: "Comparison", out: Path | None) -> "Iterator[str | Table]"
         f"{trace.name}: {counted(len(trace.table), 'main job')} on {counted(trace.processors, 'processor')}, load {site.load:.3f}, "
         f"utilisation without guests {100 * site.main_alone:.2f} %, {counted(site.gaps, 'gap')}"
     )
-    yield "\n".join([head, *left_out(trace), basis(comparison)])
+    is_part = scenario.begin_days > 0 or scenario.days is not None
+    yield "\n".join([head, *left_out(trace, is_part=is_part), basis(comparison)])
     rows = [
         ("  " * line.measure.is_part + line.measure.title, *line.cells, line.measure.unit) for line in lines(comparison)
     ]

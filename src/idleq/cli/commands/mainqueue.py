@@ -107,7 +107,8 @@ def run_alone(session: "Session", asked: MainOptions) -> Result:
         run = run_main(loaded, settings, places.machine_code, keeper)
         if asked.starts is not None:
             write_starts(asked.starts, run)
-    return shown(loaded, settings, run, asked.starts)
+    is_part = asked.begin is not None or asked.days is not None
+    return shown(loaded, settings, run, asked.starts, is_part=is_part)
 
 
 def refuse_too_large(trace: "Trace") -> None:
@@ -207,7 +208,7 @@ def write_starts(path: Path, run: "MainRun") -> None:
         raise TraceNotKept(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def shown(trace: "Trace", settings: "MainSettings", run: "MainRun", starts: Path | None) -> Result:
+def shown(trace: "Trace", settings: "MainSettings", run: "MainRun", starts: Path | None, *, is_part: bool) -> Result:
     """Return what the command answers."""
     dropped = trace.dropped_by_reason()
     value = {
@@ -228,18 +229,18 @@ def shown(trace: "Trace", settings: "MainSettings", run: "MainRun", starts: Path
         "starts": None if starts is None else str(starts.absolute()),
     }
     head = f"{trace.name}: {counted(len(trace.table), 'main job')} on {counted(trace.processors, 'processor')}, load {trace.load:.3f}"
-    notes = [head, *left_out(trace)]
+    notes = [head, *left_out(trace, is_part=is_part)]
     if starts is not None:
         notes.append(f"The starts are in {starts.absolute()}")
     return Result(value=value, text=("\n".join(notes), metrics_table(settings, run)), ids=())
 
 
-def left_out(trace: "Trace") -> Iterator[str]:
-    """Yield what the reading left out or changed, and why."""
+def left_out(trace: "Trace", *, is_part: bool = False) -> Iterator[str]:
+    """Yield what the reading left out or changed, and why; of a part of a log that is known of the whole only."""
     for reason, count in trace.dropped_by_reason().items():
-        yield f"Left out: {counted(count, 'line')}: {reason}"
+        yield f"Left out{' of the whole log' if is_part else ''}: {counted(count, 'line')}: {reason}"
     if trace.shortened:
-        yield f"Ended by their limits: {counted(trace.shortened, 'job')} that ran longer in the log"
+        yield f"Ended by their limits{' in the whole log' if is_part else ''}: {counted(trace.shortened, 'job')} that ran longer in the log"
 
 
 def metrics_table(settings: "MainSettings", run: "MainRun") -> Table:
