@@ -25,6 +25,15 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
     sync_directory(path.parent)
 
 
+def check_writable(folder: Path) -> None:
+    """Write a file into *folder* and take it away again; permissions alone do not say whether that can be done.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    tempfile.TemporaryFile(dir=folder).close()
+
+
 def sync_directory(path: Path) -> None:
     """Make what was created, renamed or removed in *path* last through a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -16,13 +16,22 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import cloudpickle
+import numpy as np
 import simpy
 from simpy import Environment
 
 import idleq
 from idleq.simulator.errors import CheckpointDamaged, CheckpointForeign
 
-FORMAT = 1
+FORMAT = 2
+DECIDING_FOLDERS = ("simulator", "scheduler/core")
+DECIDING_MODULES = (
+    "ids.py",
+    "scheduler/codec.py",
+    "scheduler/jobfile.py",
+    "scheduler/jobkeys.py",
+    "scheduler/units.py",
+)
 NEWLINE = b"\n"
 
 WORDING: Final = MappingProxyType(
@@ -31,6 +40,8 @@ WORDING: Final = MappingProxyType(
         "idleq": "by another version of idleq",
         "python": "by another version of Python",
         "simpy": "by another version of SimPy",
+        "numpy": "by another version of NumPy",
+        "cloudpickle": "by another version of cloudpickle",
         "code": "by other code of the same version of idleq",
         "purpose": "of a simulation with other settings, or of another trace",
     }
@@ -80,6 +91,8 @@ def _here(purpose: str) -> dict[str, object]:
         "idleq": idleq.__version__,
         "python": platform.python_version(),
         "simpy": simpy.__version__,
+        "numpy": np.__version__,
+        "cloudpickle": cloudpickle.__version__,
         "code": code_digest(),
         "purpose": purpose,
     }
@@ -88,16 +101,24 @@ def _here(purpose: str) -> dict[str, object]:
 @cache
 def code_digest() -> str:
     """Return a digest of all code that decides how a simulation goes on: an editable install changes under its version."""
+    package = Path(idleq.__file__).parent
+    return digest_of_files(package, _sources(package))
+
+
+def digest_of_files(package: Path, sources: Iterable[Path]) -> str:
+    """Return a digest of *sources*: of what each is called in *package*, and of what is in it."""
     digest = hashlib.sha256()
-    for source in _sources():
-        digest.update(source.read_bytes())
+    for source in sources:
+        content = source.read_bytes()
+        digest.update(f"{source.relative_to(package)} {len(content)}\n".encode())
+        digest.update(content)
     return digest.hexdigest()
 
 
-def _sources() -> Iterator[Path]:
-    package = Path(idleq.__file__).parent
-    for folder in (package / "simulator", package / "scheduler" / "core"):
-        yield from sorted(folder.rglob("*.py"))
+def _sources(package: Path) -> Iterator[Path]:
+    for folder in DECIDING_FOLDERS:
+        yield from sorted((package / folder).rglob("*.py"))
+    yield from (package / module for module in DECIDING_MODULES)
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle publishes no types

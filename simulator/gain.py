@@ -12,7 +12,7 @@ from idleq.simulator.gaincount import Gain, Recorded, gain_of, unit_cores_of
 from idleq.simulator.guestload import Arrival, GuestStream, always_enough, from_submissions, guest_stream
 from idleq.simulator.guesttimes import GuestTimes
 from idleq.simulator.harm import HarmWatch
-from idleq.simulator.keeper import Keeper, carried_out
+from idleq.simulator.keeper import Keeper, boiled_down, carried_out
 from idleq.simulator.kernel import Between
 from idleq.simulator.ledger import Ledger
 from idleq.simulator.places import Places
@@ -72,6 +72,15 @@ def stage_of(scenario: Scenario, places: Places) -> Stage:
     return _stage(json.dumps(plain(of_the_site)), places)
 
 
+def gain_alone(
+    scenario: Scenario, places: Places, on_progress: Progress | None = None, keeper: Keeper | None = None
+) -> Gain:
+    """Return the numbers of `run_scenario`; who held what, which is large, is not kept."""
+    stage = stage_of(scenario, places)
+    begin, boiled = partial(Performance, scenario, stage), partial(gain_of, scenario, stage)
+    return boiled_down(_name(scenario), begin, boiled, keeper, _shown(stage, on_progress))
+
+
 @lru_cache(maxsize=2)
 def _stage(written: str, places: Places) -> Stage:
     return set_stage(scenario_of(json.loads(written)), places)
@@ -81,9 +90,16 @@ def perform(
     scenario: Scenario, stage: Stage, on_progress: Progress | None = None, keeper: Keeper | None = None
 ) -> Recorded:
     """Run the guests of *scenario* on its *stage*, and on until all main jobs have started."""
+    return carried_out(_name(scenario), partial(Performance, scenario, stage), keeper, _shown(stage, on_progress))
+
+
+def _name(scenario: Scenario) -> str:
+    return json.dumps(plain(scenario))
+
+
+def _shown(stage: Stage, on_progress: Progress | None) -> Callable[[int], None] | None:
     jobs = len(stage.jobs)
-    show = None if on_progress is None else lambda started: on_progress(started / jobs)
-    return carried_out(json.dumps(plain(scenario)), partial(Performance, scenario, stage), keeper, show)
+    return None if on_progress is None else lambda started: on_progress(started / jobs)
 
 
 class Performance:

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from itertools import product
 from pathlib import Path
 from string import Formatter
@@ -89,6 +90,8 @@ def _combined(grid: Mapping[str, Any], keys: Collection[str], results: Collectio
         if key == SEED:
             raise BadSweep(f"{SEED} is given by {SEEDS}: a number of them, or a list")
         axes[key] = value if isinstance(value, list) else [value]
+        if _has_a_date(value):
+            raise BadSweep(f"{key} has a date or a time of day: numbers, texts and tables are possible")
         if not axes[key]:
             raise BadSweep(f"{key} has no value: an empty list gives nothing to run")
         if len({repr(one) for one in axes[key]}) < len(axes[key]):
@@ -130,14 +133,32 @@ def _fields(value: object) -> set[str]:
     if not isinstance(value, str):
         return set()
     try:
-        return {field for _, field, _, _ in Formatter().parse(value) if field is not None}
+        found = [(field, form or "") for _, field, form, _ in Formatter().parse(value) if field is not None]
     except ValueError as error:
         raise BadSweep(f"{value!r}: {error}") from error
+    if any("{" in form for _, form in found):
+        raise BadSweep(f"{value!r}: there are no braces within braces")
+    return {field for field, _ in found}
 
 
 def _filled(named: Point, keys: Collection[str]) -> dict[str, Any]:
-    return {
-        key: value.format_map(named) if isinstance(value, str) and _fields(value) else value
-        for key, value in named.items()
-        if key in keys
-    }
+    return {key: _text_filled(value, named) for key, value in named.items() if key in keys}
+
+
+def _text_filled(value: object, named: Point) -> object:
+    if not isinstance(value, str) or not _fields(value):
+        return value
+    try:
+        return value.format_map(named)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise BadSweep(f"{value!r} cannot be filled in: {error}") from error
+
+
+def _has_a_date(value: object) -> bool:
+    match value:
+        case list():
+            return any(map(_has_a_date, value))
+        case dict():
+            return any(map(_has_a_date, value.values()))
+        case _:
+            return isinstance(value, date | time)

@@ -10,6 +10,7 @@ from idleq.simulator.kernel import Between
 
 Result_co = TypeVar("Result_co", covariant=True)
 Result = TypeVar("Result")
+Kept = TypeVar("Kept")
 
 
 class Run(Protocol[Result_co]):
@@ -28,8 +29,8 @@ class Run(Protocol[Result_co]):
 class Store(Protocol):
     """Where a simulation is kept while it does not run."""
 
-    def kept(self) -> Iterable[tuple[str, bytes]]:
-        """Return the name and the content of all that is kept, the newest first."""
+    def kept(self) -> Iterable[tuple[str, Callable[[], bytes]]]:
+        """Return the name of all that is kept, the newest first, each with what reads it, or raises CheckpointDamaged."""
         ...
 
     def write(self, _packed: bytes, /) -> None:
@@ -74,18 +75,39 @@ class Keeper:
     def carry_out(
         self, name: str, begin: "Callable[[], Run[Result]]", show: Callable[[int], None] | None = None
     ) -> Result:
-        """Return the result of the simulation *name*, which *begin* builds unless it has begun before.
+        """Return the result of the simulation *name*; as `boil_down`."""
+        return self.boil_down(name, begin, _whole, show)
+
+    def boil_down(
+        self,
+        name: str,
+        begin: "Callable[[], Run[Result]]",
+        boiled: "Callable[[Result], Kept]",
+        show: Callable[[int], None] | None = None,
+    ) -> Kept:
+        """Return what *boiled* makes of the result of the simulation *name*, which *begin* builds unless it has begun before.
+
+        Nothing else of the result is kept, and without a store nothing at all.
 
         Raises:
             SimulationLeft: it was time to leave, and all is kept.
         """
         if name in self._done:
-            return cast("Result", self._done[name])
+            return cast("Kept", self._done[name])
         run = cast("Run[Result]", self._run) if self._name == name else begin()
-        result = run.finish(partial(self._look, name, run, show or self._show))
-        self._done[name] = result
+        kept = boiled(run.finish(partial(self._look, name, run, show or self._show)))
+        if self._store is not None:
+            self._done[name] = kept
         self._name = self._run = None
-        return result
+        return kept
+
+    def keep_results(self) -> None:
+        """Keep all results that there are, before something is done with them that may fail."""
+        if self._store is not None:
+            try:
+                self._store.write(pack({"done": self._done}, self._purpose))
+            except CheckpointNotKept as error:  # an insurance only
+                self._warn(str(error))
 
     def _look(self, name: str, run: Run[object], show: Callable[[int], None]) -> None:
         show(run.started)
@@ -109,9 +131,9 @@ class Keeper:
 def _newest_whole(store: Store, purpose: str, warn: Callable[[str], None]) -> dict[str, Any]:
     """Return the newest of what is kept that is whole; an older one only where newer ones are damaged."""
     damaged: list[CheckpointDamaged] = []
-    for name, packed in store.kept():
+    for name, read in store.kept():
         try:
-            kept = cast("dict[str, Any]", unpack(packed, purpose))
+            kept = cast("dict[str, Any]", unpack(read(), purpose))
         except CheckpointDamaged as error:
             damaged.append(CheckpointDamaged(f"{name} cannot be gone on with: {error}; remove it to begin anew"))
             continue
@@ -134,7 +156,22 @@ def carried_out(
     show: Callable[[int], None] | None = None,
 ) -> Result:
     """Return the result of the simulation that *begin* builds, kept by *keeper* if there is one; *show* as for a keeper."""
+    return boiled_down(name, begin, _whole, keeper, show)
+
+
+def boiled_down(
+    name: str,
+    begin: "Callable[[], Run[Result]]",
+    boiled: "Callable[[Result], Kept]",
+    keeper: Keeper | None,
+    show: Callable[[int], None] | None = None,
+) -> Kept:
+    """Return what *boiled* makes of that result; only that is kept."""
     if keeper is not None:
-        return keeper.carry_out(name, begin, show)
+        return keeper.boil_down(name, begin, boiled, show)
     run = begin()
-    return run.finish(None if show is None else lambda: show(run.started))
+    return boiled(run.finish(None if show is None else lambda: show(run.started)))
+
+
+def _whole(result: Result) -> Result:
+    return result

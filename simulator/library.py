@@ -55,8 +55,8 @@ def find(name: str, places: Places) -> Path:
     if path.is_dir():
         raise TraceUnknown(f"{name} is a folder: name the log in it")
     raise TraceUnknown(
-        f"there is no file and no trace {name!r}; the traces here are {', '.join(names)}, "
-        "and synthetic:... and lublin:... draw one"
+        f"there is no file and no trace {name!r}: if you have its log, `idleq traces add FILE --name {plain_name(path)}`; "
+        f"the traces here are {', '.join(names)}, and synthetic:... and lublin:... draw one"
     )
 
 

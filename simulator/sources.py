@@ -54,6 +54,12 @@ def digest_of_source(source: str, places: Places, processors: int | None = None)
         raise BadTrace(f"{path} cannot be read as a trace: {error.strerror or error}") from error
 
 
+def processors_drawn(source: str, processors: int | None = None) -> int | None:
+    """Return the processors of a trace that is drawn; None where *source* is a file or a name."""
+    kind, is_recipe, text = source.partition(":")
+    return int(_values(kind, text, processors)["nodes"]) if is_recipe and kind in RECIPES else None
+
+
 DEFAULTS: Mapping[str, Mapping[str, float]] = {
     "synthetic": {"nodes": 256, "jobs": 10_000, "load": 0.8, "seed": 1, "hours": 2, "over": 3},
     "lublin": {"nodes": 128, "jobs": 10_000, "load": 0, "seed": 1, "over": 3},

@@ -71,11 +71,7 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
     """
     whole = load_trace(scenario.trace, places, scenario.procs)
     trace = part_of(whole, scenario.begin_days, scenario.days)
-    if trace.processors % scenario.node_cores:
-        raise ImpossibleParameters(
-            f"{trace.processors} processors are not made of nodes of {scenario.node_cores}: give another node_cores, or procs"
-        )
-    nodes = trace.processors // scenario.node_cores
+    nodes = nodes_of(trace.processors, scenario.node_cores)
     jobs = _jobs(trace.table, scenario)
     units = units_of(scenario, nodes)
     outages = outages_of(scenario, whole, trace)
@@ -132,6 +128,19 @@ def outages_of(scenario: Scenario, whole: Trace, part: Trace) -> tuple[Outage, .
 def sharing_of(scenario: Scenario) -> Sharing:
     """Return what main jobs take; nodes of one core are whole nodes."""
     return Sharing.NODES if scenario.has_whole_nodes else Sharing.CORES
+
+
+def nodes_of(processors: int, node_cores: int) -> int:
+    """Return how many nodes of *node_cores* a machine has.
+
+    Raises:
+        ImpossibleParameters: it is not made of such nodes.
+    """
+    if processors % node_cores:
+        raise ImpossibleParameters(
+            f"{processors} processors are not made of nodes of {node_cores}: give another node_cores, or procs"
+        )
+    return processors // node_cores
 
 
 def units_of(scenario: Scenario, nodes: int) -> list[int]:

@@ -84,12 +84,9 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     try:
         yield pool
     finally:
-        ours = list(multiprocessing.active_children())
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in ours:
+        for process in multiprocessing.active_children():
             process.kill()
-        for process in ours:
-            process.join()
+        pool.shutdown(wait=True, cancel_futures=True)  # the pool's own thread reaps them: nobody else may meanwhile
 
 
 def _begin_worker() -> None:

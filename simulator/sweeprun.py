@@ -11,7 +11,7 @@ from typing import Any
 
 import idleq
 from idleq.simulator.checkpoint import code_digest
-from idleq.simulator.errors import BadSweep, ImpossibleParameters, SimulatorError
+from idleq.simulator.errors import BadSweep, ImpossibleParameters, SimulatorError, TraceUnknown
 from idleq.simulator.gain import run_scenario
 from idleq.simulator.gaincount import GuestSums, MainSums, Shares, SiteSums
 from idleq.simulator.grid import Place, read_sweep
@@ -19,8 +19,8 @@ from idleq.simulator.outagesource import digest_of_outages
 from idleq.simulator.places import Places
 from idleq.simulator.rows import Row, RowsFile
 from idleq.simulator.scenariokeys import COST, KEYS, plain, scenario_of
-from idleq.simulator.sources import digest_of_source, load_trace
-from idleq.simulator.stage import part_of
+from idleq.simulator.sources import digest_of_source, load_trace, processors_drawn
+from idleq.simulator.stage import nodes_of, part_of
 from idleq.simulator.sweep import run_points
 from idleq.simulator.trace import Trace
 
@@ -54,7 +54,7 @@ def load_sweep(path: Path, kept: Places) -> Sweep:
         TraceUnknown, BadTrace, BadOutages: one of the files that it names is not there, or cannot be used.
     """
     places = read_sweep(path, [*(key for key in KEYS), COST], (*RESULTS, *OTHERS))
-    digest = cache(partial(_digest_of_part, cache(partial(load_trace, places=kept)), kept))
+    part = cache(partial(_part, cache(partial(load_trace, places=kept)), kept))
     digest_of_away = cache(digest_of_outages)
     points, keys, digests = [], [], []
     for place in places:
@@ -62,7 +62,11 @@ def load_sweep(path: Path, kept: Places) -> Sweep:
             scenario = scenario_of(place.point)
             point = plain(scenario)
             away = digest_of_away(scenario.outage_source.file)
-            digests.append(digest(point["trace"], point["procs"], point["from"], point["days"]))
+            digest, processors = part(point["trace"], point["procs"], point["from"], point["days"])
+            nodes_of(processors, point["node_cores"])
+            digests.append(digest)
+        except TraceUnknown as error:
+            raise TraceUnknown(f"{path}: grid {place.grid}: {error}") from error
         except SimulatorError as error:
             wrong = f"{path}: grid {place.grid}, at {json.dumps(place.point)}: {error}"
             kind = BadSweep if isinstance(error, ImpossibleParameters) else type(error)
@@ -72,14 +76,15 @@ def load_sweep(path: Path, kept: Places) -> Sweep:
     return Sweep(places=places, points=points, keys=keys, digests=digests)
 
 
-def _digest_of_part(
+def _part(
     load: Callable[..., Trace], kept: Places, source: str, processors: int | None, begin: float, days: float | None
-) -> str:
-    """Return the digest of *source*, once there are jobs in that part of it; what is drawn is not looked into."""
-    digest = digest_of_source(source, kept, processors)
-    if digest != source:
-        part_of(load(source, processors=processors), begin, days)
-    return digest
+) -> tuple[str, int]:
+    """Return digest and processors of *source*, once there are jobs in that part of it; what is drawn is not looked into."""
+    digest, drawn = digest_of_source(source, kept, processors), processors_drawn(source, processors)
+    if drawn is not None:
+        return digest, drawn
+    trace = part_of(load(source, processors=processors), begin, days)
+    return digest, trace.processors
 
 
 def made_by() -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from idleq.simulator.errors import ImpossibleParameters
-from idleq.simulator.gain import GainResult, run_scenario
+from idleq.simulator.gain import GainResult, gain_alone, run_scenario
 from idleq.simulator.gaincount import Gain
 from idleq.simulator.harm import Interval, interval
 from idleq.simulator.keeper import Keeper
@@ -82,10 +82,12 @@ def compare(
     for replication in range(replications):
         for place, strategy in enumerate(strategies):
             one = replace(scenario, strategy=strategy, seed=scenario.seed + replication)
-            number = replication * len(strategies) + place
-            result = run_scenario(one, places, _told(on_run, strategy, number), keeper)
-            first.setdefault(strategy, result)
-            gains[strategy].append(result.gain)
+            told = _told(on_run, strategy, replication * len(strategies) + place)
+            if replication:
+                gains[strategy].append(gain_alone(one, places, told, keeper))
+            else:
+                first[strategy] = run_scenario(one, places, told, keeper)
+                gains[strategy].append(first[strategy].gain)
     return Comparison(
         scenario=first[strategies[0]].scenario,
         gains={strategy: tuple(found) for strategy, found in gains.items()},

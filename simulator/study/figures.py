@@ -110,14 +110,18 @@ def _quantiles(waited: Floats, slowed: Floats) -> Iterable[tuple[Cell, ...]]:
 
 
 def gantt(comparison: Comparison) -> FigureTable:
-    """What each node did on the day on which guests did most; of large sites the first nodes."""
+    """What each node did on the day on which guests did most; of large sites the first nodes.
+
+    Saves count as the work around them: when each was is not known, and a thin band of their mean is no core that anybody held.
+    """
     strategy = shown_strategy(comparison)
     result = comparison.first[strategy]
     begin = _fullest_day(result)
     nodes: dict[int, list[tuple[int, int, float, Part]]] = {}
     for part, node, since, until, cores in result.recorded.ledger.pieces.within(begin, begin + DAY_MS):
         if node < MOST_ROWS:
-            nodes.setdefault(node, []).extend([(since, 1, cores, part), (until, -1, cores, part)])
+            drawn = Part.USEFUL if part is Part.SAVE else part
+            nodes.setdefault(node, []).extend([(since, 1, cores, drawn), (until, -1, cores, drawn)])
     rows = [(node, *row) for node in sorted(nodes) for row in _stacked(nodes[node])]
     columns = ("node", "since_s", "until_s", "part", "from_core", "cores")
     return FigureTable(name="gantt", title=f"One day of the nodes, strategy {strategy}", columns=columns, rows=rows)

@@ -1,17 +1,17 @@
 """The folder of a comparison: written beside and renamed, so that it is there whole or not at all."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from idleq.scheduler.atomic import check_writable
 from idleq.simulator.errors import ResultsNotKept
 
-RESULTS = "results.json"
-"""By this file a folder is known to be one of ours, which may be replaced."""
+MARKER = ".idleq-results"
+"""Lists what was written into a folder: one that has it and nothing beyond that list may be replaced."""
 
 
 def check_folder(path: Path) -> None:
@@ -23,17 +23,24 @@ def check_folder(path: Path) -> None:
     path = path.absolute()
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         raise ResultsNotKept(f"{path} is there and is no folder: name another one")
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
-        raise ResultsNotKept(f"{path} cannot be written: its folder must be there and be yours to write in")
+    if path.resolve() in (here := Path.cwd(), *here.parents):
+        raise ResultsNotKept(f"{path} is the folder you are in, or above it: name a new one")
+    try:
+        check_writable(path.parent)
+    except OSError as error:
+        raise ResultsNotKept(
+            f"{path} cannot be written: its folder must be there and be yours to write in ({error.strerror or error})"
+        ) from error
     if path.is_dir() and any(path.iterdir()) and not _is_ours(path):
         raise ResultsNotKept(f"{path} has something in it that is no result of idleq simulate: name another folder")
 
 
 def _is_ours(path: Path) -> bool:
     try:
-        return "idleq" in json.loads((path / RESULTS).read_bytes())
-    except (OSError, ValueError, TypeError):
+        ours = json.loads((path / MARKER).read_bytes())
+    except (OSError, ValueError):
         return False
+    return isinstance(ours, list) and all(one.name in (MARKER, *ours) and one.is_file() for one in path.iterdir())
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
@@ -47,7 +54,7 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     beside = None
     try:
         beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-        for name, content in files.items():
+        for name, content in {**files, MARKER: json.dumps(sorted(files)).encode()}.items():
             (beside / name).write_bytes(content)
         beside.chmod(0o755)
         _replace(path, beside)

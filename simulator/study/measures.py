@@ -21,6 +21,7 @@ class Form(StrEnum):
     """What kind of number it is."""
 
     SHARE = "%"
+    POINTS = "% points"
     SECONDS = "s"
     RATIO = ""
     COUNT = "number"
@@ -43,13 +44,13 @@ class Measure:
     @property
     def unit(self) -> str:
         """What stands behind the number."""
-        return str(self.form) if self.form in {Form.SHARE, Form.SECONDS} else ""
+        return str(self.form) if self.form in {Form.SHARE, Form.POINTS, Form.SECONDS} else ""
 
     def show(self, value: float) -> str:
         """Return *value* without its unit; nothing is shown as less than nothing by a rounding error."""
         value = 0.0 if abs(value) < ROUNDING else value
         match self.form:
-            case Form.SHARE:
+            case Form.SHARE | Form.POINTS:
                 return f"{100 * value:.2f}"
             case Form.SECONDS:
                 return f"{value:,.1f}" if abs(value) < FEW else f"{value:,.0f}"
@@ -63,7 +64,7 @@ MEASURES = (
     Measure("main", "main jobs", Form.SHARE, "of the capacity, held by main jobs"),
     Measure("killed", "killed main jobs", Form.SHARE, "held by main jobs that failing nodes ended: they began anew"),
     Measure("effective", "effective utilisation", Form.SHARE, "main jobs and guest work that survived"),
-    Measure("gained", "gained", Form.SHARE, "effective, less the utilisation without guests"),
+    Measure("gained", "gained", Form.POINTS, "effective, less the utilisation without guests"),
     Measure("idle", "idle", Form.SHARE, "held by nobody"),
     Measure("tail", "tail waste", Form.SHARE, "of the idle: after the last guest had left a gap", is_part=True),
     Measure("away", "away", Form.SHARE, "failed, drained or reserved: nobody can have it"),

@@ -5,12 +5,11 @@ import json
 from idleq.simulator.gaincount import way_ms
 from idleq.simulator.study.comparison import Comparison
 from idleq.simulator.study.figures import all_tables
-from idleq.simulator.study.folder import RESULTS
 from idleq.simulator.study.page import render
 from idleq.simulator.study.plots import check_installed, drawn
 from idleq.simulator.study.results import check_parquet, csv_of, origin_of, parquet_of, table_of, value_of
 
-PAGE = "index.html"
+PAGE, RESULTS = "index.html", "results.json"
 
 
 def check_can_make(*, with_plots: bool, with_parquet: bool) -> None:

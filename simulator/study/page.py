@@ -14,14 +14,14 @@ from idleq.simulator.study.measures import MEASURES, basis, lines, shown
 from idleq.simulator.study.results import Origin
 
 CAPTIONS: Mapping[str, str] = {
-    "strategies": "Left: where the capacity went. Right: useful guest work, of what the gaps of the run without guests could give; bars in "
-    "black are 95 % intervals.",
+    "strategies": "Left: where the capacity went. Right: useful guest work, of what the gaps of the run without guests could give.",
     "areas": "Means over equal steps, with the first seed. The line is the capacity.",
     "gaps": "The gaps that main jobs leave when there are no guests. Those left of the dashed line are too short for any.",
     "waits": "Shares of the main jobs that wait no longer, or are slowed down no more. A main job waits for guests no longer than their grace, or "
     "their window; what else changes is a schedule that took another course.",
-    "gantt": "The day on which guests did most; at most the first 200 nodes. Guests are hatched.",
+    "gantt": "The day on which guests did most; at most the first 200 nodes. Guests are hatched; what they stand still for saves is drawn as work.",
 }
+INTERVALS = " Bars in black are 95 % intervals."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +62,18 @@ def render(comparison: Comparison, origin: Origin, figures: Sequence[tuple[str, 
         lines=list(lines(comparison)),
         basis=basis(comparison),
         figures=[
-            Drawn(name=name, title=title, svg=svg, caption=CAPTIONS.get(name, "")) for name, title, svg in figures
+            Drawn(name=name, title=title, svg=svg, caption=_caption(comparison, name)) for name, title, svg in figures
         ],
         settings=_settings(comparison),
         light=LIGHT,
         dark=DARK,
     )
+
+
+def _caption(comparison: Comparison, name: str) -> str:
+    found = (comparison.interval(strategy, "effective") for strategy in comparison.gains)
+    has_intervals = any(one is not None and one.half_width for one in found)
+    return CAPTIONS.get(name, "") + (INTERVALS if name == "strategies" and has_intervals else "")
 
 
 def _settings(comparison: Comparison) -> list[tuple[str, str]]:

@@ -37,7 +37,7 @@ WORDS = {
     "idle": "idle",
 }
 DAY_S, HOUR_S = 86_400, 3600
-HATCHED = ("useful", "unsaved", "start", "thaw", "save", "freeze", "lost")
+HATCHED = ("useful", "unsaved", "start", "thaw", "freeze", "lost")
 SIZES = {"strategies": (9, 4.2), "gaps": (9, 4.4), "waits": (9, 3.8), "gantt": (9, 6)}
 DPI = 150
 STYLE: Any = {
@@ -192,7 +192,9 @@ def draw_gantt(figure: "Figure", table: FigureTable, node_cores: float) -> None:
         shapes = [_box(row, node_cores) for row in table.rows if row[3] == part]
         hatch = "////" if is_guest else None
         panel.add_collection(
-            PolyCollection(shapes, facecolors=COLOURS[part], edgecolors="white", linewidths=0, hatch=hatch)
+            PolyCollection(
+                shapes, facecolors=COLOURS[part], edgecolors="white", linewidths=0, hatch=hatch, antialiaseds=False
+            )
         )
     panel.set_ylim(nodes, 0)
     panel.set_ylabel("node" if node_cores > 1 else "processor")
@@ -206,7 +208,7 @@ def draw_gantt(figure: "Figure", table: FigureTable, node_cores: float) -> None:
     key = [
         ("main jobs", "main", False),
         ("useful guest work", "useful", True),
-        ("starts, thaws, saves, freezes", "freeze", True),
+        ("starts, thaws, freezes", "freeze", True),
     ]
     key += [("lost work", "lost", True), ("idle", "idle", False)]
     patches = [
@@ -236,7 +238,8 @@ def draw_bars(figure: "Figure", table: FigureTable) -> None:
             left.barh(place, width, left=start, color=COLOURS[part], label=WORDS[part] if place == 0 else None)
             start += width
         mean, half = found[strategy, "effective"]
-        left.errorbar(100 * mean, place, xerr=100 * half or None, color=INK, marker="|", capsize=3)
+        if half > 0:
+            left.errorbar(100 * mean, place, xerr=100 * half, color=INK, marker="|", capsize=3)
         left.annotate(
             f"{100 * mean:.1f} % effective",
             (1, place),

@@ -2,13 +2,15 @@
 
 import json
 import os
+import shlex
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from idleq.scheduler.atomic import sync_directory, write_atomically
+from idleq.scheduler.atomic import check_writable, sync_directory, write_atomically
 from idleq.simulator.errors import CheckpointDamaged, CheckpointNotKept
 
 GENERATIONS = 2
@@ -26,17 +28,19 @@ class CheckpointFile:
 
     def check(self) -> None:
         """Raise CheckpointNotKept if nothing can be written there."""
-        folder = self._path.parent
-        if self._path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        try:
+            check_writable(self._path.parent)
+        except OSError as error:
             raise CheckpointNotKept(
-                f"{self._path} cannot be written: its folder must be there and be yours to write in"
-            )
+                f"{self._path} cannot be written: its folder must be there and be yours to write in ({error.strerror or error})"
+            ) from error
+        if self._path.is_dir():
+            raise CheckpointNotKept(f"{self._path} cannot be written: it is a folder")
 
-    def kept(self) -> Iterator[tuple[str, bytes]]:
-        """Yield its name and content, if it is there."""
-        content = _read_ours(self._path)
-        if content is not None:
-            yield str(self._path), content
+    def kept(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
+        """Yield its name and what reads it, if it is there."""
+        if os.path.lexists(self._path):
+            yield str(self._path), partial(_read_ours, self._path)
 
     def write(self, packed: bytes) -> None:
         """Keep *packed*, durably, whole or not at all.
@@ -55,10 +59,13 @@ class CheckpointFile:
 
 
 class Generations:
-    """The checkpoint folder of a guest of idleq, as the workload contract wants it; its agent is told of each save."""
+    """The checkpoint folder of a guest of idleq, as the workload contract wants it; its agent is told of each save.
 
-    def __init__(self, folder: Path, control: Path | None) -> None:
-        self._folder, self._control = folder, control
+    *warn* is told where the agent cannot be: what is kept is kept all the same.
+    """
+
+    def __init__(self, folder: Path, control: Path | None, warn: Callable[[str], None] = lambda _: None) -> None:
+        self._folder, self._control, self._warn = folder, control, warn
 
     def check(self) -> None:
         """Raise CheckpointNotKept if nothing can be written there; clear away what was half written."""
@@ -69,12 +76,11 @@ class Generations:
         except OSError as error:
             raise CheckpointNotKept(f"{self._folder} cannot be written: {error.strerror or error}") from error
 
-    def kept(self) -> Iterator[tuple[str, bytes]]:
-        """Yield name and content of each generation, the newest first."""
+    def kept(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
+        """Yield the name of each generation and what reads it, the newest first."""
         for generation in reversed(self._generations()):
-            content = _read_ours(generation / NAME)
-            if content is not None:
-                yield str(generation), content
+            if os.path.lexists(generation / NAME):
+                yield str(generation), partial(_read_ours, generation / NAME)
 
     def write(self, packed: bytes) -> None:
         """Keep *packed* as the newest generation, durably, whole or not at all, and the one before.
@@ -107,28 +113,36 @@ class Generations:
         return sorted(path for path in self._folder.glob(f"{PREFIX}*") if path.name.removeprefix(PREFIX).isdecimal())
 
     def _tell(self, number: int, seconds: float, size: int) -> None:
-        if self._control is not None:
-            line = json.dumps({"step": number, "seconds": round(seconds, 6), "bytes": size})
+        if self._control is None:
+            return
+        line = json.dumps({"step": number, "seconds": round(seconds, 6), "bytes": size})
+        try:
             with (self._control / SAVED).open("a") as file:
                 file.write(f"{line}\n")
+        except OSError as error:
+            self._warn(f"{self._control / SAVED} cannot be written: {error.strerror or error}; what was saved is kept")
 
 
-def _read_ours(path: Path) -> bytes | None:
-    """Return what is in *path*, None if it is not there.
+def _read_ours(path: Path) -> bytes:
+    """Return what is in *path*.
 
     Raises:
         CheckpointDamaged: it cannot be read, or somebody else may have written it.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
     except OSError as error:
-        raise CheckpointDamaged(f"{path} cannot be read: {error.strerror or error}") from error
+        raise CheckpointDamaged(f"it cannot be read ({error.strerror or error})") from error
     with os.fdopen(descriptor, "rb") as file:
         about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid() or about.st_mode & 0o077:
+        if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid():
+            raise CheckpointDamaged("it was not read: it runs as code, so it must be a file of yours")
+        if about.st_mode & 0o077:
             raise CheckpointDamaged(
-                f"{path} was not read: it runs as code, so it must be a file of yours with mode 0600"
+                f"it was not read: it runs as code, and its mode {stat.S_IMODE(about.st_mode):o} lets others at it; "
+                f"if nobody has changed it: chmod 600 {shlex.quote(str(path))}"
             )
-        return file.read()
+        try:
+            return file.read()
+        except OSError as error:
+            raise CheckpointDamaged(f"it cannot be read ({error.strerror or error})") from error

@@ -35,8 +35,13 @@ class Keeping:
     freeze_signal: signal.Signals = FREEZE_SIGNAL
 
 
-def keeping_asked(file: Path | None, every_s: float | None, environment: Mapping[str, str]) -> Keeping:
-    """Return what options and environment ask for; options come first.
+def keeping_asked(
+    file: Path | None,
+    every_s: float | None,
+    environment: Mapping[str, str],
+    warn: Callable[[str], None] = lambda _: None,
+) -> Keeping:
+    """Return what options and environment ask for; options come first. *warn* is told what a guest's agent was not.
 
     Raises:
         ImpossibleParameters: nothing can be kept so.
@@ -53,7 +58,7 @@ def keeping_asked(file: Path | None, every_s: float | None, environment: Mapping
     if file is not None:
         return Keeping(store=CheckpointFile(file.absolute()), every_s=every_s, freeze_signal=freeze)
     if folder:
-        return Keeping(store=Generations(Path(folder), control), every_s=every_s, freeze_signal=freeze)
+        return Keeping(store=Generations(Path(folder), control, warn), every_s=every_s, freeze_signal=freeze)
     if every_s is not None:
         raise ImpossibleParameters("--checkpoint-every needs --checkpoint FILE")
     return Keeping()
@@ -101,6 +106,8 @@ def keeper_for(
     keeping: Keeping, purpose: str, *, show: Callable[[int], None], warn: Callable[[str], None]
 ) -> "Iterator[Keeper]":
     """Yield what carries simulations out; what was kept is removed at the end, since then the results are there.
+
+    A signal is looked at between two events of a simulation only: not while a trace is read, a stage is set or figures are drawn.
 
     Raises:
         CheckpointDamaged, CheckpointForeign: what is there cannot be gone on with; it stays as it is.

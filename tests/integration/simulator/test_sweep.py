@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,8 @@ from support import sweeping
 from support.sweeping import KEYS, POINTS, asked, square
 
 ROWS = [{"square": number * number, "root": number**0.5, "none": None} for number in range(12)]
+
+GLANCE_S = 0.02
 
 
 @pytest.fixture
@@ -43,13 +46,13 @@ def test_a_sweep_that_is_killed_goes_on_and_leaves_no_process_behind(tmp_path: P
     environment = os.environ | {"PYTHONPATH": str(Path(sweeping.__file__).parents[1])}
     process = subprocess.Popen([sys.executable, sweeping.__file__, str(tmp_path / "rows"), str(calls)], env=environment)
     end = time.monotonic() + 60
-    while time.monotonic() < end and len(asked(calls)) < 5:
-        pass
+    while time.monotonic() < end and len(asked(calls)) < 5 and process.poll() is None:
+        time.sleep(GLANCE_S)
     workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     process.send_signal(signal.SIGKILL)
     process.wait()
     while time.monotonic() < end and any(Path(f"/proc/{worker}/exe").exists() for worker in workers):
-        pass
+        time.sleep(GLANCE_S)
     assert not any(Path(f"/proc/{worker}/exe").exists() for worker in workers)
     assert 0 < (tmp_path / "rows").read_text().count("point") < 12
 
@@ -87,8 +90,10 @@ def test_two_sweeps_into_one_file_are_refused(tmp_path: Path, calls: Path) -> No
 
 def test_what_fails_says_where_and_the_rows_before_it_are_kept(tmp_path: Path, calls: Path) -> None:
     (calls / "fails").touch()
+    before = threading.enumerate()
     with pytest.raises(ImpossibleParameters, match=r'five cannot be \(at {"number": 5}\)'):
         swept(tmp_path / "rows", calls)
+    assert [thread for thread in threading.enumerate() if thread not in before] == []  # nor one that would fail later
     (calls / "fails").unlink()
     assert swept(tmp_path / "rows", calls) == ROWS
     assert asked(calls)[0] == 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from random import Random
 from typing import TypeVar
@@ -37,8 +38,8 @@ class Shelf:
     packed: bytes | None = None
     written: int = field(default=0)
 
-    def kept(self) -> list[tuple[str, bytes]]:
-        return [] if self.packed is None else [("shelf", self.packed)]
+    def kept(self) -> list[tuple[str, Callable[[], bytes]]]:
+        return [] if self.packed is None else [("shelf", partial(bytes, self.packed))]
 
     def write(self, packed: bytes) -> None:
         self.packed = packed

@@ -53,7 +53,7 @@ def test_strategies_stand_beside_each_other(idleq: CommandLine, site: str) -> No
         "MEASURE                 NONE   KILL  ORACLE",
         "main jobs              16.67  16.67   16.67  %",
         "effective utilisation  16.67  16.67   77.78  %",
-        "gained                     -   0.00   61.11  %",
+        "gained                     -   0.00   61.11  % points",
         "idle                   83.33   0.00    0.00  %",
         "  tail waste               -   0.00    0.00  %",
         "overhead                   -  83.33   22.22  %",
@@ -97,7 +97,8 @@ def test_a_folder_has_the_page_the_figures_and_the_numbers(idleq: CommandLine, h
     pictures = {
         f"{name}.{form}" for name in ("areas", "gantt", "gaps", "strategies", "waits") for form in ("csv", "png")
     }
-    assert {path.name for path in out.iterdir()} == pictures | {"index.html", "results.csv", "results.json"}
+    others = {"index.html", "results.csv", "results.json", ".idleq-results"}
+    assert {path.name for path in out.iterdir()} == pictures | others
     page = (out / "index.html").read_text()
     assert "What guests would gain on small" in page
     first = (out / "results.csv").read_text().splitlines()[0]
@@ -156,6 +157,14 @@ def test_costs_are_learned_from_a_journal(idleq: CommandLine, site: str, home: P
     [
         (("--cost", "3"), 59, "--cost is about guests: say which with --guests"),
         (("--no-plots",), 59, "--no-plots is about guests"),
+        (("--guests", "enough", "--no-plots"), 59, "--no-plots does nothing without --out"),
+        (("--guests", "enough", "--parquet"), 59, "--parquet does nothing without --out"),
+        (("--guests", "enough", "--window", "60"), 59, "--window does nothing without --mode window"),
+        (
+            ("--guests", "enough", "--cost", "5", "--costs", "from-journal:x"),
+            59,
+            "--cost does nothing beside --costs from-journal",
+        ),
         (("--guests", "enough", "--no-guests"), 59, "--no-guests is for the main queue alone"),
         (("--guests", "enough", "--engine", "fast"), 59, "--engine fast is for the main queue alone"),
         (("--guests", "enough", "--semantics", "per-event"), 59, "--semantics per-event is for the main queue alone"),

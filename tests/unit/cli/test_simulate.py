@@ -52,6 +52,13 @@ def test_the_start_of_every_job_is_written(idleq: CommandLine, log_file: Path, h
     ]
 
 
+def test_what_was_left_out_of_a_whole_log_is_no_number_of_its_part(idleq: CommandLine, log_file: Path) -> None:
+    outcome = idleq("simulate", str(log_file), "--days", "1")
+    assert "Left out of the whole log: 1 line: larger than the machine" in outcome.out.splitlines()
+    outcome = idleq("simulate", str(log_file), "--days", "1", "--guests", "enough", "--strategies", "none")
+    assert "Left out of the whole log: 1 line: larger than the machine" in outcome.out.splitlines()
+
+
 def test_json_is_one_value_with_the_settings_and_the_sums(idleq: CommandLine, log_file: Path) -> None:
     outcome = idleq("--json", "simulate", str(log_file), "--policy", "conservative", "--semantics", "per-event")
     value = json.loads(outcome.out)
@@ -103,9 +110,13 @@ def test_both_engines_write_the_same_starts(idleq: CommandLine, home: Path) -> N
         (("small", "--policy", "conservative", "--reservation", "nodes"), 59, "not for conservative"),
         (("small", "--policy", "slurm", "--engine", "fast"), 59, "the fast engine has no slurm"),
         (("small", "--engine", "fast", "--reservation", "nodes"), 59, "the fast engine counts processors"),
-        (("small", "--slurm", "colour=1"), 59, "--slurm has no colour"),
-        (("small", "--slurm", "bf_interval=x"), 59, "needs a number"),
-        (("small", "--slurm", "bf_interval=0"), 59, "at least 1"),
+        (("small", "--policy", "slurm", "--slurm", "colour=1"), 59, "--slurm has no colour"),
+        (("small", "--policy", "slurm", "--slurm", "bf_interval=x"), 59, "needs a number"),
+        (("small", "--policy", "slurm", "--slurm", "bf_interval=0"), 59, "at least 1"),
+        (("small", "--slurm", "bf_interval=60"), 59, "--slurm does nothing without --policy slurm"),
+        (("small", "--over", "2"), 59, "--over does nothing without --estimates model"),
+        (("small", "--repair", "0"), 59, "--repair does nothing without --mtbf"),
+        (("small", "--mtbf", "50", "--repair", "-1"), 59, "mean times above 0"),
         (("small", "--mtbf", "0"), 59, "mean times above 0"),
         (("small", "--mtbf", "10", "--policy", "slurm"), 59, "outages go with fcfs, easy, conservative"),
         (("small", "--outages", "none.toml"), 48, "none.toml cannot be read"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ def test_a_file_that_others_could_have_written_is_not_read(idleq: CommandLine, h
     file.chmod(0o644)
     outcome = idleq("simulate", "small", "--checkpoint", str(file))
     assert (outcome.code, "runs as code" in outcome.err, file.read_text()) == (44, True, "x")
+    assert f"chmod 600 {file}" in outcome.err
 
 
 def test_a_link_is_not_followed(idleq: CommandLine, home: Path) -> None:
@@ -131,10 +133,51 @@ def test_two_generations_are_kept(tmp_path: Path) -> None:
     store = Generations(tmp_path, None)
     for content in (b"1", b"2", b"3"):
         store.write(content)
-    assert [(Path(name).name, content) for name, content in store.kept()] == [
+    assert [(Path(name).name, read()) for name, read in store.kept()] == [
         ("generation-00000003", b"3"),
         ("generation-00000002", b"2"),
     ]
+
+
+def test_an_older_generation_is_taken_where_the_newest_may_not_be_read(
+    idleq: CommandLine, home: Path, told_once: list[signal.Signals]
+) -> None:
+    folder = home / "checkpoints"
+    idleq.environment |= {"IDLEQ_CHECKPOINT_DIR": str(folder)}
+    told_once.append(signal.SIGTERM)
+    assert idleq("simulate", "small").code == 85
+    newest = folder / "generation-00000002"
+    shutil.copytree(folder / "generation-00000001", newest)
+    (newest / "simulation").chmod(0o644)
+    assert idleq("simulate", "small").code == 0
+
+
+def test_an_agent_that_cannot_be_told_of_a_save_ends_nothing(tmp_path: Path) -> None:
+    from idleq.cli.checkpointfiles import Generations
+
+    said = list[str]()
+    store = Generations(tmp_path / "kept", tmp_path / "gone", said.append)
+    store.check()
+    store.write(b"1")
+    assert [read() for _, read in store.kept()] == [b"1"]
+    assert [line.endswith("No such file or directory; what was saved is kept") for line in said] == [True]
+
+
+def test_a_comparison_that_cannot_be_written_is_still_kept(
+    idleq: CommandLine, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from idleq.simulator.study import output
+
+    file, out = home / "kept", home / "out"
+    command = ("simulate", "small", "--days", "0.2", "--guests", "enough", "--no-plots", "--out", str(out))
+    with monkeypatch.context() as broken:
+        broken.setattr(output, "render", lambda *_: Path("/proc/no/such").read_text())
+        assert idleq(*command, "--checkpoint", str(file)).code != 0
+    assert file.is_file()
+    with monkeypatch.context() as unneeded:
+        unneeded.setattr("idleq.simulator.gain.Performance", lambda *_: pytest.fail("it was done"))
+        assert idleq(*command, "--checkpoint", str(file)).code == 0
+    assert (file.exists(), (out / "index.html").is_file()) == (False, True)
 
 
 def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
@@ -145,7 +188,7 @@ def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> 
     (tmp_path / ".tmp-2").write_text("in the way")
     with pytest.raises(CheckpointNotKept):
         store.write(b"2")
-    assert [content for _, content in store.kept()] == [b"1"]
+    assert [read() for _, read in store.kept()] == [b"1"]
 
 
 def test_with_guests_too_a_run_is_kept_and_gone_on_with(

@@ -57,6 +57,13 @@ def test_a_table_is_a_value() -> None:
         ('[grid.a]\ntrace = "{nodes}"', "there is no nodes"),
         ('[grid.a]\ntrace = "{"', "'{': "),
         ('[grid.a]\nwait = 1\ntrace = "{wait}"', "'wait' is the name of a result"),
+        ("[grid.a]\ncost = 2020-01-01", "cost has a date or a time of day"),
+        ("[grid.a]\ncost = [07:32:00]", "cost has a date or a time of day"),
+        ("[grid.a]\ncosts = {freeze = [1979-05-27T07:32:00Z]}", "costs has a date or a time of day"),
+        ('[grid.a]\nl = 0.5\ntrace = "load={l:q}"', "'load={l:q}' cannot be filled in: "),
+        ('[grid.a]\nl = 0.5\ntrace = "load={l!z}"', "'load={l!z}' cannot be filled in: "),
+        ('[grid.a]\nl = 0.5\nx = 1\ntrace = "load={l:{x}}"', "there are no braces within braces"),
+        ('[grid.a]\nl = 0.5\ntrace = "{}{l}"', "a text has {}, and there is no "),
         ("seeds = 1000000\n[grid.a]\ncost = [1, 2]", "it asks for 2000000 runs"),
     ],
 )

@@ -4,27 +4,46 @@ import csv
 import io
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from idleq.simulator.checkpoint import unpack
 from idleq.simulator.errors import ImpossibleParameters, ResultsNotKept
+from idleq.simulator.gaincount import Gain, Recorded
 from idleq.simulator.harm import interval
+from idleq.simulator.keeper import Keeper
 from idleq.simulator.places import Places
 from idleq.simulator.scenariokeys import plain, scenario_of
 from idleq.simulator.strategies import Strategy
 from idleq.simulator.study import folder
 from idleq.simulator.study.comparison import Comparison, compare
-from idleq.simulator.study.figures import all_tables, areas, gantt, gaps, waits
+from idleq.simulator.study.figures import all_tables, areas, bars, gantt, gaps, waits
 from idleq.simulator.study.folder import check_folder, write_folder
 from idleq.simulator.study.measures import basis, lines
-from idleq.simulator.study.output import files_of
+from idleq.simulator.study.output import RESULTS, files_of
 from idleq.simulator.study.results import csv_of, origin_of, table_of, value_of
 
 SITE = "synthetic:nodes=16,jobs=80,load=0.7,hours=1,seed=3"
 MONTH = "synthetic:nodes=8,jobs=400,load=0.7,hours=6,seed=3"
 STRATEGIES = (Strategy.NONE, Strategy.IDLEQ)
+
+
+class Drawer:
+    """Keeps everything, and gives nothing back."""
+
+    def __init__(self, kept: list[bytes]) -> None:
+        self._kept = kept
+
+    def kept(self) -> list[tuple[str, Callable[[], bytes]]]:
+        return []
+
+    def write(self, packed: bytes) -> None:
+        self._kept.append(packed)
 
 
 def compared(tmp_path: Path, replications: int = 1, **given: object) -> Comparison:
@@ -51,6 +70,16 @@ def test_each_replication_has_a_seed_of_its_own_that_all_strategies_share(tmp_pa
     harvests = found.numbers(Strategy.IDLEQ, "harvest")
     assert found.interval(Strategy.IDLEQ, "harvest") == interval(harvests)
     assert "Means over 3 replications, in each of which every main job comes in up to 60 s later" in basis(found)
+
+
+def test_only_the_first_seeds_runs_are_kept_with_all_that_was_recorded(tmp_path: Path) -> None:
+    kept = list[bytes]()
+    keeper = Keeper(Drawer(kept), "a", clock=lambda: 0.0)
+    scenario = scenario_of({"trace": SITE, "cost": 20, "shake": 60})
+    compare(scenario, STRATEGIES, 2, Places(data=tmp_path, cache=tmp_path), keeper=keeper)
+    keeper.keep_results()
+    done = cast("dict[str, Any]", unpack(kept[0], "a"))["done"]
+    assert [type(one) for one in done.values()] == [Recorded, Recorded, Gain, Gain]
 
 
 def test_of_a_single_long_run_the_weeks_give_the_interval(tmp_path: Path) -> None:
@@ -132,6 +161,31 @@ def test_no_core_of_a_node_is_drawn_twice(shared_nodes: Comparison) -> None:
             assert not bands or bands[-1][1] <= 4.01
 
 
+def test_a_guest_fills_the_row_of_its_processor(comparison: Comparison) -> None:
+    rows = gantt(comparison).rows
+    assert {row[4:] for row in rows} == {(0.0, 1.0)}
+    assert "useful" in {row[3] for row in rows}
+
+
+def test_what_has_no_interval_is_drawn_and_captioned_without(comparison: Comparison) -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    from idleq.simulator.study.plots import draw_bars
+
+    without, of_one = Figure(), bars(comparison)
+    draw_bars(without, of_one)
+    with_intervals = Figure()
+    draw_bars(with_intervals, replace(of_one, rows=[(*row[:3], 0.01, *row[4:]) for row in of_one.rows]))
+    assert [len(figure.axes[0].lines) > 0 for figure in (without, with_intervals)] == [False, True]
+    page = files_of(comparison, "1", with_plots=True, with_parquet=False)["index.html"].decode()
+    assert "95 % intervals" not in page
+
+
+def test_what_is_gained_are_percentage_points(comparison: Comparison) -> None:
+    assert {line.measure.unit for line in lines(comparison) if line.measure.name == "gained"} == {"% points"}
+
+
 def test_every_file_says_what_it_was_made_from(comparison: Comparison) -> None:
     origin = origin_of(comparison, "9.9")
     assert origin.line == f"idleq 9.9; trace synthetic {SITE}; seed 1"
@@ -191,7 +245,10 @@ def test_a_folder_is_replaced_whole_if_it_is_ours(tmp_path: Path) -> None:
     out = tmp_path / "out"
     write_folder(out, {"results.json": b'{"idleq": "1"}', "old.csv": b""})
     write_folder(out, {"results.json": b'{"idleq": "2"}'})
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == {"results.json": b'{"idleq": "2"}'}
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {
+        "results.json": b'{"idleq": "2"}',
+        folder.MARKER: b'["results.json"]',
+    }
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
@@ -207,10 +264,31 @@ def test_nothing_is_written_over_what_is_not_ours(tmp_path: Path) -> None:
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "years of work"
 
 
+def test_results_beside_somebodys_own_files_make_no_folder_ours(tmp_path: Path) -> None:
+    mine, ours = tmp_path / "mine", tmp_path / "ours"
+    mine.mkdir()
+    (mine / "results.json").write_text('{"idleq": "1"}')
+    write_folder(ours, {"results.json": b'{"idleq": "1"}'})
+    for out in (mine, ours):
+        (out / "thesis.tex").write_text("years of work")
+        with pytest.raises(ResultsNotKept, match="no result of idleq"):
+            write_folder(out, {"results.json": b"{}"})
+        assert (out / "thesis.tex").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("above", [".", ".."])
+def test_the_folder_where_one_is_is_never_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, above: str) -> None:
+    write_folder(tmp_path / "out", {"results.json": b"{}"})
+    (tmp_path / "out" / "in").mkdir()
+    monkeypatch.chdir(tmp_path / "out" / "in")
+    with pytest.raises(ResultsNotKept, match="the folder you are in, or above it"):
+        check_folder(Path(above))
+
+
 def test_a_folder_that_cannot_be_written_whole_is_as_it_was(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    write_folder(out, {folder.RESULTS: b'{"idleq": "1"}'})
+    write_folder(out, {RESULTS: b'{"idleq": "1"}'})
     with pytest.raises(ResultsNotKept, match="cannot be written"):
-        write_folder(out, {folder.RESULTS: b'{"idleq": "2"}', "no/such/folder": b""})
+        write_folder(out, {RESULTS: b'{"idleq": "2"}', "no/such/folder": b""})
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert (out / folder.RESULTS).read_bytes() == b'{"idleq": "1"}'
+    assert (out / RESULTS).read_bytes() == b'{"idleq": "1"}'

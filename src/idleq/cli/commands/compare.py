@@ -61,10 +61,11 @@ def compared(
         keeper_for(keeping, purpose, show=lambda _: None, warn=session.say) as keeper,
     ):
         comparison = compare(scenario, strategies, replications, places, on_run, keeper)
+        if out is not None:
+            keeper.keep_results()
+            session.say("Drawing and writing ...")
+            write_folder(out, files_of(comparison, __version__, with_plots=has_plots, with_parquet=has_parquet))
     value = value_of(comparison, __version__) | {"out": None if out is None else str(out.absolute())}
-    if out is not None:
-        session.say("Drawing and writing ...")
-        write_folder(out, files_of(comparison, __version__, with_plots=has_plots, with_parquet=has_parquet))
     return Result(value=value, text=tuple(_text(comparison, out)), ids=() if out is None else (str(out.absolute()),))
 
 
@@ -176,7 +177,8 @@ def _text(comparison: "Comparison", out: Path | None) -> "Iterator[str | Table]"
         f"{trace.name}: {counted(len(trace.table), 'main job')} on {counted(trace.processors, 'processor')}, load {site.load:.3f}, "
         f"utilisation without guests {100 * site.main_alone:.2f} %, {counted(site.gaps, 'gap')}"
     )
-    yield "\n".join([head, *left_out(trace), basis(comparison)])
+    is_part = scenario.begin_days > 0 or scenario.days is not None
+    yield "\n".join([head, *left_out(trace, is_part=is_part), basis(comparison)])
     rows = [
         ("  " * line.measure.is_part + line.measure.title, *line.cells, line.measure.unit) for line in lines(comparison)
     ]

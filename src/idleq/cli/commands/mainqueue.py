@@ -97,7 +97,7 @@ def run_alone(session: "Session", asked: MainOptions) -> Result:
         zero = begin_of(loaded, asked.begin or 0)
         loaded = part_of(loaded, asked.begin or 0, asked.days)
     settings = replace(settings, outages=away(loaded, asked, zero))
-    keeping = keeping_asked(asked.checkpoint, asked.checkpoint_every, session.environment)
+    keeping = keeping_asked(asked.checkpoint, asked.checkpoint_every, session.environment, session.say)
     if settings.engine is Engine.FAST:
         if asked.checkpoint is not None:
             raise ImpossibleParameters("the fast engine takes seconds and keeps nothing: leave out --checkpoint")
@@ -110,7 +110,8 @@ def run_alone(session: "Session", asked: MainOptions) -> Result:
         run = run_main(loaded, settings, places.machine_code, keeper)
         if asked.starts is not None:
             write_starts(asked.starts, run)
-    return shown(loaded, settings, run, asked.starts)
+    is_part = asked.begin is not None or asked.days is not None
+    return shown(loaded, settings, run, asked.starts, is_part=is_part)
 
 
 def announce_compiling(session: "Session", policy: str, machine_code: Path) -> None:
@@ -186,13 +187,17 @@ def check_can_write(path: Path) -> None:
     Raises:
         TraceNotKept: so it is.
     """
-    import os
-
+    from idleq.scheduler.atomic import check_writable
     from idleq.simulator.errors import TraceNotKept
 
-    folder = path.absolute().parent
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise TraceNotKept(f"{path} cannot be written: its folder must be there and be yours to write in")
+    try:
+        check_writable(path.absolute().parent)
+    except OSError as error:
+        raise TraceNotKept(
+            f"{path} cannot be written: its folder must be there and be yours to write in ({error.strerror or error})"
+        ) from error
+    if path.is_dir():
+        raise TraceNotKept(f"{path} cannot be written: it is a folder")
 
 
 def write_starts(path: Path, run: "MainRun") -> None:
@@ -212,7 +217,7 @@ def write_starts(path: Path, run: "MainRun") -> None:
         raise TraceNotKept(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def shown(trace: "Trace", settings: "MainSettings", run: "MainRun", starts: Path | None) -> Result:
+def shown(trace: "Trace", settings: "MainSettings", run: "MainRun", starts: Path | None, *, is_part: bool) -> Result:
     """Return what the command answers."""
     dropped = trace.dropped_by_reason()
     value = {
@@ -233,18 +238,18 @@ def shown(trace: "Trace", settings: "MainSettings", run: "MainRun", starts: Path
         "starts": None if starts is None else str(starts.absolute()),
     }
     head = f"{trace.name}: {counted(len(trace.table), 'main job')} on {counted(trace.processors, 'processor')}, load {trace.load:.3f}"
-    notes = [head, *left_out(trace)]
+    notes = [head, *left_out(trace, is_part=is_part)]
     if starts is not None:
         notes.append(f"The starts are in {starts.absolute()}")
     return Result(value=value, text=("\n".join(notes), metrics_table(settings, run)), ids=())
 
 
-def left_out(trace: "Trace") -> Iterator[str]:
-    """Yield what the reading left out or changed, and why."""
+def left_out(trace: "Trace", *, is_part: bool = False) -> Iterator[str]:
+    """Yield what the reading left out or changed, and why; of a part of a log that is known of the whole only."""
     for reason, count in trace.dropped_by_reason().items():
-        yield f"Left out: {counted(count, 'line')}: {reason}"
+        yield f"Left out{' of the whole log' if is_part else ''}: {counted(count, 'line')}: {reason}"
     if trace.shortened:
-        yield f"Ended by their limits: {counted(trace.shortened, 'job')} that ran longer in the log"
+        yield f"Ended by their limits{' in the whole log' if is_part else ''}: {counted(trace.shortened, 'job')} that ran longer in the log"
 
 
 def metrics_table(settings: "MainSettings", run: "MainRun") -> Table:

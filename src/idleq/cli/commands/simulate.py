@@ -30,6 +30,7 @@ from idleq.cli.guestoptions import (
     Strategies,
     Window,
 )
+from idleq.cli.needs import refuse_what_does_nothing
 from idleq.cli.options import IdleqCommand, session_of
 from idleq.cli.result import Result
 
@@ -47,7 +48,9 @@ PolicyName = Annotated[
 Instant = Annotated[str, typer.Option(metavar="per-timestamp|per-event", help="What happens within one second.")]
 Procs = Annotated[int | None, typer.Option(help="Processors [default: what the trace says].")]
 EstimateSource = Annotated[str, typer.Option(metavar="user|perfect|model", help="How long jobs are said to run.")]
-Over = Annotated[float, typer.Option(help="For a model: users ask for 1 to so many times what they need.")]
+Over = Annotated[
+    float | None, typer.Option(help="For a model: users ask for 1 to so many times what they need [default: 3].")
+]
 Reserved = Annotated[str, typer.Option(metavar="count|nodes", help="What a reservation is of.")]
 SlurmPairs = Annotated[
     list[str] | None, typer.Option(metavar="KEY=VALUE", help="A setting of the slurm policy (again for more).")
@@ -60,7 +63,10 @@ Mtbf = Annotated[
     float | None,
     typer.Option(metavar="HOURS", help="Draw failures: the mean time between two of a processor (or node)."),
 ]
-Repair = Annotated[float, typer.Option(metavar="HOURS", help="For drawn failures: the mean time until it is back.")]
+Repair = Annotated[
+    float | None,
+    typer.Option(metavar="HOURS", help="For drawn failures: the mean time until it is back [default: 4]."),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse a trace that has jobs larger than the machine.")]
 Seed = Annotated[int, typer.Option(help="For everything that is drawn.")]
 Tau = Annotated[int, typer.Option(help="Jobs shorter than so many seconds count as so long in slowdowns.")]
@@ -79,6 +85,10 @@ CheckpointEvery = Annotated[
 ]
 
 
+DEFAULTS = {"over": 3.0, "repair": 4.0}
+"""Of options whose absence is told from their default."""
+
+
 @simulate_app.command(DEFAULT, cls=DefaultCommand)
 def simulate(
     context: typer.Context,
@@ -87,13 +97,13 @@ def simulate(
     semantics: Instant = "per-timestamp",
     procs: Procs = None,
     estimates: EstimateSource = "user",
-    over: Over = 3.0,
+    over: Over = None,
     reservation: Reserved = "count",
     slurm: SlurmPairs = None,
     engine: EngineName = "simpy",
     outages: OutageFile = None,
     mtbf: Mtbf = None,
-    repair: Repair = 4.0,
+    repair: Repair = None,
     strict: Strict = False,
     seed: Seed = 1,
     tau: Tau = 10,
@@ -132,13 +142,16 @@ def simulate(
         "node_cores": node_cores, "sharing": sharing, "placement": placement, "replications": replications, "shake": shake, "out": out,
         "no_plots": no_plots or None, "parquet": parquet or None,
     }  # fmt: skip
-    asked = MainOptions(**main)  # type: ignore[arg-type]  # mypy sees one type for all values
+    unset = {name: value for name, value in DEFAULTS.items() if main[name] is None}
+    asked = MainOptions(**{**main, **unset})  # type: ignore[arg-type]  # mypy sees one type for all values
     given = {name: value for name, value in of_guests.items() if value is not None}
     session = session_of(context)
     if guests is None:
         refuse_without_guests(given)
+    refuse_what_does_nothing({**main, **of_guests})
+    if guests is None:
         return run_alone(session, asked)
-    keeping = keeping_asked(checkpoint, checkpoint_every, session.environment)
+    keeping = keeping_asked(checkpoint, checkpoint_every, session.environment, session.say)
     return compared(session, site_of(asked, guests, no_guests=no_guests), given, keeping, strict=strict)
 
 

@@ -62,13 +62,16 @@ def writer_for(out: Path) -> "Callable[[Path, list[Row]], None]":
     """
     from idleq.cli.commands.mainqueue import check_can_write
     from idleq.scheduler.atomic import write_atomically
-    from idleq.simulator.errors import SweepNotKept
+    from idleq.simulator.errors import SweepNotKept, TraceNotKept
     from idleq.simulator.sweeprun import as_csv, as_json
 
     forms = {".csv": as_csv, ".json": as_json}
     if out.suffix not in forms:
         raise SweepNotKept(f"{out}: rows are written as {' or '.join(forms)}")
-    check_can_write(out)
+    try:
+        check_can_write(out)
+    except TraceNotKept as error:
+        raise SweepNotKept(str(error)) from error
 
     def write(path: Path, rows: "list[Row]") -> None:
         try:
