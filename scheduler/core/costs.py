@@ -78,9 +78,16 @@ class Costs:
         return measured.runs.quantile(500, Millis(0)) if measured and measured.runs.values else None
 
     def freeze_ms(self, workload: str, permille: int, unknown: Millis) -> Millis:
-        """Return the freeze time that *permille* of freezes keep; *unknown* if none was ever measured."""
+        """Return the freeze time that *permille* of freezes keep; if none was ever measured *unknown*, but no less than of saves.
+
+        Were that not learned from saves, freezes planned too late where no grace helps would all be lost, and none ever measured.
+        """
         measured = self.workloads.get(workload)
-        return measured.freezes.quantile(permille, unknown) if measured else unknown
+        if measured is None:
+            return unknown
+        if not measured.freezes.values:
+            return max(unknown, measured.saves.quantile(permille, unknown))
+        return measured.freezes.quantile(permille, unknown)
 
     def save_ms(self, workload: str, unknown: Millis) -> Millis:
         """Return the middle of what a save takes; *unknown* if none was ever measured."""

@@ -3,7 +3,7 @@
 import random
 
 from idleq.ids import Millis
-from idleq.scheduler.core.costs import Recent
+from idleq.scheduler.core.costs import Costs, Recent
 
 
 def test_a_quantile_is_that_of_the_last_values_sorted_whichever_leave_and_come() -> None:
@@ -19,3 +19,13 @@ def test_a_quantile_is_that_of_the_last_values_sorted_whichever_leave_and_come()
             last[-1],
         ]
     assert Recent().quantile(500, Millis(9)) == 9
+
+
+def test_until_a_freeze_was_measured_it_is_expected_to_take_no_less_than_saves_did() -> None:
+    costs = Costs()
+    costs.learn_save("slow", Millis(90), 1)
+    costs.learn_save("slow", Millis(70), 1)
+    costs.learn_save("quick", Millis(5), 1)
+    assert [costs.freeze_ms(name, 950, Millis(10)) for name in ("slow", "quick", "never seen")] == [90, 10, 10]
+    costs.learn_freeze("slow", Millis(8), 1)
+    assert costs.freeze_ms("slow", 950, Millis(10)) == 8
