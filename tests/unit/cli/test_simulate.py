@@ -238,7 +238,7 @@ def test_a_default_limit_that_is_none_is_refused_before_anything_is_read(
 ) -> None:
     outcome = idleq("traces", "import-sacct", str(home / "none"), "--default-limit", text)
 
-    assert (outcome.code, "--default-limit" in outcome.err) == (2, True)
+    assert (outcome.code, "Invalid value for --default-limit: " in outcome.err) == (2, True)
 
 
 def test_accounting_that_is_none_is_refused(idleq: CommandLine, home: Path) -> None:
