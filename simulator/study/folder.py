@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from idleq.scheduler.atomic import check_writable
 from idleq.simulator.errors import ResultsNotKept
 
 MARKER = ".idleq-results"
@@ -26,7 +25,7 @@ def check_folder(path: Path) -> None:
     if path.resolve() in (here := Path.cwd(), *here.parents):
         raise ResultsNotKept(f"{path} is the folder you are in, or above it: name a new one")
     try:
-        check_writable(path.parent)
+        tempfile.TemporaryFile(dir=path.parent).close()  # permissions alone do not say whether it can be done
     except OSError as error:
         raise ResultsNotKept(
             f"{path} cannot be written: its folder must be there and be yours to write in ({error.strerror or error})"
