@@ -25,8 +25,7 @@ def check_folder(path: Path) -> None:
     if path.resolve() in (here := Path.cwd(), *here.parents):
         raise ResultsNotKept(f"{path} is the folder you are in, or above it: name a new one")
     try:
-        # Permissions alone do not say whether a file can be written.
-        tempfile.TemporaryFile(dir=path.parent).close()
+        tempfile.TemporaryFile(dir=path.parent).close()  # permissions alone do not say whether it can be done
     except OSError as error:
         raise ResultsNotKept(
             f"{path} cannot be written: its folder must be there and be yours to write in ({error.strerror or error})"

@@ -276,6 +276,11 @@ def test_results_beside_somebodys_own_files_make_no_folder_ours(tmp_path: Path) 
         assert (out / "thesis.tex").read_text() == "years of work"
 
 
+def test_that_nothing_can_be_written_is_told_before_anything_is_run() -> None:
+    with pytest.raises(ResultsNotKept, match="its folder must be there and be yours"):
+        check_folder(Path("/proc/idleq"))  # where root may write, says the mode
+
+
 @pytest.mark.parametrize("above", [".", ".."])
 def test_the_folder_where_one_is_is_never_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, above: str) -> None:
     write_folder(tmp_path / "out", {"results.json": b"{}"})

@@ -142,13 +142,10 @@ def simulate(
         "node_cores": node_cores, "sharing": sharing, "placement": placement, "replications": replications, "shake": shake, "out": out,
         "no_plots": no_plots or None, "parquet": parquet or None,
     }  # fmt: skip
-    unset = {name: value for name, value in DEFAULTS.items() if main[name] is None}
-    asked = MainOptions(**{**main, **unset})  # type: ignore[arg-type]  # mypy sees one type for all values
     given = {name: value for name, value in of_guests.items() if value is not None}
-    session = session_of(context)
-    if guests is None:
-        refuse_without_guests(given)
+    refuse_without_guests(guests, given)
     refuse_what_does_nothing({**main, **of_guests})
+    asked, session = main_options(main), session_of(context)
     if guests is None:
         return run_alone(session, asked)
     keeping = keeping_asked(checkpoint, checkpoint_every, session.environment, session.say)
@@ -156,6 +153,12 @@ def simulate(
 
 
 simulate_app.command(cls=IdleqCommand)(sweep)
+
+
+def main_options(given: Mapping[str, object]) -> MainOptions:
+    """Return what was asked for, with defaults for what was not."""
+    unset = {name: value for name, value in DEFAULTS.items() if given[name] is None}
+    return MainOptions(**{**given, **unset})  # type: ignore[arg-type]  # mypy sees one type for all values
 
 
 def site_of(asked: MainOptions, guests: str, *, no_guests: bool) -> dict[str, object]:
@@ -194,11 +197,11 @@ def site_of(asked: MainOptions, guests: str, *, no_guests: bool) -> dict[str, ob
     }
 
 
-def refuse_without_guests(given: Mapping[str, object]) -> None:
-    """Raise ImpossibleParameters for the first option *given*, which says something of guests."""
+def refuse_without_guests(guests: str | None, given: Mapping[str, object]) -> None:
+    """Raise ImpossibleParameters for the first option *given*, which says something of guests, if there are none."""
     from idleq.simulator.errors import ImpossibleParameters
 
-    for name in given:
+    for name in given if guests is None else ():
         raise ImpossibleParameters(
             f"--{name.replace('_', '-')} is about guests: say which with --guests, for example --guests enough"
         )
