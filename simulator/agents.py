@@ -103,11 +103,19 @@ class SimulatedAgents:
                 guest.plans += 1
             agent.guests.clear()
 
-    def take_stock(self) -> None:
-        """Tell of all saves that were kept back."""
+    def take_stock(self, grace_ms: Millis) -> None:
+        """Tell of all saves that were kept back, and of what a preemption with that grace would save just now.
+
+        A guest that need not save, as its freeze fits into the grace, has lost nothing because the simulation ends.
+        """
         for agent in self._agents.values():
             for guest in agent.guests.values():
-                self._tell_last_save(guest)
+                if agent.may_rely_on(grace_ms, guest, self._costs, together=len(self._agents)):
+                    self._settle(guest)
+                    guest.work = Work(guest.work.done_ms, guest.work.done_ms, guest.work.saves + 1)
+                    self._tell_save(guest, None)
+                else:
+                    self._tell_last_save(guest)
 
     # What the engine commands.
 
@@ -256,6 +264,9 @@ class SimulatedAgents:
 
     def _tell_last_save(self, guest: HostedGuest) -> None:
         self._settle(guest)
+        self._tell_save(guest, guest.save_ms)
+
+    def _tell_save(self, guest: HostedGuest, took_ms: Millis | None) -> None:
         saved, saves = guest.work.saved_ms, guest.work.saves
         if saves == guest.told_saves:
             return
@@ -268,7 +279,7 @@ class SimulatedAgents:
                 step=saved // LOOKED_AT_MS,
                 total=None if total is None else total // LOOKED_AT_MS,
                 saved=self._snapshot(guest, saved, saves),
-                save_ms=guest.save_ms,
+                save_ms=took_ms,
             )
         )
 

@@ -116,7 +116,7 @@ class Experiment:
         self.facts: list[tuple[Millis, Fact]] = []
         self.published: dict[JobId, tuple[Fence, Millis]] = {}
         self.starts: dict[int, int] = {}
-        self._engine, self._epoch = engine, epoch
+        self._engine, self._epoch, self._grace_ms = engine, epoch, grace_ms
         self._env = Environment()
         self._view: dict[NodeName, NodeReport] = {}
         self._said: list[Input] = []
@@ -146,8 +146,8 @@ class Experiment:
         advance(self._env, until, between)
 
     def take_stock(self) -> None:
-        """Let the engine hear of every save up to now, as if all agents had been asked."""
-        self._agents.take_stock()
+        """Let the engine hear of every save up to now, as if all agents had been preempted."""
+        self._agents.take_stock(self._grace_ms)
         advance(self._env, int(self._env.now))
 
     def run_while(self, condition: Callable[[], bool], until: Millis, between: Between | None = None) -> None:

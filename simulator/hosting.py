@@ -7,6 +7,7 @@ from idleq.ids import Fence, JobId, Millis
 from idleq.scheduler.core.commands import Launch, SegmentPlan
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
+from idleq.simulator.costs import GuestCosts
 from idleq.simulator.events import Granted
 from idleq.simulator.work import Work
 
@@ -63,3 +64,10 @@ class HostedAgent:
         """What no guest holds; those that wait hold nothing."""
         held = (guest.spec.resources for guest in self.guests.values() if guest.phase is not Phase.WAITING)
         return self.grant.resources - sum(held, NOTHING)
+
+    def may_rely_on(self, grace_ms: Millis, guest: HostedGuest, costs: GuestCosts, *, together: int) -> bool:
+        """Whether *guest* saves nothing in between, and could freeze within the grace though so many agents' guests do at once."""
+        if guest.phase is not Phase.RUNNING or not guest.can_freeze or guest.save_every_ms is not None:
+            return False
+        others = sum(costs.writing_of(other.spec) for other in self.guests.values() if other is not guest)
+        return costs.freeze_of(guest.spec, together) + others <= grace_ms

@@ -258,3 +258,14 @@ def test_a_guest_that_runs_waits_for_one_moment_however_far_its_plan_goes() -> N
     diary.launch(run=10**12, plan=plan)
     diary.to(1_000)
     assert len(diary.env._queue) == 1
+
+
+@pytest.mark.parametrize(("grace", "saved"), [(29, []), (30, [50 - 15])])
+def test_a_guest_that_relies_on_the_grace_has_lost_nothing_when_stock_is_taken(grace: int, saved: list[int]) -> None:
+    diary = Diary()
+    diary.launch("1")
+    diary.to(50)
+    diary.agents.take_stock(Millis(grace))
+    told = [said for _, said in diary.said if not isinstance(said, Launched)]
+    assert [said.saved.run_ms for said in told if isinstance(said, Progressed) and said.saved is not None] == saved
+    assert [type(said) for said in told] == [Progressed] * len(saved)
