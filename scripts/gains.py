@@ -138,8 +138,8 @@ def over_load(rows: Sequence[Row]) -> str:
     for machine in values(found, "machine"):
         for cost in values(found, "cost"):
             one = of(found, "load", machine=machine, cost=cost)
-            cells = [shown(of(one, "load", demand=demand), "gained", sign=True) for demand in values(one, "demand")]
-            lines.append((machine, cost, *cells))
+            groups = [of(one, "load", demand=demand) for demand in values(found, "demand")]
+            lines.append((machine, cost, *(shown(group, "gained", sign=True) if group else "" for group in groups)))
     alone = [shown(of(found, "load", demand=demand), "main_alone") for demand in values(found, "demand")]
     return table(("nodes", "cost, s", *values(found, "demand")), [*lines, ("all", "no guests: utilisation", *alone)])
 
@@ -185,8 +185,21 @@ def harvest(rows: Sequence[Row]) -> Iterator[str]:
                     for one in strategies
                 ]
                 oracle = of(rows, "oracle", trace=trace, cost=cost) if grace == "0" else []
-                lines.append((cost, grace, *cells, shown(oracle, "harvest") if oracle else ""))
-        yield f"### {trace}\n\n" + table(("cost, s", "grace, s", *strategies, "oracle"), lines)
+                ahead = interval(ahead_by(of(here, "harvest", cost=cost, grace=grace)))
+                lines.append(
+                    (cost, grace, *cells, shown(oracle, "harvest") if oracle else "", percent(ahead, sign=True))
+                )
+        yield f"### {trace}\n\n" + table(("cost, s", "grace, s", *strategies, "oracle", AHEAD), lines)
+
+
+AHEAD = "idleq over the better of the others, points"
+
+
+def ahead_by(rows: Sequence[Row]) -> list[float]:
+    """Return, window by window, what idleq's own strategy harvests more than the better of the others."""
+    windows = [[row for row in rows if row["from"] == begin] for begin in values(rows, "from")]
+    harvests = [{row["strategy"]: float(row["harvest"]) for row in window} for window in windows]
+    return [found.pop("idleq") - max(found.values()) for found in harvests]
 
 
 def by(rows: Sequence[Row], grid: str, key: str, title: str, about: Callable[[Sequence[Row]], str]) -> str:

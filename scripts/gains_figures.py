@@ -105,6 +105,9 @@ def harvest(rows: Sequence[Row]) -> Figure:
     )
     for trace, line in zip(traces, panels, strict=True):
         for axes, grace in zip(line, graces, strict=True):
+            if not of(found, "harvest", trace=trace, grace=grace):
+                axes.set_visible(False)
+                continue
             axes.set(xscale="log", ylim=(0, 105), title=f"{trace}, grace {grace} s")
             _label(axes, list(_harvest_lines(axes, rows, trace, grace)))
     for axes in panels[-1]:
