@@ -54,8 +54,8 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def shared_data(repository: Path) -> Path:
-    """Real logs and reference schedules, too large for the repository: $IDLEQ_SHARED, or a folder beside the checkout."""
-    folder = Path(os.environ.get("IDLEQ_SHARED", repository.parent / "shared" / "data"))
+    """Real logs and reference schedules, too large for the repository: data/ in $IDLEQ_SHARED, or in a folder beside the checkout."""
+    folder = Path(os.environ.get("IDLEQ_SHARED") or repository.parent / "shared") / "data"
     if not folder.is_dir():
         pytest.skip(f"no folder {folder}: set IDLEQ_SHARED to where the traces are")
     return folder
