@@ -1,6 +1,8 @@
 """The daemon's log: one event a line, past tense, with its facts as keywords."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 import structlog
@@ -24,15 +26,21 @@ def make_log(file: TextIO, level: int = logging.INFO) -> FilteringBoundLogger:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
-    _take_in_libraries(log)
     return log
 
 
-def _take_in_libraries(log: FilteringBoundLogger) -> None:
-    """Let what libraries log come here too; from warnings on, as they say much."""
+@contextmanager
+def taking_in_libraries(log: FilteringBoundLogger) -> Iterator[None]:
+    """Let what libraries log come to *log* too while this lasts; from warnings on, as they say much."""
     root = logging.getLogger()
+    handlers, level = root.handlers, root.level
     root.handlers = [_Forward(log)]
     root.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
 
 
 class _Forward(logging.Handler):

@@ -154,7 +154,7 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
     """Put a daemon together, holding the lock of its server directory."""
     from idleq.scheduler.clock import SteadyClock, SystemClock
     from idleq.scheduler.lock import Owner, hold
-    from idleq.scheduler.logs import make_log
+    from idleq.scheduler.logs import make_log, taking_in_libraries
     from idleq.scheduler.results import LinkedResults
     from idleq.scheduler.service import Parts, Service
 
@@ -164,6 +164,7 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
         hold(paths.lock, Owner.this_process()),
         _journal(paths, config, create=True) as journal,
         paths.log.open("a", encoding="utf-8") as log_file,
+        taking_in_libraries(log := make_log(sys.stderr if sys.stderr.isatty() else log_file)),
     ):
         clock = SystemClock(floor=journal.last_at())
         yield Service(
@@ -175,7 +176,7 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
                 results=LinkedResults(paths),
                 clock=clock,
                 steady=SteadyClock(),
-                log=make_log(sys.stderr if sys.stderr.isatty() else log_file),
+                log=log,
                 poll_ms=_poll_ms(config),
             )
         )

@@ -56,7 +56,8 @@ def test_a_daemon_is_started_where_the_port_of_the_killed_one_is_a_strangers(idl
     access = json.loads(file.read_text())
     file.write_text(json.dumps(access | {"url": f"https://127.0.0.1:{stranger}"}))
 
-    for arguments in (("ps",), ("daemon", "status"), ("daemon", "stop"), ("submit", "--", "true")):
+    assert "no daemon serves" in idleq("daemon", "stop").err
+    for arguments in (("ps",), ("daemon", "status"), ("submit", "--", "true")):
         outcome = idleq(*arguments)
         assert (outcome.code, outcome.out) == (14, "")
         assert "another program answers at" in outcome.err

@@ -99,5 +99,5 @@ def test_a_cluster_named_on_the_command_line_reaches_the_daemon(paths: ServerPat
     run = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert (run.returncode, run.stderr.splitlines()[-1]) == (
         20,
-        "idleq: there is no cluster 'moon': it may be embedded or local",
+        "idleq: there is no cluster 'moon': it may be embedded or local or slurm",
     )

@@ -1,20 +1,8 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
-import pytest
-
-from idleq.scheduler.logs import make_log
-
-
-@pytest.fixture(autouse=True)
-def root_logger() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
+from idleq.scheduler.logs import make_log, taking_in_libraries
 
 
 def lines(file: io.StringIO) -> list[dict[str, object]]:
@@ -48,9 +36,10 @@ def test_a_failure_is_written_with_where_it_happened() -> None:
 
 def test_what_libraries_warn_of_comes_into_the_same_log() -> None:
     file = io.StringIO()
-    make_log(file)
-    logging.getLogger("uvicorn.error").warning("invalid %s", "request")
-    logging.getLogger("uvicorn.error").info("started")
+    with taking_in_libraries(make_log(file)):
+        logging.getLogger("uvicorn.error").warning("invalid %s", "request")
+        logging.getLogger("uvicorn.error").info("started")
+    logging.getLogger("uvicorn.error").warning("after the daemon's end, when its file is closed")
     assert [(line["event"], line["logger"], line["text"]) for line in lines(file)] == [
         ("library.said", "uvicorn.error", "invalid request")
     ]
