@@ -67,7 +67,8 @@ class HostedAgent:
 
     def may_rely_on(self, grace_ms: Millis, guest: HostedGuest, costs: GuestCosts, *, together: int) -> bool:
         """Whether *guest* saves nothing in between, and could freeze within the grace though so many agents' guests do at once."""
-        if guest.phase is not Phase.RUNNING or not guest.can_freeze or guest.save_every_ms is not None:
+        saves = guest.save_every_ms is not None
+        if guest.phase is not Phase.RUNNING or not guest.can_freeze or saves or costs.freeze_fails:
             return False
         others = sum(costs.writing_of(other.spec) for other in self.guests.values() if other is not guest)
         return costs.freeze_of(guest.spec, together) + others <= grace_ms
