@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 
 from idleq.ids import AllocationId, Millis
 from idleq.scheduler.core.accept_cluster import give_back
@@ -19,6 +20,9 @@ GAPS_LOOKED_AT = 256
 """Gaps looked at in one turn; more than can be asked for at once, and the rest has its turn later."""
 
 
+_CORES = attrgetter("need.cores")
+
+
 def ask(draft: Draft) -> None:
     """Ask for allocations in the longest gaps as long as there are jobs that would use them."""
     state = draft.state
@@ -28,12 +32,13 @@ def ask(draft: Draft) -> None:
     if not state.open_gaps.order:
         return
     unplaced = sum(state.allocations[name].node is None for name in state.asked)
-    gaps = list(_longest_gaps(state, unplaced, draft.now))
-    demand = _unmet(state) if gaps else []
-    for gap in gaps:
+    demand: Demand | None = None
+    for gap in _longest_gaps(state, unplaced, draft.now):
+        if demand is None:
+            demand = _unmet(state)
         if free_asks <= 0:
             return
-        if _is_of_use(state, demand, gap, draft.now) and _use(demand, gap.free):
+        if _is_of_use(state, demand, gap, draft.now) and demand.use(gap.free):
             _ask_for(draft, gap)
             free_asks -= 1
 
@@ -49,18 +54,38 @@ def _longest_gaps(state: State, skipped: int, now: Millis) -> Iterator[Gap]:
 
 @dataclass(slots=True)
 class Demand:
-    """So many jobs of one line wait beyond those that allocations on their way will take."""
+    """How many *jobs* of each of these *lines* wait beyond those that allocations on their way will take."""
 
-    line: Line
-    jobs: int
+    lines: list[Line]
+    jobs: list[int]
+
+    def use(self, room: Resources) -> int:
+        """Take out what fits into *room* and return how many jobs that is."""
+        used, jobs = 0, self.jobs
+        cores, memory, gpus = room.cores, room.memory, room.gpus
+        for number, line in enumerate(self.lines):
+            if cores <= 0:
+                break
+            need, wanted = line.need, jobs[number]
+            if not wanted or need.cores > cores or need.memory > memory or need.gpus > gpus:
+                continue
+            fitting = min(cores // need.cores, memory // need.memory, wanted)
+            if need.gpus:
+                fitting = min(fitting, gpus // need.gpus)
+            cores -= fitting * need.cores
+            memory -= fitting * need.memory
+            gpus -= fitting * need.gpus
+            used += fitting
+            jobs[number] -= fitting
+        return used
 
 
-def _unmet(state: State) -> list[Demand]:
+def _unmet(state: State) -> Demand:
     """Return what waits, the largest first."""
-    largest_first = sorted(state.queue.lines.values(), key=lambda line: -line.need.cores)
-    demand = [Demand(line, line.jobs) for line in largest_first]
+    lines = sorted(state.queue.lines.values(), key=_CORES, reverse=True)
+    demand = Demand(lines, [line.jobs for line in lines])
     for name in state.coming:
-        _use(demand, state.allocations[name].resources)
+        demand.use(state.allocations[name].resources)
     return demand
 
 
@@ -69,33 +94,13 @@ def _length(state: State, gap: Gap, now: Millis) -> Millis:
     return longest if gap.end.likely is None else min(Millis(gap.end.likely - now), longest)
 
 
-def _is_of_use(state: State, demand: list[Demand], gap: Gap, now: Millis) -> bool:
+def _is_of_use(state: State, demand: Demand, gap: Gap, now: Millis) -> bool:
     """Whether anybody in line would make more of the gap than it costs."""
     length_ms = _length(state, gap, now)
-    for wanted in demand:
-        is_for_them = wanted.jobs and wanted.line.need.fits_in(gap.free)
-        if is_for_them and first_paying(state, wanted.line, length_ms) is not None:
+    for line, jobs in zip(demand.lines, demand.jobs, strict=True):
+        if jobs and line.need.fits_in(gap.free) and first_paying(state, line, length_ms) is not None:
             return True
     return False
-
-
-def _use(demand: list[Demand], room: Resources) -> int:
-    """Take out of *demand* what fits into *room* and return how many jobs that is."""
-    used = 0
-    for wanted in demand:
-        if room.cores <= 0:
-            break
-        need = wanted.line.need
-        if not wanted.jobs or need.cores > room.cores:
-            continue
-        gpus = room.gpus // need.gpus if need.gpus else wanted.jobs
-        fitting = min(room.cores // need.cores, room.memory // need.memory, gpus, wanted.jobs)
-        if fitting > 0:
-            taken = Resources(fitting * need.cores, fitting * need.memory, fitting * need.gpus)
-            room = room - taken
-            used += fitting
-            wanted.jobs -= fitting
-    return used
 
 
 def _ask_for(draft: Draft, gap: Gap) -> None:

@@ -6,7 +6,7 @@ from idleq.scheduler.core.commands import Replan, SegmentPlan
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import PlanMoved, SegmentStarted
 from idleq.scheduler.core.job import Running, Starting
-from idleq.scheduler.core.placement import Looks, choose, entry_and_job, forget, room_is_kept
+from idleq.scheduler.core.placement import Looks, choose, entry_and_job, room_is_kept, took
 from idleq.scheduler.core.queue import Candidate
 from idleq.scheduler.core.state import Allocation, Hold, State
 from idleq.scheduler.core.timing import length_of, plan_alone, segment_plans
@@ -15,7 +15,10 @@ AHEAD_MS = Millis(500)
 """How long a job that was bound ahead may have to wait for room, though another node may have some."""
 
 AHEAD_MOST = 16
-"""Enough for the time that a word to the agent and back takes; more would make single turns long."""
+"""Enough for the time that a word to the agent and back takes."""
+
+AHEAD_AT_ONCE = 4
+"""In a turn in which so many start, no more are bound ahead: it would be long, and there is a next one soon."""
 
 STARTED = (Starting, Running)
 """Jobs in these states follow their plans; the others were told to end."""
@@ -47,30 +50,41 @@ def _is_of_use(state: State, name: AllocationId) -> bool:
 def _fill(draft: Draft, allocation: Allocation) -> None:
     state = draft.state
     length_ms = length_of(state, allocation, draft.now)
-    looks: Looks = {}
+    looks = Looks()
+    at_once = AHEAD_AT_ONCE
     while not allocation.is_full:
         candidate = choose(state, allocation.room, length_ms, draft.now, looks)
         if candidate is None or room_is_kept(state, allocation, candidate, draft.now):
             return
-        forget(looks, state, candidate)
+        took(looks)
         _start(draft, allocation, candidate)
-    if state.costs.has_runs and len(allocation.ahead) <= AHEAD_MOST // 2:
-        _bind_ahead(draft, allocation, length_ms, looks)
+        at_once -= 1
+    shortest_ms = state.costs.shortest_run_ms
+    if (
+        shortest_ms is not None
+        and len(allocation.ahead) <= AHEAD_MOST - AHEAD_AT_ONCE
+        and _starts_soon(allocation, shortest_ms)
+    ):
+        _bind_ahead(draft, allocation, length_ms, looks, at_once)
 
 
-def _bind_ahead(draft: Draft, allocation: Allocation, length_ms: Millis, looks: Looks) -> None:
+def _starts_soon(allocation: Allocation, run_ms: Millis) -> bool:
+    """Whether one more that is bound ahead would start soon, if whoever is there before it runs for *run_ms*."""
+    ahead = len(allocation.ahead)
+    return run_ms * (ahead + 1) <= AHEAD_MS * (len(allocation.guests) - ahead)
+
+
+def _bind_ahead(draft: Draft, allocation: Allocation, length_ms: Millis, looks: Looks, most: int) -> None:
     """Let short jobs wait at the agent, which then need not ask for each: the way there and back takes longer than they do."""
     state = draft.state
-    for _ in range(AHEAD_MOST - len(allocation.ahead)):
+    for _ in range(most):
         candidate = choose(state, allocation.resources, length_ms, draft.now, looks)
         if candidate is None:
             return
         run_ms = state.costs.run_ms(state.entries[candidate.entry].spec.name)
-        if run_ms is None or run_ms * (len(allocation.ahead) + 1) > AHEAD_MS * (
-            len(allocation.guests) - len(allocation.ahead)
-        ):
+        if run_ms is None or not _starts_soon(allocation, run_ms):
             return
-        forget(looks, state, candidate)
+        took(looks)
         _start(draft, allocation, candidate, is_ahead=True)
 
 
@@ -121,8 +135,9 @@ def replan(draft: Draft) -> None:
         for job in jobs:
             if not isinstance(job.state, STARTED):
                 continue
-            guest, segment, plan, command = job.id, job.state.segment, plans[job.id], draft.next_command
+            segment, plan = job.state.segment, plans[job.id]
             if _has_moved(segment.plan, plan):
+                guest, command = job.id, draft.next_command
                 draft.record(
                     PlanMoved(job=guest, fence=segment.fence, plan=plan, command=command),
                     Replan(id=command, allocation=allocation.id, job=guest, fence=segment.fence, plan=plan),
@@ -130,19 +145,21 @@ def replan(draft: Draft) -> None:
 
 
 def _has_moved(old: SegmentPlan, new: SegmentPlan) -> bool:
-    if _differ_much(old.save_every_ms, new.save_every_ms):
-        return True
-    return _differ(old.freeze_at, new.freeze_at) or _differ(old.ends_at, new.ends_at)
+    return (
+        _differ_much(old.save_every_ms, new.save_every_ms)
+        or _differ(old.freeze_at, new.freeze_at)
+        or _differ(old.ends_at, new.ends_at)
+    )
 
 
 def _differ_much(old: Millis | None, new: Millis | None) -> bool:
     """Whether one interval is longer than the other by more than a quarter: that much off, hardly anything is lost."""
     if old is None or new is None:
         return old is not new
-    return 4 * max(old, new) > 5 * min(old, new)
+    return 4 * old > 5 * new or 4 * new > 5 * old
 
 
 def _differ(old: Millis | None, new: Millis | None) -> bool:
     if old is None or new is None:
         return old is not new
-    return abs(old - new) > WORTH_TELLING
+    return old - new > WORTH_TELLING or new - old > WORTH_TELLING

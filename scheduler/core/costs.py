@@ -46,10 +46,15 @@ class Measured:
 
 @dataclass(slots=True)
 class Costs:
-    """What is known of every workload, by its name; *has_runs*: whether a job of any of them was ever done."""
+    """What is known of every workload, by its name.
+
+    Attributes:
+        workloads: what was measured.
+        shortest_run_ms: the shortest middle of how long last segments ran, of all workloads; None if no job was ever done.
+    """
 
     workloads: dict[str, Measured] = field(default_factory=dict)
-    has_runs: bool = False
+    shortest_run_ms: Millis | None = None
 
     def learn_freeze(self, workload: str, took: Millis, size: int) -> None:
         """Remember one freeze of *size* bytes."""
@@ -69,8 +74,14 @@ class Costs:
 
     def learn_run(self, workload: str, took: Millis) -> None:
         """Remember how long the last segment of a job ran that was done."""
-        self._of(workload).runs.add(took)
-        self.has_runs = True
+        runs = self._of(workload).runs
+        before, shortest = runs.quantile(500, took), self.shortest_run_ms
+        runs.add(took)
+        after = runs.quantile(500, took)
+        if shortest is None or after <= shortest:
+            self.shortest_run_ms = after
+        elif before == shortest:
+            self.shortest_run_ms = min(m.runs.quantile(500, after) for m in self.workloads.values())
 
     def run_ms(self, workload: str) -> Millis | None:
         """Return the middle of how long last segments run, None if none was ever done."""

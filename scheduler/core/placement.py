@@ -1,7 +1,9 @@
 """Which job a piece of a gap is given to: priority, then fit, then age, and age becomes priority so that nothing starves."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from itertools import islice
-from operator import attrgetter
 from typing import NamedTuple
 
 from idleq.ids import Millis
@@ -52,22 +54,39 @@ def stretch(spec: JobSpec, job: Job | None, length_ms: Millis, costs: Costs, pol
     return Stretch(Millis(length_ms - overhead), overhead, ends_here=False)
 
 
-_CORES = attrgetter("need.cores")
-
-NOBODY = (-(2**62), -1)
-"""The level and fit of a choice that nobody was offered yet."""
-
 Rank = tuple[int, int, int, int, int]
-"""Where a candidate stands for one piece of a gap; the greatest is taken.
+"""Where a candidate stands for one piece of a gap; the smallest is taken.
 
 First the level (priority, plus one for each patience it has waited), then the fit (core-milliseconds of progress that it
-would make of the gap), then standing, entry and ordinal, negative: who is longest in line, then who came first.
+would make of the gap), both negative; then standing, entry and ordinal: who is longest in line, then who came first.
 """
 
-
 Found = tuple[Rank, Candidate]
-Looks = dict[Place, Found | None]
-"""What was found in lines that were looked at for one length of one turn, by their heads."""
+
+NONE_COMES = -(2**62)
+"""Below every level."""
+
+
+@dataclass(slots=True)
+class Looks:
+    """What is known of the queue while one length of one turn is given away: starting whoever was chosen changes one line only.
+
+    Attributes:
+        found: what was found in lines that were looked at, by their heads.
+        room: what the rest was made for.
+        ranked: a heap of what was found in lines that fit into *room*.
+        coming: the lines that fit and were not looked at yet, those first of whom most can come; *next* is the first.
+        level: that of the heads that *coming* has got to.
+        chosen: the line that was chosen from last.
+    """
+
+    found: dict[Place, Found | None] = field(default_factory=dict)
+    room: Resources | None = None
+    ranked: list[tuple[Rank, Candidate, Line]] = field(default_factory=list)
+    coming: Iterator[Line] = field(default_factory=lambda: iter(()))
+    next: Line | None = None
+    level: int = 0
+    chosen: Line | None = None
 
 
 def choose(
@@ -75,38 +94,71 @@ def choose(
 ) -> Candidate | None:
     """Return who of the queue is given *room* for *length_ms*, None if it pays for nobody.
 
-    Whoever goes on choosing for that length in that turn keeps *looks*, without the line that was chosen from (`forget`).
+    Whoever goes on choosing for that length in that turn keeps *looks*, and starts whom they `took`.
     """
-    looks = {} if looks is None else looks
+    looks = Looks() if looks is None else looks
+    _look_into(looks, state, room, length_ms, now)
+    while looks.next is not None and _may_be_better(looks, looks.next, length_ms):
+        _rank(looks, state, looks.next, length_ms, now)
+        looks.next = next(looks.coming, None)
+    return looks.ranked[0][1] if looks.ranked else None
+
+
+def took(looks: Looks) -> None:
+    """Know that whoever was chosen is started: nobody else, so all other lines stay as they are."""
+    _, _, line = heappop(looks.ranked)
+    looks.found.pop(line.places[0], None)
+    looks.chosen = line
+
+
+def _look_into(looks: Looks, state: State, room: Resources, length_ms: Millis, now: Millis) -> None:
+    """Begin anew if *room* is not what was looked into before; else only look again at the line that was chosen from."""
+    line, looks.chosen = looks.chosen, None
+    if looks.room != room:
+        looks.room, looks.ranked = room, []
+        looks.coming = _best_first(looks, state, room, length_ms, now)
+        looks.next = next(looks.coming, None)
+    elif line is not None and line.places and _level(line.places[0], now, state.policy.patience_ms) >= looks.level:
+        # If its level is lower now, it is among those that come.
+        _rank(looks, state, line, length_ms, now)
+
+
+def _best_first(looks: Looks, state: State, room: Resources, length_ms: Millis, now: Millis) -> Iterator[Line]:
+    """Yield the lines that fit into *room*: those with the highest heads first, of them those of whom most can come."""
     queue, patience_ms = state.queue, state.policy.patience_ms
-    best: Found | None = None
-    level, fit = NOBODY
-    begin = 0
-    while begin < len(queue.order):
+    seen = 0
+    while seen < len(queue.order):
         # The first in line has its line's highest level, so those of one level stand together.
-        highest = (now - queue.order[begin].standing) // patience_ms
-        if highest < level:
-            break
-        end = queue.count_before(Millis(now - highest * patience_ms + 1))
-        lines = queue.fitting_among(begin, end, room)
-        lines.sort(key=_CORES, reverse=True)  # the widest first; equals stay in their order
-        for line in lines:
-            if highest == level and line.need.cores * length_ms < fit:
-                break  # no fit is better than the whole length, and the lines that follow are narrower
-            head = line.places[0]
-            found = (
-                looks[head] if head in looks else looks.setdefault(head, _first_that_pays(state, line, length_ms, now))
-            )
-            if found is not None and (best is None or found[0] > best[0]):
-                best = found
-                level, fit = found[0][0], found[0][1]
-        begin = end
-    return None if best is None else best[1]
+        looks.level = _level(queue.order[seen], now, patience_ms)
+        below = Millis(now - looks.level * patience_ms + 1)
+        lines = queue.fitting_among(seen, queue.count_before(below), room)
+        lines.sort(key=lambda line: line.most_of(length_ms), reverse=True)  # equals stay in their order
+        yield from lines
+        seen = queue.count_before(below)  # counted again: heads that were there may have gone
+    looks.level = NONE_COMES
 
 
-def forget(looks: Looks, state: State, chosen: Candidate) -> None:
-    """Look at the line of *chosen* again."""
-    looks.pop(state.queue.head_before(chosen), None)
+def _may_be_better(looks: Looks, line: Line, length_ms: Millis) -> bool:
+    """Whether anybody in *line*, the first that comes, could be chosen rather than the best that is known."""
+    if not looks.ranked:
+        return True
+    level, fit = looks.ranked[0][0][:2]
+    # Of the lines that follow no more can come, or they are lower.
+    return -looks.level < level or (-looks.level == level and line.most_of(length_ms) >= -fit)
+
+
+def _rank(looks: Looks, state: State, line: Line, length_ms: Millis, now: Millis) -> None:
+    """Look into *line*, and put whom it has for the gap where they belong."""
+    head = line.places[0]
+    if head not in looks.found:
+        looks.found[head] = _first_that_pays(state, line, length_ms, now)
+    found = looks.found[head]
+    if found is not None:
+        heappush(looks.ranked, (*found, line))
+
+
+def _level(place: Place, now: Millis, patience_ms: Millis) -> int:
+    return (now - place.standing) // patience_ms
 
 
 def _first_that_pays(state: State, line: Line, length_ms: Millis, now: Millis) -> Found | None:
@@ -116,9 +168,9 @@ def _first_that_pays(state: State, line: Line, length_ms: Millis, now: Millis) -
         return None
     candidate, worth = found
     place = candidate.place
-    level = (now - place.standing) // state.policy.patience_ms
+    level = _level(place, now, state.policy.patience_ms)
     fit = line.need.cores * worth.useful_ms
-    return (level, fit, -place.standing, -place.entry, -place.ordinal), candidate
+    return (-level, -fit, place.standing, place.entry, place.ordinal), candidate
 
 
 def first_paying(state: State, line: Line, length_ms: Millis) -> tuple[Candidate, Stretch] | None:
@@ -155,9 +207,9 @@ def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: M
     Without this, narrow jobs would take each core as it comes free, and a wide one would wait for ever.
     """
     patience_ms, room = state.policy.patience_ms, allocation.room
-    level = (now - chosen.place.standing) // patience_ms
+    level = _level(chosen.place, now, patience_ms)
     for head, line in state.queue.fitting(allocation.resources):
-        if (now - head.standing) // patience_ms <= level:
+        if _level(head, now, patience_ms) <= level:
             break
         has_waited = now - state.entries[head.entry].queued_since >= patience_ms
         if has_waited and not line.need.fits_in(room):

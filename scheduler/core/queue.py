@@ -43,6 +43,11 @@ class Shape(NamedTuple):
         hours = -1 if spec.expected_ms is None else spec.expected_ms.bit_length()
         return cls(spec.resources, spec.freeze, hours)
 
+    @property
+    def most(self) -> int:
+        """No job of this shape runs for more core-milliseconds, as far as is known."""
+        return UNTOUCHED if self.hours < 0 else self.resources.cores << self.hours
+
 
 class Candidate(NamedTuple):
     """Somebody in line: one job that has started before, or (job None) what of an entry never has."""
@@ -54,13 +59,23 @@ class Candidate(NamedTuple):
 
 @dataclass(slots=True)
 class Line:
-    """All of one *shape*, first to go first; *need* is the shape's, kept at hand since every choice looks at many lines."""
+    """All of one *shape*, first to go first; *need* and *most* are the shape's, kept at hand since every choice looks at many lines.
+
+    Attributes:
+        most: no job of the line has more core-milliseconds left to run.
+    """
 
     shape: Shape
     need: Resources
+    most: int
     places: list[Place] = field(default_factory=list)
     candidates: dict[Place, Candidate] = field(default_factory=dict)
     jobs: int = 0
+
+    def most_of(self, length_ms: Millis) -> int:
+        """Return the most core-milliseconds that any job of the line could make of *length_ms*."""
+        whole = self.need.cores * length_ms
+        return whole if whole < self.most else self.most  # noqa: FURB136 - min takes three times as long
 
 
 @dataclass(slots=True)
@@ -83,7 +98,7 @@ class Queue:
         """Put *candidate*, which stands for so many *jobs* and is in no line, in line."""
         line = self.lines.get(shape)
         if line is None:
-            line = self.lines[shape] = Line(shape, shape.resources)
+            line = self.lines[shape] = Line(shape, shape.resources, shape.most)
         before = line.places[0] if line.places else None
         insort(line.places, candidate.place)
         line.candidates[candidate.place] = candidate
@@ -128,11 +143,6 @@ class Queue:
             need = line.need
             if need.cores <= room.cores and need.memory <= room.memory and need.gpus <= room.gpus:
                 yield head, line
-
-    def head_before(self, candidate: Candidate) -> Place:
-        """Return whose place is the first in the line of *candidate*."""
-        shape, _, _ = self.shapes[candidate.entry, candidate.job]
-        return self.lines[shape].places[0]
 
     def count_before(self, standing: Millis) -> int:
         """Return how many lines have a first that stands before *standing*."""

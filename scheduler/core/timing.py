@@ -34,7 +34,8 @@ def segment_plans(state: State, allocation: Allocation, guests: Mapping[JobId, J
     savers = [(job, spec) for job, spec in guests.items() if spec.freeze is not FreezeMethod.NONE]
     starts: dict[JobId, Millis] = {}
     if end is not None:
-        packed = pack_backwards(Millis(end - state.policy.margin_ms), [_cost(state, spec) for _, spec in savers])
+        costs = {name: _cost(state, spec) for name, spec in {spec.name: spec for _, spec in savers}.items()}
+        packed = pack_backwards(Millis(end - state.policy.margin_ms), [costs[spec.name] for _, spec in savers])
         starts = {job: start for (job, _), start in zip(savers, packed, strict=True)}
     intervals = _intervals(state, allocation, savers)
     return {

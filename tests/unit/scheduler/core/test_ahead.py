@@ -1,7 +1,9 @@
 """Short jobs are bound before there is room, so that an agent need not ask for each."""
 
+from itertools import pairwise
+
 from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName
-from idleq.scheduler.core.bind import AHEAD_MOST
+from idleq.scheduler.core.bind import AHEAD_AT_ONCE, AHEAD_MOST
 from idleq.scheduler.core.commands import Launch
 from idleq.scheduler.core.inputs import AgentReady, AllocationLost, Exited, JobCancelled, Paused, Resumed
 from idleq.scheduler.core.state import Allocation
@@ -17,12 +19,13 @@ def served(told: Told, job: str, *, run_ms: int = 5, cause: str = "workload") ->
 
 
 def short_jobs(tasks: int = 200, cores: int = 1) -> Told:
-    """An array on one node of four cores, whose first task has shown how short they are."""
+    """An array on one node of four cores, whose first tasks have shown how short they are."""
     told = Told()
     told.see(report("n1"))
     told.submit_job(ArrayRange(0, tasks - 1), cores=cores)
     told.grant("a1", "n1")
-    served(told, "1_0")
+    for index in range(6):
+        served(told, f"1_{index}")
     return told
 
 
@@ -33,28 +36,42 @@ def only(told: Told) -> Allocation:
 
 def test_once_jobs_are_known_to_be_short_more_are_bound_than_there_is_room_for() -> None:
     told = short_jobs()
-    assert len(only(told).ahead) == AHEAD_MOST
+    ahead = len(only(told).ahead)
+    assert AHEAD_MOST - AHEAD_AT_ONCE < ahead <= AHEAD_MOST
     assert only(told).used.fits_in(NODE)
     launched = [command.job for command in told.commands if isinstance(command, Launch)]
-    assert launched == [f"1_{index}" for index in range(5 + AHEAD_MOST)]
+    assert launched == [f"1_{index}" for index in range(6 + 4 + ahead)]
+
+
+def test_no_turn_that_binds_ahead_starts_more_than_a_few() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job(ArrayRange(0, 199))
+    told.grant("a1", "n1")
+    for index in range(50):
+        before = len(told.commands)
+        served(told, f"1_{index}")
+        assert sum(isinstance(command, Launch) for command in told.commands[before:]) <= AHEAD_AT_ONCE
+        assert len(only(told).ahead) <= AHEAD_MOST
 
 
 def test_who_is_ahead_takes_the_room_of_who_ends_in_the_order_in_which_they_were_bound() -> None:
     told = short_jobs()
-    assert next(iter(only(told).ahead)) == "1_5"
-    served(told, "1_1")
-    assert next(iter(only(told).ahead)) == "1_6"
-    assert only(told).used == NODE - (NODE - only(told).used)
+    assert next(iter(only(told).ahead)) == "1_10"
+    served(told, "1_6")
+    assert next(iter(only(told).ahead)) == "1_11"
     assert only(told).room.cores == 0
 
 
-def test_more_are_bound_ahead_only_when_half_of_them_have_gone() -> None:
+def test_more_are_bound_ahead_only_when_several_have_gone() -> None:
     told = short_jobs()
-    for index in range(1, AHEAD_MOST // 2):
+    sizes = []
+    for index in range(6, 6 + 2 * AHEAD_AT_ONCE):
         served(told, f"1_{index}")
-    assert len(only(told).ahead) == AHEAD_MOST // 2 + 1
-    served(told, f"1_{AHEAD_MOST // 2}")
-    assert len(only(told).ahead) == AHEAD_MOST
+        sizes.append(len(only(told).ahead))
+    grown = [later > earlier for earlier, later in pairwise(sizes)]
+    assert max(sizes) == AHEAD_MOST
+    assert grown.count(True) == 2
 
 
 def test_longer_jobs_are_bound_ahead_only_as_far_as_they_need_not_wait_long() -> None:
@@ -75,10 +92,10 @@ def test_longer_jobs_are_bound_ahead_only_as_far_as_they_need_not_wait_long() ->
 def test_what_was_ahead_and_never_started_goes_back_without_blame() -> None:
     told = short_jobs()
     waiting = next(reversed(only(told).ahead))
-    told.launched("1_1")
+    told.launched("1_7")
     told.tell(AllocationLost(allocation=AllocationId("a1"), reason="preempted"))
     assert told.engine.state.jobs[waiting].stalled == 0
-    assert told.engine.state.jobs[JobId("1_1")].stalled == 1
+    assert told.engine.state.jobs[JobId("1_7")].stalled == 1
 
 
 def test_one_that_is_ahead_can_be_cancelled_and_frees_nothing() -> None:
@@ -98,7 +115,7 @@ def test_a_wide_job_that_is_ahead_waits_until_there_is_room_for_all_of_it() -> N
     told.grant("a1", "n1")
     served(told, "1_0")
     state = told.engine.state
-    assert list(only(told).ahead) == [f"1_{index}" for index in range(3, 10)]
+    assert list(only(told).ahead) == ["1_3", "1_4", "1_5"]
     state.costs.learn_run("wide", Millis(1))
     for index in range(1, 9):
         served(told, f"1_{index}")

@@ -1,0 +1,65 @@
+"""What the engine remembers while it gives a room away changes nothing about who is chosen."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idleq.ids import Millis
+from idleq.scheduler.core.engine import Engine
+from idleq.scheduler.core.inputs import JobsSubmitted
+from idleq.scheduler.core.placement import Looks, choose, first_paying, took
+from idleq.scheduler.core.policy import HOUR, MINUTE, Policy
+from idleq.scheduler.core.queue import Candidate
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.state import State
+from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, Submission
+
+PATIENCE = Policy().patience_ms
+lengths = st.sampled_from([None, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR])
+specs = st.builds(
+    JobSpec,
+    name=st.sampled_from(["a", "b", "c"]),
+    argv=st.just(("run",)),
+    resources=st.builds(Resources, st.integers(1, 4), st.integers(1, 4), st.integers(0, 1)),
+    expected_ms=lengths,
+    freeze=st.sampled_from(FreezeMethod),
+    priority=st.integers(0, 2),
+)
+submissions = st.builds(
+    Submission, spec=specs, array=st.one_of(st.none(), st.integers(0, 3).map(lambda last: ArrayRange(0, last)))
+)
+rooms = st.builds(Resources, st.integers(1, 8), st.integers(1, 8), st.integers(0, 2))
+
+
+def plainly(state: State, room: Resources, length_ms: Millis, now: Millis) -> Candidate | None:
+    """Look at every line that fits, and take the best by the rule that `choose` promises: level, fit, standing, entry, ordinal."""
+    ranked = []
+    for line in state.queue.lines.values():
+        if not line.need.fits_in(room) or (found := first_paying(state, line, length_ms)) is None:
+            continue
+        candidate, worth = found
+        level = (now - candidate.place.standing) // PATIENCE
+        ranked.append(((-level, -line.need.cores * worth.useful_ms, *candidate.place), candidate))
+    return min(ranked)[1] if ranked else None
+
+
+@given(
+    waves=st.lists(st.tuples(st.integers(0, 3 * PATIENCE), st.lists(submissions, max_size=6)), min_size=1, max_size=5),
+    rounds=st.lists(rooms, min_size=1, max_size=4),
+    length_ms=lengths.map(lambda length: length or 24 * HOUR),
+)
+def test_keeping_what_was_looked_at_changes_nothing_about_who_is_chosen(
+    waves: list[tuple[int, list[Submission]]], rounds: list[Resources], length_ms: int
+) -> None:
+    engine, now = Engine(Policy()), Millis(1_800_000_000_000)
+    for number, (pause, wave) in enumerate(waves):
+        now = Millis(now + pause)
+        engine.handle(JobsSubmitted(submissions=tuple(wave), request=f"wave {number}"), now)
+    state, length, looks = engine.state, Millis(length_ms), Looks()
+    for room in rounds:
+        while True:
+            chosen = choose(state, room, length, now, looks)
+            assert chosen == plainly(state, room, length, now)
+            if chosen is None:
+                break
+            took(looks)
+            state.queue.take(chosen.entry, chosen.job, 1)
