@@ -6,16 +6,27 @@ Integers are kept exactly; nothing here has a float.
 
 import functools
 from types import UnionType
-from typing import Any, TypeVar, cast, get_args
-
-import msgspec
+from typing import Any, cast, get_args
 
 from idleq.scheduler.core.commands import Command
 from idleq.scheduler.core.facts import Fact
 from idleq.scheduler.core.inputs import Input
 from idleq.scheduler.errors import BadMessage
+from idleq.scheduler.plain import from_json, from_plain, to_json, to_plain
 
-T = TypeVar("T")
+__all__ = [
+    "decode",
+    "decode_command",
+    "decode_fact",
+    "decode_input",
+    "decode_plain",
+    "encode",
+    "from_json",
+    "from_plain",
+    "kinds",
+    "to_json",
+    "to_plain",
+]
 
 
 def encode(value: object) -> tuple[str, bytes]:
@@ -47,35 +58,6 @@ def decode_input(kind: str, payload: bytes | str) -> Input:
     return cast("Input", decode(kind, payload, Input))
 
 
-def to_json(value: object) -> bytes:
-    """Return any dataclass of plain values as JSON; raise BadMessage if it holds what is no text."""
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError as error:
-        raise BadMessage(f"this {type(value).__name__} holds what is no text: {error}") from error
-
-
-def from_json(payload: bytes | str, cls: type[T]) -> T:
-    """Return the *cls* that *payload* describes; raise BadMessage if it describes none."""
-    try:
-        return cast("T", _decoder(cast("type", cls)).decode(payload))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _bad(cls, error) from error
-
-
-def to_plain(value: object) -> Any:  # noqa: ANN401 - dicts, lists, strings, numbers: whatever the value holds
-    """Return *value* as the dicts and lists that its JSON stands for, to be part of a larger message."""
-    return msgspec.to_builtins(value)
-
-
-def from_plain(plain: object, cls: type[T]) -> T:
-    """Return the *cls* that the dicts and lists of *plain* describe; raise BadMessage if they describe none."""
-    try:
-        return msgspec.convert(plain, cls)
-    except msgspec.ValidationError as error:
-        raise _bad(cls, error) from error
-
-
 def decode_plain(kind: str, plain: object, family: UnionType) -> Any:  # noqa: ANN401 - as for decode
     """Do what `decode` does, from the dicts and lists of a larger message."""
     return from_plain(plain, _kind(kind, family))
@@ -94,15 +76,6 @@ def _kind(kind: str, family: UnionType) -> type:
         raise BadMessage(message) from None
 
 
-def _bad(cls: type, error: Exception) -> BadMessage:
-    return BadMessage(f"this is no {cls.__name__}: {error}")
-
-
 @functools.cache
 def _classes(family: UnionType) -> dict[str, type]:
     return {cls.__name__: cls for cls in get_args(family)}
-
-
-@functools.cache
-def _decoder(cls: type) -> "msgspec.json.Decoder[Any]":
-    return msgspec.json.Decoder(cls)

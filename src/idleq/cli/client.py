@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from idleq.ids import EntryId, JobId
-from idleq.scheduler.codec import from_plain
-from idleq.scheduler.core.queries import EntryRow, JobDetail, JobRow, NodeRow, Summary
+from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, Summary
 from idleq.scheduler.core.submission import Submission
+from idleq.scheduler.plain import from_plain
 
 if TYPE_CHECKING:
     from idleq.scheduler.core.explain import Explanation

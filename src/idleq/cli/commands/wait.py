@@ -16,7 +16,7 @@ from idleq.ids import JobId
 if TYPE_CHECKING:
     from idleq.cli.client import Client, Outlook, Waited
     from idleq.cli.session import Session
-    from idleq.scheduler.core.queries import JobRow
+    from idleq.scheduler.core.rows import JobRow
     from idleq.scheduler.paths import ServerPaths
 
 LOOK_MS = 1_000

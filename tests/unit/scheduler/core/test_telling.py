@@ -5,8 +5,9 @@ from idleq.scheduler.core.commands import RequestAllocation
 from idleq.scheduler.core.explain import Explanation, Prospect, explain
 from idleq.scheduler.core.inputs import CommandFailed, Exited, Frozen, JobCancelled, JobHeld, Paused
 from idleq.scheduler.core.policy import HOUR, MINUTE, Policy
-from idleq.scheduler.core.queries import EntryRow, NodeRow, entry_row, job_detail, job_rows, node_rows, summary
+from idleq.scheduler.core.queries import entry_row, job_detail, job_rows, node_rows, summary
 from idleq.scheduler.core.resources import NOTHING, Resources
+from idleq.scheduler.core.rows import EntryRow, NodeRow
 from idleq.scheduler.core.submission import ArrayRange, Submission
 from support.engines import GB, NODE, START, Told, report, snapshot, spec
 

@@ -1,0 +1,148 @@
+"""The rows in which `queries` tells of the state: by themselves, since whoever only reads them need not wait for the rest."""
+
+from dataclasses import dataclass
+
+from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.snapshot import Snapshot
+from idleq.scheduler.core.submission import JobSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """A job, or what of an array has never started.
+
+    Attributes:
+        id: "17", "17_3", or "17_[5-99]" for the rest of an array.
+        entry: the entry.
+        tasks: how many jobs the row stands for.
+        name, user, priority, resources, labels: as submitted.
+        state: the state's name in lower case.
+        reason: why, where the state has a reason.
+        node: where it runs, None if it does not.
+        allocation: in which allocation.
+        fence: its last segment's number, 0 if it never started.
+        step, total: how far it says it is.
+        run_ms: how long it had run up to its newest snapshot.
+        running_since: since when the present segment's process is up.
+        freeze_at: when the present segment will be frozen, if that is known.
+        queued_since: its age.
+        snapshots: how many it can be thawed from.
+        failures: how often its workload failed.
+        code: the exit code of what failed (minus a signal's number), None for all others.
+    """
+
+    id: str
+    entry: EntryId
+    tasks: int
+    name: str
+    user: str
+    priority: int
+    resources: Resources
+    labels: tuple[tuple[str, str], ...]
+    state: str
+    reason: str
+    node: NodeName | None
+    allocation: AllocationId | None
+    fence: Fence
+    step: int
+    total: int | None
+    run_ms: Millis
+    running_since: Millis | None
+    freeze_at: Millis | None
+    queued_since: Millis
+    snapshots: int
+    failures: int
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDetail:
+    """All there is to know of one job."""
+
+    row: JobRow
+    spec: JobSpec
+    after: tuple[EntryId, ...]
+    snapshots: tuple[Snapshot, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRow:
+    """How far an entry is.
+
+    Attributes:
+        entry: its number.
+        tasks: how many jobs it has.
+        untouched: how many of them never started.
+        active: how many hold resources.
+        done, failed, cancelled: how many ended how.
+        is_over: whether all ended.
+    """
+
+    entry: EntryId
+    tasks: int
+    untouched: int
+    active: int
+    done: int
+    failed: int
+    cancelled: int
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRow:
+    """A node, its gap, and what we hold of it.
+
+    Attributes:
+        name, is_up, capacity: as the site's scheduler shows it.
+        free: what main jobs leave.
+        main_job: what main job is on it.
+        busy_until: until when, by its time limit.
+        gap_since, gap_until: the gap, None for either if there is none or no end is known.
+        gap_source: where the belief about its end comes from.
+        allocation, hold: what we hold there and how far that is.
+        used: what guests hold.
+        guests: who they are.
+    """
+
+    name: NodeName
+    is_up: bool
+    capacity: Resources
+    free: Resources
+    main_job: str
+    busy_until: Millis | None
+    gap_since: Millis | None
+    gap_until: Millis | None
+    gap_source: str
+    allocation: AllocationId | None
+    hold: str
+    used: Resources
+    guests: tuple[JobId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Everything at a glance.
+
+    Attributes:
+        now: engine time.
+        is_paused, pause_reason: whether nothing starts, and why.
+        slowed_until, slowed_reason: until when no allocation is asked for, and why (0: not slowed).
+        jobs: how many are in which state; queued ones that have a snapshot are counted as frozen.
+        allocations: how many are how far.
+        nodes, nodes_up: how many there are.
+        capacity, free, used: all nodes together: what they have, what main jobs leave, what guests hold.
+    """
+
+    now: Millis
+    is_paused: bool
+    pause_reason: str
+    slowed_until: Millis
+    slowed_reason: str
+    jobs: dict[str, int]
+    allocations: dict[str, int]
+    nodes: int
+    nodes_up: int
+    capacity: Resources
+    free: Resources
+    used: Resources
