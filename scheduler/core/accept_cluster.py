@@ -173,4 +173,5 @@ def _request(allocation: Allocation) -> RequestAllocation:
         resources=allocation.resources,
         min_ms=allocation.min_ms,
         max_ms=allocation.max_ms,
+        ends_by=allocation.ends_by,
     )

@@ -111,6 +111,7 @@ def _ask_for(draft: Draft, gap: Gap) -> None:
         resources=gap.free,
         min_ms=min(policy.min_gap_ms, longest),
         max_ms=longest,
+        ends_by=Millis(draft.now + longest) if node is not None else None,
     )
     draft.record(
         AllocationAsked(

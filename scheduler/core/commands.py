@@ -45,6 +45,7 @@ class RequestAllocation:
         resources: how much of the node.
         min_ms: no use if shorter.
         max_ms: never longer.
+        ends_by: of a window: when it is over, whenever it begins; None if it ends by its length alone.
     """
 
     id: CommandId
@@ -54,6 +55,7 @@ class RequestAllocation:
     resources: Resources
     min_ms: Millis
     max_ms: Millis
+    ends_by: Millis | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

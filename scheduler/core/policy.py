@@ -28,6 +28,7 @@ class Policy:
         progress_ms: how often a job's progress is journalled; a journal that kept every step would grow by gigabytes.
         max_pending: never more allocations waiting in the site's queue.
         ramp_start: how many allocations are asked for at once at first; grows by half with each one granted, halves on refusal.
+        window_wait_ms: a window that has not begun after this is given back, so that it never stands before a main job in the site's queue.
         slow_ms: after a refusal no allocation is asked for during this time.
         max_array: the largest array that one submit may make.
         freeze_ms: how long a freeze takes as long as nothing has been measured.
@@ -49,6 +50,7 @@ class Policy:
     progress_ms: Millis = Millis(10 * SECOND)
     max_pending: int = 20
     ramp_start: int = 3
+    window_wait_ms: Millis = Millis(60 * SECOND)
     slow_ms: Millis = Millis(60 * SECOND)
     max_array: int = 1_000_000
     freeze_ms: Millis = Millis(10 * SECOND)

@@ -53,7 +53,7 @@ class SlurmCluster:
         if allocation in self._numbers:
             return
         try:
-            job = batch_job(command, self._settings, self._agent(command))
+            job = batch_job(command, self._settings, self._agent(command), self._clock.now())
             self._numbers[allocation] = self._site.submit(job)
         except SlurmAway:
             self._doubtful.add(

@@ -146,6 +146,7 @@ def submission(job: BatchJob) -> dict[str, object]:
         "tres_per_node": f"gres/gpu:{job.resources.gpus}" if job.resources.gpus else "",
         "time_limit": _number(job.minutes),
         "time_minimum": _number(job.least_minutes) if job.least_minutes else None,
+        "deadline": None if job.deadline is None else job.deadline // 1000,
         "requeue": False,
         "current_working_directory": job.folder,
         "standard_output": f"{job.folder}/{job.name}.slurm.log",
