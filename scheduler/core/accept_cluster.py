@@ -174,4 +174,5 @@ def _request(allocation: Allocation) -> RequestAllocation:
         min_ms=allocation.min_ms,
         max_ms=allocation.max_ms,
         ends_by=allocation.ends_by,
+        seen_on=allocation.seen_on,
     )

@@ -170,6 +170,7 @@ def _ask(state: State, at: Millis, fact: AllocationAsked) -> None:
         min_ms=fact.min_ms,
         max_ms=fact.max_ms,
         asked_at=at,
+        seen_on=fact.seen_on,
     )
     state.asked[fact.allocation] = state.coming[fact.allocation] = None
     state.next_allocation += 1

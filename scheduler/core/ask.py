@@ -112,6 +112,7 @@ def _ask_for(draft: Draft, gap: Gap) -> None:
         min_ms=min(policy.min_gap_ms, longest),
         max_ms=longest,
         ends_by=Millis(draft.now + longest) if node is not None else None,
+        seen_on=gap.node,
     )
     draft.record(
         AllocationAsked(
@@ -122,6 +123,7 @@ def _ask_for(draft: Draft, gap: Gap) -> None:
             min_ms=request.min_ms,
             max_ms=request.max_ms,
             command=command,
+            seen_on=gap.node,
         ),
         request,
     )

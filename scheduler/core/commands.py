@@ -42,6 +42,7 @@ class RequestAllocation:
         allocation: our name for it.
         mode: how it gives way.
         node: which node; None lets the site's scheduler choose.
+        seen_on: in whose gap it was seen to fit; no more than a hint where *node* is None.
         resources: how much of the node.
         min_ms: no use if shorter.
         max_ms: never longer.
@@ -56,6 +57,7 @@ class RequestAllocation:
     min_ms: Millis
     max_ms: Millis
     ends_by: Millis | None = None
+    seen_on: NodeName | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,7 @@ class Allocation:
         resources: how much.
         min_ms, max_ms: the length that was asked for.
         asked_at: when it was asked for.
+        seen_on: in whose gap it was seen to fit.
         until: when it ends at the latest, None if no end is known.
         used: what its guests hold.
         guests: whom it hosts.
@@ -66,6 +67,7 @@ class Allocation:
     min_ms: Millis
     max_ms: Millis
     asked_at: Millis = Millis(0)
+    seen_on: NodeName | None = None
     until: Millis | None = None
     used: Resources = NOTHING
     guests: dict[JobId, None] = field(default_factory=dict)

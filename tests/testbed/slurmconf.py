@@ -72,15 +72,21 @@ SLURM = {
 }
 
 
-def slurm_conf(nodes: Mapping[str, str], changes: Mapping[str, str] | None = None) -> str:
-    """Return slurm.conf for compute *nodes* (name to address); *changes* of single keys win, an empty value leaves one out."""
+def slurm_conf(
+    nodes: Mapping[str, str],
+    changes: Mapping[str, str] | None = None,
+    sizes: Mapping[str, tuple[int, int]] | None = None,
+) -> str:
+    """Return slurm.conf for compute *nodes* (name to address); *changes* of single keys win, an empty value leaves one out.
+
+    *sizes* has cores and megabytes of nodes that are not like the others.
+    """
     keys = SLURM | dict(changes or {})
     names = ",".join(nodes)
     lines = [f"{key}={value}" for key, value in keys.items() if value]
-    lines += [
-        f"NodeName={name} NodeAddr={address} CPUs={CORES} RealMemory={MEMORY_MB} State=UNKNOWN"
-        for name, address in nodes.items()
-    ]
+    for name, address in nodes.items():
+        cores, megabytes = (sizes or {}).get(name, (CORES, MEMORY_MB))
+        lines.append(f"NodeName={name} NodeAddr={address} CPUs={cores} RealMemory={megabytes} State=UNKNOWN")
     lines += [
         f"PartitionName=main Nodes={names} Default=YES PriorityTier=10 PreemptMode=OFF MaxTime=1-0 State=UP",
         f"PartitionName=guests Nodes={names} PriorityTier=1 PreemptMode=REQUEUE GraceTime={GRACE_SECONDS} MaxTime=1-0 State=UP",
