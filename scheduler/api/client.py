@@ -194,7 +194,7 @@ def error_of(answer: Mapping[str, Any]) -> IdleqError:
     told = answer.get("error", {})
     message = " ".join(part for part in (told.get("message", ""), _hint(told)) if part)
     name = str(told.get("kind"))
-    kind = getattr(errors, name, None) or getattr(slurm_errors, name, SchedulerError)
+    kind = getattr(errors, name, getattr(slurm_errors, name, SchedulerError))
     is_ours = isinstance(kind, type) and issubclass(kind, SchedulerError)
     return kind(message) if is_ours else SchedulerError(message)
 
