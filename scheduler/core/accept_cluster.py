@@ -175,4 +175,5 @@ def _request(allocation: Allocation) -> RequestAllocation:
         max_ms=allocation.max_ms,
         ends_by=allocation.ends_by,
         seen_on=allocation.seen_on,
+        user=allocation.user,
     )

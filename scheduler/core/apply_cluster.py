@@ -171,6 +171,7 @@ def _ask(state: State, at: Millis, fact: AllocationAsked) -> None:
         max_ms=fact.max_ms,
         asked_at=at,
         seen_on=fact.seen_on,
+        user=fact.user,
     )
     state.asked[fact.allocation] = state.coming[fact.allocation] = None
     state.next_allocation += 1

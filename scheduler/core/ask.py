@@ -6,7 +6,7 @@ from itertools import islice
 
 from idleq.ids import AllocationId, Millis
 from idleq.scheduler.core.accept_cluster import give_back
-from idleq.scheduler.core.commands import Mode, RequestAllocation
+from idleq.scheduler.core.commands import Mode, RequestAllocation, Sharing
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import AllocationAsked
 from idleq.scheduler.core.gaps import Gap
@@ -33,8 +33,12 @@ def ask(draft: Draft) -> None:
     for gap in gaps:
         if free_asks <= 0:
             return
-        if _is_of_use(state, demand, gap, draft.now) and _use(demand, gap.free):
-            _ask_for(draft, gap)
+        wanted = _first_of_use(state, demand, gap, draft.now)
+        if wanted is None:
+            continue
+        user = wanted.line.shape.user if state.policy.sharing is Sharing.USER else ""
+        if _use(demand, gap.free, user):
+            _ask_for(draft, gap, user)
             free_asks -= 1
 
 
@@ -56,11 +60,14 @@ class Demand:
 
 
 def _unmet(state: State) -> list[Demand]:
-    """Return what waits, the largest first."""
-    largest_first = sorted(state.queue.lines.values(), key=lambda line: -line.need.cores)
-    demand = [Demand(line, line.jobs) for line in largest_first]
+    """Return what waits: the largest first, or, where an allocation is for one user, whoever has the best standing."""
+    if state.policy.sharing is Sharing.USER:
+        lines = [state.queue.heads[head] for head in state.queue.order]
+    else:
+        lines = sorted(state.queue.lines.values(), key=lambda line: -line.need.cores)
+    demand = [Demand(line, line.jobs) for line in lines]
     for name in state.coming:
-        _use(demand, state.allocations[name].resources)
+        _use(demand, state.allocations[name].resources, state.allocations[name].user)
     return demand
 
 
@@ -69,24 +76,24 @@ def _length(state: State, gap: Gap, now: Millis) -> Millis:
     return longest if gap.end.likely is None else min(Millis(gap.end.likely - now), longest)
 
 
-def _is_of_use(state: State, demand: list[Demand], gap: Gap, now: Millis) -> bool:
-    """Whether anybody in line would make more of the gap than it costs."""
+def _first_of_use(state: State, demand: list[Demand], gap: Gap, now: Millis) -> Demand | None:
+    """Return the first in *demand* who would make more of the gap than it costs, None if there is nobody."""
     length_ms = _length(state, gap, now)
     for wanted in demand:
         is_for_them = wanted.jobs and wanted.line.need.fits_in(gap.free)
         if is_for_them and first_paying(state, wanted.line, length_ms) is not None:
-            return True
-    return False
+            return wanted
+    return None
 
 
-def _use(demand: list[Demand], room: Resources) -> int:
-    """Take out of *demand* what fits into *room* and return how many jobs that is."""
+def _use(demand: list[Demand], room: Resources, user: str) -> int:
+    """Take out of *demand* what fits into *room* (of *user*, if one is named) and return how many jobs that is."""
     used = 0
     for wanted in demand:
         if room.cores <= 0:
             break
         need = wanted.line.need
-        if not wanted.jobs or need.cores > room.cores:
+        if not wanted.jobs or need.cores > room.cores or (user and wanted.line.shape.user != user):
             continue
         gpus = room.gpus // need.gpus if need.gpus else wanted.jobs
         fitting = min(room.cores // need.cores, room.memory // need.memory, gpus, wanted.jobs)
@@ -98,7 +105,7 @@ def _use(demand: list[Demand], room: Resources) -> int:
     return used
 
 
-def _ask_for(draft: Draft, gap: Gap) -> None:
+def _ask_for(draft: Draft, gap: Gap, user: str) -> None:
     policy, command = draft.state.policy, draft.next_command
     allocation = AllocationId(f"a{draft.state.next_allocation}")
     node = gap.node if policy.mode is Mode.WINDOW else None
@@ -113,6 +120,7 @@ def _ask_for(draft: Draft, gap: Gap) -> None:
         max_ms=longest,
         ends_by=Millis(draft.now + longest) if node is not None else None,
         seen_on=gap.node,
+        user=user,
     )
     draft.record(
         AllocationAsked(
@@ -124,6 +132,7 @@ def _ask_for(draft: Draft, gap: Gap) -> None:
             max_ms=request.max_ms,
             command=command,
             seen_on=gap.node,
+            user=user,
         ),
         request,
     )

@@ -274,7 +274,7 @@ class MainJobHeldUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocationAsked:
-    """The site's scheduler is asked for an allocation, which fits into the gap *seen_on* that node."""
+    """The site's scheduler is asked for an allocation, which fits into the gap *seen_on* that node, for jobs of *user* ("" for anybody's)."""
 
     allocation: AllocationId
     mode: Mode
@@ -284,6 +284,7 @@ class AllocationAsked:
     max_ms: Millis
     command: CommandId
     seen_on: NodeName | None = None
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from idleq.ids import Millis
+from idleq.scheduler.core.commands import Sharing
 from idleq.scheduler.core.costs import Costs
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.job import Job
@@ -71,9 +72,9 @@ Looks = dict[Place, Found | None]
 
 
 def choose(
-    state: State, room: Resources, length_ms: Millis, now: Millis, looks: Looks | None = None
+    state: State, room: Resources, length_ms: Millis, now: Millis, looks: Looks | None = None, user: str = ""
 ) -> Candidate | None:
-    """Return who of the queue is given *room* for *length_ms*, None if it pays for nobody.
+    """Return who of the queue (of *user*, if one is named) is given *room* for *length_ms*, None if it pays for nobody.
 
     Whoever goes on choosing for that length in that turn keeps *looks*, without the line that was chosen from (`forget`).
     """
@@ -88,7 +89,7 @@ def choose(
         if highest < level:
             break
         end = queue.count_before(Millis(now - highest * patience_ms + 1))
-        lines = queue.fitting_among(begin, end, room)
+        lines = queue.fitting_among(begin, end, room, user)
         lines.sort(key=_CORES, reverse=True)  # the widest first; equals stay in their order
         for line in lines:
             if highest == level and line.need.cores * length_ms < fit:
@@ -149,20 +150,28 @@ def _ends_within(spec: JobSpec, job: Job | None, length_ms: Millis) -> bool:
     return spec.expected_ms - (0 if job is None else job.run_ms) <= length_ms
 
 
-def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: Millis) -> bool:
+def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: Millis, user: str = "") -> bool:
     """Whether room is kept for somebody of a higher level than *chosen* who has waited for a patience, and fits once more is free.
 
     Without this, narrow jobs would take each core as it comes free, and a wide one would wait for ever.
     """
     patience_ms, room = state.policy.patience_ms, allocation.room
     level = (now - chosen.place.standing) // patience_ms
-    for head, line in state.queue.fitting(allocation.resources):
+    for head, line in state.queue.fitting(allocation.resources, user):
         if (now - head.standing) // patience_ms <= level:
             break
         has_waited = now - state.entries[head.entry].queued_since >= patience_ms
         if has_waited and not line.need.fits_in(room):
             return True
     return False
+
+
+def owner_of(state: State, allocation: Allocation) -> str:
+    """Return whose jobs alone may be bound to *allocation*, "" if anybody's may: its own user's, or those of whoever is in it."""
+    if allocation.user or state.policy.sharing is Sharing.ANYBODY:
+        return allocation.user
+    guest = next(iter(allocation.guests), None)
+    return "" if guest is None else state.entries[state.jobs[guest].entry].user
 
 
 def entry_and_job(state: State, candidate: Candidate) -> tuple[Entry, Job | None]:

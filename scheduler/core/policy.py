@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from idleq.ids import Millis
-from idleq.scheduler.core.commands import Mode
+from idleq.scheduler.core.commands import Mode, Sharing
 
 SECOND = Millis(1000)
 MINUTE = Millis(60 * SECOND)
@@ -16,6 +16,7 @@ class Policy:
 
     Attributes:
         mode: how allocations give way to main jobs.
+        sharing: whose jobs run in one allocation: "anybody"'s, or one "user"'s, as where allocations belong to users.
         grace_ms: what the site's scheduler gives a guest between the signal and the end.
         min_gap_ms: shorter gaps are left alone; starting and stopping would eat them.
         max_allocation_ms: no allocation is asked for longer than this, so that plans stay fresh and sites stay friendly.
@@ -38,6 +39,7 @@ class Policy:
     """
 
     mode: Mode = Mode.PREEMPTIBLE
+    sharing: Sharing = Sharing.ANYBODY
     grace_ms: Millis = Millis(30 * SECOND)
     min_gap_ms: Millis = Millis(5 * MINUTE)
     max_allocation_ms: Millis = Millis(4 * HOUR)

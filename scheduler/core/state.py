@@ -50,6 +50,7 @@ class Allocation:
         min_ms, max_ms: the length that was asked for.
         asked_at: when it was asked for.
         seen_on: in whose gap it was seen to fit.
+        user: whose jobs alone run in it; "" for anybody's.
         until: when it ends at the latest, None if no end is known.
         used: what its guests hold.
         guests: whom it hosts.
@@ -68,6 +69,7 @@ class Allocation:
     max_ms: Millis
     asked_at: Millis = Millis(0)
     seen_on: NodeName | None = None
+    user: str = ""
     until: Millis | None = None
     used: Resources = NOTHING
     guests: dict[JobId, None] = field(default_factory=dict)
