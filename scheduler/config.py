@@ -27,13 +27,15 @@ class ServerSettings:
         address: where the daemon listens; only this machine by default, as nobody else needs to reach it until agents do.
         port: 0 takes any that is free; the clients find it in the server directory.
         database: where the journal is; journal.db in the server directory by default, which needs no set-up. A PostgreSQL URL is for server directories on a shared file system, where SQLite is not safe.
-        transport: how agents and the daemon talk: "api" is quicker; "spool" needs nothing but shared files, for nodes that cannot reach the login node.
+        takeover_ms: how long the daemon of another login node must have given no sign of life before this one takes its place.
+        transport: how agents and the daemon talk: "api" is quicker; "spool" needs nothing but shared files, for nodes that cannot reach the login node; "auto" is "spool" on Slurm and "api" elsewhere.
     """  # fmt: skip
 
     address: str = "127.0.0.1"
     port: int = 0
     database: str = ""
-    transport: Literal["api", "spool"] = "api"
+    takeover_ms: Millis = Millis(30_000)
+    transport: Literal["auto", "api", "spool"] = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +80,17 @@ class EmbeddedSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlurmSettings:
-    """A real cluster: its Slurm, asked by squeue, scontrol, sbatch and scancel.
+    """A real cluster: its Slurm, asked by squeue, scontrol, sbatch and scancel, or by slurmrestd.
 
     Attributes:
         partition: where preemptible allocations go: one of a low tier, so that main jobs take its nodes back; Slurm's default where it is not set.
         window_partition: where windows go: one that holds the nodes of the gaps; Slurm's default where it is not set.
         qos: of all allocations; Slurm's default where it is not set.
         account: who is charged for all allocations; Slurm's default where it is not set.
-        format: how Slurm is asked to answer: "json" from Slurm 23.02 on, "text" for any.
+        format: how Slurm's commands are asked to answer: "json" from Slurm 23.02 on, "text" for any.
+        rest: where slurmrestd listens, like "http://login:6820"; then it is asked and not Slurm's commands. The token goes there as it is: over https, or not over a network that others hear.
+        token_file: of slurmrestd's token (mode 0600); slurm.token in the server directory where it is not set.
+        token_life_ms: of the tokens that the daemon makes by `scontrol token`, where it may; in its last quarter one is renewed.
         poll_ms: between two looks at the cluster; each is three questions to a controller that others need too.
     """  # fmt: skip
 
@@ -94,6 +99,9 @@ class SlurmSettings:
     qos: str = ""
     account: str = ""
     format: Literal["json", "text"] = "json"
+    rest: str = ""
+    token_file: str = ""
+    token_life_ms: Millis = Millis(12 * 3_600_000)
     poll_ms: Millis = Millis(5000)
 
 
@@ -108,12 +116,29 @@ class Config:
     policy: Policy = POLICY
     cluster: ClusterSettings = LocalSettings()
 
+    @property
+    def transport(self) -> Literal["api", "spool"]:
+        """How agents and the daemon talk."""
+        if self.server.transport != "auto":
+            return self.server.transport
+        return "spool" if isinstance(self.cluster, SlurmSettings) else "api"
+
 
 CLUSTERS: Mapping[str, type[ClusterSettings]] = {
     "local": LocalSettings,
     "embedded": EmbeddedSettings,
     "slurm": SlurmSettings,
 }
+
+
+def check_that_nodes_reach(server: ServerSettings) -> None:
+    """Raise BadConfig if agents on other machines could not reach a daemon that listens there."""
+    is_here_only = server.address == "localhost" or ipaddress.ip_address(server.address).is_loopback
+    if is_here_only or ipaddress.ip_address(server.address).is_unspecified:
+        raise BadConfig(
+            f"server.address is {server.address}, and agents on other nodes cannot reach that: set it to this machine's address in"
+            ' the network of the nodes, or server.transport to "spool"'
+        )
 
 
 def load_config(path: Path) -> Config:

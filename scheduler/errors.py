@@ -7,6 +7,7 @@ SchedulerError
 ├── ServerDirectoryUnsafe   others can read or write the server directory
 ├── ServerDirectoryUnusable it cannot be made or looked into
 ├── DaemonRunning           another daemon serves this directory
+├── Superseded              another daemon has taken this server directory over
 ├── DaemonAway              no daemon answers
 ├── PortInUse               somebody else listens there
 ├── AccessDenied            no token, or a wrong one
@@ -49,6 +50,12 @@ class DaemonRunning(SchedulerError):
     """Another daemon serves this server directory."""
 
     exit_code: ClassVar[int] = 13
+
+
+class Superseded(SchedulerError):
+    """Another daemon has taken this server directory over: this one stops, and has written nothing since."""
+
+    exit_code: ClassVar[int] = 24
 
 
 class DaemonAway(SchedulerError):

@@ -20,6 +20,8 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "port": (0, 65535),
     "max_allocation": (1, CENTURY_MS),
     "lease": (1, CENTURY_MS),
+    "takeover": (1000, CENTURY_MS),
+    "token_life": (1000, CENTURY_MS),
     "patience": (1, CENTURY_MS),
     "stall_segments": (1, NO_END),
     "max_pending": (1, NO_END),

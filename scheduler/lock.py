@@ -1,22 +1,35 @@
 """One daemon per server directory: the lock, and who holds it.
 
 The kernel lets go of the lock when its holder dies, however it dies. On some shared file systems it binds only the
-processes of one host; so the holder also writes down who it is, and a record left by another host counts too.
+processes of one host, on others it outlives a host that hangs. So the holder also writes down who it is, with a pulse: a record that
+another host has left counts as long as its pulse beats, and is replaced when it has not for a patience. Who was replaced learns it
+at its next beat; what it writes until then the journal refuses (store/epochs).
 """
 
 import errno
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from idleq.ids import Millis
 from idleq.processes import boot_id, started
 from idleq.scheduler import codec
 from idleq.scheduler.errors import BadMessage, DaemonRunning, SchedulerError
+
+PATIENCE_MS = Millis(30_000)
+"""A shared file system may hang for some seconds; agents go on for minutes without a daemon."""
+
+LOOKS = 30
+"""So often is the pulse of another host looked for within a patience; it beats five times as rarely."""
+
+LENGTH = 512
+"""Records are written in one piece over the one before: nobody reads half of one, or an empty file where there is a holder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +41,14 @@ class Owner:
         host: where it runs.
         boot: the boot of that host.
         started: its start, in the kernel's ticks since the boot.
+        beat: counts up while it lives.
     """
 
     pid: int
     host: str
     boot: str
     started: int
+    beat: int = field(default=0, compare=False)
 
     @classmethod
     def this_process(cls) -> "Owner":
@@ -45,26 +60,65 @@ class Owner:
         return self.host == socket.gethostname() and self.boot == boot_id() and started(self.pid) == self.started
 
 
+class Pulse:
+    """Beats in a thread of its own as long as the lock is held, and learns whether it has been taken over."""
+
+    def __init__(self, path: Path, descriptor: int, owner: Owner, every_ms: float) -> None:
+        self._path, self._descriptor, self._owner, self._every_ms = path, descriptor, owner, every_ms
+        self._on_lost: Callable[[], None] = lambda: None
+        self._is_over, self._is_lost = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether somebody else holds the lock now."""
+        return self._is_lost.is_set()
+
+    def tell(self, on_lost: Callable[[], None]) -> None:
+        """Have *on_lost* called, in another thread, when somebody else has taken the lock over."""
+        self._on_lost = on_lost
+        if self.is_lost:
+            on_lost()
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Beat no more."""
+        self._is_over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._is_over.wait(self._every_ms / 1000):
+            with suppress(OSError):  # the file system is away: nobody else sees more of it
+                found = _read_file(self._path)
+                if found is not None and found != self._owner:
+                    self._is_lost.set()
+                    self._on_lost()
+                    return
+                self._owner = replace(self._owner, beat=self._owner.beat + 1)
+                _write(self._descriptor, self._owner)
+
+
 @contextmanager
-def hold(path: Path, owner: Owner, *, take_over: bool = False) -> Iterator[None]:
-    """Hold the lock at *path* as *owner*; with *take_over* even if a process of another host has not let go of it.
+def hold(path: Path, owner: Owner, *, patience_ms: Millis = PATIENCE_MS) -> Iterator[Pulse]:
+    """Hold the lock at *path* as *owner*, also where a process of another host has, but has given no sign of life for *patience_ms*.
 
     Raises:
         DaemonRunning: somebody else holds it; nothing was changed.
     """
-    descriptor = _locked(path)
+    descriptor = _take(path, owner, patience_ms)
+    pulse = Pulse(path, descriptor, owner, 5 * patience_ms / LOOKS)
     try:
-        last = _read(descriptor)
-        if last is not None and last.host != owner.host and not take_over:
-            raise DaemonRunning(
-                f"a daemon on {last.host} (process {last.pid}) holds {path.parent} or died there; see there with"
-                f" `idleq daemon status`, and if it is dead remove {path}"
-            )
-        _write(descriptor, codec.to_json(owner))
+        _write(descriptor, owner)
+        pulse.start()
         try:
-            yield
+            yield pulse
         finally:
-            _write(descriptor, b"")
+            pulse.stop()
+            with suppress(OSError):  # a file that was replaced long ago may be gone altogether
+                _clear(descriptor)
     finally:
         os.close(descriptor)
 
@@ -74,11 +128,8 @@ def holder(path: Path) -> Owner | None:
 
     The lock itself is not tried: for that moment, a daemon that starts would find it taken.
     """
-    try:
-        owner = codec.from_json(path.read_bytes(), Owner)
-    except (FileNotFoundError, BadMessage):
-        return None
-    return owner if owner.host != socket.gethostname() or owner.is_alive_here() else None
+    owner = _read_file(path)
+    return owner if owner is None or owner.host != socket.gethostname() or owner.is_alive_here() else None
 
 
 def last_held(path: Path) -> Millis | None:
@@ -89,12 +140,54 @@ def last_held(path: Path) -> Millis | None:
         return None
 
 
-def _locked(path: Path) -> int:
+def _take(path: Path, owner: Owner, patience_ms: Millis) -> int:
+    """Return the lock's file, which is ours then."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if not _try_lock(descriptor):
-            raise DaemonRunning(_running(path, _read(descriptor)))
+        is_locked, last = _try_lock(descriptor), _read(descriptor)
+        is_of_another_host = last is not None and last.host != owner.host
+        if is_locked and not is_of_another_host:
+            return descriptor
+        if last is None or not is_of_another_host or not _is_silent(path, last, patience_ms):
+            raise DaemonRunning(_running(path, last))
     except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return _replaced(path, owner, last, patience_ms)
+
+
+def _is_silent(path: Path, last: Owner, patience_ms: Millis) -> bool:
+    """Whether *last* gives no sign of life for *patience_ms*, or lets go."""
+    pause = threading.Event()
+    for _ in range(LOOKS):
+        found = _read_file(path)
+        if found is None:
+            return True
+        if found != last or found.beat != last.beat:
+            return False
+        pause.wait(patience_ms / LOOKS / 1000)
+    return True
+
+
+def _replaced(path: Path, owner: Owner, last: Owner, patience_ms: Millis) -> int:
+    """Put a file of ours, locked, in the place of that of *last*; whoever wakes up with the old one sees that it is not that any more."""
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        os.set_inheritable(descriptor, False)
+        _try_lock(descriptor)
+        _write(descriptor, owner)
+        found = _read_file(path)
+        if found is not None and (found != last or found.beat != last.beat):
+            raise DaemonRunning(_running(path, found))
+        Path(beside).replace(path)
+        threading.Event().wait(
+            patience_ms / LOOKS / 1000
+        )  # of two that come at once, the second one's file is there by now
+        if (winner := _read_file(path)) != owner:
+            raise DaemonRunning(_running(path, winner))
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
         os.close(descriptor)
         raise
     return descriptor
@@ -115,7 +208,8 @@ def _try_lock(descriptor: int) -> bool:
 
 def _running(path: Path, owner: Owner | None) -> str:
     who = "a process" if owner is None else f"the daemon on {owner.host} (process {owner.pid})"
-    return f"{who} serves {path.parent} already; stop it with `idleq daemon stop`, or set IDLEQ_SERVER_DIR to another place"
+    where = " there" if owner is not None and owner.host != socket.gethostname() else ""
+    return f"{who} serves {path.parent} already; stop it{where} with `idleq daemon stop`, or set IDLEQ_SERVER_DIR to another place"
 
 
 def _read(descriptor: int) -> Owner | None:
@@ -125,7 +219,19 @@ def _read(descriptor: int) -> Owner | None:
         return None
 
 
-def _write(descriptor: int, record: bytes) -> None:
+def _read_file(path: Path) -> Owner | None:
+    """Return who the file says holds it, None if nobody or if there is none; opened anew, since only then shared file systems look."""
+    try:
+        return codec.from_json(path.read_bytes(), Owner)
+    except (FileNotFoundError, BadMessage):
+        return None
+
+
+def _write(descriptor: int, owner: Owner) -> None:
+    os.pwrite(descriptor, codec.to_json(owner).ljust(LENGTH), 0)
+    os.fsync(descriptor)
+
+
+def _clear(descriptor: int) -> None:
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, record, 0)
     os.fsync(descriptor)

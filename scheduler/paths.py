@@ -149,9 +149,9 @@ class AllocationPaths:
         """The agent's log."""
         return self.root / "agent.log"
 
-    def command(self, command: CommandId) -> Path:
-        """Return the file that holds that command."""
-        return self.inbox / f"{command:012d}.json"
+    def command(self, command: CommandId, epoch: int = 0) -> Path:
+        """Return the file in which the daemon of *epoch* leaves that command."""
+        return self.inbox / (f"{command:012d}.{epoch}.json" if epoch else f"{command:012d}.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +228,11 @@ class ServerPaths:
     def certificate(self) -> Path:
         """What clients pin."""
         return self.root / "cert.pem"
+
+    @property
+    def slurm_token(self) -> Path:
+        """What slurmrestd knows us by; 0600."""
+        return self.root / "slurm.token"
 
     @property
     def journal(self) -> Path:

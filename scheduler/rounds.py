@@ -28,8 +28,15 @@ class SpoolRounds:
     """
 
     def __init__(
-        self, spool: DaemonSpool, intake: Intake, leases: Leases, daemon_id: str, log: FilteringBoundLogger
+        self,
+        spool: DaemonSpool,
+        intake: Intake,
+        leases: Leases,
+        daemon_id: str,
+        log: FilteringBoundLogger,
+        epoch: int = 0,
     ) -> None:
+        self._epoch = epoch
         self._spool, self._intake, self._leases, self._daemon_id, self._log = spool, intake, leases, daemon_id, log
         self._beats: dict[AllocationId, int] = {}
         self._asking: dict[AllocationId, int] = {}
@@ -50,6 +57,7 @@ class SpoolRounds:
                 lease_ms=self._leases.lease_ms,
                 leave=allocation not in self._leases,
                 daemon=self._daemon_id,
+                epoch=self._epoch,
             )
             try:
                 self._spool.answer(allocation, answer)

@@ -47,6 +47,7 @@ class Parts:
         steady: a clock that measures durations.
         log: where it says what it did.
         poll_ms: how often the cluster is asked.
+        epoch: higher than that of every daemon before it.
     """
 
     paths: ServerPaths
@@ -58,6 +59,7 @@ class Parts:
     steady: Clock
     log: FilteringBoundLogger
     poll_ms: Millis
+    epoch: int = 0
 
 
 class Service:
@@ -70,7 +72,7 @@ class Service:
         self._leases = Leases(parts.steady, policy.lease_ms, policy.margin_ms)
         self._tokens = AgentTokens(parts.paths)
         self._daemon_id = secrets.token_hex(8)
-        spool = DaemonSpool(parts.paths) if parts.config.server.transport == "spool" else None
+        spool = DaemonSpool(parts.paths, parts.epoch) if parts.config.transport == "spool" else None
         self._poller = ClusterPoller(
             cluster=parts.cluster,
             intake=self._intake,
@@ -79,7 +81,9 @@ class Service:
             admit=self._tokens.make,
             log=parts.log,
             every_ms=parts.poll_ms,
-            rounds=SpoolRounds(spool, self._intake, self._leases, self._daemon_id, parts.log) if spool else None,
+            rounds=SpoolRounds(spool, self._intake, self._leases, self._daemon_id, parts.log, parts.epoch)
+            if spool
+            else None,
         )
         hands = Hands(
             order=self._poller.order,
@@ -131,7 +135,7 @@ class Service:
                 on_up()
                 self.daemon.run()
             finally:
-                self._leave(api)
+                self._leave(api, token)
 
     def stop(self) -> None:
         """Let `run` return when its turn is over; may be called in a signal handler."""
@@ -146,7 +150,7 @@ class Service:
             BadConfig: agents are not told to use the spool.
             JournalUnavailable: nothing was done; the next time may bring it.
         """
-        if self._parts.config.server.transport != "spool":
+        if self._parts.config.transport != "spool":
             message = 'agents cannot reach a daemon that does not stay: set server.transport = "spool" in config.toml'
             raise BadConfig(message)
         pause = threading.Event()
@@ -180,11 +184,12 @@ class Service:
             daemon_id=self._daemon_id,
             shut_down=self.stop,
             first_view_ms=FIRST_VIEW_MS,
+            epoch=self._parts.epoch,
         )
 
-    def _leave(self, api: ApiServer) -> None:
+    def _leave(self, api: ApiServer, token: str) -> None:
         """Tell no client of us any more, answer those that wait, and let go."""
-        remove_access(self._parts.paths)
+        remove_access(self._parts.paths, token)
         for letter in self._mailbox.close():
             letter.reply.set_exception(DaemonAway("the daemon is stopping"))
         api.stop()

@@ -18,7 +18,7 @@ import msgspec
 from idleq.ids import AllocationId, CommandId, Millis
 from idleq.scheduler import codec
 from idleq.scheduler.atomic import write_atomically
-from idleq.scheduler.core.commands import AgentCommand
+from idleq.scheduler.core.commands import AgentCommand, Freeze, Kill
 from idleq.scheduler.paths import AllocationPaths, ServerPaths
 
 T = TypeVar("T")
@@ -49,6 +49,7 @@ class Answer:
         lease_ms: the agent may go on for this long from when it asked.
         leave: the allocation is over or unknown; true whatever was asked.
         daemon: changes whenever another daemon process answers.
+        epoch: of that daemon; a lower one than was heard before is that of a daemon which others have replaced.
     """
 
     beat: int
@@ -56,29 +57,32 @@ class Answer:
     lease_ms: Millis
     leave: bool
     daemon: str
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A command as it travels; its body is what the codec made of it."""
+    """A command as it travels; its body is what the codec made of it, *epoch* is that of the daemon that sent it."""
 
     id: CommandId
     kind: str
     body: msgspec.Raw
+    epoch: int = 0
 
 
 class DaemonSpool:
     """The daemon's ends; implements the port Agents. Sending a command twice leaves one file."""
 
-    def __init__(self, paths: ServerPaths) -> None:
-        self._paths = paths
+    def __init__(self, paths: ServerPaths, epoch: int = 0) -> None:
+        self._paths, self._epoch = paths, epoch
 
     def send(self, command: AgentCommand) -> None:
         """Leave *command* for the agent of its allocation, durably; it lies there until the agent has it."""
         kind, body = codec.encode(command)
         folder = self._paths.allocation(command.allocation)
         folder.inbox.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomically(folder.command(command.id), codec.to_json(Letter(command.id, kind, msgspec.Raw(body))))
+        letter = Letter(command.id, kind, msgspec.Raw(body), self._epoch)
+        write_atomically(folder.command(command.id, self._epoch), codec.to_json(letter))
 
     def forget(self, allocation: AllocationId) -> None:
         """The allocation is over: its agent is owed nothing more, and if it still lives it is told to leave."""
@@ -87,7 +91,7 @@ class DaemonSpool:
             (folder.inbox / name).unlink(missing_ok=True)
         if folder.root.is_dir():
             last = _read(folder.answer, Answer) or Answer(beat=0, taken=0, lease_ms=Millis(0), leave=True, daemon="")
-            self.answer(allocation, replace(last, leave=True))
+            self.answer(allocation, replace(last, leave=True, epoch=self._epoch))
 
     def question(self, allocation: AllocationId) -> Question | None:
         """Return what the agent last asked, None if it never has; the same question a second time is no sign of life."""
@@ -103,6 +107,7 @@ class AgentSpool:
 
     def __init__(self, folder: AllocationPaths, listing: Callable[[Path], Iterable[str]] = os.listdir) -> None:
         self._folder, self._listing = folder, listing
+        self._files: dict[CommandId, set[Path]] = {}
 
     def ask(self, question: Question) -> None:
         """Ask the daemon; only the last question counts."""
@@ -112,20 +117,32 @@ class AgentSpool:
         """Return the daemon's last answer as far as it is seen here, None if there is none."""
         return _read(self._folder.answer, Answer)
 
-    def commands(self) -> tuple[AgentCommand, ...]:
+    def commands(self, epoch: int = 0) -> tuple[AgentCommand, ...]:
         """Return the commands that lie in the inbox, in the order of their ids.
+
+        What a daemon from before *epoch* wanted ended is ended; what it wanted started is not: its successor may have given that
+        up, and has said again what it still wants.
 
         Raises:
             BadMessage: there is one that this idleq does not know.
         """
         names = [name for name in _listed(self._folder.inbox, self._listing) if not name.startswith(".")]
-        letters = [_read(self._folder.inbox / name, Letter) for name in sorted(names)]
-        return tuple(_open(letter) for letter in letters if letter is not None)
+        found: dict[CommandId, AgentCommand] = {}
+        for name in sorted(names):
+            letter = _read(self._folder.inbox / name, Letter)
+            if letter is None:
+                continue
+            self._files.setdefault(letter.id, set()).add(self._folder.inbox / name)
+            command = _open(letter)
+            if letter.epoch >= epoch or isinstance(command, Freeze | Kill):
+                found[letter.id] = command
+        return tuple(found[number] for number in sorted(found))
 
     def take(self, commands: Sequence[CommandId]) -> None:
         """The agent has *commands*: their files are removed, which tells the daemon so."""
         for command in commands:
-            self._folder.command(command).unlink(missing_ok=True)
+            for file in self._files.pop(command, {self._folder.command(command)}):
+                file.unlink(missing_ok=True)
 
 
 def whole_lines(path: Path, offset: int) -> tuple[list[bytes], int]:

@@ -47,6 +47,7 @@ class Reply:
     lease_ms: Millis
     leave: bool
     daemon: str = ""
+    epoch: int = 0
 
 
 @dataclass(slots=True)
@@ -124,4 +125,5 @@ def parse_answer(body: bytes) -> Answer:
         lease_ms=reply.lease_ms,
         leave=reply.leave,
         daemon=reply.daemon,
+        epoch=reply.epoch,
     )

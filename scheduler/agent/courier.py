@@ -45,6 +45,7 @@ class Courier:
         self._is_waiting = False
         self._is_stopped = False
         self._trouble = ""
+        self._epoch = 0
         self._threads = [self._thread(main, self._main_may_go, pace.wait_ms)]
         if side is not None:
             self._threads.append(self._thread(side, self._side_may_go, NO_WAIT))
@@ -121,6 +122,9 @@ class Courier:
         except LinkDown as error:
             trouble = str(error)
         with self._changed:
+            if answer is not None and answer.epoch < self._epoch:
+                trouble = f"that is an older daemon (epoch {answer.epoch}, we have heard {self._epoch})"
+                answer = None
             self._is_waiting &= wait_ms == 0
             self._trouble = trouble
             if answer is None:
@@ -134,6 +138,7 @@ class Courier:
 
     def _take(self, heard: Heard) -> None:
         self._heard.append(heard)
+        self._epoch = heard.answer.epoch
         self._taken = max(self._taken, heard.answer.taken)
         self._have.extend(command.id for command in heard.answer.commands)
         self._lingers = bool(heard.answer.commands)

@@ -19,6 +19,7 @@ class Answer:
         lease_ms: the agent may go on for this long from when it asked.
         leave: the allocation is over or unknown.
         daemon: changes whenever another daemon process answers.
+        epoch: of that daemon: each is higher than those of the daemons before it.
         age_ms: how long before this question that one was asked which this answers (files may be slow).
     """
 
@@ -27,6 +28,7 @@ class Answer:
     lease_ms: Millis
     leave: bool
     daemon: str
+    epoch: int = 0
     age_ms: Millis = Millis(0)
 
 

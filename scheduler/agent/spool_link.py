@@ -61,9 +61,10 @@ class SpoolLink:
         self._asked = {beat: when for beat, when in self._asked.items() if beat >= found.beat}
         return Answer(
             taken=found.taken,
-            commands=self.files.commands(),
+            commands=self.files.commands(found.epoch),
             lease_ms=found.lease_ms,
             leave=found.leave,
             daemon=found.daemon,
+            epoch=found.epoch,
             age_ms=Millis(asked_at - answered_at) if answered_at is not None else Millis(0),
         )

@@ -4,6 +4,7 @@ Every command reads it, so it is read with the standard library's JSON, which is
 """
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from idleq.ids import Millis
@@ -52,6 +53,8 @@ def read_access(paths: ServerPaths) -> Access:
         raise DaemonAway(message) from error
 
 
-def remove_access(paths: ServerPaths) -> None:
-    """The daemon no longer listens."""
-    paths.access.unlink(missing_ok=True)
+def remove_access(paths: ServerPaths, token: str) -> None:
+    """The daemon that let people in with *token* no longer listens; what another one has left since stays."""
+    with suppress(DaemonAway):
+        if read_access(paths).token == token:
+            paths.access.unlink(missing_ok=True)

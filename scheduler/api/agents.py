@@ -95,11 +95,12 @@ class AgentDesk:
     def _reply(self, allocation: AllocationId, commands: Sequence[Envelope]) -> Response:
         """Write the reply; the commands are JSON already."""
         office = self._office
-        body = b'{"taken":%d,"commands":[%s],"lease_ms":%d,"leave":%s,"daemon":"%s"}' % (
+        body = b'{"taken":%d,"commands":[%s],"lease_ms":%d,"leave":%s,"daemon":"%s","epoch":%d}' % (
             office.intake.taken(allocation),
             b",".join(command.payload for command in commands),
             office.leases.lease_ms,
             b"false" if allocation in office.leases else b"true",
             office.daemon_id.encode(),
+            office.epoch,
         )
         return Response(body, media_type="application/json")

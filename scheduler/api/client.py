@@ -16,6 +16,7 @@ from idleq.scheduler.core.submission import Submission
 from idleq.scheduler.errors import AccessDenied, DaemonAway, SchedulerError
 from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.pinning import pinned
+from idleq.scheduler.slurm import errors as slurm_errors
 
 TIMEOUT_S = 30
 """Without a byte from the daemon; a wait gets as much on top of its own time."""
@@ -192,7 +193,8 @@ def error_of(answer: Mapping[str, Any]) -> IdleqError:
     """Return the error that the daemon's *answer* stands for; one that this version does not know is a SchedulerError."""
     told = answer.get("error", {})
     message = " ".join(part for part in (told.get("message", ""), _hint(told)) if part)
-    kind = getattr(errors, str(told.get("kind")), SchedulerError)
+    name = str(told.get("kind"))
+    kind = getattr(errors, name, getattr(slurm_errors, name, SchedulerError))
     is_ours = isinstance(kind, type) and issubclass(kind, SchedulerError)
     return kind(message) if is_ours else SchedulerError(message)
 

@@ -33,6 +33,7 @@ class Office:
         bell: wakes requests that wait.
         tokens: the agents'.
         daemon_id: a new one with each start of the daemon.
+        epoch: higher than that of every daemon before it.
         shut_down: makes the daemon stop.
         first_view_ms: how long jobs wait to be taken in until the cluster has been seen, so that too large ones are refused.
     """
@@ -46,6 +47,7 @@ class Office:
     daemon_id: str
     shut_down: Callable[[], None]
     first_view_ms: int = 0
+    epoch: int = 0
 
     async def ask(self, said: Input) -> Decision:
         """Have *said* decided and journalled.

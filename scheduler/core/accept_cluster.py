@@ -173,4 +173,7 @@ def _request(allocation: Allocation) -> RequestAllocation:
         resources=allocation.resources,
         min_ms=allocation.min_ms,
         max_ms=allocation.max_ms,
+        ends_by=allocation.ends_by,
+        seen_on=allocation.seen_on,
+        user=allocation.user,
     )

@@ -4,6 +4,7 @@ from heapq import heappush
 from typing import assert_never
 
 from idleq.ids import AllocationId, Millis, NodeName
+from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.facts import (
     AgentArrived,
     AllocationAsked,
@@ -41,7 +42,7 @@ def apply_cluster(state: State, at: Millis, fact: ClusterFact) -> None:
     """Change *state* as *fact* says."""
     match fact:
         case AllocationAsked():
-            _ask(state, fact)
+            _ask(state, at, fact)
         case AllocationStarted() | AgentArrived() | AllocationClosing() | AllocationReleased() | AllocationEnded():
             _move_allocation(state, fact)
         case NodesSeen():
@@ -158,7 +159,7 @@ def index_gap(state: State, name: NodeName) -> None:
     state.agenda.demand = True
 
 
-def _ask(state: State, fact: AllocationAsked) -> None:
+def _ask(state: State, at: Millis, fact: AllocationAsked) -> None:
     state.allocations[fact.allocation] = Allocation(
         id=fact.allocation,
         hold=Hold.ASKED,
@@ -168,11 +169,16 @@ def _ask(state: State, fact: AllocationAsked) -> None:
         resources=fact.resources,
         min_ms=fact.min_ms,
         max_ms=fact.max_ms,
+        asked_at=at,
+        seen_on=fact.seen_on,
+        user=fact.user,
     )
     state.asked[fact.allocation] = state.coming[fact.allocation] = None
     state.next_allocation += 1
     if fact.node is not None:
         _settle_on(state, fact.allocation, fact.node)
+    if fact.mode is Mode.WINDOW:
+        heappush(state.alarms, (Millis(at + state.policy.window_wait_ms), Alarm.WINDOW, fact.allocation))
 
 
 def _move_allocation(

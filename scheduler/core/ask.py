@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from idleq.ids import AllocationId, Millis
 from idleq.scheduler.core.accept_cluster import give_back
-from idleq.scheduler.core.commands import Mode, RequestAllocation
+from idleq.scheduler.core.commands import Mode, RequestAllocation, Sharing
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import AllocationAsked
 from idleq.scheduler.core.gaps import Gap
@@ -38,8 +38,12 @@ def ask(draft: Draft) -> None:
             demand = _unmet(state)
         if free_asks <= 0:
             return
-        if _is_of_use(state, demand, gap, draft.now) and demand.use(gap.free):
-            _ask_for(draft, gap)
+        wanted = _first_of_use(state, demand, gap, draft.now)
+        if wanted is None:
+            continue
+        user = wanted.shape.user if state.policy.sharing is Sharing.USER else ""
+        if demand.use(gap.free, user):
+            _ask_for(draft, gap, user)
             free_asks -= 1
 
 
@@ -59,8 +63,8 @@ class Demand:
     lines: list[Line]
     jobs: list[int]
 
-    def use(self, room: Resources) -> int:
-        """Take out what fits into *room* and return how many jobs that is."""
+    def use(self, room: Resources, user: str) -> int:
+        """Take out what fits into *room* (of *user*, if one is named) and return how many jobs that is."""
         used, jobs = 0, self.jobs
         cores, memory, gpus = room.cores, room.memory, room.gpus
         for number, line in enumerate(self.lines):
@@ -68,6 +72,8 @@ class Demand:
                 break
             need, wanted = line.need, jobs[number]
             if not wanted or need.cores > cores or need.memory > memory or need.gpus > gpus:
+                continue
+            if user and line.shape.user != user:
                 continue
             fitting = min(cores // need.cores, memory // need.memory, wanted)
             if need.gpus:
@@ -81,11 +87,16 @@ class Demand:
 
 
 def _unmet(state: State) -> Demand:
-    """Return what waits, the largest first."""
-    lines = sorted(state.queue.lines.values(), key=_CORES, reverse=True)
+    """Return what waits: the largest first, or, where an allocation is for one user, whoever has the best standing."""
+    queue = state.queue
+    if state.policy.sharing is Sharing.USER:
+        lines = [queue.heads[head] for head in queue.order]
+    else:
+        lines = sorted(queue.lines.values(), key=_CORES, reverse=True)
     demand = Demand(lines, [line.jobs for line in lines])
     for name in state.coming:
-        demand.use(state.allocations[name].resources)
+        coming = state.allocations[name]
+        demand.use(coming.resources, coming.user)
     return demand
 
 
@@ -94,16 +105,16 @@ def _length(state: State, gap: Gap, now: Millis) -> Millis:
     return longest if gap.end.likely is None else min(Millis(gap.end.likely - now), longest)
 
 
-def _is_of_use(state: State, demand: Demand, gap: Gap, now: Millis) -> bool:
-    """Whether anybody in line would make more of the gap than it costs."""
+def _first_of_use(state: State, demand: Demand, gap: Gap, now: Millis) -> Line | None:
+    """Return the first in *demand* who would make more of the gap than it costs, None if there is nobody."""
     length_ms = _length(state, gap, now)
     for line, jobs in zip(demand.lines, demand.jobs, strict=True):
         if jobs and line.need.fits_in(gap.free) and first_paying(state, line, length_ms) is not None:
-            return True
-    return False
+            return line
+    return None
 
 
-def _ask_for(draft: Draft, gap: Gap) -> None:
+def _ask_for(draft: Draft, gap: Gap, user: str) -> None:
     policy, command = draft.state.policy, draft.next_command
     allocation = AllocationId(f"a{draft.state.next_allocation}")
     node = gap.node if policy.mode is Mode.WINDOW else None
@@ -116,6 +127,9 @@ def _ask_for(draft: Draft, gap: Gap) -> None:
         resources=gap.free,
         min_ms=min(policy.min_gap_ms, longest),
         max_ms=longest,
+        ends_by=Millis(draft.now + longest) if node is not None else None,
+        seen_on=gap.node,
+        user=user,
     )
     draft.record(
         AllocationAsked(
@@ -126,6 +140,8 @@ def _ask_for(draft: Draft, gap: Gap) -> None:
             min_ms=request.min_ms,
             max_ms=request.max_ms,
             command=command,
+            seen_on=gap.node,
+            user=user,
         ),
         request,
     )

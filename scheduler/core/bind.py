@@ -6,7 +6,7 @@ from idleq.scheduler.core.commands import Replan, SegmentPlan
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import PlanMoved, SegmentStarted
 from idleq.scheduler.core.job import Running, Starting
-from idleq.scheduler.core.placement import Looks, choose, entry_and_job, room_is_kept, took
+from idleq.scheduler.core.placement import Looks, choose, entry_and_job, owner_of, room_is_kept, took
 from idleq.scheduler.core.queue import Candidate
 from idleq.scheduler.core.state import Allocation, Hold, State
 from idleq.scheduler.core.timing import length_of, plan_alone, segment_plans
@@ -53,8 +53,9 @@ def _fill(draft: Draft, allocation: Allocation) -> None:
     looks = Looks()
     at_once = AHEAD_AT_ONCE
     while not allocation.is_full:
-        candidate = choose(state, allocation.room, length_ms, draft.now, looks)
-        if candidate is None or room_is_kept(state, allocation, candidate, draft.now):
+        user = owner_of(state, allocation)
+        candidate = choose(state, allocation.room, length_ms, draft.now, looks, user)
+        if candidate is None or room_is_kept(state, allocation, candidate, draft.now, user):
             return
         took(looks)
         _start(draft, allocation, candidate)
@@ -78,7 +79,7 @@ def _bind_ahead(draft: Draft, allocation: Allocation, length_ms: Millis, looks: 
     """Let short jobs wait at the agent, which then need not ask for each: the way there and back takes longer than they do."""
     state = draft.state
     for _ in range(most):
-        candidate = choose(state, allocation.resources, length_ms, draft.now, looks)
+        candidate = choose(state, allocation.resources, length_ms, draft.now, looks, owner_of(state, allocation))
         if candidate is None:
             return
         run_ms = state.costs.run_ms(state.entries[candidate.entry].spec.name)

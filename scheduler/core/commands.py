@@ -18,6 +18,15 @@ class Mode(StrEnum):
     WINDOW = "window"
 
 
+class Sharing(StrEnum):
+    """Whose jobs run in one allocation."""
+
+    #: Anybody's.
+    ANYBODY = "anybody"
+    #: One user's.
+    USER = "user"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentPlan:
     """When a segment's agent acts by itself, daemon or no daemon.
@@ -42,9 +51,12 @@ class RequestAllocation:
         allocation: our name for it.
         mode: how it gives way.
         node: which node; None lets the site's scheduler choose.
+        seen_on: in whose gap it was seen to fit; no more than a hint where *node* is None.
+        user: whose jobs alone run in it; "" for anybody's.
         resources: how much of the node.
         min_ms: no use if shorter.
         max_ms: never longer.
+        ends_by: of a window: when it is over, whenever it begins; None if it ends by its length alone.
     """
 
     id: CommandId
@@ -54,6 +66,9 @@ class RequestAllocation:
     resources: Resources
     min_ms: Millis
     max_ms: Millis
+    ends_by: Millis | None = None
+    seen_on: NodeName | None = None
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

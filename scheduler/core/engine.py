@@ -58,6 +58,7 @@ from idleq.scheduler.core.inputs import (
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.settle import ring, settle
 from idleq.scheduler.core.state import State
+from idleq.scheduler.core.windows import give_back_vain
 
 
 class Decision(NamedTuple):
@@ -130,6 +131,8 @@ def _go_on(draft: Draft) -> None:
         settle(draft)
     if agenda.rooms or agenda.grown:
         bind(draft)
+    if due or agenda.moved:
+        give_back_vain(draft, due)
     if agenda.demand:
         ask(draft)
     if agenda.moved:

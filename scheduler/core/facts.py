@@ -274,7 +274,7 @@ class MainJobHeldUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocationAsked:
-    """The site's scheduler is asked for an allocation."""
+    """The site's scheduler is asked for an allocation, which fits into the gap *seen_on* that node, for jobs of *user* ("" for anybody's)."""
 
     allocation: AllocationId
     mode: Mode
@@ -283,6 +283,8 @@ class AllocationAsked:
     min_ms: Millis
     max_ms: Millis
     command: CommandId
+    seen_on: NodeName | None = None
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

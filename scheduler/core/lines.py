@@ -12,7 +12,7 @@ def stand_in_line(state: State, entry: Entry) -> None:
     room = entry.room_for()
     if room is not None and room <= 0:
         return
-    shape = Shape.of(entry.spec)
+    shape = Shape.of(entry.spec, entry.user)
     if entry.rest is Rest.QUEUED and entry.left > 0:
         state.queue.take(entry.id, None)
         state.queue.add(shape, Candidate(_place(state, entry, UNTOUCHED), entry.id, None), entry.left)
@@ -41,7 +41,7 @@ def _stand(state: State, entry: Entry, job: Job) -> None:
     if (entry.id, job.id) in state.queue.shapes:
         return  # it came back together with the others of an array that had as many running as it may
     candidate = Candidate(_place(state, entry, entry.ordinal_of(index_of(job.id))), entry.id, job.id)
-    state.queue.add(Shape.of(entry.spec), candidate, 1)
+    state.queue.add(Shape.of(entry.spec, entry.user), candidate, 1)
     _note_growth(state, entry)
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from idleq.ids import Millis
+from idleq.scheduler.core.commands import Sharing
 from idleq.scheduler.core.costs import Costs
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.job import Job
@@ -73,7 +74,7 @@ class Looks:
 
     Attributes:
         found: what was found in lines that were looked at, by their heads.
-        room: what the rest was made for.
+        room, user: what the rest was made for.
         ranked: a heap of what was found in lines that fit into *room*.
         coming: the lines that fit and were not looked at yet, those first of whom most can come; *next* is the first.
         level: that of the heads that *coming* has got to.
@@ -82,6 +83,7 @@ class Looks:
 
     found: dict[Place, Found | None] = field(default_factory=dict)
     room: Resources | None = None
+    user: str = ""
     ranked: list[tuple[Rank, Candidate, Line]] = field(default_factory=list)
     coming: Iterator[Line] = field(default_factory=lambda: iter(()))
     next: Line | None = None
@@ -90,13 +92,15 @@ class Looks:
 
 
 def choose(
-    state: State, room: Resources, length_ms: Millis, now: Millis, looks: Looks | None = None
+    state: State, room: Resources, length_ms: Millis, now: Millis, looks: Looks | None = None, user: str = ""
 ) -> Candidate | None:
-    """Return who of the queue is given *room* for *length_ms*, None if it pays for nobody.
+    """Return who of the queue (of *user*, if one is named) is given *room* for *length_ms*, None if it pays for nobody.
 
     Whoever goes on choosing for that length in that turn keeps *looks*, and starts whom they `took`.
     """
     looks = Looks() if looks is None else looks
+    if looks.user != user:
+        looks.user, looks.room = user, None
     _look_into(looks, state, room, length_ms, now)
     while looks.next is not None and _may_be_better(looks, looks.next, length_ms):
         _rank(looks, state, looks.next, length_ms, now)
@@ -131,7 +135,7 @@ def _best_first(looks: Looks, state: State, room: Resources, length_ms: Millis, 
         # The first in line has its line's highest level, so those of one level stand together.
         looks.level = _level(queue.order[seen], now, patience_ms)
         below = Millis(now - looks.level * patience_ms + 1)
-        lines = queue.fitting_among(seen, queue.count_before(below), room)
+        lines = queue.fitting_among(seen, queue.count_before(below), room, looks.user)
         lines.sort(key=lambda line: line.most_of(length_ms), reverse=True)  # equals stay in their order
         yield from lines
         seen = queue.count_before(below)  # counted again: heads that were there may have gone
@@ -201,20 +205,28 @@ def _ends_within(spec: JobSpec, job: Job | None, length_ms: Millis) -> bool:
     return spec.expected_ms - (0 if job is None else job.run_ms) <= length_ms
 
 
-def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: Millis) -> bool:
+def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: Millis, user: str = "") -> bool:
     """Whether room is kept for somebody of a higher level than *chosen* who has waited for a patience, and fits once more is free.
 
     Without this, narrow jobs would take each core as it comes free, and a wide one would wait for ever.
     """
     patience_ms, room = state.policy.patience_ms, allocation.room
     level = _level(chosen.place, now, patience_ms)
-    for head, line in state.queue.fitting(allocation.resources):
+    for head, line in state.queue.fitting(allocation.resources, user):
         if _level(head, now, patience_ms) <= level:
             break
         has_waited = now - state.entries[head.entry].queued_since >= patience_ms
         if has_waited and not line.need.fits_in(room):
             return True
     return False
+
+
+def owner_of(state: State, allocation: Allocation) -> str:
+    """Return whose jobs alone may be bound to *allocation*, "" if anybody's may: its own user's, or those of whoever is in it."""
+    if allocation.user or state.policy.sharing is Sharing.ANYBODY:
+        return allocation.user
+    guest = next(iter(allocation.guests), None)
+    return "" if guest is None else state.entries[state.jobs[guest].entry].user
 
 
 def entry_and_job(state: State, candidate: Candidate) -> tuple[Entry, Job | None]:

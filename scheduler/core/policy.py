@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from idleq.ids import Millis
-from idleq.scheduler.core.commands import Mode
+from idleq.scheduler.core.commands import Mode, Sharing
 
 SECOND = Millis(1000)
 MINUTE = Millis(60 * SECOND)
@@ -16,6 +16,7 @@ class Policy:
 
     Attributes:
         mode: how allocations give way to main jobs.
+        sharing: whose jobs run in one allocation: "anybody"'s, or one "user"'s, as where allocations belong to users.
         grace_ms: what the site's scheduler gives a guest between the signal and the end.
         min_gap_ms: shorter gaps are left alone; starting and stopping would eat them.
         max_allocation_ms: no allocation is asked for longer than this, so that plans stay fresh and sites stay friendly.
@@ -28,6 +29,7 @@ class Policy:
         progress_ms: how often a job's progress is journalled; a journal that kept every step would grow by gigabytes.
         max_pending: never more allocations waiting in the site's queue.
         ramp_start: how many allocations are asked for at once at first; grows by half with each one granted, halves on refusal.
+        window_wait_ms: a window that has not begun after this is given back, so that it never stands before a main job in the site's queue.
         slow_ms: after a refusal no allocation is asked for during this time.
         max_array: the largest array that one submit may make.
         freeze_ms: how long a freeze takes as long as nothing has been measured.
@@ -37,6 +39,7 @@ class Policy:
     """
 
     mode: Mode = Mode.PREEMPTIBLE
+    sharing: Sharing = Sharing.ANYBODY
     grace_ms: Millis = Millis(30 * SECOND)
     min_gap_ms: Millis = Millis(5 * MINUTE)
     max_allocation_ms: Millis = Millis(4 * HOUR)
@@ -49,6 +52,7 @@ class Policy:
     progress_ms: Millis = Millis(10 * SECOND)
     max_pending: int = 20
     ramp_start: int = 3
+    window_wait_ms: Millis = Millis(60 * SECOND)
     slow_ms: Millis = Millis(60 * SECOND)
     max_array: int = 1_000_000
     freeze_ms: Millis = Millis(10 * SECOND)

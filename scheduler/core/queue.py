@@ -31,17 +31,18 @@ class Place(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """What decides whether a gap can hold a job, and how well."""
+    """What decides whether a gap can hold a job, how well, and for whom."""
 
     resources: Resources
     freeze: FreezeMethod
     hours: int
+    user: str
 
     @classmethod
-    def of(cls, spec: JobSpec) -> "Shape":
-        """Return the shape of jobs like *spec*; expected run times count by their power of two."""
+    def of(cls, spec: JobSpec, user: str) -> "Shape":
+        """Return the shape of *user*'s jobs like *spec*; expected run times count by their power of two."""
         hours = -1 if spec.expected_ms is None else spec.expected_ms.bit_length()
-        return cls(spec.resources, spec.freeze, hours)
+        return cls(spec.resources, spec.freeze, hours, user)
 
     @property
     def most(self) -> int:
@@ -136,22 +137,25 @@ class Queue:
             self.heads[now] = line
             insort(self.order, now)
 
-    def fitting(self, room: Resources) -> Iterator[tuple[Place, Line]]:
-        """Yield the lines whose jobs fit into *room*, with their firsts, the best standing first."""
+    def fitting(self, room: Resources, user: str = "") -> Iterator[tuple[Place, Line]]:
+        """Yield the lines whose jobs fit into *room*, with their firsts, the best standing first; only those of *user* if one is named."""
         for head in self.order:
             line = self.heads[head]
             need = line.need
-            if need.cores <= room.cores and need.memory <= room.memory and need.gpus <= room.gpus:
+            fits = need.cores <= room.cores and need.memory <= room.memory and need.gpus <= room.gpus
+            if fits and (not user or line.shape.user == user):
                 yield head, line
 
     def count_before(self, standing: Millis) -> int:
         """Return how many lines have a first that stands before *standing*."""
         return bisect_left(self.order, standing, key=_STANDING)
 
-    def fitting_among(self, begin: int, end: int, room: Resources) -> list[Line]:
-        """Return the lines whose jobs fit into *room*, of those whose firsts are number *begin* to *end* in the order."""
+    def fitting_among(self, begin: int, end: int, room: Resources, user: str = "") -> list[Line]:
+        """Return what `fitting` would, of those lines whose firsts are number *begin* to *end* in the order."""
         cores, memory, gpus, heads = room.cores, room.memory, room.gpus, self.heads
         lines = [heads[head] for head in self.order[begin:end]]
+        if user:
+            lines = [line for line in lines if line.shape.user == user]
         return [
             line for line in lines if (need := line.need).cores <= cores and need.memory <= memory and need.gpus <= gpus
         ]

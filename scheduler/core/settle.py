@@ -32,7 +32,7 @@ def ring(draft: Draft) -> list[tuple[Alarm, str]]:
                 allocation = state.allocations.get(AllocationId(name))
                 if allocation is not None and allocation.hold is Hold.RELEASED:
                     release_again(draft, allocation)
-            case Alarm.LINGER:
+            case Alarm.LINGER | Alarm.WINDOW:
                 pass  # that is for the caller
             case _:
                 assert_never(alarm)

@@ -48,6 +48,9 @@ class Allocation:
         node: where, once that is known.
         resources: how much.
         min_ms, max_ms: the length that was asked for.
+        asked_at: when it was asked for.
+        seen_on: in whose gap it was seen to fit.
+        user: whose jobs alone run in it; "" for anybody's.
         until: when it ends at the latest, None if no end is known.
         used: what its guests hold.
         guests: whom it hosts.
@@ -64,12 +67,20 @@ class Allocation:
     resources: Resources
     min_ms: Millis
     max_ms: Millis
+    asked_at: Millis = Millis(0)
+    seen_on: NodeName | None = None
+    user: str = ""
     until: Millis | None = None
     used: Resources = NOTHING
     guests: dict[JobId, None] = field(default_factory=dict)
     ahead: dict[JobId, None] = field(default_factory=dict)
     idle_since: Millis | None = None
     failed_launches: int = 0
+
+    @property
+    def ends_by(self) -> Millis | None:
+        """When it is over whenever it begins; None if only its length is given."""
+        return Millis(self.asked_at + self.max_ms) if self.mode is Mode.WINDOW else None
 
     @property
     def room(self) -> Resources:
@@ -152,6 +163,8 @@ class Alarm(StrEnum):
     SLOW = "slow"
     #: An allocation that could not be given back may be now.
     RELEASE = "release"
+    #: A window may have waited for too long in the site's queue.
+    WINDOW = "window"
 
 
 @dataclass(slots=True)

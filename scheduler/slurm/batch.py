@@ -4,9 +4,10 @@ import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from idleq.ids import AllocationId, NodeName
+from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm.errors import SlurmRefused
@@ -43,7 +44,10 @@ class SiteSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchJob:
-    """One allocation as Slurm is asked for it; whole minutes, as Slurm counts them."""
+    """One allocation as Slurm is asked for it; whole minutes, as Slurm counts them.
+
+    What could not be over by *deadline* Slurm does not start, and drops: also where no daemon is there any more to take it back.
+    """
 
     comment: str
     name: str
@@ -56,6 +60,7 @@ class BatchJob:
     least_minutes: int | None
     folder: str
     script: str
+    deadline: Millis | None = None
 
 
 def server_name(folder: Path) -> str:
@@ -75,16 +80,19 @@ def allocation_of(job: JobRecord, settings: SiteSettings) -> AllocationId | None
     return AllocationId(name) if is_ours and name else None
 
 
-def batch_job(command: RequestAllocation, settings: SiteSettings, agent: Sequence[str]) -> BatchJob:
-    """Return the batch job for *command*, which runs *agent*.
+def batch_job(
+    command: RequestAllocation, settings: SiteSettings, agent: Sequence[str], now: Millis = Millis(0)
+) -> BatchJob:
+    """Return the batch job for *command*, which runs *agent*, if it is submitted *now*.
 
     Raises:
         SlurmRefused: it is a window of less than a minute, which Slurm would make longer than its gap.
     """
     is_window = command.mode is Mode.WINDOW
-    most = command.max_ms // MINUTE_MS
-    if is_window and most == 0:
-        raise SlurmRefused(f"Slurm counts in minutes, and this window has {command.max_ms / 1000:g} s")
+    left_ms = command.max_ms if command.ends_by is None else min(command.max_ms, command.ends_by - now)
+    most = left_ms // MINUTE_MS
+    if is_window and most <= 0:
+        raise SlurmRefused(f"Slurm counts in minutes, and this window has {left_ms / 1000:g} s")
     least, minutes = max(1, -(-command.min_ms // MINUTE_MS)), max(1, most)
     return BatchJob(
         comment=comment(settings.server, command.allocation),
@@ -98,6 +106,7 @@ def batch_job(command: RequestAllocation, settings: SiteSettings, agent: Sequenc
         least_minutes=None if is_window or least >= minutes else least,
         folder=settings.folder,
         script=script(command.allocation, command.resources, agent),
+        deadline=command.ends_by,
     )
 
 
@@ -159,5 +168,11 @@ def _options(job: BatchJob) -> Mapping[str, str]:
         "nodelist": job.node or "",
         "time-min": str(job.least_minutes or ""),
         "gpus-per-node": str(job.resources.gpus or ""),
+        "deadline": "" if job.deadline is None else _in_local_time(job.deadline),
     }
     return options | {name: value for name, value in optional.items() if value}
+
+
+def _in_local_time(instant: Millis) -> str:
+    """Return *instant* as Slurm's commands read times: by this machine's time zone, and to the second before."""
+    return datetime.fromtimestamp(instant // 1000).strftime("%Y-%m-%dT%H:%M:%S")  # noqa: DTZ006 - the commands know no zone

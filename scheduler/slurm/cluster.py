@@ -1,6 +1,7 @@
 """The port `Cluster` on Slurm: allocations are batch jobs, found again by their comments."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
@@ -12,7 +13,7 @@ from idleq.scheduler.slurm.hostlist import expand
 from idleq.scheduler.slurm.reading import Reading
 from idleq.scheduler.slurm.records import JobRecord, instant
 from idleq.scheduler.slurm.site import Site
-from idleq.scheduler.slurm.view import View, build_view, changes
+from idleq.scheduler.slurm.view import View, build_view, changes, node_for
 
 REMEMBERED = 10_000
 """So many allocations that are over are remembered, for requests that come late."""
@@ -53,7 +54,8 @@ class SlurmCluster:
         if allocation in self._numbers:
             return
         try:
-            job = batch_job(command, self._settings, self._agent(command))
+            asked = replace(command, node=node_for(command, self._view))
+            job = batch_job(asked, self._settings, self._agent(command), self._clock.now())
             self._numbers[allocation] = self._site.submit(job)
         except SlurmAway:
             self._doubtful.add(

@@ -4,6 +4,7 @@ SlurmError
 ├── SlurmAway            it does not answer, or not in time
 ├── SlurmRefused         it answered that it will not
 │   └── SlurmLimit       not now: a limit of the site is reached
+├── SlurmTokenUnusable   the token for slurmrestd is missing, expired, open to others or refused
 ├── SlurmUnreadable      its answer is not what this version of idleq understands
 └── SlurmHidesJobs       it shows this user only a part of what runs
 """
@@ -34,6 +35,13 @@ class SlurmLimit(SlurmRefused):
     """A limit of the site is reached."""
 
     exit_code: ClassVar[int] = 71
+    transient: ClassVar[bool] = True
+
+
+class SlurmTokenUnusable(SlurmError):
+    """The token for slurmrestd is missing, expired, open to others, or not accepted."""
+
+    exit_code: ClassVar[int] = 74
     transient: ClassVar[bool] = True
 
 

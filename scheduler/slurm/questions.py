@@ -83,5 +83,10 @@ def ask_configuration() -> list[str]:
     return ["scontrol", "show", "config"]
 
 
+def ask_token(seconds: int) -> list[str]:
+    """Ask for a token for whoever asks, that holds for so long."""
+    return ["scontrol", "token", f"lifespan={seconds}"]
+
+
 def _columns(names: tuple[str, ...]) -> str:
     return "--Format=" + ",".join(f"{name}:{SEPARATOR}" for name in names)

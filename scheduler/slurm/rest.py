@@ -11,7 +11,7 @@ from idleq.ids import Millis
 from idleq.scheduler.slurm import answers
 from idleq.scheduler.slurm.batch import BatchJob
 from idleq.scheduler.slurm.commandline import AWAY, LIMITS, UNKNOWN_JOB
-from idleq.scheduler.slurm.errors import SlurmAway, SlurmLimit, SlurmRefused, SlurmUnreadable
+from idleq.scheduler.slurm.errors import SlurmAway, SlurmLimit, SlurmRefused, SlurmTokenUnusable, SlurmUnreadable
 from idleq.scheduler.slurm.reading import Reading
 from idleq.scheduler.slurm.records import MEBI, JobRecord
 
@@ -19,8 +19,15 @@ VERSIONS = ("v0.0.44", "v0.0.43", "v0.0.42", "v0.0.41", "v0.0.40")
 """Of slurmrestd's own interface, newest first; each Slurm offers some three of them."""
 
 TIMEOUT_S = 60
+UNKNOWN_USER = ("Authentication failure", "authentication failure", "Protocol authentication error")
 PATH = "/usr/local/bin:/usr/bin:/bin"
 """What is submitted by slurmrestd has only the environment that it is given; the script needs `srun`."""
+
+PORT = 6820
+SCHEMES: Mapping[str, type[http.client.HTTPConnection]] = {
+    "http": http.client.HTTPConnection,
+    "https": http.client.HTTPSConnection,  # of a proxy, since slurmrestd has none of its own
+}
 
 Fetch = Callable[[str, str, bytes | None], tuple[int, bytes]]
 """Sends (method, path, body) and returns the answer's status and body; raises SlurmAway if there is none."""
@@ -39,16 +46,17 @@ class Http:
 
     def __init__(self, url: str, user: str, token: Callable[[], str]) -> None:
         parts = urlsplit(url)
-        if parts.scheme != "http" or parts.hostname is None:
-            raise SlurmRefused(f"slurmrestd's address is http://HOST:PORT, not {url!r}")
-        self._host, self._port, self._user, self._token = parts.hostname, parts.port or 6820, user, token
+        if parts.scheme not in SCHEMES or parts.hostname is None:
+            raise SlurmRefused(f"slurmrestd's address is http://HOST:PORT or https://HOST:PORT, not {url!r}")
+        self._connect, self._user, self._token = SCHEMES[parts.scheme], user, token
+        self._host, self._port = parts.hostname, parts.port or PORT
 
     def __call__(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         """Send one request on a connection of its own: polls are seconds apart."""
         headers = {"X-SLURM-USER-NAME": self._user, "X-SLURM-USER-TOKEN": self._token()}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
+        connection = self._connect(self._host, self._port, timeout=TIMEOUT_S)
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
@@ -117,13 +125,15 @@ class Rest:
         raise SlurmUnreadable(f"slurmrestd offers none of {', '.join(VERSIONS)}")
 
 
-def refusal(status: int, answer: bytes) -> SlurmAway | SlurmRefused:
+def refusal(status: int, answer: bytes) -> SlurmAway | SlurmRefused | SlurmTokenUnusable:
     """Return what it means that slurmrestd answered *status* and said *answer*."""
     try:
         words = "; ".join(map(str, msgspec.json.decode(answer, type=answers.Refusal).errors))
     except msgspec.DecodeError:
         words = answer[:500].decode(errors="replace")
     said = f"slurmrestd ({status}): {words}"
+    if status == http.client.UNAUTHORIZED or any(sign in words for sign in UNKNOWN_USER):
+        return SlurmTokenUnusable(f"{said}: it does not accept the token")
     if any(sign in words for sign in AWAY):
         return SlurmAway(said)
     return SlurmLimit(said) if any(sign in words for sign in LIMITS) else SlurmRefused(said)
@@ -146,6 +156,7 @@ def submission(job: BatchJob) -> dict[str, object]:
         "tres_per_node": f"gres/gpu:{job.resources.gpus}" if job.resources.gpus else "",
         "time_limit": _number(job.minutes),
         "time_minimum": _number(job.least_minutes) if job.least_minutes else None,
+        "deadline": None if job.deadline is None else job.deadline // 1000,
         "requeue": False,
         "current_working_directory": job.folder,
         "standard_output": f"{job.folder}/{job.name}.slurm.log",

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from idleq.ids import Millis, NodeName
+from idleq.scheduler.core.commands import RequestAllocation
 from idleq.scheduler.core.inputs import NodeReport, ViewChanged
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.slurm.hostlist import expand
@@ -60,6 +61,18 @@ def changes(previous: View | None, view: View) -> ViewChanged | None:
     deltas = tuple(report for name, report in view.reports.items() if known.get(name) != report)
     gone = tuple(name for name in known if name not in view.reports)
     return ViewChanged(deltas=deltas, gone=gone) if deltas or gone else None
+
+
+def node_for(command: RequestAllocation, view: View | None) -> NodeName | None:
+    """Return the node to name in asking for *command*, None if Slurm may take any.
+
+    Where main jobs leave the same of every node, any will do. Elsewhere Slurm would put what was cut for a small gap into a large
+    one, and what was cut for the large one would wait.
+    """
+    if command.node is not None or view is None:
+        return command.node
+    rooms = {report.free for report in view.reports.values() if report.is_up and report.free.cores}
+    return command.seen_on if len(rooms) > 1 else None
 
 
 def _add_jobs(uses: defaultdict[NodeName, _Uses], reading: Reading, is_ours: IsOurs) -> None:

@@ -15,6 +15,7 @@ from idleq.scheduler.core.facts import Fact
 from idleq.scheduler.errors import BadMessage, JournalDamaged, JournalUnavailable
 from idleq.scheduler.ports import Turn
 from idleq.scheduler.store.database import open_database, reading
+from idleq.scheduler.store.epochs import check_epoch, next_epoch
 from idleq.scheduler.store.migrations import migrate
 from idleq.scheduler.store.tables import CommandRow, FactRow
 from idleq.scheduler.store.trouble import told_as_ours
@@ -33,6 +34,7 @@ class Journal:
         self._engine = engine
         self._place = engine.url.database if engine.dialect.name == "sqlite" else str(engine.url)
         self._last: tuple[int, int] | None = None
+        self._epoch: int | None = None
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> "Journal":
@@ -57,15 +59,28 @@ class Journal:
         """What people call the database: a file's path, or a URL without its password."""
         return str(self._place)
 
+    def begin_epoch(self) -> int:
+        """Be the only one that may append from now on; return the number of this reign, higher than any before.
+
+        Whoever appended before finds itself superseded, however long it was stopped in between.
+        """
+        with told_as_ours(self.place), self._engine.begin() as connection:
+            self._epoch = next_epoch(connection)
+        self._last = None
+        return self._epoch
+
     def append(self, turns: Sequence[Turn]) -> None:
         """Write *turns* durably, all or none.
 
         Raises:
+            Superseded: another daemon writes this journal now; nothing was written.
             JournalUnavailable: nothing was written; only where a database on the network went away in the very moment
                 of the commit can all have been, so read the journal before trying again.
         """
         last, self._last = self._last, None  # as long as this has not gone well, nothing is known
         with told_as_ours(self.place), self._engine.begin() as connection:
+            if self._epoch is not None:
+                check_epoch(connection, self._epoch, self.place)
             last = _write(connection, turns, last or _last_numbers(connection))
         self._last = last
 

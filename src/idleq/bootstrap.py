@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from idleq.scheduler.ports import Clock, Cluster
     from idleq.scheduler.report import Report
     from idleq.scheduler.service import Service
+    from idleq.scheduler.slurm.site import Site
     from idleq.scheduler.store.journal import Journal
     from idleq.simulator.costs import GuestCosts
     from idleq.simulator.embedded import EmbeddedCluster
@@ -153,6 +154,7 @@ def learned_costs(server_dir: Path, where: str = "") -> "GuestCosts | None":
 def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
     """Put a daemon together, holding the lock of its server directory."""
     from idleq.scheduler.clock import SteadyClock, SystemClock
+    from idleq.scheduler.errors import Superseded
     from idleq.scheduler.lock import Owner, hold
     from idleq.scheduler.logs import make_log, taking_in_libraries
     from idleq.scheduler.results import LinkedResults
@@ -161,13 +163,14 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
     paths.create()
     config = _config(paths, cluster)
     with (
-        hold(paths.lock, Owner.this_process()),
+        hold(paths.lock, Owner.this_process(), patience_ms=config.server.takeover_ms) as pulse,
         _journal(paths, config, create=True) as journal,
         paths.log.open("a", encoding="utf-8") as log_file,
         taking_in_libraries(log := make_log(sys.stderr if sys.stderr.isatty() else log_file)),
     ):
+        epoch = journal.begin_epoch()
         clock = SystemClock(floor=journal.last_at())
-        yield Service(
+        service = Service(
             Parts(
                 paths=paths,
                 config=config,
@@ -178,8 +181,13 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
                 steady=SteadyClock(),
                 log=log,
                 poll_ms=_poll_ms(config),
+                epoch=epoch,
             )
         )
+        pulse.tell(service.stop)
+        yield service
+    if pulse.is_lost:
+        raise Superseded(f"a daemon on another machine has taken {paths.root} over: this one stops")
 
 
 def _config(paths: "ServerPaths", cluster: str | None) -> "Config":
@@ -234,17 +242,16 @@ def _slurm(paths: "ServerPaths", config: "Config", settings: "SlurmSettings", cl
 
     Raises:
         SlurmHidesJobs: gaps would look larger than they are.
-        SlurmAway, SlurmRefused: it cannot be asked.
+        SlurmAway, SlurmRefused, SlurmTokenUnusable: it cannot be asked.
     """
     import getpass
 
-    from idleq.scheduler.slurm import configuration, questions
+    from idleq.scheduler.config import check_that_nodes_reach
     from idleq.scheduler.slurm.batch import NODE, SCRATCH, UNTIL, SiteSettings, server_name
     from idleq.scheduler.slurm.cluster import SlurmCluster
-    from idleq.scheduler.slurm.commandline import CommandLine, run
 
-    site_says = configuration.read_configuration(run(questions.ask_configuration(), ""))
-    configuration.check_that_all_is_shown(site_says)
+    if config.transport == "api":
+        check_that_nodes_reach(config.server)
     site = SiteSettings(
         server=server_name(paths.root),
         user=getpass.getuser(),
@@ -261,11 +268,34 @@ def _slurm(paths: "ServerPaths", config: "Config", settings: "SlurmSettings", cl
             paths.root,
             *("agent", "--allocation", command.allocation, "--node", NODE, "--scratch", SCRATCH, "--until", UNTIL),
             *("--cores", str(room.cores), "--memory", str(room.memory), "--gpus", str(room.gpus)),
-            *("--grace", str(config.policy.grace_ms), "--transport", config.server.transport),
+            *("--grace", str(config.policy.grace_ms), "--transport", config.transport),
         )
 
-    line = CommandLine(questions.Format(settings.format))
-    return SlurmCluster(line, site, clock, agent, lease_ms=config.policy.lease_ms)
+    way = _way_to_slurm(paths, settings, site.user, clock)
+    return SlurmCluster(way, site, clock, agent, lease_ms=config.policy.lease_ms)
+
+
+def _way_to_slurm(paths: "ServerPaths", settings: "SlurmSettings", user: str, clock: "Clock") -> "Site":
+    """Return slurmrestd, or Slurm's commands where none is named; what Slurm hides can be seen only where those commands are."""
+    import shutil
+
+    from idleq.scheduler.slurm import configuration, questions
+    from idleq.scheduler.slurm.commandline import CommandLine, run
+    from idleq.scheduler.slurm.rest import Http, Rest
+    from idleq.scheduler.slurm.token import TokenFile
+
+    if not settings.rest or shutil.which("scontrol"):
+        configuration.check_that_all_is_shown(configuration.read_configuration(run(questions.ask_configuration(), "")))
+    if not settings.rest:
+        return CommandLine(questions.Format(settings.format))
+    token = TokenFile(
+        paths.root / settings.token_file if settings.token_file else paths.slurm_token,
+        clock,
+        lambda: run(questions.ask_token(settings.token_life_ms // 1000), ""),
+        settings.token_life_ms,
+    )
+    token()  # nothing is begun with one that will not do
+    return Rest(Http(settings.rest, user, token))
 
 
 def _embedded_cluster(server_dir: Path) -> "EmbeddedCluster":
@@ -317,7 +347,7 @@ def _world(
     from idleq.simulator.jobs import numbered_nodes
     from idleq.simulator.settings import ClusterSettings, MainLoad, local_settings
 
-    argv = _idleq(paths.root, *AGENT_ARGUMENTS, "--transport", config.server.transport)
+    argv = _idleq(paths.root, *AGENT_ARGUMENTS, "--transport", config.transport)
     match cluster:
         case LocalSettings(cores=cores, memory_bytes=memory):
             total = psutil.virtual_memory().total

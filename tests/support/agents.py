@@ -136,7 +136,7 @@ class FakeDaemon:
             self._server.server_close()
             self._server.hang_up()
             self._server = None
-            remove_access(self.paths)
+            remove_access(self.paths, "p")
         if renew:
             self.paths.key.unlink()
 

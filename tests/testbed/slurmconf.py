@@ -1,11 +1,17 @@
 """The configuration of the test cluster's Slurm, as a site would have it, only quicker."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 CORES, MEMORY_MB = 2, 4000
 """Of a node, whatever this machine has: several nodes share it."""
 
+GUESTS = (Path(__file__).resolve().parents[2] / "deploy" / "slurm.conf").read_text(encoding="utf-8")
+"""What a site is told to add for guests, to the letter: this cluster is the proof that it works."""
+
 GRACE_SECONDS = 15
+"""As it says there."""
+
 CLUSTER = "testbed"
 
 CGROUP = """\
@@ -39,23 +45,15 @@ SLURM = {
     "SlurmctldHost": "login",
     "SlurmUser": "slurm",
     "AuthType": "auth/munge",
-    "AuthAltTypes": "auth/jwt",
-    "AuthAltParameters": "jwt_key=/etc/slurm/jwt.key",
     "StateSaveLocation": "/var/spool/slurmctld",
     "SlurmdSpoolDir": "/var/spool/slurmd",
     "SlurmctldLogFile": "/var/spool/slurmctld/log",
     "SlurmdLogFile": "/var/log/slurmd.log",
     "SlurmctldPidFile": "/var/spool/slurmctld/pid",
     "MailProg": "/bin/true",
-    "ProctrackType": "proctrack/cgroup",
-    "TaskPlugin": "task/cgroup,task/affinity",
     "JobAcctGatherType": "jobacct_gather/cgroup",
-    "SelectType": "select/cons_tres",
-    "SelectTypeParameters": "CR_Core_Memory",
     "DefMemPerCPU": "500",
     "PriorityType": "priority/basic",
-    "PreemptType": "preempt/partition_prio",
-    "PreemptMode": "REQUEUE",
     "SchedulerType": "sched/backfill",
     # Quick, so that a test need not wait: sites have 30 s and 60 s.
     "SchedulerParameters": "bf_interval=2,bf_resolution=10,bf_continue",
@@ -72,20 +70,28 @@ SLURM = {
 }
 
 
-def slurm_conf(nodes: Mapping[str, str], changes: Mapping[str, str] | None = None) -> str:
-    """Return slurm.conf for compute *nodes* (name to address); *changes* of single keys win, an empty value leaves one out."""
-    keys = SLURM | dict(changes or {})
-    names = ",".join(nodes)
+def slurm_conf(
+    nodes: Mapping[str, str],
+    changes: Mapping[str, str] | None = None,
+    sizes: Mapping[str, tuple[int, int]] | None = None,
+) -> str:
+    """Return slurm.conf for compute *nodes* (name to address); *changes* of single keys win, an empty value leaves one out.
+
+    *sizes* has cores and megabytes of nodes that are not like the others.
+    """
+    partitions = [line for line in _lines(GUESTS) if line.startswith("PartitionName=")]
+    for_guests = dict(line.split("=", 1) for line in _lines(GUESTS) if line not in partitions)
+    keys = SLURM | for_guests | dict(changes or {})
     lines = [f"{key}={value}" for key, value in keys.items() if value]
-    lines += [
-        f"NodeName={name} NodeAddr={address} CPUs={CORES} RealMemory={MEMORY_MB} State=UNKNOWN"
-        for name, address in nodes.items()
-    ]
-    lines += [
-        f"PartitionName=main Nodes={names} Default=YES PriorityTier=10 PreemptMode=OFF MaxTime=1-0 State=UP",
-        f"PartitionName=guests Nodes={names} PriorityTier=1 PreemptMode=REQUEUE GraceTime={GRACE_SECONDS} MaxTime=1-0 State=UP",
-    ]
-    return "\n".join(lines) + "\n"
+    for name, address in nodes.items():
+        cores, megabytes = (sizes or {}).get(name, (CORES, MEMORY_MB))
+        lines.append(f"NodeName={name} NodeAddr={address} CPUs={cores} RealMemory={megabytes} State=UNKNOWN")
+    return "\n".join([*lines, *partitions]) + "\n"
+
+
+def _lines(conf: str) -> Iterator[str]:
+    """Yield what is no comment."""
+    return (line for line in conf.splitlines() if line and not line.startswith("#"))
 
 
 def hosts(addresses: Mapping[str, str]) -> str:

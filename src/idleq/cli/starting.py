@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from idleq.cli.session import Session
     from idleq.scheduler.paths import ServerPaths
 
-PATIENCE_SECONDS = 30.0
-"""A busy login node may take this long to import everything; a daemon that fails says so earlier, by ending."""
+PATIENCE_SECONDS = 90.0
+"""A busy login node may take long to import everything, and a daemon on another one is waited for before its place is taken
+(server.takeover); a daemon that fails says so earlier, by ending."""
 
 GLANCE_SECONDS = 0.1
 

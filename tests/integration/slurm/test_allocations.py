@@ -15,7 +15,7 @@ from idleq.scheduler.slurm import commandline, questions
 from idleq.scheduler.slurm.batch import SiteSettings, allocation_of
 from idleq.scheduler.slurm.cluster import SlurmCluster
 from idleq.scheduler.slurm.commandline import CommandLine
-from idleq.scheduler.slurm.errors import SlurmAway, SlurmRefused
+from idleq.scheduler.slurm.errors import SlurmAway, SlurmRefused, SlurmTokenUnusable
 from idleq.scheduler.slurm.questions import Format
 from idleq.scheduler.slurm.rest import Fetch, Rest
 from idleq.scheduler.slurm.site import Site
@@ -237,7 +237,7 @@ def test_a_token_that_is_not_right_is_refused(slurm: Testbed) -> None:
         return int(status), answer.encode()
 
     assert Rest(fetch).ends([999_999]) == {}
-    with pytest.raises(SlurmRefused):
+    with pytest.raises(SlurmTokenUnusable):
         Rest(forged).read(SystemClock().now())
 
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Connection, inspect, text
 
-from idleq.scheduler.errors import JournalDamaged, JournalTooNew, JournalUnavailable
+from idleq.scheduler.errors import JournalDamaged, JournalTooNew, JournalUnavailable, Superseded
 from idleq.scheduler.store.database import open_database
 from idleq.scheduler.store.journal import CHUNK, Journal
 from idleq.scheduler.store.migrations import STEPS, migrate
@@ -55,6 +55,25 @@ def test_a_second_writer_is_refused_and_writes_nothing(database_url: str) -> Non
     assert list(other.facts()) == facts_of(turn(1), turn(2), turn(5))
     one.close()
     other.close()
+
+
+def test_of_two_daemons_only_the_one_that_came_last_writes_however_long_the_other_was_stopped(
+    database_url: str,
+) -> None:
+    old, new = Journal.open(database_url), Journal.open(database_url)
+    assert old.begin_epoch() == 1
+    old.append([turn(1)])
+    assert new.begin_epoch() == 2
+    with pytest.raises(Superseded, match=r"epoch 2, ours was 1"):
+        old.append([turn(2)])
+    new.append([turn(3)])
+    with pytest.raises(Superseded):
+        old.append([turn(4)])
+    assert list(new.facts()) == facts_of(turn(1), turn(3))
+    third = Journal.open(database_url)
+    assert third.begin_epoch() == 3, "it is in the journal, not in a process"
+    for journal in (old, new, third):
+        journal.close()
 
 
 def test_a_journal_of_a_newer_idleq_is_left_alone(database_url: str) -> None:

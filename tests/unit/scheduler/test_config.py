@@ -12,6 +12,7 @@ from idleq.scheduler.config import (
     EmbeddedSettings,
     LocalSettings,
     ServerSettings,
+    check_that_nodes_reach,
     load_config,
 )
 from idleq.scheduler.core.commands import Mode
@@ -70,11 +71,32 @@ def test_the_embedded_cluster_gives_the_grace_that_the_policy_believes_in(file: 
 
 
 @pytest.mark.parametrize(
+    ("text", "transport"),
+    [
+        ("", "api"),
+        ("cluster.kind = 'slurm'", "spool"),
+        ("cluster.kind = 'slurm'\nserver.transport = 'api'", "api"),
+        ("server.transport = 'spool'", "spool"),
+    ],
+)
+def test_agents_on_slurm_speak_by_files_unless_told_otherwise(file: Path, text: str, transport: str) -> None:
+    file.write_text(text)
+    assert load_config(file).transport == transport
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "localhost", "::1", "0.0.0.0", "::"])
+def test_an_address_that_nodes_cannot_reach_is_refused(address: str) -> None:
+    with pytest.raises(BadConfig, match="agents on other nodes cannot reach that"):
+        check_that_nodes_reach(ServerSettings(address=address))
+    check_that_nodes_reach(ServerSettings(address="10.77.0.10"))
+
+
+@pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("polcy.lease = '3s'", "there is no key polcy; did you mean policy?"),
         ("policy.leese = '3s'", "there is no key policy.leese; did you mean policy.lease?"),
-        ("server.colour = 1", "there is no key server.colour; there are address, database, port, transport"),
+        ("server.colour = 1", "there is no key server.colour; there are address, database, port, takeover, transport"),
         ("policy = 3", "policy is 3; it is a table"),
         ("policy.lease = 30", 'policy.lease: 30 is not a duration like "30s"'),
         ("policy.lease = '-30s'", "policy.lease: '-30s' is not a duration like \"30s\""),
@@ -88,7 +110,7 @@ def test_the_embedded_cluster_gives_the_grace_that_the_policy_believes_in(file: 
         ("server.port = 65536", "server.port: 65536 is not allowed; it must be 0 to 65535"),
         ("server.address = 'somewhere'", "server.address: 'somewhere' is no IP address"),
         ("server.address = 1", "server.address: 1 is not text in quotes"),
-        ("server.transport = ['api']", 'server.transport: [\'api\'] is not "api" or "spool"'),
+        ("server.transport = ['api']", 'server.transport: [\'api\'] is not "auto" or "api" or "spool"'),
         ("cluster.kind = 'pbs'", 'cluster.kind is \'pbs\'; it may be "local" or "embedded" or "slurm"'),
         ("cluster.kind = []", "cluster.kind is []; it may be"),
         ("cluster.seed = 3", 'cluster.seed is for cluster.kind = "embedded" only; this one is "local"'),

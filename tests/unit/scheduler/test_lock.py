@@ -4,15 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from idleq.ids import Millis
 from idleq.scheduler import codec
 from idleq.scheduler.errors import DaemonRunning
-from idleq.scheduler.lock import Owner, hold, holder, last_held
+from idleq.scheduler.lock import Owner, Pulse, hold, holder, last_held
 
 HOLDER = """
 import sys
@@ -77,18 +79,69 @@ def test_it_is_let_go_of_after_an_error_too(path: Path, us: Owner) -> None:
     assert (holder(path), path.read_bytes()) == (None, b"")
 
 
-def test_a_record_of_another_host_counts_until_it_is_taken_over(path: Path, us: Owner) -> None:
-    other = dataclasses.replace(us, host="login7", pid=4711)
-    path.write_bytes(codec.to_json(other))
-    assert holder(path) == other
-    with (
-        pytest.raises(DaemonRunning, match=r"on login7 \(process 4711\) holds .* or died there; .* remove .*/lock"),
-        hold(path, us),
-    ):
-        pytest.fail("it was given to two")
-    assert holder(path) == other
-    with hold(path, us, take_over=True):
-        assert holder(path) == us
+@contextmanager
+def on_another_host(path: Path, us: Owner, *, beats: bool) -> Iterator[Owner]:
+    """A holder on login7, whose locks are not seen here; it may beat."""
+    other, is_over = dataclasses.replace(us, host="login7", pid=4711), threading.Event()
+    path.write_bytes(codec.to_json(other).ljust(512))
+
+    def beat() -> None:
+        number = 0
+        while beats and not is_over.wait(0.002):
+            number += 1
+            with path.open("r+b") as file:
+                file.write(codec.to_json(dataclasses.replace(other, beat=number)).ljust(512))
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    yield other
+    is_over.set()
+    thread.join()
+
+
+def test_a_holder_on_another_host_counts_as_long_as_it_gives_a_sign_of_life(path: Path, us: Owner) -> None:
+    with on_another_host(path, us, beats=True) as other:
+        with (
+            pytest.raises(DaemonRunning, match=r"daemon on login7 .process 4711. serves .* stop it there with"),
+            hold(path, us, patience_ms=Millis(30_000)),
+        ):
+            pytest.fail("it was given to two")
+        assert holder(path) == other
+
+
+def test_a_silent_holder_on_another_host_is_replaced_and_learns_it_when_it_wakes(path: Path, us: Owner) -> None:
+    with on_another_host(path, us, beats=False) as other, path.open("r+b") as theirs:
+        fcntl.flock(theirs, fcntl.LOCK_EX)  # a file system with locks of all hosts: they outlive a host that hangs
+        old = Pulse(path, theirs.fileno(), other, every_ms=1)
+        lost = threading.Event()
+        old.tell(lost.set)
+        with hold(path, us, patience_ms=Millis(60)):
+            assert holder(path) == us
+            old.start()
+            assert lost.wait(30)
+            assert old.is_lost
+            assert holder(path) == us, "its beat goes nowhere"
+            with pytest.raises(DaemonRunning), hold(path, us):
+                pytest.fail("it was given to two")
+        old.stop()
+    assert holder(path) is None
+    assert sorted(path.parent.iterdir()) == [path]
+
+
+def test_a_holder_on_another_host_that_lets_go_is_followed_at_once(path: Path, us: Owner) -> None:
+    with on_another_host(path, us, beats=False), path.open("r+b") as theirs:
+        fcntl.flock(theirs, fcntl.LOCK_EX)
+        threading.Timer(0.05, lambda: theirs.truncate(0)).start()
+        with hold(path, us, patience_ms=Millis(300_000)):
+            assert holder(path) == us
+
+
+def test_it_beats_as_long_as_it_is_held(path: Path, us: Owner) -> None:
+    with hold(path, us, patience_ms=Millis(6)) as pulse:
+        seen = {codec.from_json(path.read_bytes(), Owner).beat}
+        while len(seen) < 3:
+            seen.add(codec.from_json(path.read_bytes(), Owner).beat)
+        assert not pulse.is_lost
 
 
 def test_half_a_record_hides_no_lock(path: Path, us: Owner) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis
-from idleq.scheduler.core.commands import Kill
+from idleq.scheduler.core.commands import Kill, Replan, SegmentPlan
 from idleq.scheduler.errors import BadMessage
 from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.spool import AgentSpool, Answer, DaemonSpool, Question, whole_lines
@@ -16,6 +16,11 @@ A12 = AllocationId("a12")
 
 def kill(number: int) -> Kill:
     return Kill(id=CommandId(number), allocation=A12, job=JobId(str(number)), fence=Fence(1), reason="over")
+
+
+def replan(number: int) -> Replan:
+    plan = SegmentPlan(freeze_at=None, ends_at=None, save_every_ms=None)
+    return Replan(id=CommandId(number), allocation=A12, job=JobId(str(number)), fence=Fence(1), plan=plan)
 
 
 def answer(beat: int, *, leave: bool = False) -> Answer:
@@ -79,6 +84,26 @@ def test_an_agent_that_was_never_answered_is_told_to_leave_too(paths: ServerPath
     assert left.leave
     daemon.forget(AllocationId("a99"))
     assert not paths.allocation(AllocationId("a99")).root.exists()
+
+
+def test_what_a_replaced_daemon_wanted_started_is_not_and_what_it_wanted_ended_is(paths: ServerPaths) -> None:
+    old, new, agent = DaemonSpool(paths, 1), DaemonSpool(paths, 2), AgentSpool(paths.allocation(A12))
+    for command in (replan(1), replan(2), kill(3)):
+        old.send(command)
+    assert agent.commands(1) == (replan(1), replan(2), kill(3))
+    new.send(replan(2))
+    old.send(replan(2))  # back from a freeze, it says once more what it has journalled
+    assert agent.commands(2) == (replan(2), kill(3))
+    agent.take([CommandId(2), CommandId(3)])
+    assert agent.commands(2) == ()
+    assert agent.commands(1) == (replan(1),)
+
+
+def test_an_agent_that_is_told_to_leave_hears_by_which_daemon(paths: ServerPaths) -> None:
+    DaemonSpool(paths, 3).forget(A12)
+    left = AgentSpool(paths.allocation(A12)).answer()
+    assert left is not None
+    assert left.epoch == 3
 
 
 def test_only_we_can_read_what_is_said(paths: ServerPaths) -> None:

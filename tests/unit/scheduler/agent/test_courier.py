@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -116,6 +117,18 @@ def test_a_command_is_confirmed_with_the_next_question(story: Story) -> None:
     story.daemon.answer("main", answer(0, KILL))
     assert story.heard() == [Heard(answer(0, KILL), Millis(7))]
     assert story.daemon.next_said("main") == Said("main", [], [9])
+
+
+def test_a_daemon_that_others_have_replaced_is_not_heard_whatever_it_says(story: Story) -> None:
+    old, new = replace(answer(0, KILL), epoch=1, leave=True), replace(answer(), epoch=2)
+    story.daemon.next_said("main")
+    story.daemon.answer("main", new)
+    assert story.heard() == [Heard(new, Millis(7))]
+    story.daemon.next_said("main")
+    story.daemon.answer("main", old)
+    assert story.daemon.next_said("main") == Said("main", [], []), "it has confirmed nothing"
+    assert story.courier.news() == []
+    assert story.courier.trouble == "that is an older daemon (epoch 1, we have heard 2)"
 
 
 def test_after_a_failure_everything_is_said_again(story: Story) -> None:

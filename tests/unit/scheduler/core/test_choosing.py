@@ -119,6 +119,7 @@ def test_no_more_is_asked_for_than_the_queue_can_use() -> None:
         resources=NODE,
         min_ms=told.policy.min_gap_ms,
         max_ms=told.policy.max_allocation_ms,
+        seen_on=NodeName("n8"),
     )
 
 

@@ -1,6 +1,7 @@
 import os
 import subprocess
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm.batch import SiteSettings, allocation_of, batch_job, sbatch_argv, scancel_argv
 from idleq.scheduler.slurm.errors import SlurmRefused
+from idleq.scheduler.slurm.rest import submission
 from support.slurm import job
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -85,6 +87,19 @@ def test_a_window_is_on_its_node_for_its_length_and_never_longer() -> None:
         "--account=physics",
     } <= set(argv)
     assert not any(option.startswith("--time-min") for option in argv)
+
+
+def test_slurm_starts_no_window_that_would_reach_past_its_end_however_late_it_is_submitted() -> None:
+    window = replace(ASKED, mode=Mode.WINDOW, node=NodeName("n7"), ends_by=Millis(1_800_000_000_999))
+
+    late = batch_job(window, SITE, AGENT, Millis(1_800_000_000_999 - 3 * MINUTE - 1))
+
+    assert (late.minutes, late.deadline) == (3, 1_800_000_000_999)
+    (said,) = (word.removeprefix("--deadline=") for word in sbatch_argv(late) if word.startswith("--deadline="))
+    assert datetime.fromisoformat(said).timestamp() == 1_800_000_000, "by the time zone of the machine"
+    assert submission(late)["job"]["deadline"] == 1_800_000_000  # type: ignore[index]  # JSON
+    with pytest.raises(SlurmRefused, match=r"this window has 59\.999 s"):
+        batch_job(window, SITE, AGENT, Millis(1_800_000_000_999 - MINUTE + 1))
 
 
 @pytest.mark.parametrize(

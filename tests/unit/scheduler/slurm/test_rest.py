@@ -5,7 +5,14 @@ import pytest
 from idleq.ids import NodeName
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm.batch import BatchJob
-from idleq.scheduler.slurm.errors import SlurmAway, SlurmError, SlurmLimit, SlurmRefused, SlurmUnreadable
+from idleq.scheduler.slurm.errors import (
+    SlurmAway,
+    SlurmError,
+    SlurmLimit,
+    SlurmRefused,
+    SlurmTokenUnusable,
+    SlurmUnreadable,
+)
 from idleq.scheduler.slurm.rest import Http, Rest, refusal, submission
 from support.slurm import RECORDED, recorded_as_json
 
@@ -123,7 +130,7 @@ def test_cancelling_asks_for_each_job() -> None:
         (complaint("Unable to contact slurm controller (connect failure)"), SlurmAway),
         (complaint("Job violates accounting/QOS policy (job submit limit)"), SlurmLimit),
         (complaint("Invalid partition name specified"), SlurmRefused),
-        (b"Authentication failure", SlurmRefused),
+        (b"Authentication failure", SlurmTokenUnusable),
     ],
 )
 def test_what_slurmrestd_says_tells_whether_trying_again_may_help(answer: bytes, kind: type[SlurmError]) -> None:

@@ -3,12 +3,13 @@ from dataclasses import replace
 
 import pytest
 
-from idleq.ids import Millis, NodeName
+from idleq.ids import AllocationId, CommandId, Millis, NodeName
+from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.inputs import NodeReport, ViewChanged
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm.reading import Reading
-from idleq.scheduler.slurm.records import ReservationRecord
-from idleq.scheduler.slurm.view import NEVER, build_view, changes
+from idleq.scheduler.slurm.records import NodeRecord, ReservationRecord
+from idleq.scheduler.slurm.view import NEVER, build_view, changes, node_for
 from support.slurm import is_guest, job, node, reading, recorded_as_json, recorded_as_text
 
 Recorded = Callable[[str, str], Reading]
@@ -154,3 +155,32 @@ def test_a_gap_does_not_open_while_the_plan_is_being_made_anew() -> None:
     after = build_view(before, reading([job(4, "PENDING")], [node()], planned_at=10), is_guest)
 
     assert changes(before, after) is None
+
+
+@pytest.mark.parametrize(
+    ("nodes", "named"),
+    [
+        ([node("n1"), node("n2")], None),
+        ([node("n1"), node("n2", cpus=2)], "n2"),
+        ([node("n1", "MIXED", used=1), node("n2")], "n2"),
+        ([node("n1"), node("n2"), node("n3", "DOWN", cpus=2), node("n4", "ALLOCATED", used=4)], None),
+    ],
+    ids=["alike", "of two sizes", "one is shared with a main job", "those that differ have no gap"],
+)
+def test_slurm_chooses_the_node_where_all_gaps_are_alike_and_is_told_it_elsewhere(
+    nodes: list[NodeRecord], named: str | None
+) -> None:
+    view = build_view(None, reading(nodes=nodes), is_guest)
+    asked = RequestAllocation(
+        id=CommandId(1),
+        allocation=AllocationId("a1"),
+        mode=Mode.PREEMPTIBLE,
+        node=None,
+        resources=Resources(2, 2**30),
+        min_ms=Millis(0),
+        max_ms=Millis(60_000),
+        seen_on=NodeName("n2"),
+    )
+
+    assert node_for(asked, view) == named
+    assert node_for(replace(asked, node=NodeName("n1")), view) == "n1", "a window lies where it must"

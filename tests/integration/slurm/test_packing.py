@@ -1,0 +1,86 @@
+"""What idleq asks a real Slurm for, and whom it puts there: many guests in few allocations, never too many that wait."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.site import Person, serving
+from testbed.cluster import Testbed
+from testbed.waiting import wait_for
+
+pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
+
+CONFIG = """
+[server]
+transport = "spool"
+
+[policy]
+min_gap = "1m"
+max_allocation = "10m"
+max_pending = 2
+ramp_start = 1
+
+[cluster]
+kind = "slurm"
+partition = "guests"
+poll = "1s"
+"""
+
+
+@pytest.fixture
+def unlike(slurm: Testbed) -> Iterator[Testbed]:
+    """The cluster, with a third node that is half as large as the others."""
+    slurm.configure({}, {"n3": (1, 2000)})
+    wait_for("the nodes to be unlike", lambda: "1 2000" in sizes(slurm), seconds=30, every=0.5)
+    slurm.wait_until_idle()
+    yield slurm
+    slurm.configure({})
+    wait_for("the nodes to be alike", lambda: sizes(slurm) == {"2 4000"}, seconds=30, every=0.5)
+    slurm.wait_until_idle()
+
+
+@pytest.fixture
+def closed(slurm: Testbed) -> Iterator[Testbed]:
+    """The cluster, whose partition for guests takes jobs and starts none until the test opens it."""
+    slurm.login.run("scontrol", "update", "partitionname=guests", "state=down")
+    yield slurm
+    slurm.login.run("scontrol", "update", "partitionname=guests", "state=up")
+
+
+def sizes(slurm: Testbed) -> set[str]:
+    return set(slurm.login.run("sinfo", "-h", "-N", "--partition=main", "--format=%c %m").splitlines())
+
+
+def where(person: Person) -> list[tuple[str, str]]:
+    """Names and nodes of the guests that run."""
+    return sorted((row["name"], row["node"]) for row in person.rows() if row["state"] == "running")
+
+
+def test_nodes_of_two_sizes_are_filled_to_the_last_core_and_never_beyond_their_memory(unlike: Testbed) -> None:
+    with serving(unlike, CONFIG) as alice:
+        for name, memory in (("large", "2500M"), ("large", "2500M"), *[("small", "1200M")] * 4):
+            alice.count("--name", name, "--memory", memory, steps=3000)
+
+        wait_for("every core to be used", lambda: len(where(alice)) == 5, seconds=120, every=1)
+
+        assert where(alice) == [("large", "n1"), ("large", "n2"), ("small", "n1"), ("small", "n2"), ("small", "n3")]
+        assert len(alice.held()) == 3, "one allocation on each node, whoever is in it"
+        steps = {row["name"]: row["state"] for row in alice.rows() if row["state"] != "running"}
+        assert steps == {"small": "queued"}
+
+
+def test_who_runs_in_an_allocation_is_chosen_when_it_is_there_and_never_do_more_wait_than_may(closed: Testbed) -> None:
+    with serving(closed, CONFIG) as alice:
+        alice.count("--name", "early", "--cores", "2", steps=3000)
+        wait_for("an allocation to wait", lambda: alice.held() == [("idleq-a1", "PENDING")], seconds=60, every=0.5)
+        for _ in range(4):
+            alice.count("--name", "urgent", "--cores", "2", "--priority", "5", steps=3000)
+        waiting = [len(alice.held("PENDING")) for _ in range(20)]
+
+        closed.login.run("scontrol", "update", "partitionname=guests", "state=up")
+        while len(where(alice)) < 3:
+            waiting.append(len(alice.held("PENDING")))
+
+        assert where(alice) == [("urgent", "n1"), ("urgent", "n2"), ("urgent", "n3")]
+        assert waiting[:20] == [1] * 20, "it begins with one"
+        assert max(waiting) <= 2

@@ -1,0 +1,96 @@
+"""Windows on a real Slurm: guests on a named node up to a planned main job, where no tier gives way."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from support.site import accounted, serving, undisturbed
+from testbed.cluster import Testbed
+from testbed.waiting import wait_for
+
+pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
+
+CONFIG = """
+[server]
+transport = "spool"
+
+[policy]
+mode = "window"
+min_gap = "1m"
+freeze = "3s"
+thaw = "3s"
+
+[cluster]
+kind = "slurm"
+window_partition = "windows"
+poll = "1s"
+"""
+
+
+@pytest.fixture
+def windows(slurm: Testbed) -> Iterator[Testbed]:
+    """The cluster, with a partition for windows of the same tier as that of main jobs: nothing is preempted there."""
+    slurm.login.run(
+        *("scontrol", "create", "partitionname=windows", "nodes=n1,n2,n3", "prioritytier=10", "preemptmode=off")
+    )
+    yield slurm
+    slurm.login.run("scontrol", "delete", "partitionname=windows")
+
+
+def main_job(slurm: Testbed, *options: str, seconds: int) -> str:
+    fixed = ("sbatch", "--parsable", "--exclusive", "--output=/dev/null", "--chdir=/")
+    return slurm.login.run(*fixed, *options, f"--wrap=sleep {seconds}", user="bob").strip()
+
+
+def planned_start(slurm: Testbed, job: str) -> int | None:
+    """When Slurm plans to start *job*, in seconds since the epoch; None while it has no plan."""
+    said = slurm.login.run("env", "SLURM_TIME_FORMAT=%s", "squeue", "-h", f"--jobs={job}", "--format=%S %Y").split()
+    return int(said[0]) if len(said) == 2 and said[0].isdigit() and said[1] != "(null)" else None
+
+
+def test_a_guest_runs_in_a_window_is_frozen_before_its_end_and_the_main_job_starts_when_it_was_planned_to(
+    windows: Testbed, record_property: Callable[[str, object], None]
+) -> None:
+    main_job(windows, "--nodelist=n2,n3", "--nodes=2", "--time=2", seconds=117)
+    wide = main_job(windows, "--nodes=3", "--time=1", seconds=1)
+    plan = wait_for("a plan", lambda: planned_start(windows, wide), seconds=30, every=0.5)
+
+    with serving(windows, CONFIG) as alice:
+        alice.count(steps=900)
+        wait_for("the guest to run", lambda: alice.states() == ["running"], seconds=60, every=0.5)
+        (window,) = json.loads(windows.login.run("squeue", "--json", "--user=alice"))["jobs"]
+        assert window["nodes"] == "n1"
+        assert window["end_time"]["number"] <= plan, "it is over before the main job is to begin, whatever happens"
+        wait_for(
+            "the guest to be frozen", lambda: alice.states() == ["queued"] and not alice.held(), seconds=120, every=0.5
+        )
+        wait_for("the main job to end", lambda: accounted(windows, wide, "State") == ["COMPLETED"], seconds=90, every=1)
+        (start,) = accounted(windows, wide, "Start")
+        wait_for("the guest to be done", lambda: alice.states() == ["done"], seconds=120, every=1)
+
+        (row,) = alice.rows()
+        assert row["fence"] == 2, "it ran in one window before the main job and in one after it"
+        assert alice.result(1) == undisturbed(windows, steps=900)
+    late = int(start) - plan
+    assert late <= 5, "a scheduling cycle, and no more"
+    record_property("summary", f"a main job planned beside a guest's window began {late:+d} s from its planned time")
+
+
+def test_a_window_that_waits_is_cancelled_when_the_plan_moves_to_earlier(windows: Testbed) -> None:
+    windows.login.run("scontrol", "update", "partitionname=windows", "state=down")
+    busy = main_job(windows, "--nodelist=n2,n3", "--nodes=2", "--time=10", seconds=600)
+    wide = main_job(windows, "--nodes=3", "--time=1", seconds=1)
+    plan = wait_for("a plan", lambda: planned_start(windows, wide), seconds=30, every=0.5)
+
+    with serving(windows, CONFIG) as alice:
+        alice.count()
+        wait_for("a window to wait", lambda: alice.held() == [("idleq-a1", "PENDING")], seconds=60, every=0.5)
+
+        windows.login.run("scontrol", "update", f"jobid={busy}", "timelimit=4")
+        wait_for("the plan to move", lambda: (planned_start(windows, wide) or plan) < plan, seconds=30, every=0.5)
+
+        wait_for("the window to go", lambda: ("idleq-a1", "PENDING") not in alice.held(), seconds=20, every=0.5)
+        said = [json.loads(line) for line in alice.read("daemon.log").splitlines()]
+        assert any("ReleaseAllocation" in turn.get("commands", {}) for turn in said)
+        wait_for("a shorter window", lambda: alice.held() == [("idleq-a2", "PENDING")], seconds=20, every=0.5)

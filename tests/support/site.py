@@ -1,0 +1,103 @@
+"""People of the test cluster who run idleq there, as they would at a site."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from testbed.cluster import Testbed
+from testbed.machine import Node
+
+IDLEQ = "/shared/venv/bin/idleq"
+UNDISTURBED = (
+    "cd $(mktemp -d) && /shared/venv/bin/python -m idleq.workloads.cli count"
+    " --steps {steps} --step-seconds 0 --seed {seed} --output o >&2 && cat o/result.json"
+)
+
+
+class Person:
+    """What *user* types on the login node, or on another *host* that has Slurm's commands."""
+
+    def __init__(self, slurm: Testbed, user: str = "alice", host: Node | None = None) -> None:
+        self.user, self.server = user, f"/shared/home/{user}/q"
+        self._slurm, self._host = slurm, host or slurm.login
+
+    def on(self, host: Node) -> "Person":
+        """The same person, with the same server directory, on another machine."""
+        return Person(self._slurm, self.user, host)
+
+    def idleq(self, *words: str) -> str:
+        """Type an idleq command; return what it prints."""
+        return self.run("env", "TERM=dumb", IDLEQ, "--server-dir", self.server, *words)
+
+    def run(self, *command: str, said: str = "") -> str:
+        """Type any command; return what it prints."""
+        return self._host.run(*command, user=self.user, said=said, seconds=120)
+
+    def configure(self, config: str) -> None:
+        """Make the server directory, with *config* as its config.toml."""
+        self.run("sh", "-c", f"umask 077; mkdir -p {self.server}; cat > {self.server}/config.toml", said=config)
+
+    def read(self, name: str) -> str:
+        """Return what a file of the server directory holds."""
+        return self.run("cat", f"{self.server}/{name}")
+
+    def count(self, *options: str, steps: int = 300, step_seconds: float = 0.1, seed: int = 0) -> None:
+        """Submit a count."""
+        self.idleq(
+            *("submit", *options, "count", "--steps", str(steps), "--step-seconds", str(step_seconds)),
+            *("--seed", str(seed)),
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All jobs, as `idleq ps` shows them."""
+        rows: list[dict[str, Any]] = json.loads(self.idleq("ps", "--all", "--json"))["jobs"]
+        return sorted(rows, key=lambda row: int(row["id"]))
+
+    def states(self) -> list[str]:
+        """Each job's state."""
+        return [row["state"] for row in self.rows()]
+
+    def result(self, job: int) -> str:
+        """The accepted result of a count."""
+        return self.read(f"jobs/{job}/result/result.json")
+
+    def held(self, *states: str) -> list[tuple[str, str]]:
+        """Names and states of this person's jobs in Slurm; only those in *states* if any are named."""
+        argv = ["squeue", "--noheader", f"--user={self.user}", "--format=%j %T"]
+        argv += [f"--states={','.join(states)}"] if states else []
+        return [(name, state) for name, state in map(str.split, self._slurm.login.run(*argv).splitlines())]
+
+
+@contextmanager
+def serving(slurm: Testbed, config: str, user: str = "alice") -> Iterator[Person]:
+    """A person whose daemon runs; nothing is left of it, nor of any job in Slurm, afterwards."""
+    person = Person(slurm, user)
+    person.configure(config)
+    try:
+        person.idleq("daemon", "start")
+        yield person
+        person.idleq("daemon", "stop")
+    finally:
+        clear(slurm, person)
+
+
+def clear(slurm: Testbed, person: Person) -> None:
+    """End all jobs in Slurm and remove the server directory, with a daemon of it that should still live."""
+    for node in slurm.nodes.values():
+        node.run("pkill", "-KILL", "-u", person.user, "-f", "idleq.*daemon run", codes=(0, 1))
+    for user in ("alice", "bob"):
+        slurm.login.run("scancel", f"--user={user}")
+    slurm.wait_until_idle()
+    slurm.login.run("rm", "-rf", person.server)
+
+
+def undisturbed(slurm: Testbed, *, steps: int = 300, seed: int = 0) -> str:
+    """The result of a count that nobody froze."""
+    return slurm.login.run("sh", "-c", UNDISTURBED.format(steps=steps, seed=seed), user="alice")
+
+
+def accounted(slurm: Testbed, job: str, *fields: str) -> list[str]:
+    """What accounting has of *job*, times as seconds since the epoch."""
+    argv = ("env", "SLURM_TIME_FORMAT=%s", "sacct", "-X", "-n", "-P", "-j", job, f"--format={','.join(fields)}")
+    return slurm.login.run(*argv).strip().split("|")

@@ -1,0 +1,101 @@
+"""Windows that wait in the site's queue stand in nobody's way."""
+
+import pytest
+
+from idleq.ids import AllocationId, CommandId, Millis, NodeName
+from idleq.scheduler.core.commands import Mode, ReleaseAllocation, RequestAllocation
+from idleq.scheduler.core.engine import Engine
+from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, NodeReport, Reconciled
+from idleq.scheduler.core.policy import MINUTE, Policy
+from idleq.scheduler.core.resources import Resources
+from support.engines import GB, NODE, START, Told, report
+
+END = START + 30 * MINUTE
+A1 = AllocationId("a1")
+
+
+def waiting(planned: int | None = END) -> Told:
+    """A window on n1 has been asked for, up to the main job that is planned there."""
+    told = Told(Policy(mode=Mode.WINDOW, margin_ms=Millis(2_000), window_wait_ms=Millis(60_000)))
+    told.submit_job()
+    told.see(report("n1", planned=planned))
+    return told
+
+
+def given_back(told: Told) -> list[tuple[AllocationId, str]]:
+    return [(said.allocation, said.reason) for said in told.commands if isinstance(said, ReleaseAllocation)]
+
+
+def asked(told: Told) -> list[RequestAllocation]:
+    return [said for said in told.commands if isinstance(said, RequestAllocation)]
+
+
+def test_a_window_is_asked_for_up_to_the_planned_main_job_and_says_by_when_it_is_over() -> None:
+    told = waiting()
+
+    (request,) = asked(told)
+
+    assert (request.node, request.max_ms, request.ends_by) == ("n1", END - told.now, END)
+
+
+def test_preemptible_allocations_end_by_their_length_alone() -> None:
+    told = Told()
+    told.submit_job()
+    told.see(report("n1", planned=END))
+    assert [request.ends_by for request in asked(told)] == [None]
+
+
+MOVED = "the plan has moved, and the window does not fit any more"
+
+
+@pytest.mark.parametrize(
+    ("now_seen", "reason"),
+    [
+        (report("n1", planned=END - 2_001), [(A1, MOVED)]),
+        (report("n1", planned=END - 2_000), []),
+        (report("n1", planned=END + MINUTE), []),
+        (report("n1"), []),
+        (report("n1", free=Resources(3, 8 * GB), planned=END), [(A1, MOVED)]),
+        (report("n1", is_up=False, planned=END), [(A1, MOVED)]),
+        (report("n2", planned=START), []),
+    ],
+    ids=["earlier", "as good as the same", "later", "no end", "less room", "down", "another node"],
+)
+def test_a_window_that_waits_is_given_back_when_it_would_not_fit_any_more(
+    now_seen: NodeReport, reason: list[tuple[AllocationId, str]]
+) -> None:
+    told = waiting()
+    told.see(now_seen)
+    assert given_back(told) == reason
+
+
+def test_a_window_that_has_begun_is_not_taken_back_but_its_guest_freezes_earlier() -> None:
+    told = waiting()
+    told.grant("a1", "n1", until=END)
+    told.see(report("n1", planned=END - 10 * MINUTE))
+    assert given_back(told) == []
+    assert [job.state.segment.plan.ends_at for job in told.engine.state.jobs.values()] == [END - 10 * MINUTE]  # type: ignore[union-attr]  # it starts
+
+
+def test_a_window_that_has_not_begun_after_the_wait_is_given_back_and_its_gap_asked_for_again() -> None:
+    told = waiting(planned=None)
+    told.tick(59_999)
+    assert given_back(told) == []
+    told.tick(1)
+    assert given_back(told) == [(A1, "the window has not begun in time")]
+    told.tell(AllocationLost(allocation=A1, reason="cancelled"))
+    assert [(request.allocation, request.node) for request in asked(told)] == [("a1", "n1"), ("a2", "n1")]
+
+
+def test_the_wait_of_a_window_that_has_begun_means_nothing() -> None:
+    told = waiting()
+    told.tell(AllocationGranted(allocation=A1, node=NodeName("n1"), resources=NODE, until=Millis(END)))
+    told.tick(60_000)
+    assert given_back(told) == []
+
+
+def test_after_a_restart_a_window_is_asked_for_as_it_was() -> None:
+    told = waiting()
+    again = Engine.restore(told.facts).handle(Reconciled(allocations=()), Millis(told.now + 5))
+    assert again.commands == tuple(asked(told))
+    assert again.commands[0].id == CommandId(1)
