@@ -86,6 +86,7 @@ class SlurmSettings:
         qos: of all allocations; Slurm's default where it is not set.
         account: who is charged for all allocations; Slurm's default where it is not set.
         format: how Slurm is asked to answer: "json" from Slurm 23.02 on, "text" for any.
+        epilog_ms: what Slurm may need after a guest has left until a main job starts there (killing what is left, the site's epilog); part of the bound that harm is held against.
         poll_ms: between two looks at the cluster; each is three questions to a controller that others need too.
     """  # fmt: skip
 
@@ -94,6 +95,7 @@ class SlurmSettings:
     qos: str = ""
     account: str = ""
     format: Literal["json", "text"] = "json"
+    epilog_ms: Millis = Millis(10_000)
     poll_ms: Millis = Millis(5000)
 
 

@@ -8,6 +8,7 @@ from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, Input
 from idleq.scheduler.ports import Clock
 from idleq.scheduler.slurm.batch import SiteSettings, allocation_of, batch_job
 from idleq.scheduler.slurm.errors import SlurmAway
+from idleq.scheduler.slurm.harm import Evictions, follow
 from idleq.scheduler.slurm.hostlist import expand
 from idleq.scheduler.slurm.reading import Reading
 from idleq.scheduler.slurm.records import JobRecord, instant
@@ -28,10 +29,12 @@ class SlurmCluster:
     """Allocations from Slurm.
 
     *lease_ms* is how long an agent that hears nothing keeps its guests: the allocation on a node that failed is told to be over
-    only after that, since Slurm cannot know what still runs there.
+    only after that, since Slurm cannot know what still runs there. *bound_ms* is the most that a main job may wait for guests.
     """
 
-    def __init__(self, site: Site, settings: SiteSettings, clock: Clock, agent: Agent, *, lease_ms: Millis) -> None:
+    def __init__(
+        self, site: Site, settings: SiteSettings, clock: Clock, agent: Agent, *, lease_ms: Millis, bound_ms: Millis
+    ) -> None:
         self._site, self._settings, self._clock, self._agent, self._lease_ms = site, settings, clock, agent, lease_ms
         self._view: View | None = None
         self._numbers: dict[AllocationId, int] = {}
@@ -41,6 +44,7 @@ class SlurmCluster:
         self._over: dict[AllocationId, str] = {}
         self._doubtful: set[AllocationId] = set()
         self._unsaid: list[Input] = []
+        self._bound_ms, self._evictions = bound_ms, Evictions()
 
     def request(self, command: RequestAllocation) -> None:
         """Submit a batch job, unless there is or was one for this allocation."""
@@ -78,7 +82,8 @@ class SlurmCluster:
         is_first = self._view is None
         present = self._find(reading)
         changed = self._note_changes(reading)
-        news = [*changed, *self._grants(present), *self._ends(present, now)]
+        ends, records = self._ends(present, now)
+        news = [*changed, *self._grants(present), *ends, *self._held_up([*reading.jobs, *records])]
         if is_first:
             news.insert(0, Reconciled(allocations=tuple(self._numbers)))
         said, self._unsaid = [*self._unsaid, *news], []
@@ -111,8 +116,8 @@ class SlurmCluster:
             granted.append(AllocationGranted(allocation=allocation, node=node, resources=job.resources, until=until))
         return granted
 
-    def _ends(self, present: dict[AllocationId, JobRecord], now: Millis) -> list[Input]:
-        """Tell what is over: Slurm says so by number, or knows nothing of it any more."""
+    def _ends(self, present: dict[AllocationId, JobRecord], now: Millis) -> tuple[list[Input], Iterable[JobRecord]]:
+        """Tell what is over (Slurm says so by number, or knows nothing of it any more), and what Slurm says of it."""
         for allocation in present:
             self._missed.pop(allocation, None)
         gone = {allocation: number for allocation, number in self._numbers.items() if allocation not in present}
@@ -121,7 +126,14 @@ class SlurmCluster:
         news: list[Input] = []
         for allocation, number in gone.items():
             news += self._end(allocation, known.get(number), now)
-        return news
+        return news, known.values()
+
+    def _held_up(self, jobs: Iterable[JobRecord]) -> Iterable[Input]:
+        """Tell which main jobs have started where guests had to leave."""
+        self._evictions, started = follow(
+            self._evictions, jobs, lambda job: allocation_of(job, self._settings) is not None, self._bound_ms
+        )
+        return started
 
     def _end(self, allocation: AllocationId, job: JobRecord | None, now: Millis) -> list[Input]:
         if allocation in self._failed:

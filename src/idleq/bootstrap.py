@@ -265,7 +265,8 @@ def _slurm(paths: "ServerPaths", config: "Config", settings: "SlurmSettings", cl
         )
 
     line = CommandLine(questions.Format(settings.format))
-    return SlurmCluster(line, site, clock, agent, lease_ms=config.policy.lease_ms)
+    bound = Millis(config.policy.grace_ms + configuration.scheduling_cycle_ms(site_says) + settings.epilog_ms)
+    return SlurmCluster(line, site, clock, agent, lease_ms=config.policy.lease_ms, bound_ms=bound)
 
 
 def _embedded_cluster(server_dir: Path) -> "EmbeddedCluster":
