@@ -1,6 +1,6 @@
 """The port `Cluster` on Slurm: allocations are batch jobs, found again by their comments."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
@@ -81,9 +81,9 @@ class SlurmCluster:
         reading = self._site.read(now)
         is_first = self._view is None
         present = self._find(reading)
-        changed = self._note_changes(reading)
-        ends, records = self._ends(present, now)
-        news = [*changed, *self._grants(present), *ends, *self._held_up([*reading.jobs, *records])]
+        known = self._ask_ends(present)  # the last question: before it nothing is taken as told, since it may fail
+        news = [*self._note_changes(reading), *self._grants(present), *self._ends(present, known, now)]
+        news += self._held_up([*reading.jobs, *known.values()])
         if is_first:
             news.insert(0, Reconciled(allocations=tuple(self._numbers)))
         said, self._unsaid = [*self._unsaid, *news], []
@@ -116,17 +116,26 @@ class SlurmCluster:
             granted.append(AllocationGranted(allocation=allocation, node=node, resources=job.resources, until=until))
         return granted
 
-    def _ends(self, present: dict[AllocationId, JobRecord], now: Millis) -> tuple[list[Input], Iterable[JobRecord]]:
-        """Tell what is over (Slurm says so by number, or knows nothing of it any more), and what Slurm says of it."""
+    def _ask_ends(self, present: Mapping[AllocationId, JobRecord]) -> Mapping[int, JobRecord]:
+        """Return what Slurm says, by number, of allocations that are in no answer any more."""
+        asked = [
+            number
+            for allocation, number in self._numbers.items()
+            if allocation not in present and allocation not in self._failed
+        ]
+        return self._site.ends(asked) if asked else {}
+
+    def _ends(
+        self, present: Mapping[AllocationId, JobRecord], known: Mapping[int, JobRecord], now: Millis
+    ) -> list[Input]:
+        """Tell what is over: Slurm says so by number, or knows nothing of it any more."""
         for allocation in present:
             self._missed.pop(allocation, None)
         gone = {allocation: number for allocation, number in self._numbers.items() if allocation not in present}
-        asked = [number for allocation, number in gone.items() if allocation not in self._failed]
-        known = self._site.ends(asked) if asked else {}
         news: list[Input] = []
         for allocation, number in gone.items():
             news += self._end(allocation, known.get(number), now)
-        return news, known.values()
+        return news
 
     def _held_up(self, jobs: Iterable[JobRecord]) -> Iterable[Input]:
         """Tell which main jobs have started where guests had to leave."""

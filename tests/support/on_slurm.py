@@ -83,7 +83,7 @@ class Alice:
 
     def are_frozen(self, jobs: int) -> bool:
         """Whether all jobs are, and there are so many."""
-        return self.summary()["jobs"] == {"frozen": jobs}
+        return bool(self.summary()["jobs"] == {"frozen": jobs})
 
     def segments(self) -> list[int]:
         """How many stretches each job has run in."""
@@ -103,6 +103,14 @@ class Alice:
             return [fact for _, fact in journal.facts() if isinstance(fact, kind)]
         finally:
             journal.close()
+
+    def started_at(self) -> dict[str, float]:
+        """When Slurm started each allocation, by its name, in seconds."""
+        said = self.slurm.login.run(
+            *("env", "SLURM_TIME_FORMAT=%s", "sacct", "-X", "-n", "-P", "--user=alice", "--format=JobName,Start")
+        )
+        named = (line.rpartition("|") for line in said.splitlines())
+        return {name.removeprefix("idleq-"): float(start) for name, _, start in named if start.isdecimal()}
 
     def allocations(self) -> list[str]:
         """The nodes of her running allocations."""
@@ -179,11 +187,11 @@ def wait_for_main_jobs(slurm: Testbed, *, seconds: float = 90) -> None:
     wait_for("main jobs to end", lambda: not slurm.login.run("squeue", "-h", "--user=bob"), seconds=seconds, every=0.5)
 
 
-def submit_and_start(slurm: Testbed, job: str) -> tuple[int, int]:
-    """When a main job was submitted and when it began, in seconds, as Slurm accounts it."""
+def submit_and_start(slurm: Testbed, job: str, *, since: str = "Submit") -> tuple[int, int]:
+    """When a main job was submitted (or became "Eligible") and when it began, in seconds, as Slurm accounts it."""
 
     def accounted() -> str:  # a little late
-        line = slurm.login.run("sacct", "-X", "-n", "-P", "-j", job, "--format=Submit,Start").strip()
+        line = slurm.login.run("sacct", "-X", "-n", "-P", "-j", job, f"--format={since},Start").strip()
         return "" if "Unknown" in line or "None" in line else line
 
     line = wait_for("the accounting", accounted, seconds=30, every=0.5)

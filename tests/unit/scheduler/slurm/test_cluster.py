@@ -233,3 +233,18 @@ def test_a_main_job_that_began_where_a_guest_was_told_to_leave_is_told_with_its_
         MainJobStarted(main_job="7", nodes=(NodeName("n1"),), waited_ms=Millis(4000), bound_ms=BOUND, guests_alive=0),
     ]
     assert rig.poll() == []
+
+
+def test_what_was_seen_before_the_last_question_failed_is_told_after_the_next_one() -> None:
+    rig = Rig()
+    first = rig.granted()
+    rig.request("a2")
+    (second,) = rig.site.jobs.keys() - {first}
+    rig.site.end(first, "PREEMPTED")
+    rig.site.run(second)
+    rig.site.nodes = [node("n1", "IDLE", "DRAIN")]
+    rig.site.away = SlurmAway("timed out")
+    with pytest.raises(SlurmAway):
+        rig.poll()
+
+    assert [type(said) for said in rig.cluster.poll()] == [ViewChanged, AllocationGranted, AllocationLost]
