@@ -97,7 +97,7 @@ class Alice:
 
     def facts_of(self, kind: type[T]) -> list[T]:
         """The facts of one kind in her journal."""
-        path = self.slurm.shared / Path(self._server).relative_to("/shared") / "journal.db"
+        path = self.slurm.folder / Path(self._server).relative_to("/") / "journal.db"
         journal = Journal.open(sqlite_url(path), create=False)
         try:
             return [fact for _, fact in journal.facts() if isinstance(fact, kind)]
