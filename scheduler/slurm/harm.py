@@ -3,7 +3,7 @@
 Slurm counts in seconds, and so does this.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from idleq.ids import Millis, NodeName
@@ -39,21 +39,30 @@ def follow(
     known: Evictions, jobs: Iterable[JobRecord], is_ours: IsOurs, bound_ms: Millis
 ) -> tuple[Evictions, tuple[MainJobStarted, ...]]:
     """Return what is known after *jobs*, and which main jobs have begun where guests had to leave; *bound_ms* is what they may wait."""
-    began = [job for job in jobs if not job.is_waiting and instant(job.start_time) is not None]
+    began = [job for job in jobs if not job.is_waiting]
     ours = [job for job in began if is_ours(job)]
     awaited, settled = _noted(known, ours), dict(known.settled)
     for node in [node for node in awaited if _is_given_back(node, awaited[node], ours)]:
         settled[node] = awaited.pop(node).told_at
     starts: list[MainJobStarted] = []
-    for job in sorted(
-        (job for job in began if not is_ours(job)), key=lambda job: (instant(job.start_time), job.job_id)
-    ):
-        start = instant(job.start_time) or Millis(0)
+    for start, job in _main_starts(began, awaited.values(), is_ours):
         where = [node for node in expand(job.nodes) if node in awaited and awaited[node].told_at <= start]
         left = {node: awaited.pop(node) for node in where}
         settled |= {node: eviction.told_at for node, eviction in left.items()}
         starts += _held_up(job, start, left, bound_ms)
     return Evictions(awaited, settled), tuple(starts)
+
+
+def _main_starts(
+    began: Iterable[JobRecord], awaited: Collection[Eviction], is_ours: IsOurs
+) -> list[tuple[Millis, JobRecord]]:
+    """Return the main jobs that began after the first guests of *awaited* were told to leave, in the order of their starts."""
+    if not awaited:
+        return []  # nearly always, and a site has thousands of jobs
+    first = min(eviction.told_at for eviction in awaited)
+    starts = ((instant(job.start_time), job) for job in began if not is_ours(job))
+    found = [(start, job) for start, job in starts if start is not None and start >= first]
+    return sorted(found, key=lambda found: (found[0], found[1].job_id))
 
 
 def _noted(known: Evictions, ours: Iterable[JobRecord]) -> dict[NodeName, Eviction]:
