@@ -91,6 +91,7 @@ class SlurmSettings:
         rest: where slurmrestd listens, like "http://login:6820"; then it is asked and not Slurm's commands. The token goes there as it is: over https, or not over a network that others hear.
         token_file: of slurmrestd's token (mode 0600); slurm.token in the server directory where it is not set.
         token_life_ms: of the tokens that the daemon makes by `scontrol token`, where it may; in its last quarter one is renewed.
+        epilog_ms: what Slurm may need after a guest has left until a main job starts there (killing what is left, the site's epilog); part of the bound that harm is held against.
         poll_ms: between two looks at the cluster; each is three questions to a controller that others need too.
     """  # fmt: skip
 
@@ -102,6 +103,7 @@ class SlurmSettings:
     rest: str = ""
     token_file: str = ""
     token_life_ms: Millis = Millis(12 * 3_600_000)
+    epilog_ms: Millis = Millis(10_000)
     poll_ms: Millis = Millis(5000)
 
 

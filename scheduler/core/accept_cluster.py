@@ -16,6 +16,7 @@ from idleq.scheduler.core.facts import (
     RequestsSlowed,
     StrayGranted,
 )
+from idleq.scheduler.core.harm import complaint
 from idleq.scheduler.core.inputs import (
     AllocationGranted,
     AllocationLost,
@@ -68,16 +69,23 @@ def lose_node(draft: Draft, what: NodeLost) -> None:
 
 
 def note_main_job(draft: Draft, what: MainJobStarted) -> None:
-    """Keep what a main job had to wait for our guests."""
-    draft.record(
-        MainJobHeldUp(
-            main_job=what.main_job,
-            nodes=what.nodes,
-            waited_ms=what.waited_ms,
-            bound_ms=what.bound_ms,
-            guests_alive=what.guests_alive,
-        )
+    """Keep what a main job had to wait for our guests, once however often it is told, and back off if that is too much."""
+    state = draft.state
+    held_up = MainJobHeldUp(
+        main_job=what.main_job,
+        nodes=what.nodes,
+        waited_ms=what.waited_ms,
+        bound_ms=what.bound_ms,
+        guests_alive=what.guests_alive,
     )
+    if held_up in state.harm.told:
+        return
+    draft.record(held_up)
+    reason = complaint(held_up, state.policy)
+    is_backing_off = state.slowed_for_harm and draft.now < state.slowed_until
+    if reason is not None and not is_backing_off:
+        until = Millis(draft.now + state.harm.next_length(state.policy, draft.now))
+        draft.record(RequestsSlowed(until=until, reason=reason, for_harm=True))
 
 
 def grant(draft: Draft, what: AllocationGranted) -> None:

@@ -50,15 +50,22 @@ def apply_cluster(state: State, at: Millis, fact: ClusterFact) -> None:
         case GapClosed():
             _learn(state, at, fact)
         case MainJobHeldUp():
-            pass
+            state.harm.remember(fact)
         case ReleaseDelayed(allocation=allocation, again_at=again_at):
             heappush(state.alarms, (again_at, Alarm.RELEASE, allocation))
-        case RequestsSlowed(until=until, reason=reason):
-            state.slowed_until, state.slowed_reason = until, reason
-            state.ramp = max(state.ramp // 2, 1)
-            heappush(state.alarms, (until, Alarm.SLOW, ""))
+        case RequestsSlowed():
+            _slow(state, at, fact)
         case _:
             assert_never(fact)
+
+
+def _slow(state: State, at: Millis, slowed: RequestsSlowed) -> None:
+    if slowed.until > state.slowed_until:
+        state.slowed_until, state.slowed_reason, state.slowed_for_harm = slowed.until, slowed.reason, slowed.for_harm
+    if slowed.for_harm:
+        state.harm.back_off(at)
+    state.ramp = max(state.ramp // 2, 1)
+    heappush(state.alarms, (slowed.until, Alarm.SLOW, ""))
 
 
 def _learn(state: State, at: Millis, closed: GapClosed) -> None:

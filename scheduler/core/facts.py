@@ -351,10 +351,11 @@ class ReleaseDelayed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestsSlowed:
-    """The site's scheduler refused a request: none is made again before *until*."""
+    """The site's scheduler refused a request, or (*for_harm*) main jobs waited too long: none is made before *until*."""
 
     until: Millis
     reason: str
+    for_harm: bool = False
 
 
 Fact = (

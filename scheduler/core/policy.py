@@ -31,6 +31,8 @@ class Policy:
         ramp_start: how many allocations are asked for at once at first; grows by half with each one granted, halves on refusal.
         window_wait_ms: a window that has not begun after this is given back, so that it never stands before a main job in the site's queue.
         slow_ms: after a refusal no allocation is asked for during this time.
+        harm_limit_ms: the most that a main job may wait for guests to leave before idleq backs off; its bound (the grace, one scheduling cycle and the epilog) where it is not set.
+        back_off_ms: backing off, no allocation is asked for during this time; twice as long for each other time on the same day.
         max_array: the largest array that one submit may make.
         freeze_ms: how long a freeze takes as long as nothing has been measured.
         thaw_ms: how long a thaw takes as long as nothing has been measured.
@@ -54,6 +56,8 @@ class Policy:
     ramp_start: int = 3
     window_wait_ms: Millis = Millis(60 * SECOND)
     slow_ms: Millis = Millis(60 * SECOND)
+    harm_limit_ms: Millis | None = None
+    back_off_ms: Millis = Millis(10 * MINUTE)
     max_array: int = 1_000_000
     freeze_ms: Millis = Millis(10 * SECOND)
     thaw_ms: Millis = Millis(10 * SECOND)

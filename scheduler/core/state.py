@@ -10,6 +10,7 @@ from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.costs import Costs
 from idleq.scheduler.core.entry import Entry, Rest
 from idleq.scheduler.core.gaps import Foresight, FreeNodes, Gap
+from idleq.scheduler.core.harm import HarmMemory
 from idleq.scheduler.core.hazard import PLACES, Outlook
 from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.job import Cancelled, Held, Job, JobState, Queued, Waiting
@@ -206,6 +207,7 @@ class State:
     pause_reason: str = ""
     slowed_until: Millis = Millis(0)
     slowed_reason: str = ""
+    slowed_for_harm: bool = False
     ramp: int = 0
     entries: dict[EntryId, Entry] = field(default_factory=dict)
     jobs: dict[JobId, Job] = field(default_factory=dict)
@@ -221,6 +223,7 @@ class State:
     roomy: dict[AllocationId, None] = field(default_factory=dict)
     costs: Costs = field(default_factory=Costs)
     foresight: Foresight = field(default_factory=Foresight)
+    harm: HarmMemory = field(default_factory=HarmMemory)
     agenda: Agenda = field(default_factory=Agenda)
     alarms: list[tuple[Millis, Alarm, str]] = field(default_factory=list, compare=False)
 

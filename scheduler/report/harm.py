@@ -40,6 +40,7 @@ class Harm:
         waited_ms_sum: all waits together.
         waited_ms_mean: over all of them; None if there was none.
         waited_ms_max: the longest.
+        back_offs: how often idleq backed off for them.
         rows: each of them, in order.
     """
 
@@ -50,11 +51,12 @@ class Harm:
     waited_ms_sum: int
     waited_ms_mean: float | None
     waited_ms_max: int | None
+    back_offs: int
     rows: tuple[HarmRow, ...]
 
 
-def summarise(held_up: Sequence[tuple[Millis, MainJobHeldUp]]) -> Harm:
-    """Sum up *held_up*."""
+def summarise(held_up: Sequence[tuple[Millis, MainJobHeldUp]], back_offs: int) -> Harm:
+    """Sum up *held_up*, for which idleq backed off that often."""
     rows = tuple(
         HarmRow(
             at_ms=at,
@@ -75,5 +77,6 @@ def summarise(held_up: Sequence[tuple[Millis, MainJobHeldUp]]) -> Harm:
         waited_ms_sum=total,
         waited_ms_mean=total / len(rows) if rows else None,
         waited_ms_max=max((row.waited_ms for row in rows), default=None),
+        back_offs=back_offs,
         rows=rows,
     )

@@ -133,7 +133,7 @@ def _assemble(timeline: Timeline, utilisation: Utilisation, gaps: Gaps, series: 
         jobs=jobs,
         jobs_not_started=timeline.unstarted + len(unstarted) - cancelled,
         jobs_cancelled_unstarted=timeline.cancelled_unstarted + cancelled,
-        harm=harm_numbers.summarise(timeline.held_up),
+        harm=harm_numbers.summarise(timeline.held_up, timeline.back_offs),
         series=series,
         gantt=drawing.gantt(timeline.jobs),
     )

@@ -8,6 +8,9 @@ from idleq.scheduler.report.wording import NOTHING, core_time, count, date_and_t
 MOST_JOBS = 20
 """More rows than this belong in the page or the JSON form."""
 
+MOST_HARM = 10
+
+_HARM_HEADINGS = ("main job", "nodes", "waited", "bound", "started (UTC)")
 _HEADINGS = ("job", "name", "state", "segments", "moves", "useful", "overhead", "waited", "turnaround", "stretch")
 
 
@@ -73,8 +76,22 @@ def _harm(report: Report) -> Iterator[str]:
     yield (
         f"Harm: {count(harm.main_jobs, 'main job')} started where guests had to leave; {harm.waited:,} waited, "
         f"{duration(harm.waited_ms_mean)} on average, {duration(harm.waited_ms_max)} at most; "
-        f"{harm.over_bound:,} over the bound; {count(harm.guests_alive, 'guest')} still alive"
+        f"{harm.over_bound:,} over the bound; {count(harm.guests_alive, 'guest')} still alive; backed off {count(harm.back_offs, 'time')}"
     )
+    longest = sorted(harm.rows, key=lambda row: row.waited_ms, reverse=True)[:MOST_HARM]
+    rows = [
+        (
+            plain(row.main_job),
+            str(len(row.nodes)),
+            duration(row.waited_ms),
+            duration(row.bound_ms),
+            date_and_time(row.at_ms),
+        )
+        for row in longest
+    ]
+    yield from _table([_HARM_HEADINGS, *rows], words=1)
+    if len(harm.rows) > MOST_HARM:
+        yield f"  ... and {len(harm.rows) - MOST_HARM:,} that waited no longer: see the page or --json"
 
 
 def _jobs(report: Report) -> Iterator[str]:
@@ -104,9 +121,9 @@ def _jobs(report: Report) -> Iterator[str]:
         yield f"  ... and {len(report.jobs) - MOST_JOBS:,} more: see the page or --json"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+def _table(rows: Sequence[Sequence[str]], words: int = 3) -> Iterable[str]:
+    """Lay out *rows*, of which the first *words* columns are words and the others numbers."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    words = 3
     for row in rows:
         cells = (
             cell.ljust(width) if place < words else cell.rjust(width)

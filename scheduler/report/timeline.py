@@ -17,6 +17,7 @@ from idleq.scheduler.core.facts import (
     MainJobHeldUp,
     NodesSeen,
     PolicySet,
+    RequestsSlowed,
     SegmentFailed,
     SegmentFrozen,
     SegmentLost,
@@ -70,6 +71,7 @@ class Timeline:
         cancelled_unstarted: how many were cancelled before they started.
         closures: what was foreseen of each gap that main jobs closed, by node and time.
         held_up: main jobs that started where guests had to leave.
+        back_offs: how often idleq backed off for them.
         policies: every policy that was in force.
     """
 
@@ -82,6 +84,7 @@ class Timeline:
     cancelled_unstarted: int
     closures: Mapping[tuple[NodeName, Millis], GapClosed]
     held_up: tuple[tuple[Millis, MainJobHeldUp], ...]
+    back_offs: int
     policies: tuple[Policy, ...]
 
 
@@ -115,6 +118,7 @@ class _Recorder:
     nodes: dict[NodeName, list[NodeStep]] = field(default_factory=dict)
     closures: dict[tuple[NodeName, Millis], GapClosed] = field(default_factory=dict)
     held_up: list[tuple[Millis, MainJobHeldUp]] = field(default_factory=list)
+    back_offs: int = 0
     policies: list[Policy] = field(default_factory=list)
 
     def record(self, at: Millis, fact: Fact) -> None:
@@ -136,6 +140,8 @@ class _Recorder:
                 self.closures[node, at] = fact
             case MainJobHeldUp():
                 self.held_up.append((at, fact))
+            case RequestsSlowed(for_harm=True):
+                self.back_offs += 1
             case EntryAdded(entry=entry):
                 self.entries[entry] = _Entry(fact, at)
             case EntryCancelled(entry=entry):
@@ -159,6 +165,7 @@ class _Recorder:
             cancelled_unstarted=sum(count for entry, count in untouched if entry.is_cancelled),
             closures=self.closures,
             held_up=tuple(self.held_up),
+            back_offs=self.back_offs,
             policies=tuple(self.policies),
         )
 

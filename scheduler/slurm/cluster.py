@@ -1,6 +1,6 @@
 """The port `Cluster` on Slurm: allocations are batch jobs, found again by their comments."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from idleq.ids import AllocationId, Millis, NodeName
@@ -9,6 +9,7 @@ from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, Input
 from idleq.scheduler.ports import Clock
 from idleq.scheduler.slurm.batch import SiteSettings, allocation_of, batch_job
 from idleq.scheduler.slurm.errors import SlurmAway
+from idleq.scheduler.slurm.harm import Evictions, follow
 from idleq.scheduler.slurm.hostlist import expand
 from idleq.scheduler.slurm.reading import Reading
 from idleq.scheduler.slurm.records import JobRecord, instant
@@ -29,10 +30,12 @@ class SlurmCluster:
     """Allocations from Slurm.
 
     *lease_ms* is how long an agent that hears nothing keeps its guests: the allocation on a node that failed is told to be over
-    only after that, since Slurm cannot know what still runs there.
+    only after that, since Slurm cannot know what still runs there. *bound_ms* is the most that a main job may wait for guests.
     """
 
-    def __init__(self, site: Site, settings: SiteSettings, clock: Clock, agent: Agent, *, lease_ms: Millis) -> None:
+    def __init__(
+        self, site: Site, settings: SiteSettings, clock: Clock, agent: Agent, *, lease_ms: Millis, bound_ms: Millis
+    ) -> None:
         self._site, self._settings, self._clock, self._agent, self._lease_ms = site, settings, clock, agent, lease_ms
         self._view: View | None = None
         self._numbers: dict[AllocationId, int] = {}
@@ -42,6 +45,7 @@ class SlurmCluster:
         self._over: dict[AllocationId, str] = {}
         self._doubtful: set[AllocationId] = set()
         self._unsaid: list[Input] = []
+        self._bound_ms, self._evictions = bound_ms, Evictions()
 
     def request(self, command: RequestAllocation) -> None:
         """Submit a batch job, unless there is or was one for this allocation."""
@@ -79,8 +83,9 @@ class SlurmCluster:
         reading = self._site.read(now)
         is_first = self._view is None
         present = self._find(reading)
-        changed = self._note_changes(reading)
-        news = [*changed, *self._grants(present), *self._ends(present, now)]
+        known = self._ask_ends(present)  # the last question: before it nothing is taken as told, since it may fail
+        news = [*self._note_changes(reading), *self._grants(present), *self._ends(present, known, now)]
+        news += self._held_up([*reading.jobs, *known.values()])
         if is_first:
             news.insert(0, Reconciled(allocations=tuple(self._numbers)))
         said, self._unsaid = [*self._unsaid, *news], []
@@ -113,17 +118,33 @@ class SlurmCluster:
             granted.append(AllocationGranted(allocation=allocation, node=node, resources=job.resources, until=until))
         return granted
 
-    def _ends(self, present: dict[AllocationId, JobRecord], now: Millis) -> list[Input]:
+    def _ask_ends(self, present: Mapping[AllocationId, JobRecord]) -> Mapping[int, JobRecord]:
+        """Return what Slurm says, by number, of allocations that are in no answer any more."""
+        asked = [
+            number
+            for allocation, number in self._numbers.items()
+            if allocation not in present and allocation not in self._failed
+        ]
+        return self._site.ends(asked) if asked else {}
+
+    def _ends(
+        self, present: Mapping[AllocationId, JobRecord], known: Mapping[int, JobRecord], now: Millis
+    ) -> list[Input]:
         """Tell what is over: Slurm says so by number, or knows nothing of it any more."""
         for allocation in present:
             self._missed.pop(allocation, None)
         gone = {allocation: number for allocation, number in self._numbers.items() if allocation not in present}
-        asked = [number for allocation, number in gone.items() if allocation not in self._failed]
-        known = self._site.ends(asked) if asked else {}
         news: list[Input] = []
         for allocation, number in gone.items():
             news += self._end(allocation, known.get(number), now)
         return news
+
+    def _held_up(self, jobs: Iterable[JobRecord]) -> Iterable[Input]:
+        """Tell which main jobs have started where guests had to leave."""
+        self._evictions, started = follow(
+            self._evictions, jobs, lambda job: allocation_of(job, self._settings) is not None, self._bound_ms
+        )
+        return started
 
     def _end(self, allocation: AllocationId, job: JobRecord | None, now: Millis) -> list[Input]:
         if allocation in self._failed:

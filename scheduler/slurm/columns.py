@@ -39,8 +39,8 @@ def read_last_backfill(text: str) -> int | None:
 
 
 def _job(line: str) -> JobRecord:
-    number, state, partition, user, start, end, nodes, planned, tres, reason, *rest = _split(line, JOB_COLUMNS)
-    comment, name = rest
+    number, state, partition, user, start, end, preempted, eligible, *rest = _split(line, JOB_COLUMNS)
+    nodes, planned, tres, reason, comment, name = rest
     return JobRecord(
         job_id=_whole(number, line),
         name=name,
@@ -50,6 +50,8 @@ def _job(line: str) -> JobRecord:
         scheduled_nodes=_text(planned),
         start_time=_time(start, line),
         end_time=_time(end, line),
+        preempt_time=_time(preempted, line),
+        eligible_time=_time(eligible, line),
         user_name=user,
         state_reason=reason,
         comment=_text(comment),

@@ -2,10 +2,15 @@
 
 import re
 
+from idleq.ids import Millis
 from idleq.scheduler.slurm.errors import SlurmHidesJobs, SlurmUnreadable
 
 HIDING = frozenset({"jobs", "nodes", "reservations"})
 """Words of PrivateData that hide from users what gaps are made of."""
+
+_BACKFILL = re.compile(r"(?:^|,)bf_interval=([0-9]+)(?:,|$)", re.ASCII)
+BACKFILL_MS = 30_000
+"""Slurm's own default between two backfill cycles."""
 
 _LINE = re.compile(r"^(\w+)\s*=\s?(.*)$", re.ASCII)
 
@@ -37,3 +42,9 @@ def check_that_all_is_shown(settings: dict[str, str]) -> None:
             f"Slurm hides other users' {' and '.join(sorted(what))} (PrivateData), so gaps would look larger than they are:"
             " let the site show them, or make the daemon's user an operator (sacctmgr modify user NAME set AdminLevel=Operator)"
         )
+
+
+def scheduling_cycle_ms(settings: dict[str, str]) -> Millis:
+    """Return how often Slurm looks which waiting job can start: what a main job may lose by having just missed it."""
+    found = _BACKFILL.search(settings.get("SchedulerParameters", ""))
+    return Millis(int(found[1]) * 1000 if found else BACKFILL_MS)

@@ -13,6 +13,8 @@ JOB_COLUMNS = (
     "UserName",
     "StartTime",
     "EndTime",
+    "PreemptTime",
+    "EligibleTime",
     "NodeList",
     "SchedNodes",
     "tres-alloc",

@@ -53,7 +53,10 @@ ON_NODES = frozenset(
 
 
 class JobRecord(msgspec.Struct, frozen=True, gc=False):
-    """One job: pending, running, or over for a short while. *start_time* of a pending one is the plan's."""
+    """One job: pending, running, or over for a short while.
+
+    *start_time* of a pending one is the plan's; *preempt_time* is when it was told to make room, *eligible_time* since when it could have started.
+    """
 
     job_id: int
     name: str
@@ -66,6 +69,8 @@ class JobRecord(msgspec.Struct, frozen=True, gc=False):
     user_name: str
     state_reason: str
     comment: str = ""
+    preempt_time: AnyNumber = None
+    eligible_time: AnyNumber = None
     tres_alloc_str: str = ""
 
     @property

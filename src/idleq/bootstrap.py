@@ -247,6 +247,7 @@ def _slurm(paths: "ServerPaths", config: "Config", settings: "SlurmSettings", cl
     import getpass
 
     from idleq.scheduler.config import check_that_nodes_reach
+    from idleq.scheduler.slurm import configuration
     from idleq.scheduler.slurm.batch import NODE, SCRATCH, UNTIL, SiteSettings, server_name
     from idleq.scheduler.slurm.cluster import SlurmCluster
 
@@ -271,12 +272,15 @@ def _slurm(paths: "ServerPaths", config: "Config", settings: "SlurmSettings", cl
             *("--grace", str(config.policy.grace_ms), "--transport", config.transport),
         )
 
-    way = _way_to_slurm(paths, settings, site.user, clock)
-    return SlurmCluster(way, site, clock, agent, lease_ms=config.policy.lease_ms)
+    way, site_says = _way_to_slurm(paths, settings, site.user, clock)
+    bound = Millis(config.policy.grace_ms + configuration.scheduling_cycle_ms(site_says) + settings.epilog_ms)
+    return SlurmCluster(way, site, clock, agent, lease_ms=config.policy.lease_ms, bound_ms=bound)
 
 
-def _way_to_slurm(paths: "ServerPaths", settings: "SlurmSettings", user: str, clock: "Clock") -> "Site":
-    """Return slurmrestd, or Slurm's commands where none is named; what Slurm hides can be seen only where those commands are."""
+def _way_to_slurm(
+    paths: "ServerPaths", settings: "SlurmSettings", user: str, clock: "Clock"
+) -> tuple["Site", dict[str, str]]:
+    """Return slurmrestd, or Slurm's commands where none is named; and the site's settings, which only those commands show."""
     import shutil
 
     from idleq.scheduler.slurm import configuration, questions
@@ -284,10 +288,12 @@ def _way_to_slurm(paths: "ServerPaths", settings: "SlurmSettings", user: str, cl
     from idleq.scheduler.slurm.rest import Http, Rest
     from idleq.scheduler.slurm.token import TokenFile
 
+    site_says: dict[str, str] = {}
     if not settings.rest or shutil.which("scontrol"):
-        configuration.check_that_all_is_shown(configuration.read_configuration(run(questions.ask_configuration(), "")))
+        site_says = configuration.read_configuration(run(questions.ask_configuration(), ""))
+        configuration.check_that_all_is_shown(site_says)
     if not settings.rest:
-        return CommandLine(questions.Format(settings.format))
+        return CommandLine(questions.Format(settings.format)), site_says
     token = TokenFile(
         paths.root / settings.token_file if settings.token_file else paths.slurm_token,
         clock,
@@ -295,7 +301,7 @@ def _way_to_slurm(paths: "ServerPaths", settings: "SlurmSettings", user: str, cl
         settings.token_life_ms,
     )
     token()  # nothing is begun with one that will not do
-    return Rest(Http(settings.rest, user, token))
+    return Rest(Http(settings.rest, user, token)), site_says
 
 
 def _embedded_cluster(server_dir: Path) -> "EmbeddedCluster":

@@ -89,7 +89,7 @@ def reading(
 
 
 class FakeSite:
-    """A `Site` whose jobs the test moves by hand; *failure* is raised by the next submission, taken or not."""
+    """A `Site` whose jobs the test moves by hand; *failure* is raised by the next submission, taken or not, *away* by the next question for ends."""
 
     def __init__(self, nodes: Sequence[NodeRecord] = ()) -> None:
         self.jobs: dict[int, JobRecord] = {}
@@ -98,11 +98,15 @@ class FakeSite:
         self.cancelled: list[int] = []
         self.failure: SlurmError | None = None
         self.is_taken = True
+        self.away: SlurmError | None = None
 
     def read(self, now: Millis) -> Reading:
         return reading(list(self.jobs.values()), self.nodes, at=now)
 
     def ends(self, jobs: Sequence[int]) -> Mapping[int, JobRecord]:
+        away, self.away = self.away, None
+        if away is not None:
+            raise away
         return {number: self.ended[number] for number in jobs if number in self.ended}
 
     def submit(self, batch: BatchJob) -> int:

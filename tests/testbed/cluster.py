@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,9 @@ from testbed.waiting import wait_for
 LOGIN = "login"
 NETWORK = "10.77.0"
 """Exists in the testbed's own network namespaces only."""
+
+SMALL, SMALL_MB = Path("/small"), 24
+"""A shared folder that can be filled."""
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 USERS = {"alice": 2001, "bob": 2002}
@@ -57,6 +61,11 @@ class Testbed:
         """The folder that all nodes see as /shared."""
         return self.folder / "shared"
 
+    @property
+    def small(self) -> Path:
+        """Another such folder, that is full with `SMALL_MB`."""
+        return self.folder / "small"
+
     def up(self) -> None:
         """Start the cluster and wait until every compute node is idle; what an earlier one has left is removed first."""
         self.down()
@@ -79,6 +88,9 @@ class Testbed:
             node.thaw_if_there()
         First(self.folder / "warden.pid").kill()
         self._groups.remove()
+        subprocess.run(
+            ["umount", "--lazy", str(self.small)], stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
         shutil.rmtree(self.folder)
 
     def wait_until_idle(self, *, seconds: float = 60) -> None:
@@ -131,6 +143,7 @@ class Testbed:
         binds = [
             Bind(self.folder / "slurm", Path("/etc/slurm"), is_writable=True),
             Bind(self.shared, Path("/shared"), is_writable=True),
+            Bind(self.small, SMALL, is_writable=True),
             Bind(CHECKOUT, Path("/shared/idleq")),
             Bind(python.packages(), python.PACKAGES),
             Bind(python.base(), python.home()),
@@ -150,6 +163,9 @@ class Testbed:
     def _write_folders(self) -> None:
         self.folder.mkdir(parents=True)
         self.shared.mkdir()
+        self.small.mkdir()
+        options = f"mode=1777,size={SMALL_MB}m"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "small", str(self.small)], check=True)
         python.make_environment(self.shared / "venv")
         for user, number in USERS.items():
             home = self.shared / "home" / user

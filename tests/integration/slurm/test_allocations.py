@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from http.client import OK
 
 import pytest
 
@@ -15,7 +16,7 @@ from idleq.scheduler.slurm import commandline, questions
 from idleq.scheduler.slurm.batch import SiteSettings, allocation_of
 from idleq.scheduler.slurm.cluster import SlurmCluster
 from idleq.scheduler.slurm.commandline import CommandLine
-from idleq.scheduler.slurm.errors import SlurmAway, SlurmRefused, SlurmTokenUnusable
+from idleq.scheduler.slurm.errors import SlurmAway, SlurmLimit, SlurmRefused, SlurmTokenUnusable
 from idleq.scheduler.slurm.questions import Format
 from idleq.scheduler.slurm.rest import Fetch, Rest
 from idleq.scheduler.slurm.site import Site
@@ -77,9 +78,9 @@ def on_login(slurm: Testbed) -> commandline.Run:
     return run
 
 
-def by_token(slurm: Testbed) -> Fetch:
+def by_token(slurm: Testbed, token: str = "") -> Fetch:
     """Asks slurmrestd as alice, from the login node: nobody else reaches it."""
-    token = slurm.token("alice")
+    token = token or slurm.token("alice")
 
     def fetch(method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         said = json.dumps({"method": method, "path": path, "body": (body or b"").decode(), "token": token})
@@ -98,7 +99,9 @@ WAYS: Mapping[str, Callable[[Testbed], Site]] = {
 
 def cluster_of(slurm: Testbed, site: SiteSettings, way: str = "squeue --json", lease_ms: int = 60_000) -> SlurmCluster:
     agent = ["bash", "-c", AGENT]
-    return SlurmCluster(WAYS[way](slurm), site, SystemClock(), lambda _: agent, lease_ms=Millis(lease_ms))
+    return SlurmCluster(
+        WAYS[way](slurm), site, SystemClock(), lambda _: agent, lease_ms=Millis(lease_ms), bound_ms=Millis(30_000)
+    )
 
 
 def request(cluster: SlurmCluster, resources: Resources = WHOLE) -> None:
@@ -229,16 +232,42 @@ def test_what_slurm_will_never_do_is_refused_for_good(slurm: Testbed, site: Site
 
 
 def test_a_token_that_is_not_right_is_refused(slurm: Testbed) -> None:
-    fetch = by_token(slurm)
-
-    def forged(method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-        asked = {"method": method, "path": path, "body": (body or b"").decode(), "token": "e30.e30.AAAA"}
-        status, _, answer = slurm.login.run("python3", "-c", ASK, user="alice", said=json.dumps(asked)).partition("\n")
-        return int(status), answer.encode()
-
-    assert Rest(fetch).ends([999_999]) == {}
+    assert Rest(by_token(slurm)).ends([999_999]) == {}
     with pytest.raises(SlurmTokenUnusable):
-        Rest(forged).read(SystemClock().now())
+        Rest(by_token(slurm, "e30.e30.AAAA")).read(SystemClock().now())
+
+
+def test_a_token_that_has_expired_is_refused_and_nothing_is_submitted_with_it(
+    slurm: Testbed, site: SiteSettings
+) -> None:
+    fetch = by_token(slurm, slurm.token("alice", seconds=3))
+    rest = Rest(fetch)
+    cluster = SlurmCluster(
+        rest, site, SystemClock(), lambda _: ["true"], lease_ms=Millis(1000), bound_ms=Millis(30_000)
+    )
+    cluster.poll()  # it is good at first
+    wait_for("its end", lambda: fetch("GET", "/slurm/v0.0.42/ping", None)[0] != OK, seconds=30, every=0.5)
+
+    with pytest.raises(SlurmTokenUnusable):
+        request(cluster)
+    assert slurm.login.run("squeue", "-h", "--user=alice") == ""
+
+
+def test_a_limit_of_the_site_is_told_from_what_it_will_never_do(slurm: Testbed, site: SiteSettings) -> None:
+    cluster = cluster_of(slurm, site)
+    cluster.poll()
+    slurm.configure({"EnforcePartLimits": "ALL"})
+    try:
+        slurm.login.run("scontrol", "update", "partitionname=guests", "maxnodes=0")
+        with pytest.raises(SlurmLimit) as limited:
+            request(cluster)
+    finally:
+        slurm.login.run("scontrol", "update", "partitionname=guests", "maxnodes=unlimited")
+        slurm.configure({})
+
+    assert limited.value.transient
+    request(cluster)
+    assert len(slurm.login.run("squeue", "-h", "--user=alice").splitlines()) == 1
 
 
 @pytest.mark.slow

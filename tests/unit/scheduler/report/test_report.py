@@ -126,6 +126,7 @@ EXPECTED = Report(
         waited_ms_sum=1500,
         waited_ms_mean=1500,
         waited_ms_max=1500,
+        back_offs=0,
         rows=(
             HarmRow(at_ms=moment(80), main_job="m4", nodes=("n2",), waited_ms=1500, bound_ms=10_000, guests_alive=0),
         ),

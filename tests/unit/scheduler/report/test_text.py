@@ -27,7 +27,9 @@ Gaps: 3, median 30 s, longest 32 s
   as planned                 2        168 core-s
   without notice             1        120 core-s
 
-Harm: 1 main job started where guests had to leave; 1 waited, 1.5 s on average, 1.5 s at most; 0 over the bound; 0 guests still alive
+Harm: 1 main job started where guests had to leave; 1 waited, 1.5 s on average, 1.5 s at most; 0 over the bound; 0 guests still alive; backed off 0 times
+  main job  nodes  waited  bound        started (UTC)
+  m4            1   1.5 s   10 s  2026-01-05 10:01:20
 
 Jobs: 1 started, 0 not yet, 0 cancelled before they started; 3 segments, 1 freeze, 2 moves
   job  name        state  segments  moves     useful   overhead  waited  turnaround  stretch
@@ -69,3 +71,13 @@ def test_guests_that_were_seen_too_long_are_mentioned() -> None:
     story.node(10, "n1", 4, 4)
     story.lose(15, "1", 1)
     assert "guests seen where main jobs already were: 20 core-s" in text.render(build(story.facts))
+
+
+def test_of_many_main_jobs_that_waited_those_are_named_that_waited_longest() -> None:
+    story = Story()
+    for number in range(text.MOST_HARM + 2):
+        story.held_up(number, f"main{number}", ("n1",), number, 10, 0)
+    rendered = text.render(build(story.facts))
+
+    assert [f"main{number} " in rendered for number in range(4)] == [False, False, True, True]
+    assert "... and 2 that waited no longer: see the page or --json" in rendered

@@ -2,7 +2,15 @@ import pytest
 
 from idleq.ids import AllocationId, CommandId, Millis, NodeName
 from idleq.scheduler.core.commands import Mode, ReleaseAllocation, RequestAllocation
-from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, Input, NodeLost, Reconciled, ViewChanged
+from idleq.scheduler.core.inputs import (
+    AllocationGranted,
+    AllocationLost,
+    Input,
+    MainJobStarted,
+    NodeLost,
+    Reconciled,
+    ViewChanged,
+)
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm.batch import SiteSettings
 from idleq.scheduler.slurm.cluster import SlurmCluster
@@ -10,6 +18,7 @@ from idleq.scheduler.slurm.errors import SlurmAway, SlurmLimit
 from support.slurm import FakeSite, job, node
 
 LEASE = Millis(60_000)
+BOUND = Millis(25_000)
 A1 = AllocationId("a1")
 GRANTED = AllocationGranted(
     allocation=A1, node=NodeName("n1"), resources=Resources(2, 2 * 2**30), until=Millis(9_000_000)
@@ -33,7 +42,12 @@ class Rig:
         self.site, self.clock = site or FakeSite([node("n1")]), Hand()
         settings = SiteSettings(server="s1", user="alice", partition="guests")
         self.cluster = SlurmCluster(
-            self.site, settings, self.clock, lambda command: ["agent", command.allocation], lease_ms=LEASE
+            self.site,
+            settings,
+            self.clock,
+            lambda command: ["agent", command.allocation],
+            lease_ms=LEASE,
+            bound_ms=BOUND,
         )
 
     def request(self, allocation: str = "a1") -> None:
@@ -203,3 +217,34 @@ def test_what_is_over_or_was_never_known_is_told_to_be_over_when_it_is_released_
 
     assert rig.poll() == [over, over, AllocationLost(allocation=AllocationId("a9"), reason="it is not known here")]
     assert rig.site.jobs == {}
+
+
+def test_a_main_job_that_began_where_a_guest_was_told_to_leave_is_told_with_its_wait_and_its_bound() -> None:
+    rig = Rig()
+    number = rig.granted()
+    rig.site.jobs[number] = job(number, nodes="n1", comment="idleq:s1:a1", preempt_time=1000, start_time=900)
+    assert rig.poll() == []
+
+    rig.site.end(number, "PREEMPTED")
+    rig.site.jobs[7] = job(7, nodes="n1", start_time=1004, eligible_time=998)
+
+    assert rig.poll() == [
+        AllocationLost(allocation=A1, reason="preempted"),
+        MainJobStarted(main_job="7", nodes=(NodeName("n1"),), waited_ms=Millis(4000), bound_ms=BOUND, guests_alive=0),
+    ]
+    assert rig.poll() == []
+
+
+def test_what_was_seen_before_the_last_question_failed_is_told_after_the_next_one() -> None:
+    rig = Rig()
+    first = rig.granted()
+    rig.request("a2")
+    (second,) = rig.site.jobs.keys() - {first}
+    rig.site.end(first, "PREEMPTED")
+    rig.site.run(second)
+    rig.site.nodes = [node("n1", "IDLE", "DRAIN")]
+    rig.site.away = SlurmAway("timed out")
+    with pytest.raises(SlurmAway):
+        rig.poll()
+
+    assert [type(said) for said in rig.cluster.poll()] == [ViewChanged, AllocationGranted, AllocationLost]

@@ -5,7 +5,7 @@ from idleq.scheduler.slurm.errors import SlurmUnreadable
 from support.slurm import RECORDED, recorded_as_json, recorded_as_text
 
 STATES = sorted(folder.name for folder in (RECORDED / "24.11").iterdir())
-JOB = "7|RUNNING|main|alice|1000|2000|n1|(null)|cpu=1,mem=500M|None|(null)|name|"
+JOB = "7|RUNNING|main|alice|1000|2000|N/A|900|n1|(null)|cpu=1,mem=500M|None|(null)|name|"
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -19,9 +19,10 @@ def test_columns_say_of_nodes_and_reservations_what_json_says(state: str) -> Non
 
 
 def test_separators_in_comments_and_names_do_no_harm() -> None:
-    (job,) = columns.read_jobs("7|RUNNING|main|alice|1000|2000|n1|(null)|cpu=1|None|idleq:a1|x|RUNNING|n9|")
+    (job,) = columns.read_jobs("7|RUNNING|main|alice|1000|2000|1500|900|n1|(null)|cpu=1|None|idleq:a1|x|RUNNING|n9|")
 
-    assert (job.job_id, job.nodes, job.comment, job.name) == (7, "n1", "idleq:a1", "x|RUNNING|n9")
+    said = (job.job_id, job.preempt_time, job.eligible_time, job.nodes, job.comment, job.name)
+    assert said == (7, 1500, 900, "n1", "idleq:a1", "x|RUNNING|n9")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,11 @@
 import pytest
 
-from idleq.scheduler.slurm.configuration import check_that_all_is_shown, read_configuration
+from idleq.scheduler.slurm.configuration import (
+    BACKFILL_MS,
+    check_that_all_is_shown,
+    read_configuration,
+    scheduling_cycle_ms,
+)
 from idleq.scheduler.slurm.errors import SlurmHidesJobs, SlurmUnreadable
 from support.slurm import RECORDED
 
@@ -38,3 +43,12 @@ def test_settings_that_do_not_say_what_is_hidden_are_refused() -> None:
 
 def test_hiding_what_gaps_are_not_made_of_is_fine() -> None:
     check_that_all_is_shown({"PrivateData": "accounts,usage,users"})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "cycle_ms"),
+    [("bf_interval=2,bf_resolution=10", 2_000), ("bf_continue,bf_interval=60", 60_000), ("(null)", 30_000)],
+)
+def test_a_scheduling_cycle_is_what_slurm_leaves_between_two_backfills(parameters: str, cycle_ms: int) -> None:
+    assert scheduling_cycle_ms({"SchedulerParameters": parameters}) == cycle_ms
+    assert scheduling_cycle_ms({}) == BACKFILL_MS

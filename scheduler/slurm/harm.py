@@ -1,0 +1,108 @@
+"""Which main jobs had to wait for guests, by Slurm's own records: when guests were told to make room, and what began there then.
+
+Slurm counts in seconds, and so does this.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from idleq.ids import Millis, NodeName
+from idleq.scheduler.core.inputs import MainJobStarted
+from idleq.scheduler.slurm.hostlist import expand
+from idleq.scheduler.slurm.records import JobRecord, instant
+
+IsOurs = Callable[[JobRecord], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Eviction:
+    """Guests were told at *told_at* to leave a node; they had left it at *left_at* (None: not yet)."""
+
+    told_at: Millis
+    left_at: Millis | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evictions:
+    """What is known of guests that had to leave.
+
+    Attributes:
+        awaited: where no main job has begun since.
+        settled: when guests were last told to leave each node for whom that is settled: Slurm shows what is over for minutes.
+    """
+
+    awaited: Mapping[NodeName, Eviction] = field(default_factory=dict)
+    settled: Mapping[NodeName, Millis] = field(default_factory=dict)
+
+
+def follow(
+    known: Evictions, jobs: Iterable[JobRecord], is_ours: IsOurs, bound_ms: Millis
+) -> tuple[Evictions, tuple[MainJobStarted, ...]]:
+    """Return what is known after *jobs*, and which main jobs have begun where guests had to leave; *bound_ms* is what they may wait."""
+    began = [job for job in jobs if not job.is_waiting]
+    ours = [job for job in began if is_ours(job)]
+    awaited, settled = _noted(known, ours), dict(known.settled)
+    for node in [node for node in awaited if _is_given_back(node, awaited[node], ours)]:
+        settled[node] = awaited.pop(node).told_at
+    starts: list[MainJobStarted] = []
+    for start, job in _main_starts(began, awaited.values(), is_ours):
+        where = [node for node in expand(job.nodes) if node in awaited and awaited[node].told_at <= start]
+        left = {node: awaited.pop(node) for node in where}
+        settled |= {node: eviction.told_at for node, eviction in left.items()}
+        starts += _held_up(job, start, left, bound_ms)
+    return Evictions(awaited, settled), tuple(starts)
+
+
+def _main_starts(
+    began: Iterable[JobRecord], awaited: Collection[Eviction], is_ours: IsOurs
+) -> list[tuple[Millis, JobRecord]]:
+    """Return the main jobs that began after the first guests of *awaited* were told to leave, in the order of their starts."""
+    if not awaited:
+        return []  # nearly always, and a site has thousands of jobs
+    first = min(eviction.told_at for eviction in awaited)
+    starts = ((instant(job.start_time), job) for job in began if not is_ours(job))
+    found = [(start, job) for start, job in starts if start is not None and start >= first]
+    return sorted(found, key=lambda found: (found[0], found[1].job_id))
+
+
+def _noted(known: Evictions, ours: Iterable[JobRecord]) -> dict[NodeName, Eviction]:
+    """Return the evictions that are not settled, with those of *ours*; of several on one node the first counts."""
+    awaited = dict(known.awaited)
+    for job in ours:
+        told_at = instant(job.preempt_time)
+        if told_at is None:
+            continue
+        left_at = None if job.is_on_nodes else instant(job.end_time)
+        for node in expand(job.nodes):
+            if told_at <= known.settled.get(node, 0):
+                continue
+            before = awaited.get(node)
+            awaited[node] = Eviction(told_at if before is None else min(before.told_at, told_at), left_at)
+    return awaited
+
+
+def _is_given_back(node: NodeName, eviction: Eviction, ours: Iterable[JobRecord]) -> bool:
+    """Whether guests were let onto *node* again: then nobody waits for it any more."""
+    return any(
+        (instant(job.start_time) or 0) > eviction.told_at and instant(job.preempt_time) is None
+        for job in ours
+        if node in expand(job.nodes)
+    )
+
+
+def _held_up(
+    job: JobRecord, start: Millis, left: Mapping[NodeName, Eviction], bound_ms: Millis
+) -> Iterator[MainJobStarted]:
+    """Yield that *job* was held up, unless it came only after the guests had left."""
+    since = max(Millis(0), instant(job.eligible_time) or Millis(0))
+    for_it = [eviction for eviction in left.values() if eviction.left_at is None or since <= eviction.left_at]
+    if not for_it:
+        return
+    told_at = min(eviction.told_at for eviction in for_it)
+    yield MainJobStarted(
+        main_job=str(job.job_id),
+        nodes=tuple(left),
+        waited_ms=Millis(max(0, start - max(told_at, since))),
+        bound_ms=bound_ms,
+        guests_alive=0,  # no job is started before the one on its cores is over, whose processes are all dead then
+    )

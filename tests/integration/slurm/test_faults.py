@@ -1,0 +1,211 @@
+"""What goes wrong on a real cluster: guests end up with their one right result all the same."""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from idleq.scheduler.core.facts import JobDone, SegmentFailed, SegmentFrozen, SegmentStarted
+from support.on_slurm import (
+    BOUND_SECONDS,
+    Alice,
+    alice_at_work,
+    main_job,
+    submit_and_start,
+    undisturbed,
+    wait_for_main_jobs,
+)
+from testbed.cluster import SMALL, Testbed
+from testbed.waiting import wait_for
+
+pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
+
+KILLS, SEED = 10, 20261125
+BIN, GARBLED = "/shared/home/alice/bin", "/shared/home/alice/garbled"
+GARBLING = f"""#!/bin/sh
+[ -e {GARBLED} ] || exec /usr/bin/squeue "$@"
+/usr/bin/squeue "$@" | head -c 200
+"""
+
+
+@pytest.fixture
+def alice(slurm: Testbed) -> Iterator[Alice]:
+    """Alice, whose daemon runs; nothing is left of it afterwards."""
+    with alice_at_work(slurm) as person:
+        yield person
+
+
+def assert_right(alice: Alice, *, steps: int) -> None:
+    """Every job has exactly one accepted result, the right one."""
+    results = alice.results()
+    assert results == [undisturbed(alice.slurm, seed, steps) for seed in range(len(results))]
+    assert Counter(fact.job for fact in alice.facts_of(JobDone)) == {row["id"]: 1 for row in alice.rows()}
+
+
+def test_an_allocation_that_an_admin_cancels_is_no_failure_of_its_guests(slurm: Testbed, alice: Alice) -> None:
+    alice.count(seeds=2, steps=150, cores=2)
+    alice.wait_until_running(2)
+
+    slurm.login.run("scancel", "--user=alice")
+    alice.wait_until_done()
+
+    assert_right(alice, steps=150)
+    assert alice.segments() == [2, 2]
+    assert alice.facts_of(SegmentFailed) == []
+    assert len(alice.facts_of(SegmentFrozen)) == 2
+
+
+def test_no_guest_is_sent_to_a_node_that_is_drained(slurm: Testbed, alice: Alice) -> None:
+    slurm.login.run("scontrol", "update", "nodename=n1", "state=drain", "reason=test")
+    try:
+        alice.count(seeds=3, steps=50, cores=2)
+        alice.wait_until_done()
+    finally:
+        slurm.login.run("scontrol", "update", "nodename=n1", "state=resume")
+
+    assert {fact.node for fact in alice.facts_of(SegmentStarted)} == {"n2", "n3"}
+
+
+def test_a_partition_that_slurm_does_not_know_is_told_and_the_job_waits(slurm: Testbed) -> None:
+    with alice_at_work(slurm, partition="nowhere") as alice:
+        alice.count(seeds=1)
+        said = wait_for("the refusal", lambda: alice.summary()["slowed_reason"], seconds=30, every=0.5)
+
+        assert "invalid partition" in said
+        assert "invalid partition" in alice.idleq("explain", "1")
+        assert alice.states() == ["queued"]
+
+
+def test_while_slurm_answers_with_half_of_its_json_guests_go_on_and_later_ones_wait_for_a_whole_answer(
+    slurm: Testbed,
+) -> None:
+    slurm.login.run(
+        "sh", "-c", f"mkdir -p {BIN}; cat > {BIN}/squeue; chmod +x {BIN}/squeue", user="alice", said=GARBLING
+    )
+    with alice_at_work(slurm, path=BIN) as alice:
+        alice.count(seeds=1, steps=100)
+        alice.wait_until_running(1)
+        slurm.login.run("touch", GARBLED, user="alice")
+        try:
+            alice.wait_until_done()
+            log = slurm.shared / "home" / "alice" / "q" / "daemon.log"
+            wait_for("the log to say so", lambda: "is not what idleq understands" in log.read_text(), seconds=30)
+        finally:
+            slurm.login.run("rm", GARBLED)
+        alice.count(seeds=1, steps=100)
+        alice.wait_until_done()
+
+        assert len(set(alice.results())) == 1
+        assert alice.segments() == [1, 1]
+
+
+def test_while_slurmctld_is_away_guests_are_done_and_later_ones_wait_for_it(slurm: Testbed, alice: Alice) -> None:
+    """It is away for as long as the guests run and some more: the daemon's tries grow rarer up to half a minute, whatever the length."""
+    alice.count(seeds=2, steps=150)
+    alice.wait_until_running(2)
+    slurm.stop_controller()
+    try:
+        alice.wait_until_done()
+        alice.idleq("submit", "count", "--steps", "150", "--step-seconds", "0.1", "--seed", "2")
+    finally:
+        slurm.start_controller()
+    alice.wait_until_done()
+
+    assert_right(alice, steps=150)
+    assert alice.segments() == [1, 1, 1]
+
+
+def test_a_daemon_that_is_killed_again_and_again_while_allocations_come_and_go_loses_and_doubles_nothing(
+    slurm: Testbed, alice: Alice
+) -> None:
+    alice.count(seeds=8, steps=60, cores=2)
+    dice = random.Random(SEED)
+    for _ in range(KILLS):
+        # No waiting for something: the instant is what is tried out.
+        threading.Event().wait(dice.uniform(0, 4))
+        slurm.login.run("pkill", "-KILL", "-u", "alice", "-f", "idleq.*daemon", codes=(0, 1))
+        alice.idleq("daemon", "start")
+    alice.wait_until_done()
+
+    assert_right(alice, steps=60)
+    wait_for(
+        "no allocation to be left", lambda: not slurm.login.run("squeue", "-h", "--user=alice"), seconds=60, every=0.5
+    )
+
+
+def test_a_full_shared_folder_delays_no_main_job_and_costs_no_guest_its_result(slurm: Testbed) -> None:
+    with alice_at_work(slurm, server=f"{SMALL}/q") as alice:
+        alice.count(seeds=2, steps=150, cores=2)
+        alice.wait_until_running(2)
+        slurm.login.run("dd", "if=/dev/zero", f"of={SMALL}/full", "bs=64k", user="bob", codes=(1,))
+        try:
+            wide = main_job(slurm, "--nodes=3", seconds=1)
+            wait_for_main_jobs(slurm)
+        finally:
+            slurm.login.run("rm", f"{SMALL}/full")
+        alice.wait_until_done()
+
+        submitted, began = submit_and_start(slurm, wide)
+        assert began - submitted <= BOUND_SECONDS
+        assert_right(alice, steps=150)
+
+
+def test_guests_leave_before_a_reservation_begins(
+    slurm: Testbed, alice: Alice, record_property: Callable[[str, object], None]
+) -> None:
+    begins = int(slurm.login.run("date", "+%s")) + 100
+    when = slurm.login.run("date", "-d", f"@{begins}", "+%Y-%m-%dT%H:%M:%S").strip()
+    slurm.login.run(
+        *("scontrol", "create", "reservation", "reservationname=course", f"starttime={when}", "duration=2"),
+        *("nodes=ALL", "users=bob", "flags=ignore_jobs"),
+    )
+    try:
+        alice.count(seeds=2, steps=1200, cores=2)
+        alice.wait_until_running(2)
+        wait_for("guests to leave", lambda: "running" not in alice.states(), seconds=120, every=0.5)
+        wait_for(
+            "the nodes to be empty",
+            lambda: not slurm.login.run("squeue", "-h", "--user=alice", "-t", "R,CG"),
+            seconds=30,
+        )
+        left = int(slurm.login.run("date", "+%s"))
+        assert left <= begins
+        wait_for("its begin", lambda: int(slurm.login.run("date", "+%s")) > begins, seconds=120, every=0.5)
+        assert alice.are_frozen(2)
+    finally:
+        slurm.login.run("scontrol", "delete", "reservationname=course")
+    record_property("summary", f"the last guest left {begins - left} s before the reservation")
+
+
+def test_guests_of_a_killed_node_and_of_one_that_was_cut_off_go_on_elsewhere_from_their_last_snapshots(
+    slurm: Testbed,
+) -> None:
+    with alice_at_work(slurm, policy='lease = "10s"') as alice:
+        alice.count(seeds=2, steps=200, cores=2)
+        alice.wait_until_running(2)
+        alice.idleq("pause", "--now")
+        wait_for("a snapshot of each", lambda: alice.are_frozen(2), seconds=60, every=0.5)
+        alice.idleq("resume")
+        alice.wait_until_running(2)
+        killed, cut_off = [fact.node for fact in alice.facts_of(SegmentStarted)][-2:]
+
+        slurm.nodes[killed].kill()
+        slurm.nodes[cut_off].cut_off()
+        try:
+            wait_for("one to go on elsewhere", lambda: max(alice.segments()) >= 3, seconds=180, every=1)
+            slurm.nodes[cut_off].cut_off(is_off=False)
+            alice.wait_until_done()
+        finally:
+            slurm.nodes[cut_off].cut_off(is_off=False)
+            slurm.bring_back(killed)
+
+        assert_right(alice, steps=200)
+        thaws = [fact for fact in alice.facts_of(SegmentStarted) if fact.fence > 1]
+        assert all(fact.thaw_from is not None for fact in thaws)
+        assert killed not in {fact.node for fact in thaws if fact.fence > 2}
+        node = slurm.nodes[cut_off]
+        wait_for(
+            "nothing of alice to be left there", lambda: not node.run("pgrep", "-u", "alice", codes=(0, 1)), seconds=60
+        )

@@ -1,0 +1,91 @@
+"""Which main jobs waited for guests, by Slurm's records."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from idleq.ids import Millis, NodeName
+from idleq.scheduler.core.inputs import MainJobStarted
+from idleq.scheduler.slurm.harm import Evictions, follow
+from idleq.scheduler.slurm.records import JobRecord
+from support.slurm import is_guest, job
+
+BOUND = Millis(27_000)
+
+
+def guest(number: int, nodes: str = "n1", *, told: int = 0, state: str = "RUNNING", **fields: object) -> JobRecord:
+    said = {"start_time": 10, "preempt_time": told, "comment": f"idleq:s:a{number}"}
+    return job(number, state, nodes=nodes, **(said | fields))
+
+
+def main(number: int, nodes: str, *, start: int, eligible: int = 50, state: str = "RUNNING") -> JobRecord:
+    return job(number, state, nodes=nodes, start_time=start, eligible_time=eligible)
+
+
+def held_up(number: int, *nodes: str, seconds: int) -> MainJobStarted:
+    return MainJobStarted(
+        main_job=str(number),
+        nodes=tuple(NodeName(name) for name in nodes),
+        waited_ms=Millis(seconds * 1000),
+        bound_ms=BOUND,
+        guests_alive=0,
+    )
+
+
+def told(*looks: Sequence[JobRecord]) -> list[MainJobStarted]:
+    """What is told, one look after the other."""
+    known, heard = Evictions(), list[MainJobStarted]()
+    for jobs in looks:
+        known, started = follow(known, jobs, is_guest, BOUND)
+        heard += started
+    return heard
+
+
+def test_the_wait_is_from_the_signal_to_the_start() -> None:
+    looks = [[guest(1, told=100)], [guest(1, told=100, state="COMPLETING")], [main(2, "n1", start=107)]]
+    assert told(*looks) == [held_up(2, "n1", seconds=7)]
+
+
+def test_a_main_job_on_many_nodes_has_waited_since_the_first_signal_and_is_told_once() -> None:
+    guests = [guest(1, "n1", told=100), guest(2, "n2", told=103)]
+    start = main(3, "n[1-3]", start=110)
+    assert told(guests, [start], [start]) == [held_up(3, "n1", "n2", seconds=10)]
+
+
+def test_what_came_and_went_between_two_looks_is_told_as_well() -> None:
+    over = guest(1, told=100, state="PREEMPTED", end_time=102)
+    assert told([over, main(2, "n1", start=103, state="COMPLETED")]) == [held_up(2, "n1", seconds=3)]
+
+
+def test_what_slurm_still_shows_of_a_guest_that_left_is_not_held_against_the_next_main_job() -> None:
+    over = guest(1, told=100, state="PREEMPTED", end_time=102)
+    first, second = main(2, "n1", start=103, state="COMPLETED"), main(3, "n1", start=160, eligible=101)
+    assert told([over, first], [over, second]) == [held_up(2, "n1", seconds=3)]
+
+
+def test_a_main_job_that_came_after_the_signal_has_waited_since_it_came() -> None:
+    over = guest(1, told=100, state="PREEMPTED", end_time=112)
+    assert told([over, main(2, "n1", start=115, eligible=110)]) == [held_up(2, "n1", seconds=5)]
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        pytest.param([[guest(1)], [main(2, "n1", start=200)]], id="the guest left by itself"),
+        pytest.param([[guest(1, told=100)], [main(2, "n2", start=103)]], id="it began elsewhere"),
+        pytest.param([[guest(1, told=100), main(2, "n1", start=90)]], id="it was there before"),
+        pytest.param(
+            [[guest(1, told=100, state="PREEMPTED", end_time=102)], [main(2, "n1", start=500, eligible=499)]],
+            id="it came when the guest had long left",
+        ),
+        pytest.param(
+            [[guest(1, told=100)], [guest(3, start_time=120)], [main(2, "n1", start=300)]],
+            id="guests were let in again in between",
+        ),
+        pytest.param(
+            [[guest(1, told=100)], [main(2, "n1", start=130, state="PENDING")]], id="its start is planned only"
+        ),
+    ],
+)
+def test_a_main_job_that_did_not_wait_for_a_guest_is_not_told(looks: list[list[JobRecord]]) -> None:
+    assert told(*looks) == []
