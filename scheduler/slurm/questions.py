@@ -22,6 +22,18 @@ JOB_COLUMNS = (
 )
 NODE_COLUMNS = ("NodeHost", "StateComplete", "CPUsState", "Memory", "AllocMem", "Gres", "GresUsed")
 
+QOS_COLUMNS = (
+    "Name",
+    "GraceTime",
+    "Preempt",
+    "PreemptMode",
+    "UsageFactor",
+    "MaxJobsPerUser",
+    "MaxSubmitJobsPerUser",
+    "MaxWall",
+)
+ASSOCIATION_COLUMNS = ("Account", "Partition", "QOS", "MaxJobs", "MaxSubmitJobs", "MaxWall")
+
 ENVIRONMENT: Mapping[str, str] = {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}
 """With it times are seconds since the epoch, and messages are in English."""
 
@@ -81,6 +93,28 @@ def ask_scheduler(form: Format) -> list[str]:
 def ask_configuration() -> list[str]:
     """Ask how this Slurm is configured; there is no JSON of it."""
     return ["scontrol", "show", "config"]
+
+
+def ask_partitions(form: Format) -> list[str]:
+    """Ask for every partition."""
+    match form:
+        case Format.JSON:
+            return ["scontrol", "show", "partitions", "--json"]
+        case Format.TEXT:
+            return ["scontrol", "--oneliner", "show", "partitions"]
+
+
+def ask_qos() -> list[str]:
+    """Ask the accounting for every QOS; it has JSON of them from 23.02 on, and columns in all versions."""
+    return ["sacctmgr", "--noheader", "--parsable2", "show", "qos", f"format={','.join(QOS_COLUMNS)}"]
+
+
+def ask_associations(user: str) -> list[str]:
+    """Ask the accounting under which accounts *user* may submit, and with what limits."""
+    return [
+        *("sacctmgr", "--noheader", "--parsable2", "show", "associations"),
+        *(f"user={user}", f"format={','.join(ASSOCIATION_COLUMNS)}"),
+    ]
 
 
 def _columns(names: tuple[str, ...]) -> str:
