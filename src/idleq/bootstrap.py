@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from idleq.scheduler.ports import Clock, Cluster
     from idleq.scheduler.report import Report
     from idleq.scheduler.service import Service
-    from idleq.scheduler.slurm.proposal import Proposal
+    from idleq.scheduler.slurm.survey import Survey
     from idleq.scheduler.store.journal import Journal
     from idleq.simulator.costs import GuestCosts
     from idleq.simulator.embedded import EmbeddedCluster
@@ -150,20 +150,18 @@ def learned_costs(server_dir: Path, where: str = "") -> "GuestCosts | None":
         return costs_from_journal(fact for _, fact in journal.facts())
 
 
-def propose_slurm() -> "Proposal":
-    """Return what config.toml should say for the Slurm of this machine.
+def survey_slurm() -> "Survey":
+    """Return what the Slurm of this machine is like.
 
     Raises:
-        SlurmHidesJobs, SlurmUnfit: guests had better not run there.
         SlurmAway, SlurmRefused, SlurmUnreadable: it cannot be asked.
     """
     import getpass
 
     from idleq.scheduler.slurm.commandline import run
-    from idleq.scheduler.slurm.proposal import propose
     from idleq.scheduler.slurm.surveying import survey_site
 
-    return propose(survey_site(run, getpass.getuser()))
+    return survey_site(run, getpass.getuser())
 
 
 @contextmanager

@@ -71,6 +71,20 @@ def test_a_machine_without_slurm_is_told_so(tmp_path: Path, monkeypatch: pytest.
     assert not (tmp_path / "server").exists()
 
 
+def test_doctor_says_what_the_site_lacks_with_the_lines_for_its_admin(
+    idleq: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idleq("init", "slurm")
+    for name, value in make_programs(tmp_path / "other", "24.11", "unpreempted", getpass.getuser()).items():
+        monkeypatch.setenv(name, value)
+
+    outcome = idleq("doctor")
+
+    assert outcome.code == 1
+    assert "slurm: preemption: the site's admin would set in slurm.conf\n    PreemptType=preempt/part" in outcome.out
+    assert outcome.out.endswith("\nTo be put right: slurm: preemption\n")
+
+
 @pytest.mark.testbed
 @pytest.mark.slow
 @pytest.mark.xdist_group("testbed")
@@ -78,6 +92,7 @@ def test_on_a_real_cluster_what_is_proposed_runs_guests_at_once(slurm: Testbed) 
     written = json.loads(slurm.login.run(*IDLEQ, "init", "slurm", "--json", user="alice"))
     slurm.login.run(*IDLEQ, "daemon", "start", user="alice", seconds=60)
     try:
+        on_login, on_node = (checks(slurm, *where) for where in ((), ("srun", "--partition=guests", "--time=1")))
         slurm.login.run(*IDLEQ, "submit", "count", "--steps", "10", "--step-seconds", "0", user="alice")
         wait_for("the guest to be done", lambda: states(slurm) == ["done"], seconds=120, every=1)
     finally:
@@ -87,6 +102,18 @@ def test_on_a_real_cluster_what_is_proposed_runs_guests_at_once(slurm: Testbed) 
         slurm.login.run("rm", "-r", SERVER)
 
     assert {each["key"]: each["value"] for each in written["proposal"]["settings"]}["partition"] == "guests"
+    assert {health for name, health in on_login.items() if "slurm" in name and "on nodes" not in name} == {"ok"}
+    assert {name: health for name, health in on_node.items() if "node" in name} == {
+        "node: server directory": "ok",
+        "node: python": "ok",
+        "node: containment": "ok",
+    }
+
+
+def checks(slurm: Testbed, *where: str) -> dict[str, str]:
+    """How each check of `idleq doctor` came out there."""
+    said = slurm.login.run(*where, *IDLEQ, "doctor", "--json", user="alice", codes=(0, 1))
+    return {check["name"]: check["health"] for check in json.loads(said)["checks"]}
 
 
 def states(slurm: Testbed) -> list[str]:

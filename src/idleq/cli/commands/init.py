@@ -31,14 +31,15 @@ def slurm(
     Nothing is asked of Slurm but questions that every user may ask, and nothing is changed there. The exit code is 76
     where guests could run nowhere, 69 where Slurm hides what gaps are made of, and 77 where there is a config.toml.
     """
-    from idleq.bootstrap import propose_slurm
+    from idleq.bootstrap import survey_slurm
+    from idleq.scheduler.slurm.proposal import propose
     from idleq.scheduler.slurm.rendering import config_text
 
     session = session_of(context)
     path = session.paths.config
     if not (force or dry_run):
         _refuse_to_overwrite(path)
-    proposal = propose_slurm()
+    proposal = propose(survey_slurm())
     text = config_text(proposal)
     if not dry_run:
         from idleq.scheduler.atomic import write_atomically
