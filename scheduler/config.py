@@ -86,7 +86,7 @@ class SlurmSettings:
         qos: of all allocations; Slurm's default where it is not set.
         account: who is charged for all allocations; Slurm's default where it is not set.
         format: how Slurm is asked to answer: "json" from Slurm 23.02 on, "text" for any.
-        poll_ms: between two looks at the cluster; each is three questions to a controller that others need too.
+        poll_ms: between two looks at the cluster; each is four questions to a controller that others need too.
     """  # fmt: skip
 
     partition: str = ""

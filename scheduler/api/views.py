@@ -15,16 +15,15 @@ from idleq.scheduler.api.people import job_named
 from idleq.scheduler.api.waiting import LONGEST_WAIT_MS, wait
 from idleq.scheduler.core.engine import Engine
 from idleq.scheduler.core.explain import explain
+from idleq.scheduler.core.noderows import NodeRow, node_rows
 from idleq.scheduler.core.queries import (
     EntryRow,
     JobDetail,
     JobRow,
-    NodeRow,
     Summary,
     entry_row,
     job_detail,
     job_rows,
-    node_rows,
     summary,
 )
 from idleq.scheduler.core.state import State

@@ -95,37 +95,6 @@ class EntryRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeRow:
-    """A node, its gap, and what we hold of it.
-
-    Attributes:
-        name, is_up, capacity: as the site's scheduler shows it.
-        free: what main jobs leave.
-        main_job: what main job is on it.
-        busy_until: until when, by its time limit.
-        gap_since, gap_until: the gap, None for either if there is none or no end is known.
-        gap_source: where the belief about its end comes from.
-        allocation, hold: what we hold there and how far that is.
-        used: what guests hold.
-        guests: who they are.
-    """
-
-    name: NodeName
-    is_up: bool
-    capacity: Resources
-    free: Resources
-    main_job: str
-    busy_until: Millis | None
-    gap_since: Millis | None
-    gap_until: Millis | None
-    gap_source: str
-    allocation: AllocationId | None
-    hold: str
-    used: Resources
-    guests: tuple[JobId, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """Everything at a glance.
 
@@ -271,28 +240,6 @@ def entry_row(state: State, entry: EntryId) -> EntryRow | None:
         cancelled=known.cancelled,
         is_over=known.is_over,
     )
-
-
-def node_rows(state: State) -> Iterator[NodeRow]:
-    """Yield a row for every node, by name."""
-    for name, node in sorted(state.nodes.items()):
-        held = state.allocations.get(node.allocation) if node.allocation is not None else None
-        gap, report = node.gap, node.report
-        yield NodeRow(
-            name=name,
-            is_up=report.is_up,
-            capacity=report.capacity,
-            free=report.free,
-            main_job=report.main_job,
-            busy_until=report.busy_until,
-            gap_since=gap.since if gap else None,
-            gap_until=gap.end.likely if gap else None,
-            gap_source=gap.end.source if gap else "",
-            allocation=held.id if held else None,
-            hold=held.hold.value if held else "",
-            used=held.used if held else NOTHING,
-            guests=tuple(held.guests) if held else (),
-        )
 
 
 def _counted_as(job: Job) -> str:

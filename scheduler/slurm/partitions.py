@@ -32,12 +32,12 @@ class Partition:
     name: str
     nodes: str
     node_count: int
-    is_default: bool
     state: str
     tier: int
-    preempt_mode: str
-    grace_s: int
-    max_minutes: int | None
+    is_default: bool = False
+    preempt_mode: str = ""
+    grace_s: int = 0
+    max_minutes: int | None = None
     is_closed: bool = False
     accounts: frozenset[str] = EVERYBODY
     denied_accounts: frozenset[str] = frozenset()

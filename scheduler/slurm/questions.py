@@ -95,13 +95,9 @@ def ask_configuration() -> list[str]:
     return ["scontrol", "show", "config"]
 
 
-def ask_partitions(form: Format) -> list[str]:
-    """Ask for every partition."""
-    match form:
-        case Format.JSON:
-            return ["scontrol", "show", "partitions", "--json"]
-        case Format.TEXT:
-            return ["scontrol", "--oneliner", "show", "partitions"]
+def ask_partitions() -> list[str]:
+    """Ask for every partition; all versions answer in the same words."""
+    return ["scontrol", "--oneliner", "show", "partitions"]
 
 
 def ask_qos() -> list[str]:

@@ -20,7 +20,7 @@ def survey_site(run: Run, user: str) -> Survey:
         user=user,
         version=version,
         settings=configuration.read_configuration(run(questions.ask_configuration(), "")),
-        partitions=partitions.read_partitions(run(questions.ask_partitions(Format.TEXT), "")),
+        partitions=partitions.read_partitions(run(questions.ask_partitions(), "")),
         nodes=answers.read_nodes(nodes.encode()).nodes if form is Format.JSON else columns.read_nodes(nodes),
         qos=accounting.read_qos(_if_it_answers(run, questions.ask_qos())),
         associations=accounting.read_associations(_if_it_answers(run, questions.ask_associations(user))),

@@ -14,7 +14,8 @@ from idleq.errors import IdleqError
 from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
 from idleq.scheduler.codec import to_plain
 from idleq.scheduler.core.explain import Explanation, Prospect
-from idleq.scheduler.core.queries import EntryRow, JobDetail, JobRow, NodeRow, Summary
+from idleq.scheduler.core.noderows import NodeRow
+from idleq.scheduler.core.queries import EntryRow, JobDetail, JobRow, Summary
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec, Submission

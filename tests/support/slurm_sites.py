@@ -15,7 +15,7 @@ from support.slurm import RECORDED
 ANSWERS: Mapping[tuple[str, ...], str] = {
     tuple(questions.ask_version()): "version.txt",
     tuple(questions.ask_configuration()): "config.txt",
-    tuple(questions.ask_partitions(Format.TEXT)): "partitions.txt",
+    tuple(questions.ask_partitions()): "partitions.txt",
     tuple(questions.ask_nodes(Format.JSON)): "nodes.json",
     tuple(questions.ask_nodes(Format.TEXT)): "nodes.txt",
     tuple(questions.ask_qos()): "qos.txt",

@@ -117,9 +117,9 @@ class Testbed:
         node.start()
         node.run_script("login.sh" if name == LOGIN else "compute.sh")
 
-    def configure(self, changes: Mapping[str, str], extra: Mapping[str, str] | None = None) -> None:
-        """Change keys of slurm.conf (none: as it was), with *extra* words for single nodes, and have every daemon read it."""
-        self._write_slurm_conf(changes, extra)
+    def configure(self, changes: Mapping[str, str]) -> None:
+        """Change keys of slurm.conf (none: as it was) and have every daemon read it."""
+        self._write_slurm_conf(changes)
         self.login.run("scontrol", "reconfigure")
 
     def token(self, user: str, *, seconds: int = 3600) -> str:
@@ -175,11 +175,11 @@ class Testbed:
             path.write_bytes(content)
             os.chown(path, owner, owner)
 
-    def _write_slurm_conf(self, changes: Mapping[str, str], extra: Mapping[str, str] | None = None) -> None:
+    def _write_slurm_conf(self, changes: Mapping[str, str]) -> None:
         lacks = {} if self._recipe.has_accounting else slurmconf.WITHOUT_ACCOUNTING
         lacks |= {} if self._recipe.has_tokens else slurmconf.WITHOUT_TOKENS
         compute = {name: address for name, address in self._addresses.items() if name != LOGIN}
-        (self.folder / "slurm" / "slurm.conf").write_text(slurmconf.slurm_conf(compute, {**lacks, **changes}, extra))
+        (self.folder / "slurm" / "slurm.conf").write_text(slurmconf.slurm_conf(compute, {**lacks, **changes}))
 
 
 def _number_of(root: Path, user: str) -> int:

@@ -30,8 +30,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "reservations.txt": (*EPOCH, *questions.ask_reservations(Format.TEXT)),
     "sdiag.txt": (*EPOCH, *questions.ask_scheduler(Format.TEXT)),
     "config.txt": tuple(questions.ask_configuration()),
-    "partitions.json": tuple(questions.ask_partitions(Format.JSON)),
-    "partitions.txt": tuple(questions.ask_partitions(Format.TEXT)),
+    "partitions.json": ("scontrol", "show", "partitions", "--json"),
+    "partitions.txt": tuple(questions.ask_partitions()),
     "qos.txt": tuple(questions.ask_qos()),
     "associations.txt": tuple(questions.ask_associations("alice")),
     "version.txt": tuple(questions.ask_version()),
@@ -167,8 +167,13 @@ def unlike(cluster: Testbed) -> None:
         (cluster.shared / name).touch()
     gres = "NodeName=n2 Name=gpu Type=a100 File=/shared/gpu[0-1]\n"
     (cluster.folder / "slurm" / "gres.conf").write_text(gres)
-    extra = {"n1": "Feature=avx2,bigmem", "n2": "Feature=avx2 Gres=gpu:a100:2"}
-    cluster.configure(BASE | {"GresTypes": "gpu"}, extra)
+    cluster.configure(BASE | {"GresTypes": "gpu"})
+    conf = cluster.folder / "slurm" / "slurm.conf"
+    text = conf.read_text()
+    for name, words in (("n1", "Feature=avx2,bigmem"), ("n2", "Feature=avx2 Gres=gpu:a100:2")):
+        text = text.replace(f"NodeName={name} ", f"NodeName={name} {words} ")
+    conf.write_text(text)
+    cluster.login.run("scontrol", "reconfigure")
     wait_for("nodes to be idle again", lambda: cluster.states().get("n2") == "idle", seconds=60)
     submit(cluster, "one-gpu", "--nodelist=n2", "--ntasks=1", "--mem=500", "--gpus=1", "--time=30")
     wait_for("the job to run", lambda: "RUNNING" in said(cluster, "jobs.txt"), seconds=30)

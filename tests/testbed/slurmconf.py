@@ -72,18 +72,13 @@ SLURM = {
 }
 
 
-def slurm_conf(
-    nodes: Mapping[str, str], changes: Mapping[str, str] | None = None, extra: Mapping[str, str] | None = None
-) -> str:
-    """Return slurm.conf for compute *nodes* (name to address).
-
-    *changes* of single keys win, an empty value leaves one out; *extra* has words for the lines of single nodes.
-    """
+def slurm_conf(nodes: Mapping[str, str], changes: Mapping[str, str] | None = None) -> str:
+    """Return slurm.conf for compute *nodes* (name to address); *changes* of single keys win, an empty value leaves one out."""
     keys = SLURM | dict(changes or {})
     names = ",".join(nodes)
     lines = [f"{key}={value}" for key, value in keys.items() if value]
     lines += [
-        f"NodeName={name} NodeAddr={address} CPUs={CORES} RealMemory={MEMORY_MB} State=UNKNOWN {(extra or {}).get(name, '')}".rstrip()
+        f"NodeName={name} NodeAddr={address} CPUs={CORES} RealMemory={MEMORY_MB} State=UNKNOWN"
         for name, address in nodes.items()
     ]
     lines += [

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from idleq.ids import EntryId, JobId
 from idleq.scheduler.codec import from_plain
-from idleq.scheduler.core.queries import EntryRow, JobDetail, JobRow, NodeRow, Summary
+from idleq.scheduler.core.noderows import NodeRow
+from idleq.scheduler.core.queries import EntryRow, JobDetail, JobRow, Summary
 from idleq.scheduler.core.submission import Submission
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from idleq.cli.result import Table
 from idleq.cli.wording import clock_time, counted, resources, share, size, span
-from idleq.scheduler.core.queries import JobDetail, JobRow, NodeRow, Summary
+from idleq.scheduler.core.noderows import NodeRow
+from idleq.scheduler.core.queries import JobDetail, JobRow, Summary
 from idleq.scheduler.core.submission import PYTHON
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from idleq.cli.views import progress_word, state_word
-from idleq.scheduler.core.queries import JobRow, NodeRow
+from idleq.scheduler.core.noderows import NodeRow
+from idleq.scheduler.core.queries import JobRow
 
 LOSSES = ("generator_loss", "discriminator_loss")
 PROGRESS_FILE = "progress.jsonl"
