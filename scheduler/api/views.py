@@ -15,7 +15,8 @@ from idleq.scheduler.api.people import job_named
 from idleq.scheduler.api.waiting import LONGEST_WAIT_MS, wait
 from idleq.scheduler.core.engine import Engine
 from idleq.scheduler.core.explain import explain
-from idleq.scheduler.core.queries import entry_row, job_detail, job_rows, node_rows, summary
+from idleq.scheduler.core.noderows import node_rows
+from idleq.scheduler.core.queries import entry_row, job_detail, job_rows, summary
 from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, Summary
 from idleq.scheduler.core.state import State
 from idleq.scheduler.errors import BadMessage, UnknownTarget

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from idleq.ids import AllocationId, Millis
+from idleq.scheduler.core.cause import BOOKED, Cause, CauseKind
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import (
@@ -16,6 +17,7 @@ from idleq.scheduler.core.facts import (
     RequestsSlowed,
     StrayGranted,
 )
+from idleq.scheduler.core.gaps import Gap
 from idleq.scheduler.core.harm import complaint
 from idleq.scheduler.core.inputs import (
     AllocationGranted,
@@ -51,12 +53,25 @@ def _is_new(state: State, report: NodeReport) -> bool:
 def _closed_gaps(state: State, deltas: tuple[NodeReport, ...]) -> Iterator[GapClosed]:
     for report in deltas:
         node = state.nodes.get(report.name)
-        if node is None or node.gap is None or not report.is_up or report.free.cores >= node.gap.free.cores:
+        if node is None or node.gap is None or not _is_taken(report, node.gap):
             continue
         warned = Millis(0) if node.planned_since is None else Millis(state.now - node.planned_since)
+        cause = node.report.cause
         yield GapClosed(
-            node=report.name, opened_at=node.gap.since, planned_end=node.report.planned_start, warned_ms=warned
+            node=report.name,
+            opened_at=node.gap.since,
+            planned_end=node.report.planned_start,
+            warned_ms=warned,
+            first_end=None if node.planned_since is None else node.first_end,
+            cause=None if cause is None else cause.kind,
         )
+
+
+def _is_taken(report: NodeReport, gap: Gap) -> bool:
+    """Whether main jobs or a reservation took what had been free; a node that fails takes nothing."""
+    if not report.is_up:
+        return report.cause is not None and report.cause.kind in BOOKED
+    return report.free.cores < gap.free.cores
 
 
 def lose_node(draft: Draft, what: NodeLost) -> None:
@@ -64,7 +79,8 @@ def lose_node(draft: Draft, what: NodeLost) -> None:
     node = draft.state.nodes.get(what.node)
     if node is not None and node.report.is_up:
         report = node.report
-        down = NodeReport(name=report.name, capacity=report.capacity, free=report.free, is_up=False)
+        cause = Cause(CauseKind.CLOSED, what.reason)
+        down = NodeReport(name=report.name, capacity=report.capacity, free=report.free, is_up=False, cause=cause)
         draft.record(NodesSeen(deltas=(down,), gone=()))
 
 

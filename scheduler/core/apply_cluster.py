@@ -4,6 +4,7 @@ from heapq import heappush
 from typing import assert_never
 
 from idleq.ids import AllocationId, Millis, NodeName
+from idleq.scheduler.core.cause import CauseKind
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.facts import (
     AgentArrived,
@@ -18,7 +19,7 @@ from idleq.scheduler.core.facts import (
     ReleaseDelayed,
     RequestsSlowed,
 )
-from idleq.scheduler.core.gaps import Gap
+from idleq.scheduler.core.gaps import Gap, end_of
 from idleq.scheduler.core.hazard import PLACES, Outlook, place_of
 from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.state import Alarm, Allocation, Hold, Node, State
@@ -73,6 +74,9 @@ def _learn(state: State, at: Millis, closed: GapClosed) -> None:
     node, policy = state.nodes[closed.node], state.policy
     count_open(state, node, at)
     is_early = closed.planned_end is not None and at < closed.planned_end - policy.margin_ms
+    named_at = Millis(at - closed.warned_ms)
+    if closed.first_end is not None:
+        state.foresight.record.learn(closed.cause or CauseKind.JOB, named_at, closed.first_end, at)
     state.foresight.learn(
         Outlook(closed.opened_at, closed.planned_end, node.place),
         at,
@@ -123,14 +127,14 @@ def _see(state: State, at: Millis, report: NodeReport) -> None:
     else:
         is_same = before is not None and before.free.cores <= report.free.cores
         since = before.since if before is not None and is_same else at
-        node.gap = Gap(node=report.name, free=report.free, since=since, end=state.foresight.end_of(report))
+        node.gap = Gap(node=report.name, free=report.free, since=since, end=end_of(report))
         node.planned_since = None if not is_same else node.planned_since
     if (before is None) is not (node.gap is None):
         _open_or_close(state, node)
     if report.planned_start is None:
         node.planned_since = None
     elif node.planned_since is None:
-        node.planned_since = at
+        node.planned_since, node.first_end = at, report.planned_start
     state.agenda.moved[report.name] = None
     if node.allocation is not None and _lasts_longer(before, node.gap):
         state.agenda.rooms[node.allocation] = None

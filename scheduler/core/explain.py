@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from idleq.ids import JobId, Millis, NodeName
+from idleq.scheduler.core.cause import in_words
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.job import (
     Cancelled,
@@ -147,7 +148,7 @@ def _prospects(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[Pr
 def _prospect(state: State, entry: Entry, job: Job, node: Node, now: Millis) -> tuple[bool, str]:
     need, report = entry.spec.resources, node.report
     if not report.is_up:
-        return False, "it is down or drained"
+        return False, "it is down or drained" if report.cause is None else f"it is closed ({in_words(report.cause)})"
     if not need.fits_in(report.capacity):
         return False, "it is too small"
     if node.gap is None:

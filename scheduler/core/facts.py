@@ -6,6 +6,7 @@ A fact's time is that of the turn that made it (it stands beside the fact in the
 from dataclasses import dataclass
 
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
+from idleq.scheduler.core.cause import CauseKind
 from idleq.scheduler.core.commands import Mode, SegmentPlan
 from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.policy import Policy
@@ -250,15 +251,18 @@ class NodesSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapClosed:
-    """Main jobs took what had been free on *node* since *opened_at*.
+    """Main jobs, or a reservation, took what had been free on *node* since *opened_at*.
 
-    *planned_end* is what the plan had named just before, None if nothing; *warned_ms* since how long it had named an end.
+    *planned_end* is what the plan had named just before, None if nothing; *warned_ms* since how long it had named an end; *first_end*
+    is what it had named first, and *cause* what the end was of. The last two are None in journals of before they were kept.
     """
 
     node: NodeName
     opened_at: Millis
     planned_end: Millis | None
     warned_ms: Millis
+    first_end: Millis | None = None
+    cause: CauseKind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,33 +5,26 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from idleq.ids import Millis, NodeName
-from idleq.scheduler.core.costs import Recent
+from idleq.scheduler.core.cause import Cause, in_words
+from idleq.scheduler.core.confidence import TrackRecord
 from idleq.scheduler.core.hazard import FIRST_PLACES, Hazard, Outlook
 from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.resources import Resources
 
-REMEMBERED_CLOSURES = 256
-"""Closures kept for the correction of plans: some days of a small cluster."""
-
-ENOUGH_CLOSURES = 8
-"""With fewer a quantile of plan errors says nothing, and the plan is believed as it is."""
-
 
 class GapEnd(NamedTuple):
-    """When a gap ends.
+    """When a gap ends by the plan, None if no end is in sight, and what ends it; how far to trust that, `confidence` knows."""
 
-    Attributes:
-        early: it ends before this in one of twenty cases; None if no end is in sight.
-        likely: the plan's own end.
-        source: where the belief comes from, for people.
-    """
-
-    early: Millis | None
     likely: Millis | None
-    source: str
+    cause: Cause | None
+
+    @property
+    def source(self) -> str:
+        """Where the belief comes from, for people."""
+        return "no main job is planned here" if self.likely is None else in_words(self.cause)
 
 
-UNKNOWN_END = GapEnd(None, None, "no main job is planned here")
+UNKNOWN_END = GapEnd(None, None)
 
 
 class Gap(NamedTuple):
@@ -48,12 +41,12 @@ class Foresight:
     """How good plans have been, from every gap that closed, and how often gaps close by surprise.
 
     Attributes:
-        errors: closing time minus planned time, for gaps whose end was planned.
+        record: how planned ends have come true.
         surprises: gaps that closed before their guests would have been frozen, planned end or not.
         hazard: how often that happens.
     """
 
-    errors: Recent = field(default_factory=lambda: Recent(kept=REMEMBERED_CLOSURES))
+    record: TrackRecord = field(default_factory=TrackRecord)
     surprises: int = 0
     hazard: Hazard = field(default_factory=Hazard)
 
@@ -62,23 +55,11 @@ class Foresight:
         if is_surprise:
             self.surprises += 1
             self.hazard.surprise(outlook, closed_at)
-        if outlook.planned_end is not None:
-            self.errors.add(Millis(closed_at - outlook.planned_end))
 
-    def end_of(self, report: NodeReport) -> GapEnd:
-        """Return when the gap on this node ends, the plan corrected by how plans have erred."""
-        planned = report.planned_start
-        if planned is None:
-            return UNKNOWN_END
-        known = len(self.errors.values)
-        if known < ENOUGH_CLOSURES:
-            return GapEnd(planned, planned, "the plan, not yet corrected")
-        error = min(self.errors.quantile(50, Millis(0)), Millis(0))
-        return GapEnd(
-            Millis(planned + error),
-            planned,
-            f"the plan; of {known} before, one in twenty erred by {-error} ms or more",
-        )
+
+def end_of(report: NodeReport) -> GapEnd:
+    """Return when the gap on this node ends."""
+    return UNKNOWN_END if report.planned_start is None else GapEnd(report.planned_start, report.cause)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName, SnapshotId
+from idleq.scheduler.core.cause import Cause
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import Submission
@@ -68,8 +69,9 @@ class NodeReport:
         free: what main jobs leave (our own guests do not count here).
         is_up: whether jobs may be started on it at all.
         busy_until: when its main jobs end at the latest, by their time limits; None if it has none.
-        planned_start: when the next main job is planned to start here; None if none is planned.
+        planned_start: when the next main job is planned to start here, or a reservation begins; None if nothing is planned.
         main_job: the names of main jobs here, for people.
+        cause: what is planned; of a node that is not up, why it is not. None if that is not said.
     """
 
     name: NodeName
@@ -79,6 +81,7 @@ class NodeReport:
     busy_until: Millis | None = None
     planned_start: Millis | None = None
     main_job: str = ""
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

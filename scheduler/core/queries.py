@@ -7,7 +7,7 @@ from idleq.ids import EntryId, Fence, JobId, Millis, index_of
 from idleq.scheduler.core.entry import Entry, Rest
 from idleq.scheduler.core.job import Cancelled, Delayed, Failed, Freezing, Held, Job, JobState, Killing, Queued
 from idleq.scheduler.core.resources import NOTHING
-from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, Summary
+from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, Summary
 from idleq.scheduler.core.state import State
 
 
@@ -129,28 +129,6 @@ def entry_row(state: State, entry: EntryId) -> EntryRow | None:
         cancelled=known.cancelled,
         is_over=known.is_over,
     )
-
-
-def node_rows(state: State) -> Iterator[NodeRow]:
-    """Yield a row for every node, by name."""
-    for name, node in sorted(state.nodes.items()):
-        held = state.allocations.get(node.allocation) if node.allocation is not None else None
-        gap, report = node.gap, node.report
-        yield NodeRow(
-            name=name,
-            is_up=report.is_up,
-            capacity=report.capacity,
-            free=report.free,
-            main_job=report.main_job,
-            busy_until=report.busy_until,
-            gap_since=gap.since if gap else None,
-            gap_until=gap.end.likely if gap else None,
-            gap_source=gap.end.source if gap else "",
-            allocation=held.id if held else None,
-            hold=held.hold.value if held else "",
-            used=held.used if held else NOTHING,
-            guests=tuple(held.guests) if held else (),
-        )
 
 
 def _counted_as(job: Job) -> str:

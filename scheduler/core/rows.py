@@ -1,4 +1,4 @@
-"""The rows in which `queries` tells of the state: by themselves, since whoever only reads them need not wait for the rest."""
+"""The rows in which `queries` and `noderows` tell of the state: by themselves, since whoever only reads them need not wait for the rest."""
 
 from dataclasses import dataclass
 
@@ -99,10 +99,14 @@ class NodeRow:
         main_job: what main job is on it.
         busy_until: until when, by its time limit.
         gap_since, gap_until: the gap, None for either if there is none or no end is known.
-        gap_source: where the belief about its end comes from.
+        gap_source: where the belief about its end comes from; of a node that is not up, why it is not.
         allocation, hold: what we hold there and how far that is.
         used: what guests hold.
         guests: who they are.
+        gap_early: the gap ends before this in one of twenty cases, None if no end is known.
+        gap_trust: so many of a hundred such ends have come true, and are believed to; None as well.
+        gap_cases: how many were seen of that kind.
+        opens_until: until when the gap that comes next would last, None if none is known.
     """
 
     name: NodeName
@@ -118,6 +122,10 @@ class NodeRow:
     hold: str
     used: Resources
     guests: tuple[JobId, ...]
+    gap_early: Millis | None = None
+    gap_trust: int | None = None
+    gap_cases: int = 0
+    opens_until: Millis | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,6 +102,7 @@ class Node:
         report: what the site's scheduler shows.
         gap: what main jobs leave of it, None if nothing.
         planned_since: since when the plan has named the gap's end, None if it names none.
+        first_end: the end that it named first.
         allocation: what we hold of it, None if nothing.
         place: the gap's place among the free nodes (see `hazard.place_of`).
         counted_until: up to when the hazard has counted that the gap stayed open.
@@ -110,6 +111,7 @@ class Node:
     report: NodeReport
     gap: Gap | None = None
     planned_since: Millis | None = None
+    first_end: Millis | None = None
     allocation: AllocationId | None = None
     place: int = PLACES - 1
     counted_until: Millis = Millis(0)

@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from idleq.scheduler.slurm.errors import SlurmRefused, SlurmUnreadable
+from idleq.scheduler.slurm.partitions import Partition
 from idleq.scheduler.slurm.records import AnyNumber, JobRecord, NodeRecord, ReservationRecord, value
 
 T = TypeVar("T")
@@ -52,6 +53,41 @@ class Reservations(msgspec.Struct, frozen=True):
     errors: list[Complaint] = []
 
 
+class PartitionNodes(msgspec.Struct, frozen=True, gc=False):
+    """Its nodes, as Slurm writes them, and how many."""
+
+    configured: str
+    total: int
+
+
+class PartitionPriority(msgspec.Struct, frozen=True, gc=False):
+    """Its tier."""
+
+    tier: int
+
+
+class PartitionState(msgspec.Struct, frozen=True, gc=False):
+    """UP, or what it is else."""
+
+    state: list[str] | str
+
+
+class PartitionRecord(msgspec.Struct, frozen=True, gc=False):
+    """What is needed of a partition to know which of its nodes are gaps."""
+
+    name: str
+    nodes: PartitionNodes
+    priority: PartitionPriority
+    partition: PartitionState
+
+
+class Partitions(msgspec.Struct, frozen=True):
+    """The answer about partitions."""
+
+    partitions: list[PartitionRecord]
+    errors: list[Complaint] = []
+
+
 class Statistics(msgspec.Struct, frozen=True):
     """What the scheduler says of itself: when it last planned, and whether it is planning now."""
 
@@ -69,6 +105,7 @@ class Diagnosis(msgspec.Struct, frozen=True):
 _JOBS = msgspec.json.Decoder(Jobs)
 _NODES = msgspec.json.Decoder(Nodes)
 _RESERVATIONS = msgspec.json.Decoder(Reservations)
+_PARTITIONS = msgspec.json.Decoder(Partitions)
 _DIAGNOSIS = msgspec.json.Decoder(Diagnosis)
 
 
@@ -90,6 +127,20 @@ def read_nodes(text: bytes) -> Nodes:
 def read_reservations(text: bytes) -> Reservations:
     """Return the reservations; raise as `read_jobs` does."""
     return _read(text, _RESERVATIONS, "about reservations")
+
+
+def read_partitions(text: bytes) -> tuple[Partition, ...]:
+    """Return the partitions, of which JSON does not say which is the default, nor how their jobs are preempted; raise as `read_jobs` does."""
+    return tuple(
+        Partition(
+            name=each.name,
+            nodes=each.nodes.configured,
+            node_count=each.nodes.total,
+            state=each.partition.state if isinstance(each.partition.state, str) else "+".join(each.partition.state),
+            tier=each.priority.tier,
+        )
+        for each in _read(text, _PARTITIONS, "about partitions").partitions
+    )
 
 
 def read_diagnosis(text: bytes) -> Statistics:

@@ -41,6 +41,11 @@ class SiteSettings:
     account: str = ""
     folder: str = "/"
 
+    @property
+    def partitions(self) -> frozenset[str]:
+        """Where allocations go; none is Slurm's default."""
+        return frozenset({self.partition, self.window_partition}) - {""}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchJob:

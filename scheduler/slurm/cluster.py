@@ -103,7 +103,8 @@ class SlurmCluster:
 
     def _note_changes(self, reading: Reading) -> list[Input]:
         before = self._view
-        self._view = build_view(before, reading, lambda job: allocation_of(job, self._settings) is not None)
+        partitions = self._settings.partitions
+        self._view = build_view(before, reading, lambda job: allocation_of(job, self._settings) is not None, partitions)
         changed = changes(before, self._view)
         return [] if changed is None else [changed]
 

@@ -79,7 +79,11 @@ def _reservation(line: str) -> ReservationRecord:
     try:
         start, end = _time(said["StartTime"], line), _time(said["EndTime"], line)
         return ReservationRecord(
-            name=said["ReservationName"], node_list=_text(said["Nodes"]), start_time=start, end_time=end
+            name=said["ReservationName"],
+            node_list=_text(said["Nodes"]),
+            start_time=start,
+            end_time=end,
+            flags=said.get("Flags", "").split(","),
         )
     except KeyError as missing:
         raise SlurmUnreadable(f"a reservation lacks {missing}: {line[:200]!r}") from None

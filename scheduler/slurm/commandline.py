@@ -8,6 +8,7 @@ from idleq.ids import Millis
 from idleq.scheduler.slurm import answers, columns, questions
 from idleq.scheduler.slurm.batch import BatchJob, sbatch_argv, scancel_argv
 from idleq.scheduler.slurm.errors import SlurmAway, SlurmLimit, SlurmRefused, SlurmUnreadable
+from idleq.scheduler.slurm.partitions import read_partitions
 from idleq.scheduler.slurm.questions import Format
 from idleq.scheduler.slurm.reading import Reading
 from idleq.scheduler.slurm.records import JobRecord
@@ -76,6 +77,7 @@ class CommandLine:
         nodes = self._ask(questions.ask_nodes(self._form))
         jobs = self._ask(questions.ask_jobs(self._form))
         reservations = self._ask(questions.ask_reservations(self._form))
+        partitions = read_partitions(self._ask(questions.ask_partitions()))
         match self._form:
             case Format.JSON:
                 told = answers.read_jobs(jobs.encode())
@@ -85,6 +87,7 @@ class CommandLine:
                     nodes=answers.read_nodes(nodes.encode()).nodes,
                     reservations=answers.read_reservations(reservations.encode()).reservations,
                     planned_at=answers.planned_at(told),
+                    partitions=partitions,
                 )
             case Format.TEXT:
                 return Reading(
@@ -93,6 +96,7 @@ class CommandLine:
                     nodes=columns.read_nodes(nodes),
                     reservations=columns.read_reservations(reservations),
                     planned_at=columns.read_last_backfill(self._ask(questions.ask_scheduler(self._form))),
+                    partitions=partitions,
                 )
 
     def ends(self, jobs: Sequence[int]) -> Mapping[int, JobRecord]:

@@ -1,6 +1,7 @@
 """What `scontrol show config` says, as far as it matters to us."""
 
 import re
+from collections.abc import Mapping
 
 from idleq.ids import Millis
 from idleq.scheduler.slurm.errors import SlurmHidesJobs, SlurmUnreadable
@@ -24,7 +25,7 @@ def read_configuration(text: str) -> dict[str, str]:
     return settings
 
 
-def hidden(settings: dict[str, str]) -> frozenset[str]:
+def hidden(settings: Mapping[str, str]) -> frozenset[str]:
     """Return which of jobs, nodes and reservations of others an ordinary user is not shown.
 
     Raises:
@@ -35,7 +36,7 @@ def hidden(settings: dict[str, str]) -> frozenset[str]:
     return HIDING & set(settings["PrivateData"].lower().split(","))
 
 
-def check_that_all_is_shown(settings: dict[str, str]) -> None:
+def check_that_all_is_shown(settings: Mapping[str, str]) -> None:
     """Raise SlurmHidesJobs if gaps that an ordinary user sees would look larger than they are."""
     if what := hidden(settings):
         raise SlurmHidesJobs(

@@ -6,7 +6,9 @@ SlurmError
 │   └── SlurmLimit       not now: a limit of the site is reached
 ├── SlurmTokenUnusable   the token for slurmrestd is missing, expired, open to others or refused
 ├── SlurmUnreadable      its answer is not what this version of idleq understands
-└── SlurmHidesJobs       it shows this user only a part of what runs
+├── SlurmHidesJobs       it shows this user only a part of what runs
+├── SlurmUnfit           guests could run nowhere on it, or would be in the way
+└── ConfigThere          what was to be proposed is written already
 """
 
 from typing import ClassVar
@@ -55,3 +57,15 @@ class SlurmHidesJobs(SlurmError):
     """Slurm shows this user only a part of the jobs, so every gap would look larger than it is."""
 
     exit_code: ClassVar[int] = 69
+
+
+class SlurmUnfit(SlurmError):
+    """On this cluster guests could run nowhere, or would be in main jobs' way."""
+
+    exit_code: ClassVar[int] = 76
+
+
+class ConfigThere(SlurmError):
+    """There is a configuration already, and it was left as it is."""
+
+    exit_code: ClassVar[int] = 77

@@ -24,6 +24,18 @@ JOB_COLUMNS = (
 )
 NODE_COLUMNS = ("NodeHost", "StateComplete", "CPUsState", "Memory", "AllocMem", "Gres", "GresUsed")
 
+QOS_COLUMNS = (
+    "Name",
+    "GraceTime",
+    "Preempt",
+    "PreemptMode",
+    "UsageFactor",
+    "MaxJobsPerUser",
+    "MaxSubmitJobsPerUser",
+    "MaxWall",
+)
+ASSOCIATION_COLUMNS = ("Account", "Partition", "QOS", "MaxJobs", "MaxSubmitJobs", "MaxWall")
+
 ENVIRONMENT: Mapping[str, str] = {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}
 """With it times are seconds since the epoch, and messages are in English."""
 
@@ -88,6 +100,24 @@ def ask_configuration() -> list[str]:
 def ask_token(seconds: int) -> list[str]:
     """Ask for a token for whoever asks, that holds for so long."""
     return ["scontrol", "token", f"lifespan={seconds}"]
+
+
+def ask_partitions() -> list[str]:
+    """Ask for every partition; all versions answer in the same words."""
+    return ["scontrol", "--oneliner", "show", "partitions"]
+
+
+def ask_qos() -> list[str]:
+    """Ask the accounting for every QOS; it has JSON of them from 23.02 on, and columns in all versions."""
+    return ["sacctmgr", "--noheader", "--parsable2", "show", "qos", f"format={','.join(QOS_COLUMNS)}"]
+
+
+def ask_associations(user: str) -> list[str]:
+    """Ask the accounting under which accounts *user* may submit, and with what limits."""
+    return [
+        *("sacctmgr", "--noheader", "--parsable2", "show", "associations"),
+        *(f"user={user}", f"format={','.join(ASSOCIATION_COLUMNS)}"),
+    ]
 
 
 def _columns(names: tuple[str, ...]) -> str:

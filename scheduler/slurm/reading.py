@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from idleq.ids import Millis
+from idleq.scheduler.slurm.partitions import Partition
 from idleq.scheduler.slurm.records import JobRecord, NodeRecord, ReservationRecord
 
 
@@ -16,6 +17,7 @@ class Reading:
         jobs: every job that is not over.
         nodes: every node.
         reservations: every reservation that has not ended.
+        partitions: every partition; none where they were not asked for.
         planned_at: when the scheduler finished its last plan, in its own seconds; None if it does not say.
     """
 
@@ -24,3 +26,4 @@ class Reading:
     nodes: Sequence[NodeRecord]
     reservations: Sequence[ReservationRecord]
     planned_at: int | None
+    partitions: Sequence[Partition] = ()

@@ -128,12 +128,22 @@ class NodeRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class ReservationRecord(msgspec.Struct, frozen=True, gc=False):
-    """Nodes set aside from *start_time* to *end_time*: for a course, for maintenance."""
+    """Nodes set aside from *start_time* to *end_time*: for a course, for maintenance.
+
+    Whatever its *flags*, its nodes are no gap while it lasts, and their gaps end when it begins: a flexible one (FLEX) may let its own
+    jobs begin earlier, and one that floats (TIME_FLOAT) stays as far ahead as it is.
+    """
 
     name: str
     node_list: str
     start_time: AnyNumber
     end_time: AnyNumber
+    flags: list[str] = []
+
+    @property
+    def is_maintenance(self) -> bool:
+        """Whether the site says that it is for maintenance."""
+        return "MAINT" in self.flags
 
     @property
     def nodes(self) -> tuple[NodeName, ...]:

@@ -84,6 +84,7 @@ class Rest:
             nodes=nodes,
             reservations=answers.read_reservations(self._ask("GET", "reservations")).reservations,
             planned_at=answers.planned_at(told),
+            partitions=answers.read_partitions(self._ask("GET", "partitions")),
         )
 
     def ends(self, jobs: Sequence[int]) -> Mapping[int, JobRecord]:

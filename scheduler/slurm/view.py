@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from idleq.ids import Millis, NodeName
+from idleq.scheduler.core.cause import Cause, CauseKind
 from idleq.scheduler.core.commands import RequestAllocation
 from idleq.scheduler.core.inputs import NodeReport, ViewChanged
 from idleq.scheduler.core.resources import NOTHING, Resources
@@ -33,25 +34,40 @@ class View:
 
 @dataclass(slots=True)
 class _Uses:
-    """What is gathered about one node from all jobs and reservations."""
+    """What is gathered about one node from all jobs and reservations; *closed* is why no job may start there, if something is so."""
 
     guests: Resources = NOTHING
     busy_until: Millis | None = None
     planned_start: Millis | None = None
-    is_reserved: bool = False
+    cause: Cause | None = None
+    closed: Cause | None = None
     main_jobs: list[int] = field(default_factory=list)
 
+    def plan(self, start: Millis, cause: Cause) -> None:
+        """Something is planned there; the earliest counts."""
+        if self.planned_start is None or start < self.planned_start:
+            self.planned_start, self.cause = start, cause
 
-def build_view(previous: View | None, reading: Reading, is_ours: IsOurs) -> View:
-    """Return what *reading* shows, with what is still believed of the plan in *previous*."""
+
+def build_view(
+    previous: View | None, reading: Reading, is_ours: IsOurs, partitions: frozenset[str] = frozenset()
+) -> View:
+    """Return what *reading* shows, with what is still believed of the plan in *previous*.
+
+    Guests go to *partitions*, or to the default one where none is named: nodes of others are no gaps for them.
+    """
     plan = follow(previous.plan if previous is not None else None, reading, is_ours)
     uses: defaultdict[NodeName, _Uses] = defaultdict(_Uses)
     _add_jobs(uses, reading, is_ours)
-    for planned in plan.starts.values():
+    for number, planned in plan.starts.items():
         for name in expand(planned.nodes):
-            uses[name].planned_start = _earlier(uses[name].planned_start, planned.start)
+            uses[name].plan(planned.start, Cause(CauseKind.JOB, str(number)))
     _add_reservations(uses, reading)
-    reports = {node.name: _report(node, uses[node.name], reading.at) for node in reading.nodes}
+    elsewhere = _unreachable(reading, partitions)
+    for node in reading.nodes:
+        before = previous.reports.get(node.name) if previous is not None else None
+        _add_hold(uses[node.name], node, before, reading.at)
+    reports = {node.name: _report(node, uses[node.name], elsewhere.get(node.name)) for node in reading.nodes}
     return View(reports, plan)
 
 
@@ -88,6 +104,10 @@ def _add_jobs(uses: defaultdict[NodeName, _Uses], reading: Reading, is_ours: IsO
                 continue
             use.busy_until = end if use.busy_until is None else max(use.busy_until, end)
             use.main_jobs.append(job.job_id)
+            if (
+                "SUSPENDED" in job.states
+            ):  # its cores count as free, its memory does not, and it goes on when its owner says so
+                use.closed = Cause(CauseKind.CLOSED, f"job {job.job_id} is suspended there")
 
 
 def _add_reservations(uses: defaultdict[NodeName, _Uses], reading: Reading) -> None:
@@ -95,27 +115,64 @@ def _add_reservations(uses: defaultdict[NodeName, _Uses], reading: Reading) -> N
         start, end = instant(reservation.start_time), instant(reservation.end_time)
         if start is None or (end is not None and end <= reading.at):
             continue
+        kind = CauseKind.MAINTENANCE if reservation.is_maintenance else CauseKind.RESERVATION
         for name in reservation.nodes:
             if start <= reading.at:
-                uses[name].is_reserved = True
+                uses[name].closed = Cause(kind, reservation.name)
             else:
-                uses[name].planned_start = _earlier(uses[name].planned_start, start)
+                uses[name].plan(start, Cause(kind, reservation.name))
 
 
-def _report(node: NodeRecord, use: _Uses, now: Millis) -> NodeReport:
+def _unreachable(reading: Reading, names: frozenset[str]) -> Mapping[NodeName, str]:
+    """Return the nodes on which guests cannot start, whatever is free there, by their partitions; and why.
+
+    Where partitions were not asked for, or none of those that are told is meant, nothing is known to be out of reach.
+    """
+    ours = [each for each in reading.partitions if (each.name in names if names else each.is_default)]
+    if not ours:
+        return {}
+    why = {node.name: f"it is in no partition of {', '.join(each.name for each in ours)}" for node in reading.nodes}
+    for partition in sorted(ours, key=lambda each: each.starts_jobs):  # one that is up opens what another has closed
+        for name in expand(partition.nodes):
+            if partition.starts_jobs:
+                why.pop(name, None)
+            else:
+                why[name] = f"partition {partition.name} is {partition.state.lower()}"
+    return why
+
+
+def _add_hold(use: _Uses, node: NodeRecord, before: NodeReport | None, now: Millis) -> None:
+    """Count a node that is planned for a job whose start is not shown as wanted from when that was first seen: no time there is certain."""
+    if use.planned_start is None and PLANNED in node.states:
+        held = Cause(CauseKind.HELD)
+        since = before.planned_start if before is not None and before.cause == held else None
+        use.plan(now if since is None else since, held)
+
+
+def _report(node: NodeRecord, use: _Uses, elsewhere: str | None) -> NodeReport:
     capacity, states = node.capacity, node.states
-    planned_start = use.planned_start
-    if planned_start is None and PLANNED in states:
-        planned_start = now  # held for a job whose start is not shown to us: no time is certain
+    planned_start, cause = use.planned_start, use.cause
+    if closed := _closed(states, use, elsewhere):
+        planned_start, cause = None, closed
     return NodeReport(
         name=node.name,
         capacity=capacity,
         free=_free(capacity, node.allocated, use.guests),
-        is_up=states <= OPEN and not use.is_reserved,
+        is_up=closed is None,
         busy_until=use.busy_until,
         planned_start=planned_start,
         main_job=",".join(map(str, use.main_jobs)),
+        cause=cause,
     )
+
+
+def _closed(states: frozenset[str], use: _Uses, elsewhere: str | None) -> Cause | None:
+    """Return why no job of ours may start on a node, None if one may."""
+    if use.closed is not None:
+        return use.closed
+    if said := states - OPEN:
+        return Cause(CauseKind.CLOSED, ", ".join(sorted(word.lower().replace("_", " ") for word in said)))
+    return None if elsewhere is None else Cause(CauseKind.CLOSED, elsewhere)
 
 
 def _free(capacity: Resources, allocated: Resources, guests: Resources) -> Resources:
@@ -125,7 +182,3 @@ def _free(capacity: Resources, allocated: Resources, guests: Resources) -> Resou
         max(0, min(capacity.memory - allocated.memory + guests.memory, capacity.memory)),
         max(0, min(capacity.gpus - allocated.gpus + guests.gpus, capacity.gpus)),
     )
-
-
-def _earlier(known: Millis | None, start: Millis) -> Millis:
-    return start if known is None else min(known, start)

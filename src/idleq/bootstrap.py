@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from idleq.scheduler.report import Report
     from idleq.scheduler.service import Service
     from idleq.scheduler.slurm.site import Site
+    from idleq.scheduler.slurm.survey import Survey
     from idleq.scheduler.store.journal import Journal
     from idleq.simulator.costs import GuestCosts
     from idleq.simulator.embedded import EmbeddedCluster
@@ -148,6 +149,20 @@ def learned_costs(server_dir: Path, where: str = "") -> "GuestCosts | None":
     paths = ServerPaths(Path(where).absolute() if where else server_dir)
     with _journal(paths, load_config(paths.config), create=False) as journal:
         return costs_from_journal(fact for _, fact in journal.facts())
+
+
+def survey_slurm() -> "Survey":
+    """Return what the Slurm of this machine is like.
+
+    Raises:
+        SlurmAway, SlurmRefused, SlurmUnreadable: it cannot be asked.
+    """
+    import getpass
+
+    from idleq.scheduler.slurm.commandline import run
+    from idleq.scheduler.slurm.surveying import survey_site
+
+    return survey_site(run, getpass.getuser())
 
 
 @contextmanager

@@ -126,12 +126,13 @@ GUEST_NODE = replace(
     FREE_NODE,
     name=NodeName("n3"),
     gap_until=None,
+    gap_source="no main job is planned here",
     allocation=AllocationId("a12"),
     hold="ready",
     used=Resources(2, 2 * GIB),
     guests=(JobId("17"),),
 )
-DOWN_NODE = replace(BUSY_NODE, name=NodeName("n4"), is_up=False, main_job="", busy_until=None)
+DOWN_NODE = replace(BUSY_NODE, name=NodeName("n4"), is_up=False, main_job="", busy_until=None, gap_source="drain")
 
 SUMMARY = Summary(
     now=NOW,

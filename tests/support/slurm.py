@@ -10,6 +10,7 @@ from idleq.ids import Millis
 from idleq.scheduler.slurm import answers, columns
 from idleq.scheduler.slurm.batch import BatchJob
 from idleq.scheduler.slurm.errors import SlurmError
+from idleq.scheduler.slurm.partitions import Partition, read_partitions
 from idleq.scheduler.slurm.reading import Reading
 from idleq.scheduler.slurm.records import JobRecord, NodeRecord, ReservationRecord
 
@@ -26,6 +27,7 @@ def recorded_as_json(version: str, state: str) -> Reading:
         nodes=answers.read_nodes((folder / "nodes.json").read_bytes()).nodes,
         reservations=answers.read_reservations((folder / "reservations.json").read_bytes()).reservations,
         planned_at=answers.planned_at(jobs),
+        partitions=recorded_partitions(version, state),
     )
 
 
@@ -38,7 +40,14 @@ def recorded_as_text(version: str, state: str) -> Reading:
         nodes=columns.read_nodes((folder / "nodes.txt").read_text()),
         reservations=columns.read_reservations((folder / "reservations.txt").read_text()),
         planned_at=None,
+        partitions=recorded_partitions(version, state),
     )
+
+
+def recorded_partitions(version: str, state: str) -> tuple[Partition, ...]:
+    """The partitions of that state, which are those of the plain site unless they were recorded."""
+    own, plain = (RECORDED / version / each / "partitions.txt" for each in (state, "plain"))
+    return read_partitions((own if own.exists() else plain).read_text())
 
 
 def recorded_at(folder: Path) -> Millis:

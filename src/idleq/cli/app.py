@@ -5,6 +5,8 @@ import typer
 from idleq.cli.commands.daemon import daemon_app
 from idleq.cli.commands.demo import demo
 from idleq.cli.commands.doctor import doctor
+from idleq.cli.commands.gaps import gaps
+from idleq.cli.commands.init import init_app
 from idleq.cli.commands.inside import agent, cluster_app
 from idleq.cli.commands.jobs import cancel, explain, hold, ps, release
 from idleq.cli.commands.logs import logs
@@ -37,8 +39,9 @@ def idleq(
 
 
 app.command(cls=SubmitCommand, context_settings={"allow_interspersed_args": False})(submit)
-for one in (ps, status, logs, wait, cancel, hold, release, explain, nodes, pause, resume):
+for one in (ps, status, logs, wait, cancel, hold, release, explain, nodes, gaps, pause, resume):
     app.command(cls=IdleqCommand)(one)
+app.add_typer(init_app, name="init")
 app.add_typer(daemon_app, name="daemon")
 for one in (report, doctor, demo):
     app.command(cls=IdleqCommand)(one)

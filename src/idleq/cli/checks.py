@@ -23,6 +23,9 @@ TOO_LITTLE_DISK = 100 * 2**20
 LARGEST_SKEW_MS = 2_000
 """Deadlines are kept to the second; a file server whose clock is further off hints at a machine without NTP."""
 
+INSIDE_ALLOCATION = "SLURM_JOB_ID"
+"""Slurm sets it for what runs on a node."""
+
 TRAINING = ("torch", "ctapipe", "matplotlib")
 
 
@@ -40,12 +43,13 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at."""
+    """One thing that was looked at; *lines* are what the site's admin would write into Slurm's configuration."""
 
     name: str
     health: Health
     found: str
     advice: str = ""
+    lines: tuple[str, ...] = ()
 
 
 def all_checks(session: Session) -> Iterator[Check]:
@@ -55,7 +59,8 @@ def all_checks(session: Session) -> Iterator[Check]:
     yield server_directory(session)
     yield disk(_existing(session.paths.root), lambda path: shutil.disk_usage(path).free)
     yield clock(session, _existing(session.paths.root))
-    yield daemon(session)
+    if INSIDE_ALLOCATION not in session.environment:  # the daemon's address is the login node's own
+        yield daemon(session)
     yield from freezing()
     yield training(lambda name: find_spec(name) is not None)
 

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from idleq.cli.fitting import fitted
 from idleq.cli.result import Result, Table
 from idleq.errors import IdleqError
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
 
 
 def print_json(value: object, out: TextIO) -> None:
@@ -51,14 +54,20 @@ def _plain_line(line: Sequence[str], widths: Sequence[int], table: Table) -> str
 
 
 def _print_rich(table: Table, out: TextIO, *, has_colours: bool) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
 
     colours: Literal["standard"] | None = "standard" if has_colours else None
     console = Console(file=out, color_system=colours, force_terminal=True, highlight=False)
-    table = fitted(table, console.width - FRAME, GAP)
+    console.print(drawn_table(table, console.width))
+
+
+def drawn_table(table: Table, width: int) -> "RichTable":
+    """Return *table* as a terminal of *width* characters gets it."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    table = fitted(table, width - FRAME, GAP)
     drawn = RichTable(box=SIMPLE_HEAD, title=table.title or None, title_justify="left", pad_edge=False)
     for title in table.columns:
         justify: Literal["left", "right"] = "right" if title in table.right else "left"
@@ -68,7 +77,7 @@ def _print_rich(table: Table, out: TextIO, *, has_colours: bool) -> None:
             drawn.add_column(title, justify=justify, overflow="fold")
     for row in table.rows:
         drawn.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
-    console.print(drawn)
+    return drawn
 
 
 FRAME, GAP = 2, 3

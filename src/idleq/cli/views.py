@@ -82,7 +82,7 @@ def _short(text: str) -> str:
 def nodes_table(rows: Iterable[NodeRow], now: int) -> Table:
     """Return one line per node, with its gap."""
     return Table(
-        columns=("NODE", "STATE", "CORES", "FREE", "OURS", "MAIN JOB", "GAP SINCE", "GAP ENDS", "GUESTS"),
+        columns=("NODE", "STATE", "CORES", "FREE", "OURS", "MAIN JOB", "GAP SINCE", "GAP ENDS", "GUESTS", "WHY"),
         rows=[
             (
                 row.name,
@@ -94,11 +94,12 @@ def nodes_table(rows: Iterable[NodeRow], now: int) -> Table:
                 "-" if row.gap_since is None else span(max(0, now - row.gap_since)),
                 gap_end(row, now),
                 " ".join(row.guests) or "-",
+                row.gap_source or "-",
             )
             for row in rows
         ],
         right=frozenset({"CORES", "FREE", "OURS", "GAP SINCE"}),
-        expendable=("GAP SINCE", "CORES", "OURS", "MAIN JOB", "FREE"),
+        expendable=("WHY", "GAP SINCE", "CORES", "OURS", "MAIN JOB", "FREE"),
         elastic="GUESTS",
     )
 

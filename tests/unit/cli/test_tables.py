@@ -111,11 +111,11 @@ def test_nodes_are_listed_with_their_gaps(idleq: CommandLine) -> None:
     idleq.wire = FakeWire(node_rows=(FREE_NODE, BUSY_NODE, GUEST_NODE, DOWN_NODE))
 
     assert idleq("nodes").out == shown("""
-        NODE  STATE   CORES  FREE  OURS  MAIN JOB  GAP SINCE  GAP ENDS     GUESTS
-        n1    idle        4     4     0  -               12s  in 1m35s     -
-        n2    busy        4     0     0  main-7            -  opens in 3m  -
-        n3    guests      4     2     2  -               12s  unknown      17
-        n4    down        4     0     0  -                 -  -            -
+        NODE  STATE   CORES  FREE  OURS  MAIN JOB  GAP SINCE  GAP ENDS     GUESTS  WHY
+        n1    idle        4     4     0  -               12s  in 1m35s     -       the plan
+        n2    busy        4     0     0  main-7            -  opens in 3m  -       -
+        n3    guests      4     2     2  -               12s  unknown      17      no main job is planned here
+        n4    down        4     0     0  -                 -  -            -       drain
     """)
 
 

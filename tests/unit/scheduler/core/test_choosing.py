@@ -19,7 +19,7 @@ from idleq.scheduler.core.inputs import (
     Resumed,
 )
 from idleq.scheduler.core.policy import HOUR, MINUTE, SECOND, Policy
-from idleq.scheduler.core.resources import NOTHING, Resources
+from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
 from support.engines import GB, NODE, START, Told, report, snapshot, spec
 
@@ -257,24 +257,6 @@ def test_measured_costs_replace_the_policys_guesses() -> None:
     assert costs.save_ms("w", Millis(60_000)) == 70
     assert costs.bytes("w") == 1 << 20
     assert costs.bytes("never seen") == 0
-
-
-def test_a_plan_is_corrected_by_how_plans_have_erred() -> None:
-    told = Told()
-    for round_ in range(9):
-        start = told.now + 100_000
-        told.see(report("n1", planned=start))
-        told.tick(60_000)
-        told.see(report("n1", free=NOTHING))
-        told.see(report("n1"))
-        assert len(told.engine.state.foresight.errors.values) == round_ + 1
-    told.see(report("n1", planned=told.now + 100_000))
-    gap = told.engine.state.nodes[NodeName("n1")].gap
-    assert gap is not None
-    assert gap.end.likely == told.now - 1 + 100_000
-    assert gap.end.early is not None
-    assert gap.end.early < gap.end.likely
-    assert gap.end.source == "the plan; of 9 before, one in twenty erred by 39998 ms or more"
 
 
 def test_freezes_are_packed_backwards_from_the_end() -> None:

@@ -4,8 +4,9 @@ from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, No
 from idleq.scheduler.core.commands import RequestAllocation
 from idleq.scheduler.core.explain import Explanation, Prospect, explain
 from idleq.scheduler.core.inputs import CommandFailed, Exited, Frozen, JobCancelled, JobHeld, Paused
+from idleq.scheduler.core.noderows import node_rows
 from idleq.scheduler.core.policy import HOUR, MINUTE, Policy
-from idleq.scheduler.core.queries import entry_row, job_detail, job_rows, node_rows, summary
+from idleq.scheduler.core.queries import entry_row, job_detail, job_rows, summary
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.rows import EntryRow, NodeRow
 from idleq.scheduler.core.submission import ArrayRange, Submission
@@ -178,7 +179,7 @@ def test_a_queued_job_sees_what_each_node_holds_for_it() -> None:
         Prospect(NodeName("n2"), False, "it is down or drained"),
         Prospect(NodeName("n3"), False, "what is free of it is too small"),
         Prospect(NodeName("n4"), False, "its gap of 3 min 59 s is shorter than 5 min 0 s"),
-        Prospect(NodeName("n5"), True, "its gap of 59 min 59 s is long enough (the plan, not yet corrected)"),
+        Prospect(NodeName("n5"), True, "its gap of 59 min 59 s is long enough (the plan)"),
     )
     assert explained.sentences[0] == "idleq waits for 1 allocation; jobs are given to what comes up."
 

@@ -63,3 +63,26 @@ def test_the_time_of_the_plan_is_the_same_in_both_answers_that_have_it() -> None
     assert told is not None
     said = answers.read_diagnosis((BUSY / "sdiag.json").read_bytes()).bf_when_last_cycle
     assert abs(told - (value(said) or 0)) <= 4  # seconds: a plan may have been made in between
+
+
+def test_partitions_are_told_with_what_makes_their_nodes_gaps() -> None:
+    said = (RECORDED / "24.11" / "closed" / "partitions.json").read_bytes()
+
+    assert [(each.name, each.nodes, each.state, each.tier) for each in answers.read_partitions(said)] == [
+        ("main", "n[1-3]", "DOWN", 10),
+        ("guests", "n[1-3]", "INACTIVE", 1),
+    ]
+
+
+@pytest.mark.parametrize("percent", [0, 1, 50, 99])
+def test_an_answer_that_was_cut_short_is_refused(percent: int) -> None:
+    said = (BUSY / "jobs.json").read_bytes()
+
+    with pytest.raises(SlurmUnreadable, match="not what idleq understands"):
+        answers.read_jobs(said[: len(said) * percent // 100])
+
+
+@pytest.mark.parametrize("said", [b"[]", b"null", b'{"jobs": {}}', b"slurm_load_jobs error: down", b"\xff\xfe{}"])
+def test_what_is_no_answer_about_jobs_is_refused(said: bytes) -> None:
+    with pytest.raises(SlurmUnreadable):
+        answers.read_jobs(said)

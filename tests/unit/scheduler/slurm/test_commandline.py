@@ -47,8 +47,10 @@ class Recorded:
             case "scancel":
                 return ""
             case _:
-                name = "reservations" if "reservations" in argv else "nodes"
-        return (self._folder / f"{name}.{form}").read_text()
+                name = argv[-1] if argv[0] == "scontrol" and form == "txt" else "nodes"
+                name = "reservations" if "reservations" in argv else name
+        folder = self._folder if name != "partitions" else self._folder.parent / "plain"
+        return (folder / f"{name}.{form}").read_text()
 
 
 def test_a_reading_in_json_is_all_that_was_recorded() -> None:

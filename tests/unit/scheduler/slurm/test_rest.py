@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from idleq.ids import NodeName
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.slurm.answers import read_partitions
 from idleq.scheduler.slurm.batch import BatchJob
 from idleq.scheduler.slurm.errors import (
     SlurmAway,
@@ -16,7 +18,7 @@ from idleq.scheduler.slurm.errors import (
 from idleq.scheduler.slurm.rest import Http, Rest, refusal, submission
 from support.slurm import RECORDED, recorded_as_json
 
-BUSY = RECORDED / "24.11" / "busy"
+BUSY, PLAIN = RECORDED / "24.11" / "busy", RECORDED / "24.11" / "plain"
 JOB = BatchJob(
     comment="idleq:s1:a1",
     name="idleq-a1",
@@ -46,7 +48,8 @@ class Recorded:
             return 404, b"Unable to find requested URL"
         if what in self.answers:
             return self.answers[what]
-        return 200, b"{}" if what == "ping" else (BUSY / f"{what}.json").read_bytes()
+        folder = BUSY if what != "partitions" else PLAIN
+        return 200, b"{}" if what == "ping" else (folder / f"{what}.json").read_bytes()
 
 
 def complaint(words: str) -> bytes:
@@ -55,8 +58,9 @@ def complaint(words: str) -> bytes:
 
 def test_a_reading_is_what_the_commands_say_in_json() -> None:
     told = recorded_as_json("24.11", "busy")
+    partitions = read_partitions((PLAIN / "partitions.json").read_bytes())
 
-    assert Rest(Recorded()).read(told.at) == told
+    assert Rest(Recorded()).read(told.at) == replace(told, partitions=partitions)
 
 
 def test_the_newest_interface_that_there_is_is_looked_for_once_and_nodes_are_asked_before_jobs() -> None:
@@ -68,7 +72,7 @@ def test_the_newest_interface_that_there_is_is_looked_for_once_and_nodes_are_ask
     paths = [path.removeprefix("/slurm/") for _, path in fetch.asked]
     assert paths == [
         *(f"v0.0.{number}/ping" for number in (44, 43, 42)),
-        *(f"v0.0.42/{what}" for what in ("nodes", "jobs", "reservations")),
+        *(f"v0.0.42/{what}" for what in ("nodes", "jobs", "reservations", "partitions")),
     ]
 
 

@@ -4,9 +4,11 @@ from dataclasses import replace
 import pytest
 
 from idleq.ids import AllocationId, CommandId, Millis, NodeName
+from idleq.scheduler.core.cause import Cause, CauseKind
 from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.inputs import NodeReport, ViewChanged
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.slurm.partitions import Partition
 from idleq.scheduler.slurm.reading import Reading
 from idleq.scheduler.slurm.records import NodeRecord, ReservationRecord
 from idleq.scheduler.slurm.view import NEVER, build_view, changes, node_for
@@ -37,7 +39,15 @@ EXPECTED = {
     "drained": {"n1": ("closed", 2, 4000, None, None, ""), "n2": ("closed", 1, 3500, 30, None, "last"), "n3": IDLE},
     "completing": {"n1": ("closed", 2, 4000, 0, None, "over"), "n2": IDLE, "n3": IDLE},
     "down": {"n1": ("closed", 2, 4000, None, None, ""), "n2": IDLE, "n3": ("closed", 2, 4000, None, None, "")},
+    "suspended": {"n1": ("closed", 2, 3000, 30, None, "stopped"), "n2": IDLE, "n3": IDLE},
+    "reserved": {
+        "n1": ("closed", 2, 4000, None, None, ""),
+        "n2": ("up", 2, 4000, None, 30, ""),
+        "n3": ("closed", 2, 4000, None, None, ""),
+    },
+    "closed": dict.fromkeys(("n1", "n2", "n3"), ("closed", 2, 4000, None, None, "")),
 }
+GUESTS = frozenset({"guests"})
 
 
 @pytest.mark.parametrize(("recorded", "version"), READINGS)
@@ -45,7 +55,7 @@ EXPECTED = {
 def test_recorded_clusters_are_seen_as_they_were(recorded: Recorded, version: str, state: str) -> None:
     taken = recorded(version, state)
 
-    view = build_view(None, taken, is_guest)
+    view = build_view(None, taken, is_guest, GUESTS)
 
     names = {str(record.job_id): record.name for record in taken.jobs}
     assert {str(name): shown(report, taken.at, names) for name, report in view.reports.items()} == EXPECTED[state]
@@ -63,6 +73,89 @@ def shown(report: NodeReport, now: int, names: dict[str, str]) -> tuple[str, int
         minutes(report.planned_start),
         ",".join(names[number] for number in report.main_job.split(",") if number),
     )
+
+
+@pytest.mark.parametrize(("recorded", "version"), READINGS)
+@pytest.mark.parametrize(
+    ("state", "causes"),
+    [
+        ("idle", {}),
+        ("busy", dict.fromkeys(("n1", "n2", "n3"), Cause(CauseKind.JOB, "wide"))),
+        ("maintenance", {"n3": Cause(CauseKind.MAINTENANCE, "upkeep")}),
+        ("drained", dict.fromkeys(("n1", "n2"), Cause(CauseKind.CLOSED, "drain"))),
+        ("completing", {"n1": Cause(CauseKind.CLOSED, "completing")}),
+        ("suspended", {"n1": Cause(CauseKind.CLOSED, "job stopped is suspended there")}),
+        (
+            "reserved",
+            {
+                "n1": Cause(CauseKind.RESERVATION, "course"),
+                "n2": Cause(CauseKind.RESERVATION, "flexible"),
+                "n3": Cause(CauseKind.CLOSED, "reserved"),  # by one that floats an hour ahead
+            },
+        ),
+        ("closed", dict.fromkeys(("n1", "n2", "n3"), Cause(CauseKind.CLOSED, "partition guests is inactive"))),
+    ],
+)
+def test_every_end_of_a_gap_and_every_closed_node_has_its_cause(
+    recorded: Recorded, version: str, state: str, causes: dict[str, Cause]
+) -> None:
+    taken = recorded(version, state)
+
+    view = build_view(None, taken, is_guest, GUESTS)
+
+    told = {str(name): report.cause for name, report in view.reports.items() if report.cause is not None}
+    assert told == {name: as_recorded(cause, taken) for name, cause in causes.items()}
+
+
+def as_recorded(cause: Cause, taken: Reading) -> Cause:
+    """Jobs are told by their numbers."""
+    words = cause.name
+    for record in taken.jobs:
+        words = words.replace(record.name, str(record.job_id)) if record.name in ("wide", "stopped") else words
+    return cause._replace(name=words)
+
+
+def test_nodes_that_are_being_powered_up_or_down_are_no_gaps() -> None:
+    for taken in (recorded_as_json("24.11", "powering"), recorded_as_text("24.11", "powering")):
+        view = build_view(None, taken, is_guest, GUESTS)
+
+        assert {str(name): report.cause for name, report in view.reports.items() if not report.is_up} == {
+            "n1": Cause(CauseKind.CLOSED, "powering down"),
+            "n3": Cause(CauseKind.CLOSED, "not responding, powering up"),
+        }
+
+
+def test_gpus_are_counted_and_those_of_main_jobs_are_not_free() -> None:
+    for taken in (recorded_as_json("24.11", "unlike"), recorded_as_text("24.11", "unlike")):
+        view = build_view(None, taken, is_guest, GUESTS)
+
+        gpus = {str(name): (report.capacity.gpus, report.free.gpus) for name, report in view.reports.items()}
+        assert gpus == {"n1": (0, 0), "n2": (2, 1), "n3": (0, 0)}
+
+
+def test_only_nodes_of_an_open_partition_of_ours_are_gaps() -> None:
+    ours, other, shut = (
+        Partition(name=name, nodes=nodes, node_count=2, state=state, tier=1, is_default=name == "other")
+        for name, nodes, state in (("ours", "n[1-2]", "UP"), ("other", "n[2-3]", "UP"), ("shut", "n[2,4]", "DRAIN"))
+    )
+    nodes = [node(f"n{number}") for number in range(1, 5)]
+    taken = replace(reading([], nodes), partitions=(ours, other, shut))
+
+    def closed(*names: str) -> dict[str, str]:
+        reports = build_view(None, taken, is_guest, frozenset(names)).reports
+        return {str(name): report.cause.name for name, report in reports.items() if report.cause is not None}
+
+    assert closed("ours") == dict.fromkeys(("n3", "n4"), "it is in no partition of ours")
+    assert closed() == dict.fromkeys(("n1", "n4"), "it is in no partition of other")
+    assert closed("ours", "shut") == {"n3": "it is in no partition of ours, shut", "n4": "partition shut is drain"}
+    assert closed("gone") == {}, "what is not told cannot be known to be out of reach"
+
+
+def test_a_node_held_for_a_job_that_is_not_shown_is_told_once() -> None:
+    before = build_view(None, reading([], [node("n1", "IDLE", "PLANNED")], at=7_000_000), is_guest)
+    after = build_view(before, reading([], [node("n1", "IDLE", "PLANNED")], at=9_000_000), is_guest)
+
+    assert changes(before, after) is None
 
 
 def test_a_main_job_takes_from_a_node_until_its_limit_and_a_guest_takes_nothing() -> None:
@@ -93,7 +186,11 @@ def test_the_earliest_of_plans_and_reservations_ends_a_gap() -> None:
 
     view = build_view(None, reading(jobs, [node("n1"), node("n2"), node("n3")], [upkeep]), is_guest)
 
-    assert [report.planned_start for report in view.reports.values()] == [3_000_000, 4_000_000, None]
+    assert [(report.planned_start, report.cause) for report in view.reports.values()] == [
+        (3_000_000, Cause(CauseKind.RESERVATION, "upkeep")),
+        (4_000_000, Cause(CauseKind.JOB, "2")),
+        (None, None),
+    ]
 
 
 def test_a_reservation_closes_its_nodes_while_it_lasts_and_is_forgotten_afterwards() -> None:
@@ -122,14 +219,14 @@ def test_a_reservation_closes_its_nodes_while_it_lasts_and_is_forgotten_afterwar
 )
 def test_a_node_of_which_anything_else_is_said_is_no_gap(state: str) -> None:
     assert build_view(None, reading([], [node("n1", "IDLE", state)]), is_guest).reports == {
-        "n1": replace(EMPTY, is_up=False)
+        "n1": replace(EMPTY, is_up=False, cause=Cause(CauseKind.CLOSED, state.lower().replace("_", " ")))
     }
 
 
 def test_a_node_planned_for_a_job_that_is_not_shown_has_no_time_left() -> None:
     view = build_view(None, reading([], [node("n1", "IDLE", "PLANNED")], at=7_000_000), is_guest)
 
-    assert view.reports == {"n1": replace(EMPTY, planned_start=Millis(7_000_000))}
+    assert view.reports == {"n1": replace(EMPTY, planned_start=Millis(7_000_000), cause=Cause(CauseKind.HELD))}
 
 
 def test_a_guest_that_only_one_of_two_answers_knows_makes_no_room_that_is_not_there() -> None:

@@ -1,0 +1,266 @@
+"""Whether a site's Slurm is as idleq, as it is configured, needs it; what is not comes with the lines that the admin would set. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from idleq.ids import Millis
+from idleq.scheduler.config import SlurmSettings
+from idleq.scheduler.core.commands import Mode
+from idleq.scheduler.core.policy import MINUTE, SECOND, Policy
+from idleq.scheduler.slurm.configuration import hidden
+from idleq.scheduler.slurm.partitions import Partition
+from idleq.scheduler.slurm.proposal import LONGEST_GRACE_S
+from idleq.scheduler.slurm.survey import Preemption, Survey
+from idleq.scheduler.units import format_duration, span
+
+LOOKS = 3
+"""Of an allocation that is over Slurm has to know how it ended for so many looks at least: some may fail."""
+
+
+class Weight(StrEnum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    #: idleq works, with a risk that is said.
+    WARNING = "warning"
+    #: It will not work.
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what.
+        weight: how much it matters.
+        found: what is so.
+        advice: what to do.
+        lines: what the admin would write into slurm.conf (cgroup.conf where it says so).
+    """
+
+    name: str
+    weight: Weight = Weight.OK
+    found: str
+    advice: str = ""
+    lines: tuple[str, ...] = ()
+
+
+def findings(survey: Survey, settings: SlurmSettings, policy: Policy) -> Iterator[Finding]:
+    """Yield what a site's Slurm is like for a daemon of these *settings*."""
+    yield _version(survey, settings)
+    yield _sight(survey)
+    partition = _partition_of(survey, settings, policy)
+    if partition is None:
+        yield _no_partition(survey, settings, policy)
+    else:
+        yield _preemption(survey, settings, policy, partition)
+        if policy.mode is Mode.PREEMPTIBLE:
+            yield _grace(survey, settings, policy, partition)
+        yield _limits(policy, partition)
+    yield _rights(survey)
+    yield _plan(survey, policy)
+    yield _containment(survey)
+    yield _memory_of_ends(survey, settings)
+
+
+def _version(survey: Survey, settings: SlurmSettings) -> Finding:
+    found = f"Slurm {survey.settings.get('SLURM_VERSION', '.'.join(map(str, survey.version)))}"
+    if settings.format == "json" and survey.form.value == "text":
+        advice = 'set cluster.format = "text" in config.toml: this version has no plan in its JSON'
+        return Finding(name="version", weight=Weight.PROBLEM, found=found, advice=advice)
+    return Finding(name="version", found=found)
+
+
+def _sight(survey: Survey) -> Finding:
+    what = hidden(survey.settings)
+    if not what:
+        return Finding(name="what is shown", found="jobs, nodes and reservations of all")
+    return Finding(
+        name="what is shown",
+        weight=Weight.PROBLEM,
+        found=f"others' {' and '.join(sorted(what))} are hidden: gaps look larger than they are",
+        advice=f"let the admin make {survey.user} an operator (sacctmgr modify user {survey.user} set AdminLevel=Operator), or not hide them",
+        lines=(f"PrivateData={_without(survey.settings['PrivateData'], what)}",),
+    )
+
+
+def _without(words: str, hidden_words: frozenset[str]) -> str:
+    return ",".join(word for word in words.lower().split(",") if word not in hidden_words)
+
+
+def _partition_of(survey: Survey, settings: SlurmSettings, policy: Policy) -> Partition | None:
+    """Return where allocations go; what is not set is Slurm's default."""
+    name = settings.partition if policy.mode is Mode.PREEMPTIBLE else settings.window_partition
+    return next((each for each in survey.partitions if (each.name == name if name else each.is_default)), None)
+
+
+def _no_partition(survey: Survey, settings: SlurmSettings, policy: Policy) -> Finding:
+    is_window = policy.mode is Mode.WINDOW
+    key, name = ("window_partition", settings.window_partition) if is_window else ("partition", settings.partition)
+    there = ", ".join(each.name for each in survey.partitions) or "none"
+    found = f"there is no partition {name!r}" if name else "there is no default partition"
+    return Finding(
+        name="partition", weight=Weight.PROBLEM, found=found, advice=f"set cluster.{key} to one that there is: {there}"
+    )
+
+
+def _preemption(survey: Survey, settings: SlurmSettings, policy: Policy, partition: Partition) -> Finding:
+    if not partition.starts_jobs:
+        found, advice = (
+            f"partition {partition.name} is {partition.state}: nothing starts there",
+            "ask the admin when it is up",
+        )
+        return Finding(name="preemption", weight=Weight.PROBLEM, found=found, advice=advice)
+    if policy.mode is Mode.WINDOW:
+        return Finding(
+            name="preemption",
+            weight=Weight.WARNING,
+            found=f"windows: a main job that nobody foresaw may wait for {span(policy.max_allocation_ms)}",
+            advice="with these lines guests would give way; then `idleq init slurm --force`",
+            lines=_preemption_lines(survey),
+        )
+    by_whom = _who_preempts(survey, settings, partition)
+    if by_whom:
+        return Finding(name="preemption", found=f"jobs in {' and '.join(by_whom)} take nodes back from guests")
+    where = f"QOS {settings.qos}" if survey.preemption is Preemption.QOS else f"partition {partition.name}"
+    return Finding(
+        name="preemption",
+        weight=Weight.PROBLEM,
+        found=f"nobody takes nodes back from {where}: guests would be in main jobs' way",
+        advice='set policy.mode = "window", or let the admin set these lines',
+        lines=_preemption_lines(survey),
+    )
+
+
+def _who_preempts(survey: Survey, settings: SlurmSettings, partition: Partition) -> Sequence[str]:
+    match survey.preemption:
+        case Preemption.PARTITIONS:
+            return [each.name for each in survey.preempting(partition)]
+        case Preemption.QOS:
+            mine = [each for each in survey.qos if each.name == settings.qos and survey.gives_way(each)]
+            return [f"QOS {each.name}" for each in survey.qos if mine and settings.qos in each.preempts]
+        case Preemption.NONE:
+            return []
+
+
+def _preemption_lines(survey: Survey) -> tuple[str, ...]:
+    """Return what makes a partition for guests out of a site's own."""
+    main = max(survey.partitions, key=lambda each: (each.is_default, each.node_count), default=None)
+    name, nodes = ("main", "ALL") if main is None else (main.name, main.nodes)
+    return (
+        "PreemptType=preempt/partition_prio",
+        "PreemptMode=REQUEUE",
+        f"PartitionName={name} ... PriorityTier=10 PreemptMode=OFF",
+        f"PartitionName=guests Nodes={nodes} PriorityTier=1 PreemptMode=REQUEUE GraceTime={LONGEST_GRACE_S} MaxTime=4:00:00",
+    )
+
+
+def _grace(survey: Survey, settings: SlurmSettings, policy: Policy, partition: Partition) -> Finding:
+    is_qos = survey.preemption is Preemption.QOS
+    seconds = (
+        max((each.grace_s for each in survey.qos if each.name == settings.qos), default=0)
+        if is_qos
+        else partition.grace_s
+    )
+    given = Millis(seconds * SECOND)
+    line = (
+        f"sacctmgr modify qos {settings.qos} set GraceTime={LONGEST_GRACE_S}"
+        if is_qos
+        else f"PartitionName={partition.name} ... GraceTime={LONGEST_GRACE_S}"
+    )
+    if policy.grace_ms > given:
+        return Finding(
+            name="grace",
+            weight=Weight.PROBLEM,
+            found=f"Slurm gives {span(given)}, and policy.grace believes {span(policy.grace_ms)}: guests would die half frozen",
+            advice=f'set policy.grace = "{format_duration(given)}", or let the admin give more',
+            lines=(line,),
+        )
+    if given < policy.freeze_ms + policy.margin_ms:
+        found = f"{span(given)}, less than a freeze takes ({span(policy.freeze_ms)}, by policy.freeze): guests save now and then instead"
+        return Finding(
+            name="grace", weight=Weight.WARNING, found=found, advice="more grace is less lost work", lines=(line,)
+        )
+    return Finding(
+        name="grace", found=f"{span(given)} from SIGTERM, which Slurm sends to steps (as the agent is one), to the end"
+    )
+
+
+def _limits(policy: Policy, partition: Partition) -> Finding:
+    longest = partition.max_minutes
+    if longest is not None and longest * MINUTE < policy.max_allocation_ms:
+        found = f"nothing may run longer than {span(longest * MINUTE)} in {partition.name}, and allocations ask for {span(policy.max_allocation_ms)}"
+        advice = f'set policy.max_allocation = "{format_duration(Millis(longest * MINUTE))}"'
+        return Finding(name="limits", weight=Weight.PROBLEM, found=found, advice=advice)
+    return Finding(
+        name="limits", found=f"allocations of {span(policy.max_allocation_ms)} are allowed in {partition.name}"
+    )
+
+
+def _rights(survey: Survey) -> Finding:
+    if "associations" in survey.enforced and not survey.associations:
+        advice = f"let the admin add one: sacctmgr add user {survey.user} account=ACCOUNT"
+        return Finding(
+            name="account",
+            weight=Weight.PROBLEM,
+            found=f"{survey.user} has none, and jobs without are refused",
+            advice=advice,
+        )
+    names = sorted({each.account for each in survey.associations})
+    return Finding(name="account", found=", ".join(names) if names else "none is asked for")
+
+
+def _plan(survey: Survey, policy: Policy) -> Finding:
+    if "sched/backfill" in survey.settings.get("SchedulerType", ""):
+        return Finding(name="plan", found=f"made every {survey.backfill_s} s (bf_interval)")
+    return Finding(
+        name="plan",
+        weight=Weight.PROBLEM if policy.mode is Mode.WINDOW else Weight.WARNING,
+        found="none is made (SchedulerType): no gap's end is known before it comes",
+        advice="let the admin have jobs planned",
+        lines=("SchedulerType=sched/backfill",),
+    )
+
+
+CONTAINMENT = (
+    ("ProctrackType", "proctrack/cgroup", "ProctrackType=proctrack/cgroup"),
+    ("TaskPlugin", "task/cgroup", "TaskPlugin=task/cgroup,task/affinity"),
+    ("ConstrainCores", "yes", "ConstrainCores=yes        (cgroup.conf)"),
+    ("ConstrainRAMSpace", "yes", "ConstrainRAMSpace=yes     (cgroup.conf)"),
+)
+"""A setting, the word that has to be in it, and the line that makes it so."""
+
+
+def _containment(survey: Survey) -> Finding:
+    missing = [line for key, word, line in CONTAINMENT if word not in survey.settings.get(key, "").split(",")]
+    if not missing:
+        return Finding(
+            name="containment", found="guests stay in their allocation's control group, within its cores and memory"
+        )
+    return Finding(
+        name="containment",
+        weight=Weight.WARNING,
+        found="a guest may outlive its allocation, or take more than its share",
+        advice="let the admin set these lines",
+        lines=tuple(missing),
+    )
+
+
+def _memory_of_ends(survey: Survey, settings: SlurmSettings) -> Finding:
+    """Slurm forgets jobs that are over after MinJobAge; how they ended is asked of it until then."""
+    said = survey.settings.get("MinJobAge", "").split(" ")[0]
+    kept = Millis(int(said) * SECOND) if said.isdecimal() else None
+    if kept is not None and kept < LOOKS * settings.poll_ms:
+        found = f"Slurm forgets after {span(kept)} how a job ended, and idleq looks every {span(settings.poll_ms)}"
+        return Finding(
+            name="ended jobs",
+            weight=Weight.WARNING,
+            found=found,
+            advice="look more often (cluster.poll), or let the admin set this line",
+            lines=("MinJobAge=300",),
+        )
+    return Finding(
+        name="ended jobs", found="are remembered long enough" if kept is not None else "it is not said how long"
+    )

@@ -1,0 +1,75 @@
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from idleq.cli.checks import Check, Health
+from idleq.cli.slurmchecks import control_group, kind_at, on_a_node, seen_by_nodes
+from idleq.scheduler.config import Config, SlurmSettings
+from support.command_line import CommandLine
+
+MOUNTS = {Path("/"): "ext4", Path("/home"): "nfs4", Path("/home/me/disk"): "xfs"}
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [("/home/me/q", "nfs4"), ("/home/me/disk/q", "xfs"), ("/home/me/disk", "xfs"), ("/homely", "ext4")],
+)
+def test_a_place_is_on_the_nearest_file_system_above_it(place: str, kind: str) -> None:
+    assert kind_at(Path(place), MOUNTS) == kind
+
+
+@pytest.mark.parametrize(
+    ("root", "mounts", "health", "found"),
+    [
+        ("/home/me/q", MOUNTS, Health.OK, "/home/me/q is on nfs4"),
+        ("/var/q", MOUNTS, Health.WARNING, "/var/q is on ext4, which nodes may not see"),
+        ("/var/q", {}, Health.WARNING, "/var/q is on an unknown file system, which nodes may not see"),
+    ],
+)
+def test_only_a_node_can_say_what_it_sees_so_how_to_ask_one_is_said(
+    root: str, mounts: Mapping[Path, str], health: Health, found: str
+) -> None:
+    first = next(iter(seen_by_nodes(Config(), SlurmSettings(partition="guests"), Path(root), mounts)))
+
+    ask = f"srun --partition=guests --ntasks=1 --time=1 {sys.executable} -m idleq --server-dir {root} doctor"
+    advice = f"to be sure ask a node, which takes an allocation: {ask}"
+    assert first == Check(name="slurm: server directory on nodes", health=health, found=found, advice=advice)
+
+
+def test_a_node_that_does_not_see_the_server_directory_is_a_problem(tmp_path: Path) -> None:
+    told = {check.name: check.health for check in on_a_node({}, tmp_path / "gone", tmp_path / "no-group")}
+
+    assert told == {
+        "node: server directory": Health.PROBLEM,
+        "node: python": Health.OK,
+        "node: containment": Health.WARNING,
+    }
+
+
+def test_a_process_in_its_allocations_group_is_contained() -> None:
+    inside = control_group("0::/system.slice/slurmstepd.scope/job_7/step_0/user/task_0\n", version=2)
+
+    assert (inside.health, inside.found) == (Health.OK, "cgroup v2, in the allocation's group")
+    assert control_group("0::/user.slice\n", version=1).lines == ("ProctrackType=proctrack/cgroup",)
+
+
+def test_a_configuration_that_cannot_be_read_is_a_problem(idleq: CommandLine) -> None:
+    idleq.paths.create()
+    idleq.paths.config.write_text("[cluster]\nkind = 'slum'\n")
+
+    outcome = idleq("doctor", "--json")
+
+    assert outcome.code == 1
+    assert [check["name"] for check in outcome.json["checks"] if check["health"] == "problem"] == ["configuration"]
+
+
+def test_inside_an_allocation_the_node_is_looked_at_and_no_daemon_is_missed(idleq: CommandLine) -> None:
+    idleq.environment |= {"SLURM_JOB_ID": "7", "SLURMD_NODENAME": "n1"}
+    idleq.paths.create()
+
+    checks = {check["name"]: check["found"] for check in idleq("doctor", "--json").json["checks"]}
+
+    assert checks["node: server directory"] == f"n1 sees {idleq.server_dir}"
+    assert "daemon" not in checks
