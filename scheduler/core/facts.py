@@ -1,7 +1,4 @@
-"""What the engine knows to be so: what was accepted and what was decided. The journal holds these, and nothing else makes state.
-
-A fact's time is that of the turn that made it (it stands beside the fact in the journal).
-"""
+"""What the engine knows to be so: what was accepted and what was decided. The journal holds these, each with the time of its turn."""
 
 from dataclasses import dataclass
 
