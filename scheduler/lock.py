@@ -20,7 +20,7 @@ from pathlib import Path
 from idleq.ids import Millis
 from idleq.processes import boot_id, started
 from idleq.scheduler import codec
-from idleq.scheduler.errors import BadMessage, DaemonRunning, SchedulerError
+from idleq.scheduler.errors import BadMessage, DaemonRunning, SchedulerError, Superseded
 
 PATIENCE_MS = Millis(30_000)
 """A shared file system may hang for some seconds; agents go on for minutes without a daemon."""
@@ -80,6 +80,13 @@ class Pulse:
         if self.is_lost:
             on_lost()
 
+    def check(self) -> None:
+        """Raise Superseded if somebody else holds the lock now; asked before what cannot be taken back is done outside the journal."""
+        with suppress(OSError):
+            found = _read_file(self._path)
+            if found is not None and found != self._owner:
+                raise Superseded(f"a daemon on {found.host} has taken {self._path.parent} over: this one stops")
+
     def start(self) -> None:
         """Begin to beat."""
         self._thread.start()
@@ -92,8 +99,9 @@ class Pulse:
     def _run(self) -> None:
         while not self._is_over.wait(self._every_ms / 1000):
             with suppress(OSError):  # the file system is away: nobody else sees more of it
-                found = _read_file(self._path)
-                if found is not None and found != self._owner:
+                try:
+                    self.check()
+                except Superseded:
                     self._is_lost.set()
                     self._on_lost()
                     return

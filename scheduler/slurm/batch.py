@@ -1,6 +1,7 @@
 """What we submit: a batch job that holds one allocation and runs its agent. Pure text and values."""
 
 import hashlib
+import hmac
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class SiteSettings:
         qos: of both.
         account: who is charged.
         folder: the server directory, where Slurm writes what the script prints.
+        secret: where allocations belong to many users: seals their comments, so that none of those users can pass a job of theirs off
+            as an allocation; empty where all are the daemon's own user's.
     """
 
     server: str
@@ -40,6 +43,7 @@ class SiteSettings:
     qos: str = ""
     account: str = ""
     folder: str = "/"
+    secret: bytes = b""
 
     @property
     def partitions(self) -> frozenset[str]:
@@ -66,6 +70,7 @@ class BatchJob:
     folder: str
     script: str
     deadline: Millis | None = None
+    user: str = ""
 
 
 def server_name(folder: Path) -> str:
@@ -73,16 +78,32 @@ def server_name(folder: Path) -> str:
     return hashlib.sha256(str(folder).encode()).hexdigest()[:8]
 
 
-def comment(server: str, allocation: AllocationId) -> str:
-    """Return what marks an allocation of *server* in the outside world."""
-    return f"idleq:{server}:{allocation}"
+def comment(settings: SiteSettings, allocation: AllocationId, user: str = "") -> str:
+    """Return what marks an allocation of ours, which *user* holds, in the outside world."""
+    mark = f"idleq:{settings.server}:{allocation}"
+    return f"{mark}:{_seal(settings, allocation, user)}" if settings.secret else mark
 
 
 def allocation_of(job: JobRecord, settings: SiteSettings) -> AllocationId | None:
-    """Return which of our allocations *job* is, None if it is somebody else's; others can write comments too, but not as us."""
-    mark, _, name = job.comment.rpartition(":")
-    is_ours = mark == f"idleq:{settings.server}" and job.user_name == settings.user
-    return AllocationId(name) if is_ours and name else None
+    """Return which of our allocations *job* is, None if it is somebody else's.
+
+    Others can write comments too, but not as us; and where allocations belong to others, not with our seal for their name.
+    """
+    ours, _, rest = job.comment.partition(f"idleq:{settings.server}:")
+    name, _, seal = rest.partition(":")
+    if ours or not name:
+        return None
+    allocation = AllocationId(name)
+    if settings.secret:
+        is_ours = hmac.compare_digest(seal.encode(), _seal(settings, allocation, job.user_name).encode())
+    else:
+        is_ours = not seal and job.user_name == settings.user
+    return allocation if is_ours else None
+
+
+def _seal(settings: SiteSettings, allocation: AllocationId, user: str) -> str:
+    words = f"{settings.server}:{allocation}:{user}".encode()
+    return hmac.new(settings.secret, words, hashlib.sha256).hexdigest()[:32]
 
 
 def batch_job(
@@ -100,7 +121,7 @@ def batch_job(
         raise SlurmRefused(f"Slurm counts in minutes, and this window has {left_ms / 1000:g} s")
     least, minutes = max(1, -(-command.min_ms // MINUTE_MS)), max(1, most)
     return BatchJob(
-        comment=comment(settings.server, command.allocation),
+        comment=comment(settings, command.allocation, command.user),
         name=f"idleq-{command.allocation}",
         partition=settings.window_partition if is_window else settings.partition,
         qos=settings.qos,
@@ -112,6 +133,7 @@ def batch_job(
         folder=settings.folder,
         script=script(command.allocation, command.resources, agent),
         deadline=command.ends_by,
+        user=command.user,
     )
 
 

@@ -97,9 +97,9 @@ def ask_configuration() -> list[str]:
     return ["scontrol", "show", "config"]
 
 
-def ask_token(seconds: int) -> list[str]:
-    """Ask for a token for whoever asks, that holds for so long."""
-    return ["scontrol", "token", f"lifespan={seconds}"]
+def ask_token(seconds: int, user: str = "") -> list[str]:
+    """Ask for a token that holds for so long, for whoever asks; SlurmUser and root may have one for any *user*."""
+    return ["scontrol", "token", *([f"username={user}"] if user else []), f"lifespan={seconds}"]
 
 
 def ask_partitions() -> list[str]:

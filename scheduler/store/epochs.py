@@ -4,13 +4,14 @@ So a daemon that was stopped (with its machine, by a debugger, by a shared file 
 taken its place writes nothing any more, whatever it believes.
 """
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, insert, update
 
 from idleq.scheduler.errors import Superseded
 from idleq.scheduler.store.tables import MetaRow
 
 META: Table = MetaRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 EPOCH = "epoch"
+KNOWN = "SELECT value FROM meta WHERE name = 'epoch'"
 
 
 def next_epoch(connection: Connection) -> int:
@@ -33,6 +34,7 @@ def check_epoch(connection: Connection, epoch: int, place: str) -> None:
 
 
 def _known(connection: Connection) -> int | None:
-    # PostgreSQL locks the row for this transaction; SQLite's writers are alone anyway.
-    found = connection.execute(select(META.c.value).where(META.c.name == EPOCH).with_for_update()).scalar()
+    # Once in each transaction, so as plain as can be; PostgreSQL locks the row meanwhile, SQLite's writers are alone anyway.
+    asked = KNOWN if connection.dialect.name == "sqlite" else f"{KNOWN} FOR UPDATE"
+    found = connection.exec_driver_sql(asked).scalar()
     return None if found is None else int(found)

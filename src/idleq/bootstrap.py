@@ -169,7 +169,6 @@ def survey_slurm() -> "Survey":
 def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
     """Put a daemon together, holding the lock of its server directory."""
     from idleq.scheduler.clock import SteadyClock, SystemClock
-    from idleq.scheduler.errors import Superseded
     from idleq.scheduler.lock import Owner, hold
     from idleq.scheduler.logs import make_log, taking_in_libraries
     from idleq.scheduler.results import LinkedResults
@@ -197,12 +196,12 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
                 log=log,
                 poll_ms=_poll_ms(config),
                 epoch=epoch,
+                check=pulse.check,
             )
         )
         pulse.tell(service.stop)
         yield service
-    if pulse.is_lost:
-        raise Superseded(f"a daemon on another machine has taken {paths.root} over: this one stops")
+        pulse.check()
 
 
 def _config(paths: "ServerPaths", cluster: str | None) -> "Config":

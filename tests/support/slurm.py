@@ -1,5 +1,6 @@
 """Records of Slurm's, and what was recorded of real clusters (tests/data/slurm)."""
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from idleq.ids import Millis
+from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm import answers, columns
 from idleq.scheduler.slurm.batch import BatchJob
 from idleq.scheduler.slurm.errors import SlurmError
@@ -95,6 +97,31 @@ def reading(
 ) -> Reading:
     """One look at a cluster; *at* in milliseconds."""
     return Reading(at=Millis(at), jobs=jobs, nodes=nodes, reservations=reservations, planned_at=planned_at)
+
+
+def token(end: int | None, user: str = "alice") -> str:
+    """A token that expires at *end* (milliseconds)."""
+    claims = {"sun": user} | ({} if end is None else {"exp": end // 1000})
+    return ".".join(
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in ({}, claims, {})
+    )
+
+
+def batch(allocation: str) -> BatchJob:
+    """An allocation as Slurm is asked for it."""
+    return BatchJob(
+        comment=f"idleq:s1:{allocation}",
+        name=f"idleq-{allocation}",
+        partition="guests",
+        qos="",
+        account="",
+        node=None,
+        resources=Resources(2, 2**30),
+        minutes=10,
+        least_minutes=None,
+        folder="/",
+        script="#!/bin/sh\n",
+    )
 
 
 class FakeSite:

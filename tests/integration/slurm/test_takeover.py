@@ -17,7 +17,7 @@ CONFIG = """
 takeover = "6s"
 
 [policy]
-min_gap = "1m"
+min_gap = "5m"
 max_allocation = "10m"
 
 [cluster]

@@ -13,7 +13,7 @@ import pytest
 
 from idleq.ids import Millis
 from idleq.scheduler import codec
-from idleq.scheduler.errors import DaemonRunning
+from idleq.scheduler.errors import DaemonRunning, Superseded
 from idleq.scheduler.lock import Owner, Pulse, hold, holder, last_held
 
 HOLDER = """
@@ -120,6 +120,8 @@ def test_a_silent_holder_on_another_host_is_replaced_and_learns_it_when_it_wakes
             old.start()
             assert lost.wait(30)
             assert old.is_lost
+            with pytest.raises(Superseded, match=f"on {us.host} has taken .* over"):
+                old.check()
             assert holder(path) == us, "its beat goes nowhere"
             with pytest.raises(DaemonRunning), hold(path, us):
                 pytest.fail("it was given to two")
@@ -141,6 +143,7 @@ def test_it_beats_as_long_as_it_is_held(path: Path, us: Owner) -> None:
         seen = {codec.from_json(path.read_bytes(), Owner).beat}
         while len(seen) < 3:
             seen.add(codec.from_json(path.read_bytes(), Owner).beat)
+            pulse.check()
         assert not pulse.is_lost
 
 

@@ -1,5 +1,3 @@
-import base64
-import json
 from pathlib import Path
 
 import pytest
@@ -7,17 +5,10 @@ import pytest
 from idleq.ids import Millis
 from idleq.scheduler.slurm.errors import SlurmRefused, SlurmTokenUnusable
 from idleq.scheduler.slurm.token import AGAIN_MS, TokenFile, ends_at, parse_token
+from support.slurm import token
 
 LIFE = Millis(400_000)
 START = Millis(1_800_000_000_000)
-
-
-def token(end: int | None, user: str = "alice") -> str:
-    """A token that expires at *end* (milliseconds)."""
-    claims = {"sun": user} | ({} if end is None else {"exp": end // 1000})
-    return ".".join(
-        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in ({}, claims, {})
-    )
 
 
 class Hand:
