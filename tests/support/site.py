@@ -1,11 +1,15 @@
 """People of the test cluster who run idleq there, as they would at a site."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from idleq.scheduler.slurm import questions
+from idleq.scheduler.slurm.commandline import Run, refusal
+from idleq.scheduler.slurm.rest import Fetch
 from testbed.cluster import Testbed
+from testbed.errors import CommandRefused
 from testbed.machine import Node
 
 IDLEQ = "/shared/venv/bin/idleq"
@@ -13,6 +17,19 @@ UNDISTURBED = (
     "cd $(mktemp -d) && /shared/venv/bin/python -m idleq.workloads.cli count"
     " --steps {steps} --step-seconds 0 --seed {seed} --output o >&2 && cat o/result.json"
 )
+
+ASK_REST = """
+import json, sys, urllib.error, urllib.request
+asked = json.load(sys.stdin)
+headers = {"X-SLURM-USER-NAME": asked["user"], "X-SLURM-USER-TOKEN": asked["token"], "Content-Type": "application/json"}
+request = urllib.request.Request("http://login:6820" + asked["path"], asked["body"].encode() or None, headers, method=asked["method"])
+try:
+    answer = urllib.request.urlopen(request)
+except urllib.error.HTTPError as error:
+    answer = error
+print(answer.status)
+print(answer.read().decode())
+"""
 
 
 class Person:
@@ -101,3 +118,29 @@ def accounted(slurm: Testbed, job: str, *fields: str) -> list[str]:
     """What accounting has of *job*, times as seconds since the epoch."""
     argv = ("env", "SLURM_TIME_FORMAT=%s", "sacct", "-X", "-n", "-P", "-j", job, f"--format={','.join(fields)}")
     return slurm.login.run(*argv).strip().split("|")
+
+
+def fetch_as(slurm: Testbed, user: str, token: Callable[[str], str]) -> Fetch:
+    """Asks slurmrestd as *user*, from the login node: nobody else reaches it."""
+
+    def fetch(method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        asked = {"user": user, "token": token(user), "method": method, "path": path, "body": (body or b"").decode()}
+        status, _, answer = slurm.login.run("python3", "-c", ASK_REST, user="alice", said=json.dumps(asked)).partition(
+            "\n"
+        )
+        return int(status), answer.encode()
+
+    return fetch
+
+
+def type_as(slurm: Testbed, user: str) -> Run:
+    """Runs Slurm's commands as *user* on the login node."""
+    settings = [f"{name}={value}" for name, value in questions.ENVIRONMENT.items()]
+
+    def run(argv: Sequence[str], said: str) -> str:
+        try:
+            return slurm.login.run("env", *settings, *argv, user=user, said=said)
+        except CommandRefused as error:
+            raise refusal(argv[0], error.said) from error
+
+    return run

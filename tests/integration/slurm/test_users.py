@@ -1,7 +1,6 @@
 """Allocations of many users, submitted by one daemon with a token of each, on a real Slurm."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,37 +12,15 @@ from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm.batch import SiteSettings
 from idleq.scheduler.slurm.cluster import SlurmCluster
 from idleq.scheduler.slurm.errors import SlurmRefused
-from idleq.scheduler.slurm.rest import Fetch, Rest
+from idleq.scheduler.slurm.rest import Rest
 from idleq.scheduler.slurm.users import AsUsers, UserTokens
+from support.site import fetch_as
 from testbed.cluster import Testbed
 from testbed.waiting import wait_for
 
 pytestmark = [pytest.mark.testbed, pytest.mark.xdist_group("testbed")]
 
 SITE = SiteSettings(server="s1", user="root", partition="guests", folder="/tmp", secret=b"the daemon's")
-ASK = """
-import json, sys, urllib.error, urllib.request
-asked = json.load(sys.stdin)
-headers = {"X-SLURM-USER-NAME": asked["user"], "X-SLURM-USER-TOKEN": asked["token"], "Content-Type": "application/json"}
-request = urllib.request.Request("http://login:6820" + asked["path"], asked["body"].encode() or None, headers, method=asked["method"])
-try:
-    answer = urllib.request.urlopen(request)
-except urllib.error.HTTPError as error:
-    answer = error
-print(answer.status)
-print(answer.read().decode())
-"""
-
-
-def fetch_as(slurm: Testbed, user: str, token: Callable[[str], str]) -> Fetch:
-    """Asks slurmrestd as *user*, from the login node: nobody else reaches it."""
-
-    def fetch(method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-        asked = {"user": user, "token": token(user), "method": method, "path": path, "body": (body or b"").decode()}
-        status, _, answer = slurm.login.run("python3", "-c", ASK, user="alice", said=json.dumps(asked)).partition("\n")
-        return int(status), answer.encode()
-
-    return fetch
 
 
 @pytest.fixture

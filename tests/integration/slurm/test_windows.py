@@ -1,11 +1,20 @@
 """Windows on a real Slurm: guests on a named node up to a planned main job, where no tier gives way."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from support.site import accounted, serving, undisturbed
+from idleq.ids import AllocationId, CommandId, Millis, NodeName
+from idleq.scheduler.clock import SystemClock
+from idleq.scheduler.core.commands import Mode, RequestAllocation
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.slurm.batch import SiteSettings, batch_job
+from idleq.scheduler.slurm.commandline import CommandLine
+from idleq.scheduler.slurm.questions import Format
+from idleq.scheduler.slurm.rest import Rest
+from idleq.scheduler.slurm.site import Site
+from support.site import accounted, fetch_as, serving, type_as, undisturbed
 from testbed.cluster import Testbed
 from testbed.waiting import wait_for
 
@@ -47,6 +56,39 @@ def planned_start(slurm: Testbed, job: str) -> int | None:
     """When Slurm plans to start *job*, in seconds since the epoch; None while it has no plan."""
     said = slurm.login.run("env", "SLURM_TIME_FORMAT=%s", "squeue", "-h", f"--jobs={job}", "--format=%S %Y").split()
     return int(said[0]) if len(said) == 2 and said[0].isdigit() and said[1] != "(null)" else None
+
+
+WAYS: Mapping[str, Callable[[Testbed], Site]] = {
+    "sbatch": lambda slurm: CommandLine(Format.JSON, type_as(slurm, "alice")),
+    "slurmrestd": lambda slurm: Rest(fetch_as(slurm, "alice", slurm.token)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_slurm_itself_drops_a_window_that_could_not_be_over_in_time(windows: Testbed, way: str) -> None:
+    windows.login.run("scontrol", "update", "partitionname=windows", "state=down")
+    now = SystemClock().now()
+    window = RequestAllocation(
+        id=CommandId(1),
+        allocation=AllocationId("a1"),
+        mode=Mode.WINDOW,
+        node=NodeName("n1"),
+        resources=Resources(1, 2**29),
+        min_ms=Millis(60_000),
+        max_ms=Millis(90_000),
+        ends_by=Millis(now + 90_000),
+    )
+    site = SiteSettings(server="s1", user="alice", window_partition="windows", folder="/shared/home/alice")
+
+    job = WAYS[way](windows).submit(batch_job(window, site, ["sleep", "60"], now))
+
+    shown = windows.login.run("env", "SLURM_TIME_FORMAT=%s", "scontrol", "--oneliner", "show", "job", str(job))
+    assert f" Deadline={(now + 90_000) // 1000} " in shown
+    assert " TimeLimit=00:01:00 " in shown
+    assert " ReqNodeList=n1 " in shown
+    wait_for(
+        "the window to be dropped", lambda: accounted(windows, str(job), "State") == ["DEADLINE"], seconds=90, every=1
+    )
 
 
 def test_a_guest_runs_in_a_window_is_frozen_before_its_end_and_the_main_job_starts_when_it_was_planned_to(
