@@ -169,6 +169,7 @@ def survey_slurm() -> "Survey":
 def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
     """Put a daemon together, holding the lock of its server directory."""
     from idleq.scheduler.clock import SteadyClock, SystemClock
+    from idleq.scheduler.errors import Superseded
     from idleq.scheduler.lock import Owner, hold
     from idleq.scheduler.logs import make_log, taking_in_libraries
     from idleq.scheduler.results import LinkedResults
@@ -200,8 +201,12 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
             )
         )
         pulse.tell(service.stop)
-        yield service
-        pulse.check()
+        try:
+            yield service
+            pulse.check()
+        except Superseded as error:
+            log.error("daemon.superseded", reason=str(error))  # noqa: TRY400 - where it happened says nothing
+            raise
 
 
 def _config(paths: "ServerPaths", cluster: str | None) -> "Config":
