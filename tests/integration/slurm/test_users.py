@@ -28,7 +28,9 @@ def cluster(slurm: Testbed) -> Iterator[SlurmCluster]:
     """What a daemon of the whole site has: the right to make tokens, as root, and a sealed comment for each allocation."""
     tokens = UserTokens(slurm.token, SystemClock())
     site = AsUsers(Rest(fetch_as(slurm, "root", tokens.of)), lambda user: Rest(fetch_as(slurm, user, tokens.of)))
-    yield SlurmCluster(site, SITE, SystemClock(), lambda _: ["sleep", "600"], lease_ms=Millis(60_000))
+    yield SlurmCluster(
+        site, SITE, SystemClock(), lambda _: ["sleep", "600"], lease_ms=Millis(60_000), bound_ms=Millis(30_000)
+    )
     for user in ("alice", "bob"):
         slurm.login.run("scancel", f"--user={user}")
     slurm.wait_until_idle()
