@@ -8,7 +8,7 @@ from typing import assert_never
 from simpy import Environment
 from simpy.events import Event
 
-from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName, SnapshotId
+from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.commands import AgentCommand, Freeze, Kill, Launch, Replan
 from idleq.scheduler.core.freeze import Unsaved, preemption_order
 from idleq.scheduler.core.inputs import (
@@ -24,7 +24,7 @@ from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import JobSpec
 from idleq.simulator.costs import GuestCosts
 from idleq.simulator.events import Granted
-from idleq.simulator.hosting import HostedAgent, HostedGuest, Phase
+from idleq.simulator.hosting import HostedAgent, HostedGuest, Phase, saves_behind
 from idleq.simulator.kernel import END, Moment
 from idleq.simulator.pipe import Pipe
 from idleq.simulator.work import Work
@@ -35,14 +35,6 @@ KILLED = -9
 
 LOOKED_AT_MS = Millis(1000)
 """A workload that does not say how long it runs in all makes one step of so long."""
-
-
-BEFORE_NUMBER = "."
-
-
-def saves_behind(snapshot: SnapshotId) -> int:
-    """Return how many saves its segment had made when a simulated agent told of *snapshot*, that one included."""
-    return int(snapshot.rpartition(BEFORE_NUMBER)[2])
 
 
 class SimulatedAgents:
@@ -291,6 +283,9 @@ class SimulatedAgents:
             self._lose(agent, guest, reason)
             return
         self._settle(guest)
+        if guest.is_saving:
+            self._end_save_and_stop(agent, guest, reason)
+            return
         guest.phase = Phase.FREEZING
         guest.plans += 1
         begin = self._now()
@@ -298,6 +293,18 @@ class SimulatedAgents:
         is_stopped = begin + self._costs.freeze_ms
         agent.free_from = Millis(max(agent.free_from, is_stopped) + self._costs.writing_of(guest.spec))
         self._later(guest, Millis(agent.free_from - begin), lambda: self._write_out(agent, guest, begin, reason))
+
+    def _end_save_and_stop(self, agent: HostedAgent, guest: HostedGuest, reason: str) -> None:
+        """A workload that is told to leave in the middle of a save ends that first: if no time is left for more, it has this."""
+        left = guest.save_left_ms(self._now())
+        guest.phase, guest.since = Phase.SAVING, Millis(self._now() + left - guest.save_ms)
+        guest.plans += 1
+
+        def saved() -> None:
+            self._saved(agent, guest)
+            self._stop(agent, guest, reason)
+
+        self._later(guest, left, saved)
 
     def _write_out(self, agent: HostedAgent, guest: HostedGuest, begin: Millis, reason: str) -> None:
         """Bring the snapshot to the file system, beside all others that are on their way there."""
@@ -366,16 +373,7 @@ class SimulatedAgents:
         return Millis(guest.work.done_ms - guest.work.saved_ms)
 
     def _snapshot(self, guest: HostedGuest, run_ms: Millis, number: int) -> Snapshot:
-        job, fence = guest.launch.job, guest.launch.fence
-        name = SnapshotId(f"{job}.{fence}{BEFORE_NUMBER}{number}")
-        return Snapshot(
-            id=name,
-            fence=fence,
-            digest=name,
-            bytes=self._costs.size_of(guest.spec),
-            taken_at=self._engine_now(),
-            run_ms=run_ms,
-        )
+        return guest.snapshot(run_ms, number, self._costs.size_of(guest.spec), self._engine_now())
 
     def _exited(self, job: JobId, fence: Fence, reason: str) -> Exited:
         return Exited(job=job, fence=fence, code=KILLED, at=self._engine_now(), cause="agent", reason=reason)

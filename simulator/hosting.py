@@ -3,13 +3,21 @@
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from idleq.ids import Fence, JobId, Millis
+from idleq.ids import Fence, JobId, Millis, SnapshotId
 from idleq.scheduler.core.commands import Launch, SegmentPlan
 from idleq.scheduler.core.resources import NOTHING, Resources
+from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 from idleq.simulator.costs import GuestCosts
 from idleq.simulator.events import Granted
 from idleq.simulator.work import Work
+
+BEFORE_NUMBER = "."
+
+
+def saves_behind(snapshot: SnapshotId) -> int:
+    """Return how many saves its segment had made when a simulated agent told of *snapshot*, that one included."""
+    return int(snapshot.rpartition(BEFORE_NUMBER)[2])
 
 
 class Phase(Enum):
@@ -46,6 +54,20 @@ class HostedGuest:
     @property
     def save_every_ms(self) -> Millis | None:
         return self.plan.save_every_ms if self.can_freeze else None
+
+    @property
+    def is_saving(self) -> bool:
+        """Whether it stands still for a save that leaves it where it is."""
+        return self.phase is Phase.SAVING or self.work.save_left_ms > 0
+
+    def save_left_ms(self, now: Millis) -> Millis:
+        """Return how much longer that save takes."""
+        return Millis(self.since + self.save_ms - now) if self.phase is Phase.SAVING else self.work.save_left_ms
+
+    def snapshot(self, run_ms: Millis, number: int, size: int, taken_at: Millis) -> Snapshot:
+        """Return the snapshot of so much work that is the segment's save of that *number*."""
+        name = SnapshotId(f"{self.launch.job}.{self.launch.fence}{BEFORE_NUMBER}{number}")
+        return Snapshot(id=name, fence=self.launch.fence, digest=name, bytes=size, taken_at=taken_at, run_ms=run_ms)
 
 
 @dataclass(slots=True, eq=False)

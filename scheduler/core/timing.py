@@ -4,10 +4,13 @@ from collections.abc import Iterable, Mapping
 
 from idleq.ids import JobId, Millis
 from idleq.scheduler.core.commands import Mode, SegmentPlan
-from idleq.scheduler.core.freeze import FreezeCost, pack_backwards, save_interval_ms
-from idleq.scheduler.core.hazard import Outlook, cell_of
+from idleq.scheduler.core.freeze import FreezeCost, best_interval_ms, pack_backwards
+from idleq.scheduler.core.hazard import Outlook
 from idleq.scheduler.core.state import Allocation, State
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
+
+LOOKS_AHEAD = 2
+"""What counts is the rate when the interval is over, as it falls meanwhile; looked at so often, the interval hardly moves any more."""
 
 
 def end_of(state: State, allocation: Allocation) -> Millis | None:
@@ -94,8 +97,7 @@ def _save_every(state: State, spec: JobSpec, outlook: Outlook) -> Millis:
     policy, hazard = state.policy, state.foresight.hazard
     save_ms = state.costs.save_ms(spec.name, state.costs.freeze_ms(spec.name, 500, policy.freeze_ms))
     begin = Millis(state.now + state.costs.thaw_ms(spec.name, 500, policy.thaw_ms))
-    cell = cell_of(outlook, begin)
-    first = save_interval_ms(save_ms, *hazard.rate_in(*cell))
-    # What counts is the rate when the interval is over: the guest begins after its thaw, and the rate falls meanwhile.
-    then = cell_of(outlook, Millis(begin + first))
-    return first if then == cell else save_interval_ms(save_ms, *hazard.rate_in(*then))
+    every = best_interval_ms(save_ms, hazard.mean_ms(outlook, begin, save_ms))
+    for _ in range(LOOKS_AHEAD):
+        every = best_interval_ms(save_ms, hazard.mean_ms(outlook, Millis(begin + every), Millis(every + save_ms)))
+    return every

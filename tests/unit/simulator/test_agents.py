@@ -40,11 +40,11 @@ COSTS = GuestCosts(
 class Diary:
     """Agents, their clock, and what they said at which world time."""
 
-    def __init__(self, costs: GuestCosts = COSTS) -> None:
+    def __init__(self, costs: GuestCosts = COSTS, *, tells_saves: bool = True) -> None:
         self.env = Environment()
         self.said: list[tuple[int, Input]] = []
         self.left: list[tuple[int, str]] = []
-        self.agents = SimulatedAgents(self.env, costs, self.note, self.leave, EPOCH)
+        self.agents = SimulatedAgents(self.env, costs, self.note, self.leave, EPOCH, tells_saves=tells_saves)
         self.agents.granted(Granted(allocation=A1, node=NODE, resources=ROOM, until=Millis(5_000)))
         self.to(5)
         self.said.clear()
@@ -170,6 +170,31 @@ def test_a_guest_that_saves_stands_still_for_it_and_goes_on() -> None:
     diary.to(5_000)
     saved = Progressed(job=JobId("1"), fence=Fence(1), step=1, total=2, saved=snapshot(1_522, 1_500), save_ms=Millis(7))
     assert diary.said == [(15, launched(15)), (1_522, saved), (2_022, done(2_022))]
+
+
+@pytest.mark.parametrize("tells_saves", [True, False])
+def test_a_guest_that_is_to_freeze_in_the_middle_of_a_save_ends_the_save_first(*, tells_saves: bool) -> None:
+    diary = Diary(tells_saves=tells_saves)
+    plan = SegmentPlan(freeze_at=Millis(EPOCH + 68), ends_at=Millis(EPOCH + 90), save_every_ms=Millis(50))
+    diary.launch(run=2_000, plan=plan)
+    diary.to(71)
+    diary.agents.preempting(A1, "preempted")
+    diary.agents.send(Replan(id=CommandId(4), allocation=A1, job=JobId("1"), fence=Fence(1), plan=NO_PLAN))
+    diary.to(90)
+    diary.agents.ended(A1)
+    saved = [said.saved.run_ms for _, said in diary.said if isinstance(said, Progressed) and said.saved is not None]
+    assert saved == [50]
+    diary.to(500)
+    assert not any(isinstance(said, Frozen) for _, said in diary.said)
+
+
+@pytest.mark.parametrize("tells_saves", [True, False])
+def test_a_guest_that_has_ended_a_save_freezes_if_there_is_time(*, tells_saves: bool) -> None:
+    diary = Diary(tells_saves=tells_saves)
+    plan = SegmentPlan(freeze_at=Millis(EPOCH + 68), ends_at=Millis(EPOCH + 200), save_every_ms=Millis(50))
+    diary.launch(run=2_000, plan=plan)
+    diary.to(500)
+    assert diary.said[-1] == (102, frozen(102, 50, 30, "the gap ends", number=2))
 
 
 def test_a_guest_that_cannot_freeze_is_ended_with_the_gap() -> None:

@@ -1,11 +1,20 @@
 """Which job a gap is given to, which allocations are asked for, and when guests freeze."""
 
+from math import expm1
+
 import pytest
 
 from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.commands import Launch, Mode, ReleaseAllocation, Replan, RequestAllocation, SegmentPlan
 from idleq.scheduler.core.costs import REMEMBERED, Costs
-from idleq.scheduler.core.freeze import FreezeCost, Unsaved, pack_backwards, preemption_order, save_interval_ms
+from idleq.scheduler.core.freeze import (
+    FreezeCost,
+    Unsaved,
+    best_interval_ms,
+    pack_backwards,
+    preemption_order,
+    save_interval_ms,
+)
 from idleq.scheduler.core.hazard import Hazard, Outlook
 from idleq.scheduler.core.inputs import (
     AgentReady,
@@ -230,14 +239,14 @@ def test_guests_of_one_node_freeze_one_after_the_other() -> None:
     assert sorted(end - at for at in plans.values() if at is not None) == [2_000, 3_000]
 
 
-def test_without_enough_grace_the_workload_saves_at_youngs_interval() -> None:
+def test_without_enough_grace_the_workload_saves_at_the_interval_for_a_gap_that_has_just_opened() -> None:
     told = Told(Policy(grace_ms=Millis(0), freeze_ms=Millis(2_000)))
     told.see(report("n1"))
     told.submit_job()
     told.grant("a1", "n1")
     plan = next(command.plan for command in told.commands if isinstance(command, Launch))
-    just_open = Hazard().rate(Outlook(Millis(0), None, 0), Millis(0))
-    assert plan.save_every_ms == save_interval_ms(Millis(2_000), *just_open) == 67_082
+    just_open = Hazard().mean_ms(Outlook(Millis(0), None, 0), Millis(0), Millis(0))
+    assert plan.save_every_ms == best_interval_ms(Millis(2_000), just_open) == 58_674
 
 
 def test_measured_costs_replace_the_policys_guesses() -> None:
@@ -281,6 +290,27 @@ def test_the_save_interval_is_youngs_and_never_shorter_than_a_save(
     save: int, closures: int, exposure: int, expected: int
 ) -> None:
     assert save_interval_ms(Millis(save), closures, Millis(exposure)) == expected
+
+
+def useful_share(work: float, save: float, mean: float) -> float:
+    """What comes of a gap that closes at a constant rate if its guest works for *work* between saves."""
+    return work / expm1((work + save) / mean)
+
+
+@pytest.mark.parametrize("save", [1, 30, 300, 1_000, 1_800])
+def test_no_other_interval_makes_more_of_a_gap_that_may_close_at_any_time(save: int) -> None:
+    mean = 1_000
+    chosen = best_interval_ms(Millis(save * SECOND), Millis(mean * SECOND)) / SECOND
+    others = [useful_share(work, save, mean) for work in range(max(save, 1), 4_000)]
+    assert useful_share(chosen, save, mean) > 0.999 * max(others)
+
+
+@pytest.mark.parametrize(
+    ("save", "mean", "expected"),
+    [(1, 100, 1_000), (5_000, 1, 5_000), (50_000, 25_000, 50_000), (30_000, 16_000, 30_000)],
+)
+def test_nobody_saves_for_longer_than_he_works(save: int, mean: int, expected: int) -> None:
+    assert best_interval_ms(Millis(save), Millis(mean)) == expected
 
 
 def test_an_agents_own_end_counts_if_it_is_earlier() -> None:

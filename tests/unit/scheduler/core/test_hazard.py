@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from idleq.ids import Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.commands import Launch, Replan
-from idleq.scheduler.core.hazard import AGES, FIRST_PLACES, PLACES, Hazard, Outlook, place_of
+from idleq.scheduler.core.hazard import AGES, FIRST_PLACES, HOLDS, PLACES, USUAL, Hazard, Outlook, place_of
 from idleq.scheduler.core.inputs import Progressed, ViewChanged
 from idleq.scheduler.core.policy import HOUR, MINUTE, Policy
 from idleq.scheduler.core.resources import Resources
@@ -28,8 +28,8 @@ def closed(outlook: Outlook, *lengths: int) -> Hazard:
     return hazard
 
 
-def per_hour(rate: tuple[int, Millis]) -> float:
-    return rate[0] * HOUR / rate[1]
+def per_hour(hazard: Hazard, outlook: Outlook, at: int, ahead: int = 0) -> float:
+    return HOUR / hazard.mean_ms(outlook, Millis(at), Millis(ahead))
 
 
 def test_a_gap_counts_at_every_age_that_it_reached_and_its_end_at_the_last() -> None:
@@ -59,30 +59,31 @@ def test_however_a_time_is_cut_up_the_same_is_counted(
 
 def test_time_is_counted_in_the_cell_whose_rate_is_asked_for() -> None:
     outlook = gap(planned_end=3 * HOUR)
-    before = [Hazard().rate(outlook, Millis(at)) for at in range(0, 4 * HOUR, MINUTE)]
+    before = [per_hour(Hazard(), outlook, at) for at in range(0, 4 * HOUR, MINUTE)]
     for number, at in enumerate(range(0, 4 * HOUR, MINUTE)):
         hazard = Hazard()
         hazard.expose(outlook, Millis(at), Millis(at + 1))
-        assert hazard.rate(outlook, Millis(at)) > before[number]
+        # One millisecond would be lost in rounding.
+        hazard.exposed_ms = [1000 * exposed for exposed in hazard.exposed_ms]
+        assert per_hour(hazard, outlook, at) < before[number]
 
 
 def test_as_long_as_nothing_was_learned_old_gaps_are_safer_than_young_ones() -> None:
-    rates = [per_hour(Hazard().rate(gap(), Millis(at))) for at in (0, *AGES)]
+    rates = [per_hour(Hazard(), gap(), at) for at in (0, *AGES)]
+    assert rates == [HOUR / mean for mean in USUAL]
     assert rates == sorted(rates, reverse=True)
-    assert 1 < rates[0] < 5
-    assert rates[-1] < 1 / 24
 
 
 def test_a_few_gaps_make_no_rate_of_their_own_and_many_do() -> None:
-    known = per_hour(Hazard().rate(gap(), Millis(0)))
-    few, many = (per_hour(closed(gap(), *[MINUTE] * count).rate(gap(), Millis(0))) for count in (2, 2_000))
+    known = per_hour(Hazard(), gap(), 0)
+    few, many = (per_hour(closed(gap(), *[MINUTE] * count), gap(), 0) for count in (2, 2_000))
     assert known < few < 2 * known
     assert 55 < many < 61
 
 
 def test_where_short_gaps_are_many_old_ones_are_safer() -> None:
     hazard = closed(gap(), *[MINUTE // 2] * 90, *[4 * HOUR] * 10)
-    rates = [per_hour(hazard.rate(gap(), Millis(at))) for at in (0, 10 * MINUTE, 2 * HOUR)]
+    rates = [per_hour(hazard, gap(), at) for at in (0, 10 * MINUTE, 2 * HOUR)]
     assert rates == sorted(rates, reverse=True)
 
 
@@ -94,8 +95,23 @@ def test_nodes_that_are_taken_first_and_gaps_whose_planned_end_is_near_have_rate
         hazard.expose(outlook, Millis(0), Millis(4 * MINUTE * 100))
         for _ in range(often):
             hazard.surprise(outlook, Millis(MINUTE))
-    assert per_hour(hazard.rate(first, Millis(0))) > 2 * per_hour(hazard.rate(last, Millis(0)))
-    assert per_hour(hazard.rate(near, Millis(0))) > 2 * per_hour(hazard.rate(far, Millis(0)))
+    assert per_hour(hazard, first, 0) > 2 * per_hour(hazard, last, 0)
+    assert per_hour(hazard, near, 0) > 2 * per_hour(hazard, far, 0)
+
+
+def test_the_further_one_looks_ahead_the_less_a_gaps_place_says() -> None:
+    """Else a guest behind many free nodes would not save for days, though a job of many nodes may come in any hour."""
+    first, last = gap(place=0), gap(place=PLACES - 1)
+    hazard = Hazard()
+    for outlook, often in ((first, 300), (last, 0)):
+        hazard.expose(outlook, Millis(0), Millis(4 * MINUTE * 100))
+        for _ in range(often):
+            hazard.surprise(outlook, Millis(MINUTE))
+    of_all = HOUR * 304 / (sum(hazard.exposed_at_age[:1]) + 4 * USUAL[0])
+    apart = [abs(per_hour(hazard, last, 0, ahead) / of_all - 1) for ahead in (0, HOLDS, 10 * HOLDS, 10_000 * HOLDS)]
+    assert apart == sorted(apart, reverse=True)
+    assert apart[0] > 0.5
+    assert apart[-1] < 0.001
 
 
 def test_places_are_powers_of_two() -> None:
