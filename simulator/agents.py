@@ -351,8 +351,7 @@ class SimulatedAgents:
 
     def _settle(self, guest: HostedGuest) -> None:
         """Count the work that *guest* has done since it was last counted."""
-        now = self._now()
-        if guest.phase is Phase.RUNNING and now != guest.since:
+        if guest.phase is Phase.RUNNING and (now := self._now()) != guest.since:
             every = None if self._tells_saves else guest.save_every_ms
             guest.work = guest.work.after(Millis(now - guest.since), every, guest.save_ms)
             guest.since = now

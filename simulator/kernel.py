@@ -49,8 +49,8 @@ def advance(env: Environment, to: int, between: Between | None = None) -> None:
     if between is not None:
         go_on(env, to, between)
         return
-    peek, step = env.peek, env.step
-    while peek() <= to:
+    queue, step = env._queue, env.step  # noqa: SLF001 - to peek is a call for every event
+    while queue and queue[0][0] <= to:
         step()
 
 

@@ -17,15 +17,16 @@ class Recent:
     ordered: list[Millis] = field(default_factory=list)
     kept: int = REMEMBERED
 
-    def add(self, value: Millis) -> None:
-        """Remember *value*, and forget what is too old."""
+    def add(self, value: Millis) -> bool:
+        """Remember *value*, and forget what is too old; return whether quantiles may differ now."""
         self.values.append(value)
         oldest = self.values.pop(0) if len(self.values) > self.kept else None
         if oldest == value:
-            return
+            return False
         insort(self.ordered, value)
         if oldest is not None:
             del self.ordered[bisect_left(self.ordered, oldest)]
+        return True
 
     def quantile(self, permille: int, unknown: Millis) -> Millis:
         """Return the smallest value that *permille* thousandths of them do not exceed; *unknown* if there is none."""
@@ -35,13 +36,25 @@ class Recent:
 
 @dataclass(slots=True)
 class Measured:
-    """The last measurements of one workload's freezes, saves and thaws."""
+    """The last measurements of one workload's freezes, saves and thaws; *reckoned* are quantiles of them, until others differ."""
 
     freezes: Recent = field(default_factory=Recent)
     saves: Recent = field(default_factory=Recent)
     thaws: Recent = field(default_factory=Recent)
     runs: Recent = field(default_factory=Recent)
     bytes: int = 0
+    reckoned: dict[tuple[str, int, Millis], Millis] = field(default_factory=dict, compare=False, repr=False)
+
+    def learn(self, kind: Recent, took: Millis) -> None:
+        """Remember what one of a *kind* took."""
+        if kind.add(took):
+            self.reckoned.clear()
+
+    def freeze_ms(self, permille: int, unknown: Millis) -> Millis:
+        """Return what `Costs.freeze_ms` says."""
+        if not self.freezes.values:
+            return max(unknown, self.saves.quantile(permille, unknown))
+        return self.freezes.quantile(permille, unknown)
 
 
 @dataclass(slots=True)
@@ -59,18 +72,19 @@ class Costs:
     def learn_freeze(self, workload: str, took: Millis, size: int) -> None:
         """Remember one freeze of *size* bytes."""
         measured = self._of(workload)
-        measured.freezes.add(took)
+        measured.learn(measured.freezes, took)
         measured.bytes = size
 
     def learn_save(self, workload: str, took: Millis, size: int) -> None:
         """Remember one save during which the workload stayed where it was."""
         measured = self._of(workload)
-        measured.saves.add(took)
+        measured.learn(measured.saves, took)
         measured.bytes = size
 
     def learn_thaw(self, workload: str, took: Millis) -> None:
         """Remember one thaw."""
-        self._of(workload).thaws.add(took)
+        measured = self._of(workload)
+        measured.learn(measured.thaws, took)
 
     def learn_run(self, workload: str, took: Millis) -> None:
         """Remember how long the last segment of a job ran that was done."""
@@ -96,9 +110,9 @@ class Costs:
         measured = self.workloads.get(workload)
         if measured is None:
             return unknown
-        if not measured.freezes.values:
-            return max(unknown, measured.saves.quantile(permille, unknown))
-        return measured.freezes.quantile(permille, unknown)
+        asked = "freeze", permille, unknown
+        known = measured.reckoned.get(asked)
+        return measured.reckoned.setdefault(asked, measured.freeze_ms(permille, unknown)) if known is None else known
 
     def save_ms(self, workload: str, unknown: Millis) -> Millis:
         """Return the middle of what a save takes; *unknown* if none was ever measured."""
@@ -116,4 +130,7 @@ class Costs:
         return measured.bytes if measured else 0
 
     def _of(self, workload: str) -> Measured:
-        return self.workloads.setdefault(workload, Measured())
+        measured = self.workloads.get(workload)
+        if measured is None:
+            measured = self.workloads[workload] = Measured()
+        return measured
