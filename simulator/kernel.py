@@ -1,6 +1,7 @@
 """The one kind of event that the worlds are made of: a moment, its rank among equal moments, and what to do then."""
 
 from collections.abc import Callable
+from heapq import heappush
 
 from simpy import Environment
 from simpy.core import EmptySchedule
@@ -32,7 +33,8 @@ class Moment(Event):
         self.callbacks = [callback]
         self._value = None
         self._ok = True
-        env.schedule(self, rank, delay)  # type: ignore[arg-type]  # SimPy's type names only its own two ranks
+        # And what Environment.schedule does, whose type names only SimPy's own two ranks.
+        heappush(env._queue, (env._now + delay, rank, next(env._eid), self))  # type: ignore[misc]  # noqa: SLF001
 
 
 Between = Callable[[], None]

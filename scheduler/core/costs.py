@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from idleq.ids import Millis
 
@@ -34,27 +35,45 @@ class Recent:
         return ordered[max(-(-permille * len(ordered) // 1000), 1) - 1] if ordered else unknown
 
 
+class Typical(NamedTuple):
+    """What plans take one workload to be like.
+
+    Attributes:
+        freeze_ms: what 95 % of its freezes keep.
+        longest_freeze_ms: what 99 % of them keep.
+        save_ms: the middle of what a save takes.
+        thaw_ms: the middle of what a thaw takes.
+        slow_thaw_ms: what 95 % of its thaws keep.
+        bytes: what its newest snapshot weighs.
+    """
+
+    freeze_ms: Millis
+    longest_freeze_ms: Millis
+    save_ms: Millis
+    thaw_ms: Millis
+    slow_thaw_ms: Millis
+    bytes: int
+
+
 @dataclass(slots=True)
 class Measured:
-    """The last measurements of one workload's freezes, saves and thaws; *reckoned* are quantiles of them, until others differ."""
+    """The last measurements of one workload's freezes, saves and thaws.
+
+    *typical* is what follows from them, by what is taken for unknown freezes and thaws; kept, since every plan asks for it.
+    """
 
     freezes: Recent = field(default_factory=Recent)
     saves: Recent = field(default_factory=Recent)
     thaws: Recent = field(default_factory=Recent)
     runs: Recent = field(default_factory=Recent)
     bytes: int = 0
-    reckoned: dict[tuple[str, int, Millis], Millis] = field(default_factory=dict, compare=False, repr=False)
+    typical: dict[tuple[Millis, Millis], Typical] = field(default_factory=dict, compare=False, repr=False)
 
-    def learn(self, kind: Recent, took: Millis) -> None:
-        """Remember what one of a *kind* took."""
-        if kind.add(took):
-            self.reckoned.clear()
-
-    def freeze_ms(self, permille: int, unknown: Millis) -> Millis:
-        """Return what `Costs.freeze_ms` says."""
-        if not self.freezes.values:
-            return max(unknown, self.saves.quantile(permille, unknown))
-        return self.freezes.quantile(permille, unknown)
+    def learn(self, kind: Recent, took: Millis, size: int) -> None:
+        """Remember what one of a *kind* took, and what a snapshot weighs now."""
+        if kind.add(took) or size != self.bytes:
+            self.bytes = size
+            self.typical.clear()
 
 
 @dataclass(slots=True)
@@ -72,19 +91,17 @@ class Costs:
     def learn_freeze(self, workload: str, took: Millis, size: int) -> None:
         """Remember one freeze of *size* bytes."""
         measured = self._of(workload)
-        measured.learn(measured.freezes, took)
-        measured.bytes = size
+        measured.learn(measured.freezes, took, size)
 
     def learn_save(self, workload: str, took: Millis, size: int) -> None:
         """Remember one save during which the workload stayed where it was."""
         measured = self._of(workload)
-        measured.learn(measured.saves, took)
-        measured.bytes = size
+        measured.learn(measured.saves, took, size)
 
     def learn_thaw(self, workload: str, took: Millis) -> None:
         """Remember one thaw."""
         measured = self._of(workload)
-        measured.learn(measured.thaws, took)
+        measured.learn(measured.thaws, took, measured.bytes)
 
     def learn_run(self, workload: str, took: Millis) -> None:
         """Remember how long the last segment of a job ran that was done."""
@@ -110,9 +127,9 @@ class Costs:
         measured = self.workloads.get(workload)
         if measured is None:
             return unknown
-        asked = "freeze", permille, unknown
-        known = measured.reckoned.get(asked)
-        return measured.reckoned.setdefault(asked, measured.freeze_ms(permille, unknown)) if known is None else known
+        if not measured.freezes.values:
+            return max(unknown, measured.saves.quantile(permille, unknown))
+        return measured.freezes.quantile(permille, unknown)
 
     def save_ms(self, workload: str, unknown: Millis) -> Millis:
         """Return the middle of what a save takes; *unknown* if none was ever measured."""
@@ -128,6 +145,26 @@ class Costs:
         """Return the size of the newest snapshot of this workload, 0 if there was none."""
         measured = self.workloads.get(workload)
         return measured.bytes if measured else 0
+
+    def typical(self, workload: str, freeze_ms: Millis, thaw_ms: Millis) -> Typical:
+        """Return what plans take this workload to be like; *freeze_ms* and *thaw_ms* are for what was never measured."""
+        measured = self.workloads.get(workload)
+        if measured is None:
+            return self._reckoned(workload, freeze_ms, thaw_ms)
+        known = measured.typical.get((freeze_ms, thaw_ms))
+        if known is None:
+            known = measured.typical[freeze_ms, thaw_ms] = self._reckoned(workload, freeze_ms, thaw_ms)
+        return known
+
+    def _reckoned(self, workload: str, freeze_ms: Millis, thaw_ms: Millis) -> Typical:
+        return Typical(
+            freeze_ms=self.freeze_ms(workload, 950, freeze_ms),
+            longest_freeze_ms=self.freeze_ms(workload, 990, freeze_ms),
+            save_ms=self.save_ms(workload, self.freeze_ms(workload, 500, freeze_ms)),
+            thaw_ms=self.thaw_ms(workload, 500, thaw_ms),
+            slow_thaw_ms=self.thaw_ms(workload, 950, thaw_ms),
+            bytes=self.bytes(workload),
+        )
 
     def _of(self, workload: str) -> Measured:
         measured = self.workloads.get(workload)
