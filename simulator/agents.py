@@ -36,6 +36,8 @@ KILLED = -9
 LOOKED_AT_MS = Millis(1000)
 """A workload that does not say how long it runs in all makes one step of so long."""
 
+GAP_ENDS = ("the gap ends",)
+
 
 class SimulatedAgents:
     """One agent per granted allocation; implements the port that carries commands to agents.
@@ -158,7 +160,7 @@ class SimulatedAgents:
         thawed = command.thaw_from
         done = Millis(0) if thawed is None else thawed.run_ms
         guest = agent.guests[key] = HostedGuest(
-            command, command.plan, Work(done, done), self._costs.save_of(command.spec)
+            command, command.plan, Work(done, done), self._costs.save_of(command.spec), self._costs.run_of(command.spec)
         )
         if agent.leave_reason:
             self._stop(agent, guest, agent.leave_reason)
@@ -200,19 +202,19 @@ class SimulatedAgents:
             return
         self._settle(guest)
         guest.plans += 1
-        total = self._costs.run_of(guest.spec)
-        left = Millis(max(0, total - guest.work.done_ms))
+        left = Millis(max(0, guest.run_ms - guest.work.done_ms))
         # Whatever comes first plans anew: the others need no moment of their own.
-        first, act = self._time_for(guest, left), partial(self._finish, agent, guest)
-        plan = guest.plan
+        act: Callable[..., None] = self._finish
+        why: tuple[str, ...] = ()
+        first, plan = self._time_for(guest, left), guest.plan
         if guest.can_freeze:
             if plan.freeze_at is not None and (until := self._until(plan.freeze_at)) < first:
-                first, act = until, partial(self._stop, agent, guest, "the gap ends")
+                first, act, why = until, self._stop, GAP_ENDS
             if plan.save_every_ms is not None and (wait := self._until_next_save(guest, plan.save_every_ms)) < first:
-                first, act = wait, partial(self._save if self._tells_saves else self._tell_and_go_on, agent, guest)
+                first, act, why = wait, self._save if self._tells_saves else self._tell_and_go_on, ()
         elif plan.ends_at is not None and (until := self._until(plan.ends_at)) < first:
-            first, act = until, partial(self._lose, agent, guest, "the gap ends")
-        self._later(guest, first, act)
+            first, act, why = until, self._lose, GAP_ENDS
+        self._later(guest, first, partial(act, agent, guest, *why))
 
     def _until_next_save(self, guest: HostedGuest, every_ms: Millis) -> Millis:
         """Return when its next save begins, or, where few are told, is over that is worth telling."""
@@ -358,8 +360,7 @@ class SimulatedAgents:
 
     def _settle(self, guest: HostedGuest) -> None:
         """Count the work that *guest* has done since it was last counted."""
-        now = self._now()
-        if guest.phase is Phase.RUNNING and now != guest.since:
+        if guest.phase is Phase.RUNNING and (now := self._now()) != guest.since:
             every = None if self._tells_saves else guest.save_every_ms
             guest.work = guest.work.after(Millis(now - guest.since), every, guest.save_ms)
             guest.since = now

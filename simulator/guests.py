@@ -74,6 +74,7 @@ class Node:
     held: Resources = NOTHING
     room: Resources = field(init=False)
     left: Resources = field(init=False)
+    _rooms: dict[int, Resources] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin as it is."""
@@ -91,8 +92,11 @@ class Node:
         self._reckon()
 
     def _reckon(self) -> None:
-        self.room = room_beside(self.spec.resources, self.units - self.free_units, self.units)
-        self.left = self.room - self.held
+        free = self.free_units
+        room = self._rooms.get(free)
+        if room is None:
+            room = self._rooms[free] = room_beside(self.spec.resources, self.units - free, self.units)
+        self.room, self.left = room, room - self.held
 
     def take_in(self, guest: Guest) -> None:
         """Host *guest*."""

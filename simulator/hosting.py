@@ -32,12 +32,13 @@ class Phase(Enum):
 
 @dataclass(slots=True, eq=False)
 class HostedGuest:
-    """A segment; *plans* counts up whenever what was planned for it no longer holds; *save_ms* is what a save takes it."""
+    """A segment; *plans* counts up whenever what was planned for it no longer holds; *save_ms* is what a save takes it, *run_ms* all of it."""
 
     launch: Launch
     plan: SegmentPlan
     work: Work
     save_ms: Millis
+    run_ms: Millis
     phase: Phase = Phase.WAITING
     since: Millis = Millis(0)
     up_since: Millis = Millis(0)

@@ -1,6 +1,7 @@
 """The one kind of event that the worlds are made of: a moment, its rank among equal moments, and what to do then."""
 
 from collections.abc import Callable
+from heapq import heappush
 
 from simpy import Environment
 from simpy.core import EmptySchedule
@@ -32,7 +33,8 @@ class Moment(Event):
         self.callbacks = [callback]
         self._value = None
         self._ok = True
-        env.schedule(self, rank, delay)  # type: ignore[arg-type]  # SimPy's type names only its own two ranks
+        # And what Environment.schedule does, whose type names only SimPy's own two ranks.
+        heappush(env._queue, (env._now + delay, rank, next(env._eid), self))  # type: ignore[misc]  # noqa: SLF001
 
 
 Between = Callable[[], None]
@@ -49,8 +51,8 @@ def advance(env: Environment, to: int, between: Between | None = None) -> None:
     if between is not None:
         go_on(env, to, between)
         return
-    peek, step = env.peek, env.step
-    while peek() <= to:
+    queue, step = env._queue, env.step  # noqa: SLF001 - to peek is a call for every event
+    while queue and queue[0][0] <= to:
         step()
 
 

@@ -369,16 +369,16 @@ class World:
 
     def _report(self, index: int) -> NodeReport:
         node = self._nodes[index]
-        jobs = [job for job in node.jobs if job in self._running]
-        ends = [self._running[job].ends_at for job in jobs]
+        running, spec = self._running, node.spec
+        jobs = [job for job in node.jobs if job in running]
         return NodeReport(
-            name=node.spec.name,
-            capacity=node.spec.resources,
+            name=spec.name,
+            capacity=spec.resources,
             free=node.room,
             is_up=self._is_up(index),
-            busy_until=max(ends, default=None),
+            busy_until=max([running[job].ends_at for job in jobs]) if jobs else None,
             planned_start=self._planned_start(index),
-            main_job=",".join(map(str, jobs)),
+            main_job=",".join(map(str, jobs)) if jobs else "",
         )
 
     def _show(self, _: Event) -> None:

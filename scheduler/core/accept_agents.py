@@ -116,9 +116,8 @@ def part(draft: Draft, what: AgentLeaving) -> None:
 def _present(draft: Draft, name: JobId, fence: Fence) -> tuple[Job, Segment] | None:
     """Return the job and its segment if that is the one spoken of."""
     job = draft.state.jobs.get(name)
-    if job is None or job.segment is None or job.segment.fence != fence:
-        return None
-    return job, job.segment
+    segment = None if job is None else job.segment
+    return None if job is None or segment is None or segment.fence != fence else (job, segment)
 
 
 def start_running(draft: Draft, what: Launched) -> None:

@@ -26,7 +26,9 @@ def apply(state: State, at: Millis, fact: Fact) -> None:
     kind = type(fact)
     APPLIED_BY[kind](state, at, fact)
     if kind in COMMANDED:
-        state.next_command = max(state.next_command, getattr(fact, "command") + 1)  # noqa: B009 - few kinds have one
+        command = getattr(fact, "command")  # noqa: B009 - few kinds have one
+        if command >= state.next_command:
+            state.next_command = command + 1
 
 
 def _apply_other(state: State, _at: Millis, fact: OtherFact) -> None:

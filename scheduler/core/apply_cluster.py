@@ -107,7 +107,11 @@ def _see_all(state: State, at: Millis, seen: NodesSeen) -> None:
 
 def _move_up(state: State, at: Millis, before: list[NodeName], now: list[NodeName]) -> None:
     """Give the nodes their places again after some have opened or closed; who stands elsewhere now may save more or less often."""
-    places = dict.fromkeys(before, PLACES - 1) | {name: place_of(number) for number, name in enumerate(now)}
+    # Those before the first that is another stand where they stood.
+    same = next((number for number, (old, new) in enumerate(zip(before, now, strict=False)) if old != new), None)
+    same = min(len(before), len(now)) if same is None else same
+    places = dict.fromkeys(before[same:], PLACES - 1)
+    places |= {name: place_of(number) for number, name in enumerate(now[same:], same)}
     for name, place in places.items():
         node = state.nodes.get(name)
         if node is not None and node.gap is not None and node.place != place:

@@ -59,28 +59,32 @@ def apply_job(state: State, at: Millis, fact: JobFact) -> None:
     """
     job = state.job(fact.job)
     assert job is not None  # facts name jobs that exist
-    entry = state.entries[job.entry]
-    after = _step(job, fact, at=at, is_ready=entry.is_ready)
+    entry, before = state.entries[job.entry], job.segment
+    after = _step(job, before, fact, at=at, is_ready=entry.is_ready)
     check(job, fact, after.state)
-    _learn(state, entry, job, fact)
+    _learn(state, entry, before, fact)
     if job.id not in state.jobs:
         _touch(state, entry, job)
     state.jobs[job.id] = after
-    _keep_books(state, entry, job, after)
-    if isinstance(fact, SegmentProgressed) and fact.saved is not None and after.segment is not None:
+    now = after.segment
+    if before is None or now is None:
+        _keep_books(state, entry, job, after)
+    if isinstance(fact, SegmentProgressed) and fact.saved is not None and now is not None:
         # The gap has grown older: that it is still open counts, and the next save may wait for longer.
-        if (node := state.nodes.get(after.segment.node)) is not None:
+        if (node := state.nodes.get(now.node)) is not None:
             count_open(state, node, at)
-        state.agenda.moved[after.segment.node] = None
-    if isinstance(fact, SegmentLost) and fact.launch_failed and job.segment is not None:
-        state.allocations[job.segment.allocation].failed_launches += 1
+        state.agenda.moved[now.node] = None
+    if isinstance(fact, SegmentLost) and fact.launch_failed and before is not None:
+        state.allocations[before.allocation].failed_launches += 1
 
 
-def _step(job: Job, fact: JobFact, *, at: Millis, is_ready: bool) -> Job:
-    """Return *job* as it is after *fact*."""
+def _step(job: Job, segment: Segment | None, fact: JobFact, *, at: Millis, is_ready: bool) -> Job:
+    """Return *job*, whose present one is *segment*, as it is after *fact*."""
     match fact:
+        case PlanMoved() | SegmentProgressed() | SegmentRunning() | FreezeAsked() | KillAsked():
+            return _within_segment(job, segment, fact, at)
         case SegmentStarted():
-            segment = Segment(
+            begun = Segment(
                 fence=fact.fence,
                 allocation=fact.allocation,
                 node=fact.node,
@@ -93,22 +97,20 @@ def _step(job: Job, fact: JobFact, *, at: Millis, is_ready: bool) -> Job:
                 first_run_ms=job.run_ms,
                 is_ahead=fact.is_ahead,
             )
-            return changed(job, state=Starting(segment), fence=fact.fence)
+            return changed(job, state=Starting(begun), fence=fact.fence)
         case SegmentFrozen() | SegmentLost() | SegmentFailed():
-            return _after_segment(job, fact)
-        case SegmentRunning() | SegmentProgressed() | PlanMoved() | FreezeAsked() | KillAsked():
-            return _within_segment(job, fact, at)
+            return _after_segment(job, segment, fact)
         case SnapshotDropped(snapshot=dropped):
             left = tuple(snapshot for snapshot in job.snapshots if snapshot.id != dropped)
             return changed(job, snapshots=left, run_ms=left[-1].run_ms if left else Millis(0))
         case JobDone(fence=fence, ended_at=ended_at):
-            return changed(job, state=Done(fence, ended_at))
+            return job.in_state(Done(fence, ended_at))
         case JobFailed(reason=reason, code=code, ended_at=ended_at):
-            return changed(job, state=Failed(reason, code, ended_at))
+            return job.in_state(Failed(reason, code, ended_at))
         case JobWithdrawn(reason=reason):
-            return changed(job, state=Cancelled(reason, at))
+            return job.in_state(Cancelled(reason, at))
         case JobHeldBack(reason=reason):
-            return changed(job, state=Held(reason))
+            return job.in_state(Held(reason))
         case JobLetGo():
             stalled = 0 if isinstance(job.state, Held) else job.stalled
             return changed(job, state=Queued() if is_ready else Waiting(), stalled=stalled)
@@ -117,19 +119,22 @@ def _step(job: Job, fact: JobFact, *, at: Millis, is_ready: bool) -> Job:
 
 
 def _within_segment(
-    job: Job, fact: SegmentRunning | SegmentProgressed | PlanMoved | FreezeAsked | KillAsked, at: Millis
+    job: Job,
+    segment: Segment | None,
+    fact: SegmentRunning | SegmentProgressed | PlanMoved | FreezeAsked | KillAsked,
+    at: Millis,
 ) -> Job:
-    segment = job.segment
     assert segment is not None  # the table has these facts for active states only
     match fact:
-        case SegmentRunning(since=since):
-            segment = changed(segment, since=since)
-            state = Running(segment) if isinstance(job.state, Starting) else _with_segment(job.state, segment)
-            return changed(job, state=state)
+        case PlanMoved():
+            segment = changed(segment, plan=fact.plan, command=fact.command)
+            return job.in_state(_with_segment(job.state, segment))
         case SegmentProgressed():
             return _further(job, segment, fact, at)
-        case PlanMoved(plan=plan, command=command):
-            return changed(job, state=_with_segment(job.state, changed(segment, plan=plan, command=command)))
+        case SegmentRunning():
+            segment = changed(segment, since=fact.since)
+            state = Running(segment) if isinstance(job.state, Starting) else _with_segment(job.state, segment)
+            return job.in_state(state)
         case FreezeAsked(reason=reason, hold=hold, command=command):
             return changed(job, state=Freezing(changed(segment, command=command), reason, hold))
         case KillAsked(reason=reason, withdraw=withdraw, command=command):
@@ -148,8 +153,7 @@ def _further(job: Job, segment: Segment, fact: SegmentProgressed, at: Millis) ->
     return changed(job, step=saved.step or step, total=fact.total, state=state, snapshots=kept, run_ms=saved.run_ms)
 
 
-def _after_segment(job: Job, fact: SegmentFrozen | SegmentLost | SegmentFailed) -> Job:
-    segment = job.segment
+def _after_segment(job: Job, segment: Segment | None, fact: SegmentFrozen | SegmentLost | SegmentFailed) -> Job:
     if segment is None:  # late news of a segment that was given up
         assert isinstance(fact, SegmentFrozen)
         return _with_snapshot(job, fact.snapshot)
@@ -197,16 +201,18 @@ def _saved_step(job: Job) -> int:
     return job.snapshots[-1].step if job.snapshots else 0
 
 
-def _learn(state: State, entry: Entry, job: Job, fact: JobFact) -> None:
-    """Let the cost model see what was measured."""
+def _learn(state: State, entry: Entry, segment: Segment | None, fact: JobFact) -> None:
+    """Let the cost model see what was measured; *segment* is that of the job before the fact."""
     match fact:
+        case PlanMoved():
+            pass  # the commonest fact of all, and nothing to learn from
         case SegmentFrozen():
             state.costs.learn_freeze(entry.spec.name, fact.freeze_ms, fact.snapshot.bytes)
         case SegmentProgressed(saved=Snapshot() as saved, save_ms=save_ms) if save_ms is not None:
             state.costs.learn_save(entry.spec.name, save_ms, saved.bytes)
-        case JobDone(ended_at=ended_at) if job.segment is not None and job.segment.since is not None:
-            state.costs.learn_run(entry.spec.name, Millis(max(ended_at - job.segment.since, 0)))
-        case SegmentRunning(thaw_ms=thaw_ms) if job.segment is not None and job.segment.thaw_from is not None:
+        case JobDone(ended_at=ended_at) if segment is not None and segment.since is not None:
+            state.costs.learn_run(entry.spec.name, Millis(max(ended_at - segment.since, 0)))
+        case SegmentRunning(thaw_ms=thaw_ms) if segment is not None and segment.thaw_from is not None:
             state.costs.learn_thaw(entry.spec.name, thaw_ms)
         case _:
             pass
@@ -220,9 +226,8 @@ def _touch(state: State, entry: Entry, job: Job) -> None:
 
 
 def _keep_books(state: State, entry: Entry, before: Job, after: Job) -> None:
+    """Let queue, allocations and entries know that the job has begun or ended a segment, or has none."""
     was, now = before.segment, after.segment
-    if was is not None and now is not None:
-        return
     if was is not None:
         _free(state, entry, before, was)
     elif now is not None:

@@ -131,7 +131,7 @@ def replan(draft: Draft) -> None:
         if allocation is None or allocation.hold is not Hold.READY:
             continue
         jobs = [state.jobs[guest] for guest in allocation.guests]
-        specs = {job.id: state.entries[job.entry].spec for job in jobs}
+        specs = {job.id: state.entries[job.entry].submission.spec for job in jobs}
         plans = segment_plans(state, allocation, specs)
         for job in jobs:
             if not isinstance(job.state, STARTED):

@@ -43,7 +43,8 @@ class Stretch(NamedTuple):
 def stretch(spec: JobSpec, job: Job | None, length_ms: Millis, costs: Costs, policy: Policy) -> Stretch:
     """Return what *job* (None: a fresh one of *spec*) would make of a gap of *length_ms*."""
     has_snapshot = job is not None and bool(job.snapshots)
-    thaw_ms = costs.thaw_ms(spec.name, 950, policy.thaw_ms) if has_snapshot else Millis(0)
+    typical = costs.typical(spec.name, policy.freeze_ms, policy.thaw_ms)
+    thaw_ms = typical.slow_thaw_ms if has_snapshot else Millis(0)
     run_ms = job.run_ms if job is not None else 0
     left_ms = None if spec.expected_ms is None else max(spec.expected_ms - run_ms, 0)
     if left_ms is not None and thaw_ms + left_ms <= length_ms:
@@ -51,7 +52,7 @@ def stretch(spec: JobSpec, job: Job | None, length_ms: Millis, costs: Costs, pol
     if spec.freeze is FreezeMethod.NONE:
         # Nothing of it survives the gap's end: it is worth a try only if nobody knows how long it takes.
         return Stretch(length_ms if left_ms is None else Millis(0), Millis(0), ends_here=False)
-    overhead = Millis(thaw_ms + costs.freeze_ms(spec.name, 950, policy.freeze_ms) + policy.margin_ms)
+    overhead = Millis(thaw_ms + typical.freeze_ms + policy.margin_ms)
     return Stretch(Millis(length_ms - overhead), overhead, ends_here=False)
 
 

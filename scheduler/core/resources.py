@@ -21,10 +21,18 @@ class Resources:
         """Whether *room* has at least this much of everything."""
         return self.cores <= room.cores and self.memory <= room.memory and self.gpus <= room.gpus
 
+    # What is added to nothing, or taken away from itself, is most of what is reckoned here, and needs no new value.
+
     def __add__(self, other: "Resources") -> "Resources":
+        if self is NOTHING:
+            return other
         return Resources(self.cores + other.cores, self.memory + other.memory, self.gpus + other.gpus)
 
     def __sub__(self, other: "Resources") -> "Resources":
+        if other is NOTHING:
+            return self
+        if other is self:
+            return NOTHING
         return Resources(self.cores - other.cores, self.memory - other.memory, self.gpus - other.gpus)
 
 

@@ -146,10 +146,14 @@ class Agenda:
 
     def clear(self) -> None:
         """Forget all of it."""
-        self.finished.clear()
-        self.rooms.clear()
-        self.moved.clear()
-        self.grown.clear()
+        if self.finished:
+            self.finished.clear()
+        if self.rooms:
+            self.rooms.clear()
+        if self.moved:
+            self.moved.clear()
+        if self.grown:
+            self.grown.clear()
         self.demand = False
 
 

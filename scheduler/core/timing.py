@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from idleq.ids import JobId, Millis
 from idleq.scheduler.core.commands import Mode, SegmentPlan
+from idleq.scheduler.core.costs import Typical
 from idleq.scheduler.core.freeze import FreezeCost, best_interval_ms, pack_backwards
 from idleq.scheduler.core.hazard import Outlook
 from idleq.scheduler.core.state import Allocation, State
@@ -37,7 +38,9 @@ def segment_plans(state: State, allocation: Allocation, guests: Mapping[JobId, J
     savers = [(job, spec) for job, spec in guests.items() if spec.freeze is not FreezeMethod.NONE]
     starts: dict[JobId, Millis] = {}
     if end is not None:
-        costs = {name: _cost(state, spec) for name, spec in {spec.name: spec for _, spec in savers}.items()}
+        costs = {
+            name: _cost(state, _typical(state, spec)) for name, spec in {spec.name: spec for _, spec in savers}.items()
+        }
         packed = pack_backwards(Millis(end - state.policy.margin_ms), [costs[spec.name] for _, spec in savers])
         starts = {job: start for (job, _), start in zip(savers, packed, strict=True)}
     intervals = _intervals(state, allocation, savers)
@@ -51,11 +54,12 @@ def plan_alone(state: State, allocation: Allocation, spec: JobSpec) -> SegmentPl
     end = end_of(state, allocation)
     freeze_at = every = None
     if spec.freeze is not FreezeMethod.NONE:
+        typical = _typical(state, spec)
         if end is not None:
-            latency, transfer = _cost(state, spec)
+            latency, transfer = _cost(state, typical)
             freeze_at = Millis(end - state.policy.margin_ms - transfer - latency)
-        if _saves(state, allocation, spec):
-            every = _save_every(state, spec, _outlook(state, allocation))
+        if _saves(state, allocation, typical):
+            every = _save_every(state, typical, _outlook(state, allocation))
     return SegmentPlan(freeze_at=freeze_at, ends_at=end, save_every_ms=every)
 
 
@@ -67,7 +71,8 @@ def _intervals(
     by_name: dict[str, Millis | None] = {}
     for _, spec in savers:
         if spec.name not in by_name:
-            by_name[spec.name] = _save_every(state, spec, outlook) if _saves(state, allocation, spec) else None
+            typical = _typical(state, spec)
+            by_name[spec.name] = _save_every(state, typical, outlook) if _saves(state, allocation, typical) else None
     return {job: by_name[spec.name] for job, spec in savers}
 
 
@@ -79,24 +84,26 @@ def _outlook(state: State, allocation: Allocation) -> Outlook:
     return node.outlook(node.gap)
 
 
-def _cost(state: State, spec: JobSpec) -> FreezeCost:
-    latency = state.costs.freeze_ms(spec.name, 950, state.policy.freeze_ms)
-    return FreezeCost(latency, Millis(state.costs.bytes(spec.name) * 1000 // state.policy.bandwidth))
+def _typical(state: State, spec: JobSpec) -> Typical:
+    return state.costs.typical(spec.name, state.policy.freeze_ms, state.policy.thaw_ms)
 
 
-def _saves(state: State, allocation: Allocation, spec: JobSpec) -> bool:
+def _cost(state: State, typical: Typical) -> FreezeCost:
+    return FreezeCost(typical.freeze_ms, Millis(typical.bytes * 1000 // state.policy.bandwidth))
+
+
+def _saves(state: State, allocation: Allocation, typical: Typical) -> bool:
     """Whether it has to save as insurance: not where the grace is long enough to freeze on demand, nor where nobody can end it early."""
     policy = state.policy
     if allocation.mode is Mode.WINDOW:
         return False
-    return policy.grace_ms < state.costs.freeze_ms(spec.name, 990, policy.freeze_ms) + policy.margin_ms
+    return policy.grace_ms < typical.longest_freeze_ms + policy.margin_ms
 
 
-def _save_every(state: State, spec: JobSpec, outlook: Outlook) -> Millis:
+def _save_every(state: State, typical: Typical, outlook: Outlook) -> Millis:
     """Return how often to save as insurance in a gap of that *outlook*."""
-    policy, hazard = state.policy, state.foresight.hazard
-    save_ms = state.costs.save_ms(spec.name, state.costs.freeze_ms(spec.name, 500, policy.freeze_ms))
-    begin = Millis(state.now + state.costs.thaw_ms(spec.name, 500, policy.thaw_ms))
+    hazard, save_ms = state.foresight.hazard, typical.save_ms
+    begin = Millis(state.now + typical.thaw_ms)
     every = best_interval_ms(save_ms, hazard.mean_ms(outlook, begin, save_ms))
     for _ in range(LOOKS_AHEAD):
         every = best_interval_ms(save_ms, hazard.mean_ms(outlook, Millis(begin + every), Millis(every + save_ms)))
