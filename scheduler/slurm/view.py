@@ -135,7 +135,9 @@ def _unreachable(reading: Reading, names: frozenset[str]) -> Mapping[NodeName, s
     ours = [each for each in reading.partitions if (each.name in names if names else each.is_default)]
     if not ours:
         return {}
-    why = {node.name: f"it is in no partition of {', '.join(each.name for each in ours)}" for node in reading.nodes}
+    why = dict.fromkeys(
+        (node.name for node in reading.nodes), f"it is in no partition of {', '.join(each.name for each in ours)}"
+    )
     for partition in sorted(ours, key=lambda each: each.starts_jobs):  # one that is up opens what another has closed
         for name in expand(partition.nodes):
             if partition.starts_jobs:
@@ -147,6 +149,8 @@ def _unreachable(reading: Reading, names: frozenset[str]) -> Mapping[NodeName, s
 
 def _unlike(reading: Reading, features: frozenset[str]) -> Mapping[NodeName, str]:
     """Return the nodes that lack some of *features*, and which."""
+    if not features:
+        return {}
     return {
         node.name: f"it lacks {', '.join(sorted(lacking))}"
         for node in reading.nodes

@@ -10,7 +10,7 @@ from idleq.cli.session import Session
 from idleq.errors import IdleqError
 from idleq.scheduler.config import Config, SlurmSettings
 from idleq.scheduler.core.commands import Mode
-from idleq.scheduler.slurm.findings import Finding
+from idleq.scheduler.slurm.finding import Finding
 
 SHARED = frozenset(
     {
