@@ -87,6 +87,7 @@ class SlurmSettings:
         window_partition: where windows go: one that holds the nodes of the gaps; Slurm's default where it is not set.
         qos: of all allocations; Slurm's default where it is not set.
         account: who is charged for all allocations; Slurm's default where it is not set.
+        features: what nodes must have all of, as the site calls it, with commas between: a kind of CPU, so that guests can be thawed on each other's nodes. Any node will do where it is not set.
         format: how Slurm's commands are asked to answer: "json" from Slurm 23.02 on, "text" for any.
         rest: where slurmrestd listens, like "http://login:6820"; then it is asked and not Slurm's commands. The token goes there as it is: over https, or not over a network that others hear.
         token_file: of slurmrestd's token (mode 0600); slurm.token in the server directory where it is not set.
@@ -99,6 +100,7 @@ class SlurmSettings:
     window_partition: str = ""
     qos: str = ""
     account: str = ""
+    features: str = ""
     format: Literal["json", "text"] = "json"
     rest: str = ""
     token_file: str = ""

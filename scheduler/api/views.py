@@ -90,7 +90,7 @@ def view_routes(office: Office) -> APIRouter:
 
     @router.get("/nodes")
     async def nodes() -> Response:
-        return answer(await office.look(lambda engine, _now: Nodes(tuple(node_rows(engine.state)))))
+        return answer(await office.look(lambda engine, now: Nodes(tuple(node_rows(engine.state, now)))))
 
     @router.get("/status")
     async def status() -> Response:

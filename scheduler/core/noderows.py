@@ -10,8 +10,8 @@ from idleq.scheduler.core.rows import NodeRow
 from idleq.scheduler.core.state import Node, State
 
 
-def node_rows(state: State) -> Iterator[NodeRow]:
-    """Yield a row for every node, by name."""
+def node_rows(state: State, now: Millis) -> Iterator[NodeRow]:
+    """Yield a row for every node, by name; *now* may be later than the state's own time, which is that of its last turn."""
     record = state.foresight.record
     beliefs = {kind: record.belief(kind) for kind in CauseKind}
     for name, node in sorted(state.nodes.items()):
@@ -33,7 +33,7 @@ def node_rows(state: State) -> Iterator[NodeRow]:
             hold=held.hold.value if held else "",
             used=held.used if held else NOTHING,
             guests=tuple(held.guests) if held else (),
-            gap_early=_early(trusted, end, state.now),
+            gap_early=_early(trusted, end, now),
             gap_trust=trusted.percent if trusted else None,
             gap_cases=trusted.cases if trusted else 0,
             opens_until=report.planned_start if gap is None and report.is_up else None,

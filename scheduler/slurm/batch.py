@@ -12,6 +12,7 @@ from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm.errors import SlurmRefused
+from idleq.scheduler.slurm.partitions import words_of
 from idleq.scheduler.slurm.records import MEBI, JobRecord
 
 MINUTE_MS = 60_000
@@ -31,6 +32,7 @@ class SiteSettings:
         window_partition: where windows go.
         qos: of both.
         account: who is charged.
+        features: what every node must have all of, with commas between.
         folder: the server directory, where Slurm writes what the script prints.
         secret: where allocations belong to many users: seals their comments, so that none of those users can pass a job of theirs off
             as an allocation; empty where all are the daemon's own user's.
@@ -42,8 +44,14 @@ class SiteSettings:
     window_partition: str = ""
     qos: str = ""
     account: str = ""
+    features: str = ""
     folder: str = "/"
     secret: bytes = b""
+
+    @property
+    def needed_features(self) -> frozenset[str]:
+        """What a node must have all of."""
+        return words_of(self.features.replace(" ", ""))
 
     @property
     def partitions(self) -> frozenset[str]:
@@ -71,6 +79,12 @@ class BatchJob:
     script: str
     deadline: Millis | None = None
     user: str = ""
+    features: frozenset[str] = frozenset()
+
+    @property
+    def constraint(self) -> str:
+        """Its features, as Slurm reads that all are meant."""
+        return "&".join(sorted(self.features))
 
 
 def server_name(folder: Path) -> str:
@@ -134,6 +148,7 @@ def batch_job(
         script=script(command.allocation, command.resources, agent),
         deadline=command.ends_by,
         user=command.user,
+        features=settings.needed_features,
     )
 
 
@@ -195,6 +210,7 @@ def _options(job: BatchJob) -> Mapping[str, str]:
         "nodelist": job.node or "",
         "time-min": str(job.least_minutes or ""),
         "gpus-per-node": str(job.resources.gpus or ""),
+        "constraint": job.constraint,
         "deadline": "" if job.deadline is None else _in_local_time(job.deadline),
     }
     return options | {name: value for name, value in optional.items() if value}

@@ -103,8 +103,14 @@ class SlurmCluster:
 
     def _note_changes(self, reading: Reading) -> list[Input]:
         before = self._view
-        partitions = self._settings.partitions
-        self._view = build_view(before, reading, lambda job: allocation_of(job, self._settings) is not None, partitions)
+        settings = self._settings
+        self._view = build_view(
+            before,
+            reading,
+            lambda job: allocation_of(job, settings) is not None,
+            settings.partitions,
+            settings.needed_features,
+        )
         changed = changes(before, self._view)
         return [] if changed is None else [changed]
 

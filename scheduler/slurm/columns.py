@@ -27,6 +27,12 @@ def read_nodes(text: str) -> list[NodeRecord]:
     return [_node(line) for line in lines]
 
 
+def read_features(text: str) -> dict[NodeName, str]:
+    """Return the features of each node that `sinfo` printed; raise as `read_jobs` does."""
+    lines = [_split(line, ("NodeHost", "features_act")) for line in text.splitlines() if line]
+    return {NodeName(name): _text(features) for name, features in lines}
+
+
 def read_reservations(text: str) -> list[ReservationRecord]:
     """Return the reservations that `scontrol` printed; raise as `read_jobs` does."""
     return [_reservation(line) for line in text.splitlines() if line and not line.startswith(NO_RESERVATIONS)]

@@ -4,6 +4,8 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from idleq.ids import Millis
 from idleq.scheduler.slurm import answers, columns, questions
 from idleq.scheduler.slurm.batch import BatchJob, sbatch_argv, scancel_argv
@@ -11,7 +13,7 @@ from idleq.scheduler.slurm.errors import SlurmAway, SlurmLimit, SlurmRefused, Sl
 from idleq.scheduler.slurm.partitions import read_partitions
 from idleq.scheduler.slurm.questions import Format
 from idleq.scheduler.slurm.reading import Reading
-from idleq.scheduler.slurm.records import JobRecord
+from idleq.scheduler.slurm.records import JobRecord, NodeRecord
 
 TIMEOUT_S = 60
 """Slurm's own commands give up after MessageTimeout, 10 s by default, and some tries."""
@@ -69,8 +71,9 @@ def refusal(program: str, said: str) -> SlurmAway | SlurmRefused:
 class CommandLine:
     """The `Site` that squeue, scontrol, sinfo, sbatch and scancel show."""
 
-    def __init__(self, form: Format, run: Run = run) -> None:
-        self._form, self._run = form, run
+    def __init__(self, form: Format, run: Run = run, *, wants_features: bool = False) -> None:
+        """*wants_features* asks one question more where answers are in columns; JSON has them anyhow."""
+        self._form, self._run, self._wants_features = form, run, wants_features
 
     def read(self, now: Millis) -> Reading:
         """Return all that Slurm says now, in the order that `Site.read` asks for."""
@@ -93,7 +96,7 @@ class CommandLine:
                 return Reading(
                     at=now,
                     jobs=columns.read_jobs(jobs),
-                    nodes=columns.read_nodes(nodes),
+                    nodes=self._with_features(columns.read_nodes(nodes)),
                     reservations=columns.read_reservations(reservations),
                     planned_at=columns.read_last_backfill(self._ask(questions.ask_scheduler(self._form))),
                     partitions=partitions,
@@ -121,6 +124,12 @@ class CommandLine:
         """End *jobs*."""
         if jobs:
             self._run(scancel_argv(jobs), "")
+
+    def _with_features(self, nodes: list[NodeRecord]) -> list[NodeRecord]:
+        if not self._wants_features:
+            return nodes
+        known = columns.read_features(self._ask(questions.ask_features()))
+        return [msgspec.structs.replace(node, active_features=known.get(node.name, "")) for node in nodes]
 
     def _ask(self, argv: Sequence[str]) -> str:
         return self._run(argv, "")

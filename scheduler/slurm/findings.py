@@ -1,50 +1,22 @@
 """Whether a site's Slurm is as idleq, as it is configured, needs it; what is not comes with the lines that the admin would set. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from idleq.ids import Millis
 from idleq.scheduler.config import SlurmSettings
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.policy import MINUTE, SECOND, Policy
 from idleq.scheduler.slurm.configuration import hidden
-from idleq.scheduler.slurm.partitions import Partition
+from idleq.scheduler.slurm.finding import Finding, Weight
+from idleq.scheduler.slurm.hostlist import expand
+from idleq.scheduler.slurm.partitions import Partition, words_of
 from idleq.scheduler.slurm.proposal import LONGEST_GRACE_S
+from idleq.scheduler.slurm.questions import Format
 from idleq.scheduler.slurm.survey import Preemption, Survey
 from idleq.scheduler.units import format_duration, span
 
 LOOKS = 3
 """Of an allocation that is over Slurm has to know how it ended for so many looks at least: some may fail."""
-
-
-class Weight(StrEnum):
-    """How much a finding matters."""
-
-    OK = "ok"
-    #: idleq works, with a risk that is said.
-    WARNING = "warning"
-    #: It will not work.
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        name: what.
-        weight: how much it matters.
-        found: what is so.
-        advice: what to do.
-        lines: what the admin would write into slurm.conf (cgroup.conf where it says so).
-    """
-
-    name: str
-    weight: Weight = Weight.OK
-    found: str
-    advice: str = ""
-    lines: tuple[str, ...] = ()
 
 
 def findings(survey: Survey, settings: SlurmSettings, policy: Policy) -> Iterator[Finding]:
@@ -59,6 +31,8 @@ def findings(survey: Survey, settings: SlurmSettings, policy: Policy) -> Iterato
         if policy.mode is Mode.PREEMPTIBLE:
             yield _grace(survey, settings, policy, partition)
         yield _limits(policy, partition)
+        if settings.features and survey.form is Format.JSON:  # a survey in columns does not ask for features
+            yield _kinds(survey, settings, partition)
     yield _rights(survey)
     yield _plan(survey, policy)
     yield _containment(survey)
@@ -197,6 +171,20 @@ def _limits(policy: Policy, partition: Partition) -> Finding:
     return Finding(
         name="limits", found=f"allocations of {span(policy.max_allocation_ms)} are allowed in {partition.name}"
     )
+
+
+def _kinds(survey: Survey, settings: SlurmSettings, partition: Partition) -> Finding:
+    """Whether there are nodes of the kind that is wanted."""
+    names = frozenset(expand(partition.nodes))
+    wanted = words_of(settings.features.replace(" ", ""))
+    there = [node for node in survey.nodes if node.name in names]
+    fitting = sum(wanted <= node.features for node in there)
+    found = f"{fitting} of {len(there)} nodes in {partition.name} have {' and '.join(sorted(wanted))}"
+    if fitting:
+        return Finding(name="features", found=found)
+    known = sorted(frozenset[str]().union(*(node.features for node in there)))
+    advice = f"set cluster.features to some of: {', '.join(known) or 'none is known'}"
+    return Finding(name="features", weight=Weight.PROBLEM, found=found, advice=advice)
 
 
 def _rights(survey: Survey) -> Finding:

@@ -78,6 +78,11 @@ def ask_nodes(form: Format) -> list[str]:
             return ["sinfo", "--noheader", "--Node", _columns(NODE_COLUMNS)]
 
 
+def ask_features() -> list[str]:
+    """Ask in columns what is said of the kind of each node."""
+    return ["sinfo", "--noheader", "--Node", _columns(("NodeHost", "features_act"))]
+
+
 def ask_reservations(form: Format) -> list[str]:
     """Ask for every reservation."""
     match form:

@@ -108,12 +108,19 @@ class NodeRecord(msgspec.Struct, frozen=True, gc=False):
     state_flags: list[str] = []
     effective_cpus: int | None = None
     specialized_memory: int = 0
+    active_features: list[str] | str = []
 
     @property
     def states(self) -> frozenset[str]:
         """All that is said of its state, in capitals."""
         said = [self.state] if isinstance(self.state, str) else self.state
         return frozenset(word.upper() for word in (*said, *self.state_flags))
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What the site says of its kind."""
+        said = self.active_features
+        return frozenset(said.split(",") if isinstance(said, str) else said) - {""}
 
     @property
     def capacity(self) -> Resources:

@@ -148,6 +148,7 @@ def submission(job: BatchJob) -> dict[str, object]:
         "partition": job.partition,
         "qos": job.qos,
         "account": job.account,
+        "constraints": job.constraint,
         "required_nodes": [job.node] if job.node else None,
         "minimum_nodes": 1,
         "maximum_nodes": 1,

@@ -50,11 +50,15 @@ class _Uses:
 
 
 def build_view(
-    previous: View | None, reading: Reading, is_ours: IsOurs, partitions: frozenset[str] = frozenset()
+    previous: View | None,
+    reading: Reading,
+    is_ours: IsOurs,
+    partitions: frozenset[str] = frozenset(),
+    features: frozenset[str] = frozenset(),
 ) -> View:
     """Return what *reading* shows, with what is still believed of the plan in *previous*.
 
-    Guests go to *partitions*, or to the default one where none is named: nodes of others are no gaps for them.
+    Guests go to *partitions*, or to the default one where none is named, and to nodes with all *features*: others are no gaps for them.
     """
     plan = follow(previous.plan if previous is not None else None, reading, is_ours)
     uses: defaultdict[NodeName, _Uses] = defaultdict(_Uses)
@@ -63,7 +67,7 @@ def build_view(
         for name in expand(planned.nodes):
             uses[name].plan(planned.start, Cause(CauseKind.JOB, str(number)))
     _add_reservations(uses, reading)
-    elsewhere = _unreachable(reading, partitions)
+    elsewhere = {**_unlike(reading, features), **_unreachable(reading, partitions)}
     for node in reading.nodes:
         before = previous.reports.get(node.name) if previous is not None else None
         _add_hold(uses[node.name], node, before, reading.at)
@@ -131,7 +135,9 @@ def _unreachable(reading: Reading, names: frozenset[str]) -> Mapping[NodeName, s
     ours = [each for each in reading.partitions if (each.name in names if names else each.is_default)]
     if not ours:
         return {}
-    why = {node.name: f"it is in no partition of {', '.join(each.name for each in ours)}" for node in reading.nodes}
+    why = dict.fromkeys(
+        (node.name for node in reading.nodes), f"it is in no partition of {', '.join(each.name for each in ours)}"
+    )
     for partition in sorted(ours, key=lambda each: each.starts_jobs):  # one that is up opens what another has closed
         for name in expand(partition.nodes):
             if partition.starts_jobs:
@@ -139,6 +145,17 @@ def _unreachable(reading: Reading, names: frozenset[str]) -> Mapping[NodeName, s
             else:
                 why[name] = f"partition {partition.name} is {partition.state.lower()}"
     return why
+
+
+def _unlike(reading: Reading, features: frozenset[str]) -> Mapping[NodeName, str]:
+    """Return the nodes that lack some of *features*, and which."""
+    if not features:
+        return {}
+    return {
+        node.name: f"it lacks {', '.join(sorted(lacking))}"
+        for node in reading.nodes
+        if (lacking := features - node.features)
+    }
 
 
 def _add_hold(use: _Uses, node: NodeRecord, before: NodeReport | None, now: Millis) -> None:

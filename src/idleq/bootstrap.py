@@ -279,6 +279,7 @@ def _slurm(paths: "ServerPaths", config: "Config", settings: "SlurmSettings", cl
         window_partition=settings.window_partition,
         qos=settings.qos,
         account=settings.account,
+        features=settings.features,
         folder=str(paths.root),
     )
 
@@ -312,7 +313,7 @@ def _way_to_slurm(
         site_says = configuration.read_configuration(run(questions.ask_configuration(), ""))
         configuration.check_that_all_is_shown(site_says)
     if not settings.rest:
-        return CommandLine(questions.Format(settings.format)), site_says
+        return CommandLine(questions.Format(settings.format), wants_features=bool(settings.features)), site_says
     token = TokenFile(
         paths.root / settings.token_file if settings.token_file else paths.slurm_token,
         clock,

@@ -19,6 +19,10 @@ from idleq.scheduler.slurm.records import JobRecord, NodeRecord, ReservationReco
 RECORDED = Path(__file__).parents[1] / "data" / "slurm"
 
 
+FEATURES = "n1|avx2,bigmem|\nn1|avx2,bigmem|\nn2|avx2|\nn2|avx2|\nn3|(null)|\nn3|(null)|\n"
+"""What sinfo prints of the features of the nodes in the state `unlike`, once for each partition."""
+
+
 def recorded_as_json(version: str, state: str) -> Reading:
     """A cluster in *state*, as Slurm told it in JSON."""
     folder = RECORDED / version / state

@@ -34,10 +34,11 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "partitions.txt": tuple(questions.ask_partitions()),
     "qos.txt": tuple(questions.ask_qos()),
     "associations.txt": tuple(questions.ask_associations("alice")),
+    "features.txt": (*EPOCH, *questions.ask_features()),
     "version.txt": tuple(questions.ask_version()),
 }
 OF_SITES = {"config.txt", "partitions.json", "partitions.txt", "qos.txt", "associations.txt", "version.txt"}
-ONLY_ONCE = {"sacct.json", "sdiag.json", "sdiag.txt", "sinfo.json"} | OF_SITES
+ONLY_ONCE = {"features.txt", "sacct.json", "sdiag.json", "sdiag.txt", "sinfo.json"} | OF_SITES
 """Recorded in the state `busy` only, and in those that `SPECIAL` names."""
 
 Prepare = Callable[[Testbed], None]
@@ -251,6 +252,7 @@ SITES = {"plain", "by_qos", "unpreempted"}
 
 SPECIAL: Mapping[str, set[str]] = dict.fromkeys(SITES, OF_SITES) | {
     "hidden": {"config.txt"},
+    "unlike": {"features.txt"},
     "closed": {"partitions.json", "partitions.txt"},
 }
 BREAKING = {"powering", "down"}

@@ -23,9 +23,6 @@ TOO_LITTLE_DISK = 100 * 2**20
 LARGEST_SKEW_MS = 2_000
 """Deadlines are kept to the second; a file server whose clock is further off hints at a machine without NTP."""
 
-INSIDE_ALLOCATION = "SLURM_JOB_ID"
-"""Slurm sets it for what runs on a node."""
-
 TRAINING = ("torch", "ctapipe", "matplotlib")
 
 
@@ -52,14 +49,14 @@ class Check:
     lines: tuple[str, ...] = ()
 
 
-def all_checks(session: Session) -> Iterator[Check]:
-    """Look at everything, one thing after the other; nothing is changed."""
+def all_checks(session: Session, *, is_on_node: bool = False) -> Iterator[Check]:
+    """Look at everything, one thing after the other; nothing is changed. From a node (*is_on_node*) the daemon need not be reached."""
     yield python(sys.version_info[:3], sys.executable)
     yield kernel(os.uname().sysname, os.uname().release)
     yield server_directory(session)
     yield disk(_existing(session.paths.root), lambda path: shutil.disk_usage(path).free)
     yield clock(session, _existing(session.paths.root))
-    if INSIDE_ALLOCATION not in session.environment:  # the daemon's address is the login node's own
+    if not is_on_node:
         yield daemon(session)
     yield from freezing()
     yield training(lambda name: find_spec(name) is not None)

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from idleq.cli.checks import INSIDE_ALLOCATION, Check, Health
+from idleq.cli.checks import Check, Health
 from idleq.cli.session import Session
 from idleq.errors import IdleqError
 from idleq.scheduler.config import Config, SlurmSettings
 from idleq.scheduler.core.commands import Mode
-from idleq.scheduler.slurm.findings import Finding
+from idleq.scheduler.slurm.finding import Finding
 
 SHARED = frozenset(
     {
@@ -33,28 +33,42 @@ SHARED = frozenset(
 """Kinds of file systems that several machines can have; of any other only a node can say whether it sees the same."""
 
 
-def slurm_checks(session: Session) -> Iterator[Check]:
-    """Look at the configured Slurm; nothing where the configuration names another kind of cluster."""
+INSIDE_ALLOCATION = "SLURM_JOB_ID"
+"""Slurm sets it for what runs on a node."""
+
+
+def is_on_a_node(session: Session) -> bool:
+    """Whether this is a node of the configured Slurm, inside an allocation; one that sees no server directory is taken for one."""
+    from idleq.scheduler.config import load_config
+
+    if INSIDE_ALLOCATION not in session.environment:
+        return False
+    try:
+        return not session.paths.root.exists() or isinstance(load_config(session.paths.config).cluster, SlurmSettings)
+    except IdleqError:
+        return False
+
+
+def slurm_checks(session: Session, *, is_on_node: bool) -> Iterator[Check]:
+    """Look at the configured Slurm, or at this node of it; nothing where the configuration names another kind of cluster."""
     from idleq.bootstrap import survey_slurm
     from idleq.scheduler.config import load_config
     from idleq.scheduler.slurm.findings import findings
 
-    is_inside = INSIDE_ALLOCATION in session.environment
     try:
         config = load_config(session.paths.config)
     except IdleqError as error:
         yield Check(name="configuration", health=Health.PROBLEM, found=str(error), advice="mend config.toml")
         return
     settings = config.cluster
-    if is_inside:
+    if is_on_node:
         yield from on_a_node(session.environment, session.paths.root, Path("/proc/self/cgroup"))
     elif isinstance(settings, SlurmSettings):
         try:
             survey = survey_slurm()
         except IdleqError as error:
-            yield Check(
-                name="slurm", health=Health.PROBLEM, found=str(error), advice="run it where Slurm's commands are"
-            )
+            health = Health.WARNING if settings.rest else Health.PROBLEM  # the daemon itself may need no commands
+            yield Check(name="slurm", health=health, found=str(error), advice="run it where Slurm's commands are")
             return
         yield from map(check_of, findings(survey, settings, config.policy))
         yield from seen_by_nodes(config, settings, session.paths.root, kinds_of_mounts())

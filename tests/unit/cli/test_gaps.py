@@ -113,7 +113,7 @@ def test_watching_tells_each_change_once_and_no_passing_of_time(idleq: CommandLi
 
 
 def test_watching_in_json_is_one_value_a_line(idleq: CommandLine) -> None:
-    *lines, away = told(idleq, "--json", looks=[(PLANNED, DOWN_NODE), (PLANNED,)])[:4]
+    *lines, last = told(idleq, "--json", looks=[(PLANNED, DOWN_NODE), (PLANNED,)])
 
     values: list[dict[str, Any]] = [json.loads(line) for line in lines]
     assert [(value["at"], value.get("gone") or value["gap"]["node"]) for value in values] == [
@@ -121,7 +121,7 @@ def test_watching_in_json_is_one_value_a_line(idleq: CommandLine) -> None:
         (NOW, "n4"),
         (NOW, "n4"),
     ]
-    assert away == "{", "then comes the error, as everywhere"
+    assert json.loads(last)["error"]["kind"] == "DaemonAway"
 
 
 def test_watching_quietly_names_the_nodes_that_change(idleq: CommandLine) -> None:

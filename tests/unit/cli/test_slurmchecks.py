@@ -68,8 +68,27 @@ def test_a_configuration_that_cannot_be_read_is_a_problem(idleq: CommandLine) ->
 def test_inside_an_allocation_the_node_is_looked_at_and_no_daemon_is_missed(idleq: CommandLine) -> None:
     idleq.environment |= {"SLURM_JOB_ID": "7", "SLURMD_NODENAME": "n1"}
     idleq.paths.create()
+    idleq.paths.config.write_text("[cluster]\nkind = 'slurm'\n")
 
     checks = {check["name"]: check["found"] for check in idleq("doctor", "--json").json["checks"]}
 
     assert checks["node: server directory"] == f"n1 sees {idleq.server_dir}"
     assert "daemon" not in checks
+
+
+def test_a_node_that_cannot_read_what_is_configured_is_still_looked_at(idleq: CommandLine) -> None:
+    idleq.environment |= {"SLURM_JOB_ID": "7"}
+
+    checks = {check["name"]: check["health"] for check in idleq("doctor", "--json").json["checks"]}
+
+    assert checks["node: server directory"] == "problem"
+
+
+def test_another_kind_of_cluster_inside_an_allocation_is_no_node(idleq: CommandLine) -> None:
+    idleq.environment |= {"SLURM_JOB_ID": "7"}
+    idleq.paths.create()
+
+    names = [check["name"] for check in idleq("doctor", "--json").json["checks"]]
+
+    assert "daemon" in names
+    assert not [name for name in names if name.startswith("node:")]

@@ -13,10 +13,11 @@ def doctor(context: typer.Context) -> Result:
     allocation it checks the node.
     """
     from idleq.cli.checks import Health, all_checks
-    from idleq.cli.slurmchecks import slurm_checks
+    from idleq.cli.slurmchecks import is_on_a_node, slurm_checks
 
     session = session_of(context)
-    checks = [*all_checks(session), *slurm_checks(session)]
+    is_on_node = is_on_a_node(session)
+    checks = [*all_checks(session, is_on_node=is_on_node), *slurm_checks(session, is_on_node=is_on_node)]
     problems = [check.name for check in checks if check.health is Health.PROBLEM]
     table = Table(
         columns=("CHECK", "HEALTH", "FOUND", "WHAT TO DO"),

@@ -70,7 +70,8 @@ def test_entries_and_details() -> None:
 
 
 def test_nodes_with_their_gaps_and_guests() -> None:
-    rows = list(node_rows(busy().engine.state))
+    state = busy().engine.state
+    rows = list(node_rows(state, state.now))
     assert [(row.name, row.is_up, row.hold, row.guests, row.gap_source) for row in rows] == [
         ("n1", True, "ready", ("1_1", "1_2"), "no main job is planned here"),
         ("n2", True, "", (), ""),

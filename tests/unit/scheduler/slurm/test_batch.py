@@ -89,6 +89,12 @@ def test_a_window_is_on_its_node_for_its_length_and_never_longer() -> None:
     assert not any(option.startswith("--time-min") for option in argv)
 
 
+def test_allocations_go_to_nodes_with_all_features_that_are_wanted() -> None:
+    argv = sbatch_argv(batch_job(ASKED, replace(SITE, features="bigmem, avx2"), AGENT))
+
+    assert [word for word in argv if "constraint" in word] == ["--constraint=avx2&bigmem"]
+
+
 def test_slurm_starts_no_window_that_would_reach_past_its_end_however_late_it_is_submitted() -> None:
     window = replace(ASKED, mode=Mode.WINDOW, node=NodeName("n7"), ends_by=Millis(1_800_000_000_999))
 

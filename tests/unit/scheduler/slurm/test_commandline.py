@@ -8,7 +8,7 @@ from idleq.scheduler.slurm.batch import BatchJob
 from idleq.scheduler.slurm.commandline import CommandLine
 from idleq.scheduler.slurm.errors import SlurmAway, SlurmError, SlurmLimit, SlurmRefused, SlurmUnreadable
 from idleq.scheduler.slurm.questions import Format
-from support.slurm import RECORDED, recorded_as_json, recorded_as_text
+from support.slurm import FEATURES, RECORDED, recorded_as_json, recorded_as_text
 
 JOB = BatchJob(
     comment="idleq:s1:a1",
@@ -49,6 +49,8 @@ class Recorded:
             case _:
                 name = argv[-1] if argv[0] == "scontrol" and form == "txt" else "nodes"
                 name = "reservations" if "reservations" in argv else name
+        if any("features_act" in word for word in argv):
+            return FEATURES
         folder = self._folder if name != "partitions" else self._folder.parent / "plain"
         return (folder / f"{name}.{form}").read_text()
 
@@ -130,3 +132,14 @@ def test_a_program_that_fails_is_told_in_its_own_words() -> None:
     with pytest.raises(SlurmRefused, match="false: no such partition"):
         commandline.run(["sh", "-c", "echo 'false: no such partition' >&2; exit 1"], "")
     assert commandline.run(["sh", "-c", "echo $SLURM_TIME_FORMAT; cat"], "said") == "%s\nsaid"
+
+
+def test_features_are_asked_for_in_columns_where_they_matter_only() -> None:
+    plain, wanting = Recorded(), Recorded()
+
+    CommandLine(Format.TEXT, plain).read(recorded_as_text("24.11", "busy").at)
+    read = CommandLine(Format.TEXT, wanting, wants_features=True).read(recorded_as_text("24.11", "busy").at)
+
+    asked = [argv for argv, _ in wanting.asked if argv not in [before for before, _ in plain.asked]]
+    assert asked == [["sinfo", "--noheader", "--Node", "--Format=NodeHost:|,features_act:|"]]
+    assert [sorted(each.features) for each in read.nodes] == [["avx2", "bigmem"], ["avx2"], []]

@@ -7,8 +7,10 @@ from idleq.scheduler.config import SlurmSettings
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.slurm.accounting import Association
-from idleq.scheduler.slurm.findings import Finding, Weight, findings
+from idleq.scheduler.slurm.finding import Finding, Weight
+from idleq.scheduler.slurm.findings import findings
 from idleq.scheduler.slurm.survey import Survey
+from support.slurm import recorded_as_json
 from support.slurm_sites import recorded_survey
 
 PLAIN, BY_QOS, UNPREEMPTED = (recorded_survey("24.11", site) for site in ("plain", "by_qos", "unpreempted"))
@@ -181,3 +183,16 @@ def test_the_default_partition_counts_where_none_is_set() -> None:
     nobody = replace(PLAIN, associations=(Association(account="lab"),))
 
     assert found(nobody, "limits", SlurmSettings()).found == "allocations of 4h are allowed in main"
+
+
+def test_features_that_no_node_has_are_a_problem_with_those_that_there_are() -> None:
+    unlike = replace(PLAIN, nodes=recorded_as_json("24.11", "unlike").nodes)
+    wanting = replace(GUESTS, features="avx2, bigmem")
+
+    assert found(unlike, "features", wanting).found == "1 of 3 nodes in guests have avx2 and bigmem"
+    assert found(unlike, "features", replace(wanting, features="avx512")) == Finding(
+        name="features",
+        weight=Weight.PROBLEM,
+        found="0 of 3 nodes in guests have avx512",
+        advice="set cluster.features to some of: avx2, bigmem",
+    )

@@ -105,6 +105,13 @@ def test_what_is_submitted_says_all_that_the_command_line_says() -> None:
     }
 
 
+def test_what_is_submitted_names_the_features_that_are_wanted() -> None:
+    job = submission(replace(JOB, features=frozenset({"bigmem", "avx2"})))["job"]
+
+    assert isinstance(job, dict)
+    assert job["constraints"] == "avx2&bigmem"
+
+
 def test_a_submission_gives_the_jobs_number_or_is_refused() -> None:
     assert Rest(Recorded(job_submit=(200, b'{"job_id": 17, "errors": []}'))).submit(JOB) == 17
     with pytest.raises(SlurmUnreadable, match="names no job"):

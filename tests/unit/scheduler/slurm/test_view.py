@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from idleq.ids import AllocationId, CommandId, Millis, NodeName
@@ -8,11 +9,12 @@ from idleq.scheduler.core.cause import Cause, CauseKind
 from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.inputs import NodeReport, ViewChanged
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.slurm.columns import read_features
 from idleq.scheduler.slurm.partitions import Partition
 from idleq.scheduler.slurm.reading import Reading
 from idleq.scheduler.slurm.records import NodeRecord, ReservationRecord
 from idleq.scheduler.slurm.view import NEVER, build_view, changes, node_for
-from support.slurm import is_guest, job, node, reading, recorded_as_json, recorded_as_text
+from support.slurm import FEATURES, is_guest, job, node, reading, recorded_as_json, recorded_as_text
 
 Recorded = Callable[[str, str], Reading]
 
@@ -131,6 +133,21 @@ def test_gpus_are_counted_and_those_of_main_jobs_are_not_free() -> None:
 
         gpus = {str(name): (report.capacity.gpus, report.free.gpus) for name, report in view.reports.items()}
         assert gpus == {"n1": (0, 0), "n2": (2, 1), "n3": (0, 0)}
+
+
+def test_nodes_that_lack_a_feature_that_is_wanted_are_no_gaps() -> None:
+    told = recorded_as_json("24.11", "unlike")
+    listed = read_features(FEATURES)
+    asked = recorded_as_text("24.11", "unlike")
+    in_columns = [msgspec.structs.replace(each, active_features=listed[each.name]) for each in asked.nodes]
+
+    for taken in (told, replace(asked, nodes=in_columns)):
+        view = build_view(None, taken, is_guest, GUESTS, frozenset({"avx2", "bigmem"}))
+
+        assert {str(name): report.cause for name, report in view.reports.items() if not report.is_up} == {
+            "n2": Cause(CauseKind.CLOSED, "it lacks bigmem"),
+            "n3": Cause(CauseKind.CLOSED, "it lacks avx2, bigmem"),
+        }
 
 
 def test_only_nodes_of_an_open_partition_of_ours_are_gaps() -> None:
