@@ -22,6 +22,7 @@ from idleq.simulator.events import MainStarted
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.placement import Parts, Placement, place
 from idleq.simulator.queueing import MainQueue, Policy, easy
+from idleq.simulator.queueing.policy import Choosing
 
 
 class IdleGap(NamedTuple):
@@ -73,9 +74,10 @@ def gaps_without_guests(
     env = Environment()
     gaps = _OpenGaps(units)
     parts: dict[int, Parts] = {}
+    chosen = policy.chosen if isinstance(policy, Choosing) else lambda job: place(gaps.free, job.size, placement)
 
     def started(job: MainJob) -> bool:
-        parts[job.id] = place(gaps.free, job.size, placement)
+        parts[job.id] = chosen(job)
         for node, taken in parts[job.id]:
             gaps.take(node, taken, int(env.now))
         return True

@@ -20,7 +20,7 @@ from idleq.simulator.queueing.catalog import POLICIES
 from idleq.simulator.queueing.slurm import settings_from
 from idleq.simulator.scenario import COST_MS, Scenario
 from idleq.simulator.strategies import Strategy
-from idleq.simulator.written import Reader, number, one_of, seconds, some_time, text, time, unless, whole
+from idleq.simulator.written import Reader, number, one_of, seconds, some_size, some_time, text, time, unless, whole
 
 Plain = Any
 """What JSON and TOML hold: texts, numbers, booleans, None, and tables of these."""
@@ -76,6 +76,8 @@ KEYS: Mapping[str, Key] = {
         Key("node_cores", "node_cores", whole(1, 10**5)),
         Key("sharing", "sharing", one_of(Sharing), str),
         Key("placement", "placement", one_of(Placement), str),
+        Key("memory", "memory", unless(None, some_size)),
+        Key("gpus", "gpus", whole(0, 1000)),
         Key("outages", "outages", unless(None, text)),
         Key("mtbf", "mtbf", unless(None, number(0.001, 10**9))),
         Key("repair", "repair", number(0.001, 10**9)),

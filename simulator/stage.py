@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from idleq.ids import Millis
 from idleq.simulator.errors import BadTrace, ImpossibleParameters
 from idleq.simulator.estimates import estimated
 from idleq.simulator.harm import shaken
 from idleq.simulator.harvest import IdleGap
+from idleq.simulator.jobmemory import in_whole_nodes, with_memory
 from idleq.simulator.jobs import MainJob, scaled
 from idleq.simulator.metrics import WARM_UP
 from idleq.simulator.outagerun import OutageRun
@@ -19,6 +17,7 @@ from idleq.simulator.places import Places
 from idleq.simulator.queueing import Policy, replay
 from idleq.simulator.queueing.around import DEPTHS
 from idleq.simulator.queueing.catalog import policy_named
+from idleq.simulator.queueing.fitting import Fitting
 from idleq.simulator.queueing.slurm import in_milliseconds, in_whole_minutes, settings_from
 from idleq.simulator.scenario import Scenario
 from idleq.simulator.sources import load_trace
@@ -69,7 +68,7 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
     Raises:
         TraceUnknown, BadTrace, BadOutages, ImpossibleParameters: there is nothing to run.
     """
-    whole = load_trace(scenario.trace, places, scenario.procs)
+    whole = trace_of_site(scenario, places)
     trace = part_of(whole, scenario.begin_days, scenario.days)
     nodes = nodes_of(trace.processors, scenario.node_cores)
     jobs = _jobs(trace.table, scenario)
@@ -100,6 +99,17 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
         killed=killed,
         outages=outages,
     )
+
+
+def trace_of_site(scenario: Scenario, places: Places) -> Trace:
+    """Return the whole trace of *scenario*, without jobs that its nodes have no room for.
+
+    Raises:
+        TraceUnknown, BadTrace, ImpossibleParameters: there is nothing to run.
+    """
+    trace = load_trace(scenario.trace, places, scenario.procs)
+    nodes_of(trace.processors, scenario.node_cores)
+    return trace if scenario.memory is None else with_memory(trace, scenario.node_cores, scenario.memory)
 
 
 def _starts(
@@ -150,6 +160,8 @@ def units_of(scenario: Scenario, nodes: int) -> list[int]:
 
 def policy_of(scenario: Scenario, units: int) -> Policy:
     """Return a new policy for one queue that counts milliseconds."""
+    if scenario.counts_memory:
+        return Fitting([scenario.node] * (units // scenario.node_cores), scenario.policy, scenario.placement)
     return policy_named(scenario.policy, units, settings=in_milliseconds(settings_from(scenario.slurm)))
 
 
@@ -166,7 +178,8 @@ def part_of(trace: Trace, begin_days: float, days: float | None) -> Trace:
         is_in &= table.submit < begin + round(days * DAY_S)
     if not is_in.any():
         raise BadTrace(f"{trace.name} has no jobs that can run in the part that is asked for")
-    return replace(trace, table=_from(table, is_in, begin))
+    used = table.where(is_in)
+    return replace(trace, table=replace(used, submit=used.submit - begin))
 
 
 def begin_of(trace: Trace, begin_days: float) -> int:
@@ -174,24 +187,12 @@ def begin_of(trace: Trace, begin_days: float) -> int:
     return int(trace.table.submit[0]) + round(begin_days * DAY_S) if len(trace.table) else 0
 
 
-def _from(table: JobTable, is_in: NDArray[np.bool_], begin: int) -> JobTable:
-    return JobTable(
-        id=table.id[is_in],
-        submit=table.submit[is_in] - begin,
-        run=table.run[is_in],
-        limit=table.limit[is_in],
-        size=table.size[is_in],
-        user=table.user[is_in],
-        queue=table.queue[is_in],
-    )
-
-
 def _jobs(table: JobTable, scenario: Scenario) -> tuple[MainJob, ...]:
     table = estimated(table, scenario.estimates, scenario.over, scenario.seed)
     if scenario.policy == "slurm":
         table = in_whole_minutes(table)
     if scenario.sharing is Sharing.NODES:
-        table = replace(table, size=-(-table.size // scenario.node_cores))
+        table = in_whole_nodes(table, scenario.node_cores, scenario.memory)
     jobs = tuple(scaled(table.jobs(), SECOND))
     return tuple(shaken(jobs, scenario.seed, scenario.shake_ms)) if scenario.shake_ms else jobs
 

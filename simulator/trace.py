@@ -11,9 +11,9 @@ from idleq.simulator.table import JobTable, table_of
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A line that was left out, and why; *job* is None where the line has no number that could be read."""
+    """What was left out, and why; *job* is None where its line has no number that could be read, *line* where it could be used."""
 
-    line: int
+    line: int | None
     job: int | None
     reason: str
 

@@ -81,6 +81,7 @@ class MainQueue:
         insort(self.running, slot)
         if self._attentive:
             self._slots[job.id] = slot
+            self._attentive.begun(job, int(self._env.now))
         Moment(self._env, job.run, self._end_rank, partial(self._end, job, slot))
 
     def interrupt(self, job: MainJob) -> None:

@@ -31,11 +31,12 @@ class Site:
     node: Resources = NODE
     options: dict[str, Any] = field(default_factory=dict)
     diary: list[tuple[int, WorldEvent]] = field(default_factory=list)
+    world_class: type[World] = World
 
     def __post_init__(self) -> None:
         self.env = Environment()
         specs = numbered_nodes(self.nodes, self.node)
-        self.world = World(self.env, specs, self.jobs, self.note, **self.options)
+        self.world = self.world_class(self.env, specs, self.jobs, self.note, **self.options)
 
     def note(self, event: WorldEvent) -> None:
         self.diary.append((int(self.env.now), event))

@@ -99,7 +99,7 @@ def _scenario(
 ) -> "Scenario":
     from idleq.simulator.scenariokeys import scenario_of
 
-    names = ("cost", "grace", "mode", "window", "node_cores", "sharing", "placement")
+    names = ("cost", "grace", "mode", "window", "node_cores", "sharing", "placement", "memory", "gpus")
     values = {**site, **{name: given[name] for name in names if name in given}}
     values["shake"] = given.get("shake", SHAKE_S if replications > 1 else 0)
     if "costs" in given:
@@ -144,9 +144,9 @@ def _submissions(path: str) -> "tuple[Submission, ...]":
 
 def _refuse_too_large(scenario: "Scenario", places: Any) -> None:  # noqa: ANN401 - of a module that takes long to import
     from idleq.cli.commands.mainqueue import refuse_too_large
-    from idleq.simulator.sources import load_trace
+    from idleq.simulator.stage import trace_of_site
 
-    refuse_too_large(load_trace(scenario.trace, places, scenario.procs))
+    refuse_too_large(trace_of_site(scenario, places))
 
 
 @contextmanager

@@ -125,6 +125,7 @@ def announce_compiling(session: "Session", policy: str, machine_code: Path) -> N
 def refuse_too_large(trace: "Trace") -> None:
     """Raise JobTooLarge for the first job of *trace* that was left out because the machine is too small for it."""
     from idleq.simulator.errors import JobTooLarge
+    from idleq.simulator.jobmemory import TOO_MUCH
     from idleq.simulator.swf import TOO_LARGE
 
     for dropped in trace.dropped:
@@ -132,6 +133,8 @@ def refuse_too_large(trace: "Trace") -> None:
             raise JobTooLarge(
                 f"main job {dropped.job} (line {dropped.line}) asks for more than {trace.processors} processors"
             )
+        if dropped.reason == TOO_MUCH:
+            raise JobTooLarge(f"main job {dropped.job} asks for more memory than the nodes have for it")
 
 
 def away(trace: "Trace", asked: MainOptions, zero: int) -> "tuple[Outage, ...]":
@@ -162,7 +165,7 @@ def purpose_of(trace: "Trace", settings: "MainSettings") -> str:
     from idleq.cli.keeping import digest_of
 
     table = trace.table
-    columns = (table.id, table.submit, table.run, table.limit, table.size, table.user, table.queue)
+    columns = (table.id, table.submit, table.run, table.limit, table.size, table.user, table.queue, table.memory)
     return digest_of([trace.processors, settings, [column.tobytes() for column in columns]])
 
 

@@ -16,8 +16,10 @@ from idleq.cli.guestoptions import (
     Costs,
     Days,
     From,
+    Gpus,
     Grace,
     Guests,
+    Memory,
     ModeName,
     NodeCores,
     NoPlots,
@@ -121,6 +123,8 @@ def simulate(
     node_cores: NodeCores = None,
     sharing: SharingName = None,
     placement: PlacementName = None,
+    memory: Memory = None,
+    gpus: Gpus = None,
     replications: Replications = None,
     shake: Shake = None,
     out: Out = None,
@@ -139,8 +143,8 @@ def simulate(
     }  # fmt: skip
     of_guests = {
         "strategies": strategies, "cost": cost, "costs": costs, "grace": grace, "mode": mode, "window": window,
-        "node_cores": node_cores, "sharing": sharing, "placement": placement, "replications": replications, "shake": shake, "out": out,
-        "no_plots": no_plots or None, "parquet": parquet or None,
+        "node_cores": node_cores, "sharing": sharing, "placement": placement, "memory": memory, "gpus": gpus,
+        "replications": replications, "shake": shake, "out": out, "no_plots": no_plots or None, "parquet": parquet or None,
     }  # fmt: skip
     given = {name: value for name, value in of_guests.items() if value is not None}
     refuse_without_guests(guests, given)
