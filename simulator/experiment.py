@@ -27,7 +27,7 @@ from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import ARRIVE, REACT, Between, Moment, advance, go_on
 from idleq.simulator.outages import Outage
 from idleq.simulator.placement import Placement, Sharing
-from idleq.simulator.queueing import Policy, easy
+from idleq.simulator.queueing import Policy, Semantics, easy
 from idleq.simulator.world import Foresight
 from idleq.simulator.worlds import world_for
 
@@ -101,6 +101,7 @@ class Experiment:
         *,
         grace_ms: Millis = Millis(0),
         policy: Policy = easy,
+        semantics: Semantics = Semantics.PER_TIMESTAMP,
         sharing: Sharing = Sharing.NODES,
         placement: Placement = Placement.LOWEST,
         epoch: Millis = Millis(0),
@@ -123,7 +124,7 @@ class Experiment:
         self._tick_at: int | None = None
         self._keeps_diary, self._watchers, self._amend = keeps_diary, watchers, amend
         self._agents = SimulatedAgents(self._env, costs, self._say, self._leave, epoch, tells_saves=keeps_diary)
-        world = world_for(policy, placement, outages)
+        world = world_for(policy, semantics, placement, outages)
         self._world = world(self._env, nodes, jobs, self._hear, grace_ms=grace_ms, sharing=sharing, foresight=foresight)
 
     def tell(self, at: Millis, said: Input) -> None:

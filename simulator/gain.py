@@ -165,6 +165,7 @@ def _site(scenario: Scenario, stage: Stage) -> Site:
         until=stage.until,
         grace_ms=scenario.grace_ms,
         policy=policy_of(scenario, sum(units)),
+        semantics=scenario.semantics,
         sharing=sharing_of(scenario),
         placement=scenario.placement,
         outages=stage.outages,

@@ -88,7 +88,7 @@ def _replication(
     site: Site, strategy: Strategy, guests: Sequence[Arrival], costs: GuestCosts, seed: int, shake_ms: int
 ) -> Replication:
     site = replace(site, jobs=tuple(shaken(site.jobs, seed, shake_ms)))
-    alone = replay(site.jobs, site.nodes * site.units, site.policy)
+    alone = replay(site.jobs, site.nodes * site.units, site.policy, site.semantics)
     outcome = run(site, strategy, guests, costs, site.gaps())
     return Replication(
         seed=seed,

@@ -16,7 +16,9 @@ from idleq.simulator.metrics import TAU
 from idleq.simulator.outagesource import REPAIR_HOURS, OutageSource
 from idleq.simulator.placement import Placement, Sharing
 from idleq.simulator.queueing.around import DEPTHS
+from idleq.simulator.queueing.catalog import Reservation, policy_named
 from idleq.simulator.queueing.fitting import DEPTHS as FITTING
+from idleq.simulator.queueing.policy import Semantics
 from idleq.simulator.strategies import Strategy
 
 MEMORY_PER_CORE = 2**30
@@ -59,6 +61,8 @@ class Scenario:
         begin_days: the part of the trace before that day is left out.
         days: so many days of it are used; None: all that follow.
         policy: the main queue's, by name.
+        semantics: what an instant means to it.
+        reservation: what a reservation of its is of.
         estimates: where limits come from.
         over: for drawn ones.
         slurm: settings of the policy of that name, as on the command line.
@@ -87,6 +91,8 @@ class Scenario:
     begin_days: float = 0.0
     days: float | None = None
     policy: str = "easy"
+    semantics: Semantics = Semantics.PER_TIMESTAMP
+    reservation: Reservation = Reservation.COUNT
     estimates: Estimates = Estimates.USER
     over: float = 3.0
     slurm: Mapping[str, str] = field(default_factory=dict)
@@ -120,6 +126,18 @@ class Scenario:
                 f"memory of main jobs that share nodes goes with {', '.join(FITTING)}, not with {self.policy}: "
                 "leave out memory, or let main jobs take whole nodes (sharing nodes)"
             )
+        policy_named(self.policy, 1, self.reservation)  # refuses what there is not
+        is_plain = self.semantics is Semantics.PER_TIMESTAMP and self.reservation is Reservation.COUNT
+        if (self.has_outages or self.counts_memory) and not is_plain:
+            raise ImpossibleParameters(
+                "outages, and memory of main jobs that share nodes, go with per-timestamp and with reservations by count"
+            )
+        if (
+            self.reservation is Reservation.NODES
+            and self.placement is not Placement.LOWEST
+            and not self.has_whole_nodes
+        ):
+            raise ImpossibleParameters("reservations by nodes give jobs the lowest processors: leave out placement")
         if self.has_outages and (self.policy not in DEPTHS or not self.has_whole_nodes):
             raise ImpossibleParameters(
                 f"outages with guests go with {', '.join(DEPTHS)}, and with nodes that main jobs do not share: "

@@ -84,6 +84,7 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
         sharing=sharing_of(scenario),
         placement=scenario.placement,
         policy=policy_of(scenario, sum(units)),
+        semantics=scenario.semantics,
         outages=outages,
     )
     gaps, away = site.unheld()
@@ -119,7 +120,7 @@ def _starts(
     if outages:
         run = OutageRun(jobs, units, outages, DEPTHS[scenario.policy]).finish()
         return run.starts, run.killed
-    return replay(jobs, units, policy_of(scenario, units)), []
+    return replay(jobs, units, policy_of(scenario, units), scenario.semantics), []
 
 
 def outages_of(scenario: Scenario, whole: Trace, part: Trace) -> tuple[Outage, ...]:
@@ -162,7 +163,9 @@ def policy_of(scenario: Scenario, units: int) -> Policy:
     """Return a new policy for one queue that counts milliseconds."""
     if scenario.counts_memory:
         return Fitting([scenario.node] * (units // scenario.node_cores), scenario.policy, scenario.placement)
-    return policy_named(scenario.policy, units, settings=in_milliseconds(settings_from(scenario.slurm)))
+    settings = in_milliseconds(settings_from(scenario.slurm))
+    node_cores = scenario.node_cores if scenario.sharing is Sharing.CORES else 1
+    return policy_named(scenario.policy, units, scenario.reservation, settings, node_cores)
 
 
 def part_of(trace: Trace, begin_days: float, days: float | None) -> Trace:

@@ -23,7 +23,7 @@ from idleq.simulator.kernel import Between
 from idleq.simulator.outages import Outage
 from idleq.simulator.outageworld import unheld_around
 from idleq.simulator.placement import Placement, Sharing
-from idleq.simulator.queueing import Policy, easy
+from idleq.simulator.queueing import Policy, Semantics, easy
 from idleq.simulator.tuning import LONGEST_MS, closing_together, engine_policy, least_cost_ms, specs_in
 
 
@@ -55,6 +55,7 @@ class Site:
         until: where the run ends.
         grace_ms: what a preempted guest is given.
         policy: the main queue's; a new one for each run, if it remembers anything.
+        semantics: what an instant means to it.
         sharing: what main jobs take: whole nodes, or cores.
         placement: which nodes they get.
         mode: how guests' allocations give way.
@@ -68,6 +69,7 @@ class Site:
     until: Millis
     grace_ms: Millis = Millis(0)
     policy: Policy = easy
+    semantics: Semantics = Semantics.PER_TIMESTAMP
     sharing: Sharing = Sharing.NODES
     placement: Placement = Placement.LOWEST
     mode: Mode = Mode.PREEMPTIBLE
@@ -89,7 +91,7 @@ class Site:
             nodes = numbered_nodes(self.nodes, self.node)
             return unheld_around(nodes, self.jobs, self.until, self.outages, self.policy)
         units = [self.units] * self.nodes
-        return gaps_without_guests(units, self.jobs, self.until, self.policy, self.placement), []
+        return gaps_without_guests(units, self.jobs, self.until, self.policy, self.placement, self.semantics), []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +199,7 @@ def prepared(
         costs,
         grace_ms=site.grace_ms,
         policy=site.policy,
+        semantics=site.semantics,
         sharing=site.sharing,
         placement=site.placement,
         outages=site.outages,

@@ -38,8 +38,11 @@ class Attentive:
     def started(self, job: MainJob, now: int) -> None:
         """Take note that *job* holds processors from *now* on."""
 
+    def kept_back(self, job: MainJob) -> None:
+        """Take note that *job*, which has started, holds its processors but has to wait for guests there."""
+
     def begun(self, job: MainJob, now: int) -> None:
-        """Take note that *job*, which had to wait for guests after its start, runs from *now* on."""
+        """Take note that *job*, which was kept back, runs from *now* on."""
 
     def ended(self, job: MainJob, now: int) -> None:
         """Take note that *job* has given back its processors."""

@@ -160,7 +160,7 @@ def test_without_grace_guests_move_no_main_job(jobs: list[MainJob], policy: str,
 def life(jobs: list[MainJob], policy: str, placement: Placement, grace: int) -> Lived:
     fitting = Fitting([NODE] * NODES, policy, placement)
     options = {"policy": fitting, "placement": placement, "sharing": Sharing.CORES, "grace_ms": Millis(grace)}
-    lived = Lived(jobs, nodes=NODES, node=NODE, world_class=FittingWorld, options=options)
+    lived = Lived(jobs, nodes=NODES, node=NODE, make=FittingWorld, options=options)
     for number in range(40):
         lived.to(number * 10)
         lived.ask(f"a{number}", resources=Resources(1 + number % 2, 50 + 30 * (number % 4)), longest=80)

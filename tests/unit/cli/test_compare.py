@@ -116,6 +116,15 @@ def test_guests_may_come_from_a_job_file(idleq: CommandLine, site: str, home: Pa
     assert (run["done"], run["useful"]) == (4, pytest.approx(4 * 120 / (2 * 1000), rel=0.3))
 
 
+@pytest.mark.parametrize("options", [("--semantics", "per-event"), ("--reservation", "nodes")])
+def test_both_meanings_of_an_instant_and_of_a_reservation_go_with_guests(
+    idleq: CommandLine, site: str, options: tuple[str, str]
+) -> None:
+    value = json.loads(idleq("simulate", site, "--guests", "enough", "--cost", "50", *options, "--json").out)
+    assert value["scenario"][options[0].removeprefix("--")] == options[1]
+    assert value["strategies"]["oracle"]["runs"][0]["harvest"] == pytest.approx(0.9167, abs=1e-4)
+
+
 def test_outages_go_with_guests(idleq: CommandLine, site: str, home: Path) -> None:
     (home / "away.csv").write_text("kind,from,until,nodes\noutage,300,400,0\n")
     options = ("--guests", "enough", "--outages", str(home / "away.csv"), "--strategies", "idleq", "--json")
@@ -167,8 +176,19 @@ def test_costs_are_learned_from_a_journal(idleq: CommandLine, site: str, home: P
         ),
         (("--guests", "enough", "--no-guests"), 59, "--no-guests is for the main queue alone"),
         (("--guests", "enough", "--engine", "fast"), 59, "--engine fast is for the main queue alone"),
-        (("--guests", "enough", "--semantics", "per-event"), 59, "--semantics per-event is for the main queue alone"),
-        (("--guests", "enough", "--reservation", "nodes"), 59, "--reservation nodes is for the main queue alone"),
+        (("--guests", "enough", "--semantics", "per-second"), 59, "semantics: it may be per-timestamp, per-event"),
+        (("--guests", "enough", "--reservation", "nodes", "--policy", "slurm"), 59, "not for slurm"),
+        (("--guests", "enough", "--reservation", "nodes", "--mtbf", "5"), 59, "with reservations by count"),
+        (
+            ("--guests", "enough", "--semantics", "per-event", "--memory", "3G", "--node-cores", "2"),
+            59,
+            "go with per-timestamp",
+        ),
+        (
+            ("--guests", "enough", "--reservation", "nodes", "--placement", "best-fit", "--node-cores", "2"),
+            59,
+            "give jobs the lowest processors",
+        ),
         (("--guests", "enough", "--mtbf", "5", "--policy", "slurm"), 59, "outages with guests go with fcfs, easy"),
         (("--guests", "enough", "--outages", "none.toml"), 48, "none.toml cannot be read"),
         (("--guests", "plenty"), 59, "guests: 'plenty' is neither enough nor stream:..., nor a job file that is here"),

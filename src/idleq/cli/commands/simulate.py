@@ -177,8 +177,6 @@ def site_of(asked: MainOptions, guests: str, *, no_guests: bool) -> dict[str, ob
         "--no-guests": no_guests,
         "--starts": asked.starts is not None,
         f"--engine {asked.engine}": asked.engine != "simpy",
-        f"--semantics {asked.semantics}": asked.semantics != "per-timestamp",
-        f"--reservation {asked.reservation}": asked.reservation != "count",
     }
     for option, is_given in of_the_main_queue_alone.items():
         if is_given:
@@ -187,6 +185,8 @@ def site_of(asked: MainOptions, guests: str, *, no_guests: bool) -> dict[str, ob
         "trace": asked.trace,
         "procs": asked.procs,
         "policy": asked.policy,
+        "semantics": asked.semantics,
+        "reservation": asked.reservation,
         "estimates": asked.estimates,
         "over": asked.over,
         "slurm": pairs(asked.slurm, "--slurm") or {},
