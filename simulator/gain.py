@@ -164,7 +164,7 @@ def _site(scenario: Scenario, stage: Stage) -> Site:
         jobs=stage.jobs,
         until=stage.until,
         grace_ms=scenario.grace_ms,
-        policy=policy_of(scenario, sum(units)),
+        policy=policy_of(scenario, sum(units), stage.outages),
         semantics=scenario.semantics,
         sharing=sharing_of(scenario),
         placement=scenario.placement,

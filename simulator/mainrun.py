@@ -14,7 +14,7 @@ from idleq.simulator.keeper import Keeper, carried_out
 from idleq.simulator.metrics import TAU, Metrics, metrics
 from idleq.simulator.outagerun import OutageRun
 from idleq.simulator.outages import Outage
-from idleq.simulator.queueing.around import DEPTHS
+from idleq.simulator.queueing.around import evading
 from idleq.simulator.queueing.catalog import Reservation, policy_named
 from idleq.simulator.queueing.main_queue import QueueRun
 from idleq.simulator.queueing.policy import Semantics
@@ -110,11 +110,10 @@ def _in_order(starts: Mapping[int, int], table: JobTable) -> Column:
 
 def _run_around(table: JobTable, processors: int, settings: MainSettings, keeper: Keeper | None) -> MainRun:
     is_plain = settings.engine is Engine.SIMPY and settings.semantics is Semantics.PER_TIMESTAMP
-    if settings.policy not in DEPTHS or not is_plain or settings.reservation is not Reservation.COUNT:
-        raise ImpossibleParameters(
-            f"outages go with {', '.join(DEPTHS)}, per-timestamp, reservations by count, and --engine simpy"
-        )
-    begin = partial(OutageRun, table.jobs(), processors, settings.outages, DEPTHS[settings.policy])
+    if not is_plain or settings.reservation is not Reservation.COUNT:
+        raise ImpossibleParameters("outages go with per-timestamp, reservations by count, and --engine simpy")
+    policy = evading(settings.policy, processors, settings.outages, settings.slurm)
+    begin = partial(OutageRun, table.jobs(), processors, settings.outages, policy)
     run = carried_out(NAME, begin, keeper)
     start = _in_order(run.starts, table)
     sums = metrics(table, start, processors, run.passes, settings.tau)

@@ -15,7 +15,6 @@ from idleq.simulator.guestload import GuestStream
 from idleq.simulator.metrics import TAU
 from idleq.simulator.outagesource import REPAIR_HOURS, OutageSource
 from idleq.simulator.placement import Placement, Sharing
-from idleq.simulator.queueing.around import DEPTHS
 from idleq.simulator.queueing.catalog import Reservation, policy_named
 from idleq.simulator.queueing.fitting import DEPTHS as FITTING
 from idleq.simulator.queueing.policy import Semantics
@@ -138,9 +137,9 @@ class Scenario:
             and not self.has_whole_nodes
         ):
             raise ImpossibleParameters("reservations by nodes give jobs the lowest processors: leave out placement")
-        if self.has_outages and (self.policy not in DEPTHS or not self.has_whole_nodes):
+        if self.has_outages and not self.has_whole_nodes:
             raise ImpossibleParameters(
-                f"outages with guests go with {', '.join(DEPTHS)}, and with nodes that main jobs do not share: "
+                "outages with guests go with nodes that main jobs do not share: "
                 "leave out node_cores, or let main jobs take whole nodes (sharing nodes)"
             )
 

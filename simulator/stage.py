@@ -15,7 +15,7 @@ from idleq.simulator.outages import Outage
 from idleq.simulator.placement import Sharing
 from idleq.simulator.places import Places
 from idleq.simulator.queueing import Policy, replay
-from idleq.simulator.queueing.around import DEPTHS
+from idleq.simulator.queueing.around import Evading, evading
 from idleq.simulator.queueing.catalog import policy_named
 from idleq.simulator.queueing.fitting import Fitting
 from idleq.simulator.queueing.slurm import in_milliseconds, in_whole_minutes, settings_from
@@ -83,7 +83,7 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
         until=until,
         sharing=sharing_of(scenario),
         placement=scenario.placement,
-        policy=policy_of(scenario, sum(units)),
+        policy=policy_of(scenario, sum(units), outages),
         semantics=scenario.semantics,
         outages=outages,
     )
@@ -118,7 +118,7 @@ def _starts(
 ) -> tuple[dict[int, int], list[tuple[int, int, int]]]:
     """Return when each job starts without guests, of one that outages kill the run that it finishes; and what was killed."""
     if outages:
-        run = OutageRun(jobs, units, outages, DEPTHS[scenario.policy]).finish()
+        run = OutageRun(jobs, units, outages, _going_around(scenario, units, outages)).finish()
         return run.starts, run.killed
     return replay(jobs, units, policy_of(scenario, units), scenario.semantics), []
 
@@ -159,8 +159,14 @@ def units_of(scenario: Scenario, nodes: int) -> list[int]:
     return [scenario.node_cores if scenario.sharing is Sharing.CORES else 1] * nodes
 
 
-def policy_of(scenario: Scenario, units: int) -> Policy:
+def _going_around(scenario: Scenario, units: int, outages: tuple[Outage, ...]) -> Evading:
+    return evading(scenario.policy, units, outages, in_milliseconds(settings_from(scenario.slurm)))
+
+
+def policy_of(scenario: Scenario, units: int, outages: tuple[Outage, ...] = ()) -> Policy:
     """Return a new policy for one queue that counts milliseconds."""
+    if outages:
+        return _going_around(scenario, units, outages)
     if scenario.counts_memory:
         return Fitting([scenario.node] * (units // scenario.node_cores), scenario.policy, scenario.placement)
     settings = in_milliseconds(settings_from(scenario.slurm))

@@ -18,6 +18,7 @@ from idleq.simulator.jobs import MainJob
 from idleq.simulator.keeper import Keeper
 from idleq.simulator.outagerun import OutageRun
 from idleq.simulator.outages import failures
+from idleq.simulator.queueing.around import evading
 from idleq.simulator.queueing.catalog import POLICIES, Reservation, policy_named
 from idleq.simulator.queueing.main_queue import QueueRun
 from idleq.simulator.queueing.policy import Semantics
@@ -105,13 +106,13 @@ def test_a_queue_whose_reservations_name_nodes_goes_on_as_it_would_have() -> Non
     assert found == begin().finish()
 
 
-@pytest.mark.parametrize("depth", [0, 1, None])
-def test_a_queue_with_failing_nodes_goes_on_as_it_would_have(depth: int | None) -> None:
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_queue_with_failing_nodes_goes_on_as_it_would_have(policy: str) -> None:
     stream = jobs(200, 5, SECOND)
     away = failures(NODES, 0, stream[-1].submit, 20, 2, 1)
 
     def begin() -> OutageRun:
-        return OutageRun(stream, NODES, away, depth)
+        return OutageRun(stream, NODES, away, evading(policy, NODES, away))
 
     expected = begin().finish()
     found, left = interrupted(lambda keeper: keeper.carry_out("x", begin), Random(2), 30)

@@ -189,7 +189,7 @@ def test_costs_are_learned_from_a_journal(idleq: CommandLine, site: str, home: P
             59,
             "give jobs the lowest processors",
         ),
-        (("--guests", "enough", "--mtbf", "5", "--policy", "slurm"), 59, "outages with guests go with fcfs, easy"),
+        (("--guests", "enough", "--mtbf", "5", "--node-cores", "2"), 59, "outages with guests go with nodes that main"),
         (("--guests", "enough", "--outages", "none.toml"), 48, "none.toml cannot be read"),
         (("--guests", "plenty"), 59, "guests: 'plenty' is neither enough nor stream:..., nor a job file that is here"),
         (("--guests", "stream:intervals=5"), 59, "guests: there is no key 'intervals'; did you mean 'interval'?"),

@@ -118,7 +118,7 @@ def test_both_engines_write_the_same_starts(idleq: CommandLine, home: Path) -> N
         (("small", "--repair", "0"), 59, "--repair does nothing without --mtbf"),
         (("small", "--mtbf", "50", "--repair", "-1"), 59, "mean times above 0"),
         (("small", "--mtbf", "0"), 59, "mean times above 0"),
-        (("small", "--mtbf", "10", "--policy", "slurm"), 59, "outages go with fcfs, easy, conservative"),
+        (("small", "--mtbf", "10", "--semantics", "per-event"), 59, "outages go with per-timestamp"),
         (("small", "--outages", "none.toml"), 48, "none.toml cannot be read"),
         (("small", "--procs", "32", "--strict"), 51, "asks for more than 32 processors"),
         (("synthetic:load=0",), 59, "a load above 0"),
