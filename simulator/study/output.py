@@ -3,11 +3,12 @@
 import json
 
 from idleq.simulator.gaincount import way_ms
+from idleq.simulator.parquet import check_parquet
 from idleq.simulator.study.comparison import Comparison
 from idleq.simulator.study.figures import all_tables
 from idleq.simulator.study.page import render
 from idleq.simulator.study.plots import check_installed, drawn
-from idleq.simulator.study.results import check_parquet, csv_of, origin_of, parquet_of, table_of, value_of
+from idleq.simulator.study.results import as_parquet, csv_of, origin_of, table_of, value_of
 
 PAGE, RESULTS = "index.html", "results.json"
 
@@ -37,7 +38,7 @@ def files_of(comparison: Comparison, version: str, *, with_plots: bool, with_par
     for table in (table_of(comparison), *all_tables(comparison)):
         files[f"{table.name}.csv"] = csv_of(table, origin)
         if with_parquet:
-            files[f"{table.name}.parquet"] = parquet_of(table, origin)
+            files[f"{table.name}.parquet"] = as_parquet(table, origin)
         if with_plots and table.name != "results":
             files[f"{table.name}.png"], svg = drawn(table, marks)
             figures.append((table.name, table.title, svg))
