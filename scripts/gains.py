@@ -14,7 +14,7 @@ Row = Mapping[str, str]
 KEPT = (
     "grid", "seed", "trace", "from", "days", "machine", "demand", "hours", "node_cores", "guest_cores", "shake", "cost", "grace",
     "strategy", "trace_digest", "idleq", "code", "main_alone", "main", "useful", "overhead", "unsaved", "effective", "gained", "harvest",
-    "gap_median_s", "segments", "jobs", "wait_change_s", "harmed", "harm_max_s", "harm_bound_s", "over_bound",
+    "gap_median_s", "segments", "jobs", "wait_change_s", "found_guests", "harm_max_s", "harm_bound_s", "over_bound",
 )  # fmt: skip
 """The columns that the page needs."""
 TEXTS = ("grid", "trace", "strategy", "trace_digest", "idleq", "code")
@@ -239,7 +239,7 @@ def harm(rows: Sequence[Row]) -> str:
             (
                 grace,
                 str(change.count),
-                f"{mean(one, 'harmed').mean:.0f}",
+                f"{mean(one, 'found_guests').mean:.0f}",
                 f"{max(numbers(one, 'harm_max_s')):g}",
                 f"{max(numbers(one, 'harm_bound_s')):g}",
                 f"{sum(numbers(one, 'over_bound')):g}",

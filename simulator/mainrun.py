@@ -41,7 +41,7 @@ class MainSettings:
         semantics: what an instant means.
         reservation: what a reservation is of.
         estimates: where the limits come from.
-        factor: for drawn ones.
+        over: for drawn ones: users ask for 1 to so many times what they need.
         seed: for drawn ones.
         engine: what carries it out.
         tau: for slowdowns, in seconds.
@@ -53,7 +53,7 @@ class MainSettings:
     semantics: Semantics = Semantics.PER_TIMESTAMP
     reservation: Reservation = Reservation.COUNT
     estimates: Estimates = Estimates.USER
-    factor: float = 3.0
+    over: float = 3.0
     seed: int = 1
     engine: Engine = Engine.SIMPY
     tau: int = TAU
@@ -89,7 +89,7 @@ def run_main(trace: Trace, settings: MainSettings, machine_code: Path, keeper: K
     if settings.tau < 1:
         raise ImpossibleParameters(f"slowdowns need a tau of at least 1 second, not {settings.tau}")
     policy = policy_named(settings.policy, trace.processors, settings.reservation, settings.slurm)
-    table = estimated(trace.table, settings.estimates, settings.factor, settings.seed)
+    table = estimated(trace.table, settings.estimates, settings.over, settings.seed)
     if settings.policy == "slurm":
         table = in_whole_minutes(table)
     if settings.outages:

@@ -1,6 +1,6 @@
 """Ways to treat guests, on the same site with the same main jobs, so that only the way differs."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -18,7 +18,6 @@ from idleq.simulator.guestload import Arrival
 from idleq.simulator.harm import HarmWatch
 from idleq.simulator.harvest import Clairvoyant, Harvest, IdleGap, gaps_without_guests, harvestable_ms, share
 from idleq.simulator.jobs import MainJob, numbered_nodes
-from idleq.simulator.keeper import Keeper, carried_out
 from idleq.simulator.kernel import Between
 from idleq.simulator.outages import Outage
 from idleq.simulator.outageworld import unheld_around
@@ -116,21 +115,6 @@ class Outcome:
     done: int
     main_starts: dict[int, int]
     waited: dict[int, tuple[Millis, Millis]]
-
-
-def compare(
-    site: Site,
-    strategies: Iterable[Strategy],
-    guests: Sequence[Arrival],
-    costs: GuestCosts,
-    keeper: Keeper | None = None,
-) -> dict[Strategy, Outcome]:
-    """Run each of *strategies* on the same site with the same guests."""
-    gaps = site.gaps()
-    return {
-        strategy: carried_out(strategy, partial(Trial, site, strategy, guests, costs, gaps), keeper)
-        for strategy in strategies
-    }
 
 
 def run(

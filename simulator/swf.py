@@ -215,7 +215,7 @@ REASONS = (
 
 
 def _unusable(rows: NDArray[np.int64], processors: int) -> NDArray[np.int64]:
-    """Return the place in `REASONS` of why each row is left out; the order of the rules is the study's."""
+    """Return the place in `REASONS` of why each row is dropped; the order of the rules is the study's."""
     wrong = (
         np.maximum(rows[:, ALLOCATED], rows[:, REQUESTED]) > processors,
         (rows[:, REQUESTED] <= 0) & (rows[:, ALLOCATED] <= 0),

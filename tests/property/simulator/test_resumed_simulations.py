@@ -22,8 +22,9 @@ from idleq.simulator.queueing.around import evading
 from idleq.simulator.queueing.catalog import POLICIES, Reservation, policy_named
 from idleq.simulator.queueing.main_queue import QueueRun
 from idleq.simulator.queueing.policy import Semantics
-from idleq.simulator.strategies import Site, Strategy, Trial, compare
+from idleq.simulator.strategies import Site, Strategy, Trial
 from idleq.simulator.synthetic import Stream, synthetic
+from support.trials import tried
 
 SECOND = 1000
 HOUR = 3600 * SECOND
@@ -152,9 +153,9 @@ def test_with_guests_every_number_and_every_start_is_the_same(guests: str, costs
     site = Site(nodes=NODES, node=NODE, jobs=stream, until=until, grace_ms=Millis(grace_s * SECOND))
     chosen = (Strategy.YOUNG, Strategy.IDLEQ, Strategy.ORACLE)
 
-    expected = compare(site, chosen, GUESTS[guests](until), COSTS[costs])
+    expected = tried(site, chosen, GUESTS[guests](until), COSTS[costs])
     found, left = interrupted(
-        lambda keeper: compare(site, chosen, GUESTS[guests](until), COSTS[costs], keeper), Random(grace_s), 120
+        lambda keeper: tried(site, chosen, GUESTS[guests](until), COSTS[costs], keeper), Random(grace_s), 120
     )
 
     assert left >= 3
@@ -175,9 +176,9 @@ def test_with_failing_nodes_and_freezes_too() -> None:
     site = Site(nodes=NODES, node=NODE, jobs=stream, until=until, grace_ms=Millis(60 * SECOND), outages=away)
     costs = replace(COSTS["equal"], freeze_fails=0.2)
 
-    expected = compare(site, (Strategy.IDLEQ,), GUESTS["always"](until), costs)
+    expected = tried(site, (Strategy.IDLEQ,), GUESTS["always"](until), costs)
     found, left = interrupted(
-        lambda keeper: compare(site, (Strategy.IDLEQ,), GUESTS["always"](until), costs, keeper), Random(1), 40
+        lambda keeper: tried(site, (Strategy.IDLEQ,), GUESTS["always"](until), costs, keeper), Random(1), 40
     )
 
     assert left >= 2

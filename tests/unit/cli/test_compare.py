@@ -1,7 +1,9 @@
 """`idleq simulate --guests ...`, from the command line to tables, folders and exit codes."""
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.ports import Turn
 from idleq.scheduler.store.database import sqlite_url
 from idleq.scheduler.store.journal import Journal
+from idleq.simulator.study import page
 from support.command_line import CommandLine
 
 
@@ -104,6 +107,31 @@ def test_a_folder_has_the_page_the_figures_and_the_numbers(idleq: CommandLine, h
     first = (out / "results.csv").read_text().splitlines()[0]
     assert first.startswith("# idleq ")
     assert first.endswith("; seed 1")
+
+
+def test_the_numbers_are_there_before_anything_is_drawn(
+    idleq: CommandLine, site: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = home / "gain"
+    options = ("--guests", "enough", "--strategies", "none,idleq", "--no-plots", "--out", str(out))
+    assert idleq("simulate", site, *options).code == 0
+    whole = {path.name: path.read_bytes() for path in out.iterdir()}
+    shutil.rmtree(out)
+    # A signal here ends the process as it is.
+    found = dict[str, bytes]()
+
+    def render(*arguments: Any) -> str:
+        found.update({path.name: path.read_bytes() for path in out.iterdir()})
+        return page.render(*arguments)
+
+    monkeypatch.setattr("idleq.simulator.study.output.render", render)
+    assert idleq("simulate", site, *options).code == 0
+
+    assert whole.keys() - found.keys() == {"index.html"}
+    assert {name: whole[name] for name in found if name != ".idleq-results"} == {
+        name: content for name, content in found.items() if name != ".idleq-results"
+    }
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == whole
 
 
 def test_guests_may_come_from_a_job_file(idleq: CommandLine, site: str, home: Path) -> None:

@@ -66,7 +66,7 @@ def settings_of(asked: MainOptions) -> "MainSettings":
         semantics=chosen(Semantics, asked.semantics, "--semantics"),
         reservation=chosen(Reservation, asked.reservation, "--reservation"),
         estimates=chosen(Estimates, asked.estimates, "--estimates"),
-        factor=asked.over,
+        over=asked.over,
         seed=asked.seed,
         engine=chosen(Engine, asked.engine, "--engine"),
         tau=asked.tau,
@@ -125,7 +125,7 @@ def announce_compiling(session: "Session", policy: str, machine_code: Path) -> N
 
 
 def refuse_too_large(trace: "Trace") -> None:
-    """Raise JobTooLarge for the first job of *trace* that was left out because the machine is too small for it."""
+    """Raise JobTooLarge for the first job of *trace* that was dropped because the machine is too small for it."""
     from idleq.simulator.errors import JobTooLarge
     from idleq.simulator.jobmemory import TOO_MUCH
     from idleq.simulator.swf import TOO_LARGE
@@ -198,16 +198,16 @@ def shown(trace: "Trace", settings: "MainSettings", run: "MainRun", starts: Path
         "starts": None if starts is None else str(starts.absolute()),
     }
     head = f"{trace.name}: {counted(len(trace.table), 'main job')} on {counted(trace.processors, 'processor')}, load {trace.load:.3f}"
-    notes = [head, *left_out(trace, is_part=is_part)]
+    notes = [head, *dropped_lines(trace, is_part=is_part)]
     if starts is not None:
         notes.append(f"The starts are in {starts.absolute()}")
     return Result(value=value, text=("\n".join(notes), metrics_table(settings, run)), ids=())
 
 
-def left_out(trace: "Trace", *, is_part: bool = False) -> Iterator[str]:
-    """Yield what the reading left out or changed, and why; of a part of a log that is known of the whole only."""
+def dropped_lines(trace: "Trace", *, is_part: bool = False) -> Iterator[str]:
+    """Yield what the reading dropped or changed, and why; of a part of a log that is known of the whole only."""
     for reason, count in trace.dropped_by_reason().items():
-        yield f"Left out{' of the whole log' if is_part else ''}: {counted(count, 'line')}: {reason}"
+        yield f"Dropped{' from the whole log' if is_part else ''}: {counted(count, 'line')}: {reason}"
     if trace.shortened:
         yield f"Ended by their limits{' in the whole log' if is_part else ''}: {counted(trace.shortened, 'job')} that ran longer in the log"
 
