@@ -13,11 +13,11 @@ PAPER = "[the seed paper](https://arxiv.org/abs/1909.00394)"
 Row = Mapping[str, str]
 KEPT = (
     "grid", "seed", "trace", "from", "days", "machine", "demand", "hours", "node_cores", "guest_cores", "shake", "cost", "grace",
-    "strategy", "trace_digest", "idleq", "main_alone", "main", "useful", "overhead", "unsaved", "effective", "gained", "harvest",
-    "gap_median_s", "segments", "jobs", "wait_change_s", "harmed", "harm_max_s", "harm_bound_s", "over_bound",
+    "strategy", "trace_digest", "idleq", "code", "main_alone", "main", "useful", "overhead", "unsaved", "effective", "gained", "harvest",
+    "gap_median_s", "segments", "jobs", "wait_change_s", "found_guests", "harm_max_s", "harm_bound_s", "over_bound",
 )  # fmt: skip
 """The columns that the page needs."""
-TEXTS = ("grid", "trace", "strategy", "trace_digest", "idleq")
+TEXTS = ("grid", "trace", "strategy", "trace_digest", "idleq", "code")
 
 
 def read_rows(path: Path = ROWS) -> list[Row]:
@@ -102,10 +102,16 @@ def what_was_run(rows: Sequence[Row]) -> str:
         for row in of(rows, "harvest", trace=trace)[:1]
     )
     return (
-        f"{len(rows)} runs by idleq {', '.join(values(rows, 'idleq'))}, with {segments:,} segments of guests that are always enough and longer "
+        f"{len(rows)} runs by idleq {', '.join(values(rows, 'idleq'))} ({made_by(rows)}), with {segments:,} segments of guests that are always enough and longer "
         f"than any gap. Logs: {traces}, in windows as listed. "
         f"All numbers are in [what-it-gains.csv](what-it-gains.csv).\n{files}"
     )
+
+
+def made_by(rows: Sequence[Row]) -> str:
+    """Say which code has made *rows*: that of one version changes too."""
+    digests = [row.get("code") or "not noted" for row in rows]
+    return f"code {', '.join(dict.fromkeys(digests))}"
 
 
 def claims(rows: Sequence[Row]) -> str:
@@ -233,7 +239,7 @@ def harm(rows: Sequence[Row]) -> str:
             (
                 grace,
                 str(change.count),
-                f"{mean(one, 'harmed').mean:.0f}",
+                f"{mean(one, 'found_guests').mean:.0f}",
                 f"{max(numbers(one, 'harm_max_s')):g}",
                 f"{max(numbers(one, 'harm_bound_s')):g}",
                 f"{sum(numbers(one, 'over_bound')):g}",

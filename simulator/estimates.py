@@ -15,15 +15,15 @@ class Estimates(StrEnum):
     USER = "user"
     #: The run times themselves.
     PERFECT = "perfect"
-    #: Drawn: run time x uniform(1, factor), whole minutes (the f-model of Mu'alem and Feitelson, 2001).
+    #: Drawn: run time x uniform(1, over), whole minutes (the f-model of Mu'alem and Feitelson, 2001).
     MODEL = "model"
 
 
-def estimated(table: JobTable, estimates: Estimates, factor: float = 3.0, seed: int = 1) -> JobTable:
+def estimated(table: JobTable, estimates: Estimates, over: float = 3.0, seed: int = 1) -> JobTable:
     """Return *table* with the limits that *estimates* gives; none is shorter than the run.
 
     Raises:
-        ImpossibleParameters: *factor* is below 1.
+        ImpossibleParameters: *over* is below 1.
     """
     match estimates:
         case Estimates.USER:
@@ -31,8 +31,8 @@ def estimated(table: JobTable, estimates: Estimates, factor: float = 3.0, seed: 
         case Estimates.PERFECT:
             return table.with_limits(table.run)
         case Estimates.MODEL:
-            if not 1 <= factor < float("inf"):
-                raise ImpossibleParameters(f"users who ask for {factor} times what they need: at least 1 is possible")
+            if not 1 <= over < float("inf"):
+                raise ImpossibleParameters(f"users who ask for {over} times what they need: at least 1 is possible")
             draw = np.random.default_rng(seed)
-            limit = np.ceil(table.run * draw.uniform(1, factor, len(table)) / 60).astype(np.int64) * 60
+            limit = np.ceil(table.run * draw.uniform(1, over, len(table)) / 60).astype(np.int64) * 60
             return table.with_limits(limit)

@@ -1,7 +1,6 @@
 """The engine in simulated time: a world, simulated agents, and a diary of all that was said and commanded."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Protocol
 
 from simpy import Environment
@@ -27,10 +26,10 @@ from idleq.simulator.events import (
 from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import ARRIVE, REACT, Between, Moment, advance, go_on
 from idleq.simulator.outages import Outage
-from idleq.simulator.outageworld import OutageWorld
 from idleq.simulator.placement import Placement, Sharing
-from idleq.simulator.queueing import Policy, easy
-from idleq.simulator.world import Foresight, World
+from idleq.simulator.queueing import Policy, Semantics, easy
+from idleq.simulator.world import Foresight
+from idleq.simulator.worlds import world_for
 
 SHORTEST_NAP_MS = 1
 """Between two ticks, so that an engine that always wants another one does not stop time."""
@@ -102,6 +101,7 @@ class Experiment:
         *,
         grace_ms: Millis = Millis(0),
         policy: Policy = easy,
+        semantics: Semantics = Semantics.PER_TIMESTAMP,
         sharing: Sharing = Sharing.NODES,
         placement: Placement = Placement.LOWEST,
         epoch: Millis = Millis(0),
@@ -124,18 +124,8 @@ class Experiment:
         self._tick_at: int | None = None
         self._keeps_diary, self._watchers, self._amend = keeps_diary, watchers, amend
         self._agents = SimulatedAgents(self._env, costs, self._say, self._leave, epoch, tells_saves=keeps_diary)
-        # Where parts of a machine are away, main jobs have whole nodes, and those that no reservation takes.
-        world = partial(OutageWorld, outages=outages) if outages else partial(World, placement=placement)
-        self._world = world(
-            self._env,
-            nodes,
-            jobs,
-            self._hear,
-            grace_ms=grace_ms,
-            policy=policy,
-            sharing=sharing,
-            foresight=foresight,
-        )
+        world = world_for(policy, semantics, placement, outages)
+        self._world = world(self._env, nodes, jobs, self._hear, grace_ms=grace_ms, sharing=sharing, foresight=foresight)
 
     def tell(self, at: Millis, said: Input) -> None:
         """Tell the engine *said* at world time *at*, as a person would."""

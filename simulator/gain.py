@@ -22,6 +22,9 @@ from idleq.simulator.stage import Stage, policy_of, set_stage, sharing_of, units
 from idleq.simulator.strategies import Site, Strategy, prepared
 from idleq.simulator.tuning import LONGEST_MS
 
+NOBODY = Enough(memory_per_core=1)
+"""Guests that fit on every node, for a site on which nobody asks for them."""
+
 MORE_THAN_ENOUGH = 3
 """Guests for each core of the site: while one is frozen or thawed, others are there for the gaps that open."""
 
@@ -67,7 +70,7 @@ def run_scenario(
 def stage_of(scenario: Scenario, places: Places) -> Stage:
     """Return the stage of *scenario*; that of the last two sites is remembered, as strategies share it."""
     of_the_site = replace(
-        scenario, strategy=Strategy.NONE, guests=Enough(), costs=Scenario(trace="").costs, grace_ms=Millis(0)
+        scenario, strategy=Strategy.NONE, guests=NOBODY, costs=Scenario(trace="").costs, grace_ms=Millis(0)
     )
     return _stage(json.dumps(plain(of_the_site)), places)
 
@@ -161,7 +164,8 @@ def _site(scenario: Scenario, stage: Stage) -> Site:
         jobs=stage.jobs,
         until=stage.until,
         grace_ms=scenario.grace_ms,
-        policy=policy_of(scenario, sum(units)),
+        policy=policy_of(scenario, sum(units), stage.outages),
+        semantics=scenario.semantics,
         sharing=sharing_of(scenario),
         placement=scenario.placement,
         outages=stage.outages,
@@ -173,9 +177,9 @@ def _site(scenario: Scenario, stage: Stage) -> Site:
 def arrivals(scenario: Scenario, stage: Stage) -> tuple[Arrival, ...]:
     """Return the guests that come in."""
     match scenario.guests:
-        case Enough(cores=cores, memory_per_core=memory):
+        case Enough(cores=cores, memory_per_core=memory, gpus=gpus):
             count = MORE_THAN_ENOUGH * stage.nodes * scenario.node_cores // cores
-            return always_enough(Resources(cores, cores * memory), count)
+            return always_enough(Resources(cores, cores * memory, gpus), count)
         case GuestStream() as stream:
             return tuple(guest_stream(stream, stage.until, scenario.seed))
         case JobFile(submissions=submissions):

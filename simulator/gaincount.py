@@ -99,7 +99,7 @@ class MainSums:
         wait_s, wait_median_s, wait_p95_s, wait_max_s: from submit to start.
         slowdown: the mean of max(1, (wait + run) / max(tau, run)).
         wait_change_s, slowdown_change: the means of what each job has more than in the run without guests.
-        harmed: how many main jobs of the whole run found guests where they were to start.
+        found_guests: how many main jobs of the whole run found guests where they were to start.
         harm_s, harm_max_s: what these waited for guests, in the mean and at the most.
         harm_bound_s: the most that one of them might have waited.
         over_bound: how many waited longer than they might.
@@ -113,7 +113,7 @@ class MainSums:
     slowdown: float
     wait_change_s: float
     slowdown_change: float
-    harmed: int
+    found_guests: int
     harm_s: float | None
     harm_max_s: float
     harm_bound_s: float
@@ -276,7 +276,7 @@ def _main_sums(scenario: Scenario, stage: Stage, recorded: Recorded) -> MainSums
         slowdown=float(slowdowns.mean()),
         wait_change_s=float((waits - before).mean()),
         slowdown_change=float((slowdowns - slowdowns_of(stage, before, scenario.tau)).mean()),
-        harmed=len(harm),
+        found_guests=len(harm),
         harm_s=fmean(harm) / SECOND if harm else None,
         harm_max_s=max(harm, default=0) / SECOND,
         harm_bound_s=max((bound for _, bound in recorded.waited.values()), default=0) / SECOND,

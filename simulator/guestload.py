@@ -39,6 +39,7 @@ class GuestStream:
         cores: how often each number of cores comes, relative to the others.
         memory_per_core: bytes that a guest asks for with each core.
         memory_spread: the sigma of the logarithm of that.
+        gpus: how many each guest asks for.
     """
 
     interval_ms: int
@@ -47,6 +48,7 @@ class GuestStream:
     cores: Mapping[int, float]
     memory_per_core: int
     memory_spread: float = 0.0
+    gpus: int = 0
 
 
 def guest_stream(stream: GuestStream, until: Millis, seed: int) -> Iterator[Arrival]:
@@ -60,9 +62,8 @@ def guest_stream(stream: GuestStream, until: Millis, seed: int) -> Iterator[Arri
         run = max(1, round(_lognormal(draw, stream.mean_run_ms, stream.spread)))
         memory = max(1, round(_lognormal(draw, stream.memory_per_core * cores, stream.memory_spread)))
         # The cost model goes by names, and guests of one size cost the same.
-        spec = JobSpec(
-            name=f"guest-{cores}", argv=("guest",), resources=Resources(cores, memory), expected_ms=Millis(run)
-        )
+        wanted = Resources(cores, memory, stream.gpus)
+        spec = JobSpec(name=f"guest-{cores}", argv=("guest",), resources=wanted, expected_ms=Millis(run))
         submission = Submission(spec=spec)
         yield Millis(round(at)), JobsSubmitted(submissions=(submission,), request=f"guest {number}", user="simulate")
 

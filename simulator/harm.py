@@ -82,12 +82,6 @@ def _student(freedom: int) -> float:
     return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
-def mean_delay_ms(with_guests: Mapping[int, int], without: Mapping[int, int]) -> float:
-    """Return by how much main jobs started later with guests, in the mean over those that started in both runs."""
-    both = with_guests.keys() & without.keys()
-    return sum(with_guests[job] - without[job] for job in both) / max(1, len(both))
-
-
 def shaken(jobs: Iterable[MainJob], seed: int, most_ms: int = 60_000) -> list[MainJob]:
     """Return *jobs* with each submit later by up to *most_ms*, by submit: what might as well have happened.
 

@@ -21,7 +21,8 @@ from idleq.scheduler.core.submission import JobSpec
 from idleq.simulator.events import MainStarted
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.placement import Parts, Placement, place
-from idleq.simulator.queueing import MainQueue, Policy, easy
+from idleq.simulator.queueing import MainQueue, Policy, Semantics, easy
+from idleq.simulator.queueing.policy import Choosing
 
 
 class IdleGap(NamedTuple):
@@ -68,14 +69,16 @@ def gaps_without_guests(
     until: Millis,
     policy: Policy = easy,
     placement: Placement = Placement.LOWEST,
+    semantics: Semantics = Semantics.PER_TIMESTAMP,
 ) -> list[IdleGap]:
     """Return the gaps that main jobs alone leave on nodes of so many *units*; those still open end at *until*."""
     env = Environment()
     gaps = _OpenGaps(units)
     parts: dict[int, Parts] = {}
+    chosen = policy.chosen if isinstance(policy, Choosing) else lambda job: place(gaps.free, job.size, placement)
 
     def started(job: MainJob) -> bool:
-        parts[job.id] = place(gaps.free, job.size, placement)
+        parts[job.id] = chosen(job)
         for node, taken in parts[job.id]:
             gaps.take(node, taken, int(env.now))
         return True
@@ -84,7 +87,7 @@ def gaps_without_guests(
         for node, taken in parts.pop(job.id):
             gaps.give(node, taken, int(env.now))
 
-    MainQueue(env, jobs, sum(units), policy, gate=started, on_end=ended)
+    MainQueue(env, jobs, sum(units), policy, semantics=semantics, gate=started, on_end=ended)
     while env.peek() <= until:
         env.step()
     for node, free in enumerate(gaps.free):

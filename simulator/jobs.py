@@ -19,6 +19,7 @@ class MainJob:
         size: how many processors (or whole nodes) it holds.
         user: whose it is, by the log's number; -1 if that is not known.
         queue: which of the site's queues (or qualities of service) it came in by; -1 if that is not known.
+        memory: the bytes that it holds with each processor; -1 if that is not known.
     """
 
     id: int
@@ -28,6 +29,7 @@ class MainJob:
     size: int
     user: int = -1
     queue: int = -1
+    memory: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

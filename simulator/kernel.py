@@ -12,22 +12,24 @@ ARRIVE = 1
 END = 1
 #: Ends of main jobs: after all arrivals of their instant, whichever of them was known first.
 LATE_END = 2
+#: Main jobs that were started on what others give back in this instant find it free.
+SETTLED = 3
 #: Parts of the machine go away, after all that ends in this instant by itself.
-AWAY = 3
+AWAY = 4
 #: The main queue's pass, once everything of its instant is in.
-PASS = 4
+PASS = 5
 #: Guests take what main jobs have left.
-GUEST_PASS = 5
+GUEST_PASS = 6
 #: The site shows what has become of it.
-SHOW = 6
+SHOW = 7
 #: Who watches the site acts on what it shows.
-REACT = 7
+REACT = 8
 
 
 class Moment(Event):
     """After *delay* calls *callback* (with itself, as all of SimPy's callbacks)."""
 
-    def __init__(self, env: Environment, delay: int, rank: int, callback: Callable[[Event], None]) -> None:
+    def __init__(self, env: Environment, delay: int, rank: float, callback: Callable[[Event], None]) -> None:
         # What Event.__init__ does, and the state of an event that has been triggered, as in simpy.Timeout.
         self.env = env
         self.callbacks = [callback]

@@ -72,6 +72,7 @@ def lublin(model: Lublin, seed: int) -> JobTable:
         size=size,
         user=unknown,
         queue=unknown,
+        memory=unknown,
     )
 
 

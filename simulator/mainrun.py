@@ -14,7 +14,7 @@ from idleq.simulator.keeper import Keeper, carried_out
 from idleq.simulator.metrics import TAU, Metrics, metrics
 from idleq.simulator.outagerun import OutageRun
 from idleq.simulator.outages import Outage
-from idleq.simulator.queueing.around import DEPTHS
+from idleq.simulator.queueing.around import evading
 from idleq.simulator.queueing.catalog import Reservation, policy_named
 from idleq.simulator.queueing.main_queue import QueueRun
 from idleq.simulator.queueing.policy import Semantics
@@ -41,7 +41,7 @@ class MainSettings:
         semantics: what an instant means.
         reservation: what a reservation is of.
         estimates: where the limits come from.
-        factor: for drawn ones.
+        over: for drawn ones: users ask for 1 to so many times what they need.
         seed: for drawn ones.
         engine: what carries it out.
         tau: for slowdowns, in seconds.
@@ -53,7 +53,7 @@ class MainSettings:
     semantics: Semantics = Semantics.PER_TIMESTAMP
     reservation: Reservation = Reservation.COUNT
     estimates: Estimates = Estimates.USER
-    factor: float = 3.0
+    over: float = 3.0
     seed: int = 1
     engine: Engine = Engine.SIMPY
     tau: int = TAU
@@ -89,7 +89,7 @@ def run_main(trace: Trace, settings: MainSettings, machine_code: Path, keeper: K
     if settings.tau < 1:
         raise ImpossibleParameters(f"slowdowns need a tau of at least 1 second, not {settings.tau}")
     policy = policy_named(settings.policy, trace.processors, settings.reservation, settings.slurm)
-    table = estimated(trace.table, settings.estimates, settings.factor, settings.seed)
+    table = estimated(trace.table, settings.estimates, settings.over, settings.seed)
     if settings.policy == "slurm":
         table = in_whole_minutes(table)
     if settings.outages:
@@ -110,11 +110,10 @@ def _in_order(starts: Mapping[int, int], table: JobTable) -> Column:
 
 def _run_around(table: JobTable, processors: int, settings: MainSettings, keeper: Keeper | None) -> MainRun:
     is_plain = settings.engine is Engine.SIMPY and settings.semantics is Semantics.PER_TIMESTAMP
-    if settings.policy not in DEPTHS or not is_plain or settings.reservation is not Reservation.COUNT:
-        raise ImpossibleParameters(
-            f"outages go with {', '.join(DEPTHS)}, per-timestamp, reservations by count, and --engine simpy"
-        )
-    begin = partial(OutageRun, table.jobs(), processors, settings.outages, DEPTHS[settings.policy])
+    if not is_plain or settings.reservation is not Reservation.COUNT:
+        raise ImpossibleParameters("outages go with per-timestamp, reservations by count, and --engine simpy")
+    policy = evading(settings.policy, processors, settings.outages, settings.slurm)
+    begin = partial(OutageRun, table.jobs(), processors, settings.outages, policy)
     run = carried_out(NAME, begin, keeper)
     start = _in_order(run.starts, table)
     sums = metrics(table, start, processors, run.passes, settings.tau)

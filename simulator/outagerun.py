@@ -10,7 +10,7 @@ from simpy.events import Event
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.kernel import AWAY, Between, Moment, run_out
 from idleq.simulator.outages import Kind, Outage
-from idleq.simulator.queueing.around import Around
+from idleq.simulator.queueing.around import Evading
 from idleq.simulator.queueing.main_queue import MainQueue
 
 
@@ -29,14 +29,14 @@ class OutageRun:
         jobs: Sequence[MainJob],
         processors: int,
         outages: Sequence[Outage],
-        depth: int | None,
+        policy: Evading,
     ) -> None:
         self.starts: dict[int, int] = {}
         self.restarts = 0
         self.lost = 0
         self.killed: list[tuple[int, int, int]] = []
         self._env = Environment()
-        self._policy = Around(processors, outages, depth)
+        self._policy = policy
         self._running: dict[int, MainJob] = {}
         self._queue = MainQueue(self._env, jobs, processors, self._policy, gate=self._begin, on_end=self._end)
         for outage in outages:

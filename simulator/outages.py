@@ -118,7 +118,7 @@ def failures(machine: int, begin: int, until: int, mtbf_hours: float, repair_hou
     """
     if mtbf_hours <= 0 or repair_hours <= 0:
         raise ImpossibleParameters("failures need mean times above 0 hours between failures and to repair")
-    draw = random.Random(seed)
+    draw = random.Random(f"{seed}/failures")
     found = []
     # All of them together fail so many times as often; which one it is, is drawn.
     at = float(begin)

@@ -16,13 +16,14 @@ from idleq.simulator.kernel import AWAY, GUEST_PASS, Moment, advance
 from idleq.simulator.outages import Kind, Outage
 from idleq.simulator.placement import Parts, Sharing
 from idleq.simulator.queueing import Policy, easy
-from idleq.simulator.queueing.around import Around
+from idleq.simulator.queueing.around import Evading, evading
 from idleq.simulator.queueing.conservative import conservative
+from idleq.simulator.queueing.easy import easy_sjbf
 from idleq.simulator.queueing.fcfs import fcfs
 from idleq.simulator.world import Foresight, World
 
-DEPTHS: dict[Policy, int | None] = {fcfs: 0, easy: 1, conservative: None}
-"""The policies that can go around outages, and how many jobs that do not fit get a reservation."""
+NAMES: dict[Policy, str] = {fcfs: "fcfs", easy: "easy", easy_sjbf: "easy-sjbf", conservative: "conservative"}
+"""Those without a memory, which say themselves how they go around outages."""
 
 NOBODY = -1
 """Holds what is away, as if it were a main job."""
@@ -48,9 +49,9 @@ class OutageWorld(World):
         sharing: Sharing = Sharing.NODES,
         foresight: Foresight | None = None,
     ) -> None:
-        if policy not in DEPTHS or sharing is not Sharing.NODES:
-            raise ImpossibleParameters("outages with guests go with fcfs, easy and conservative, on whole nodes")
-        self._around = Around(len(nodes), outages, DEPTHS[policy])
+        if sharing is not Sharing.NODES:
+            raise ImpossibleParameters("outages with guests go with nodes that main jobs do not share")
+        self._around = going_around(policy, len(nodes), outages)
         self._reservations = [one for one in outages if one.kind is Kind.RESERVATION]
         self._away: Counter[int] = Counter()
         super().__init__(env, nodes, jobs, tell, policy=self._around, grace_ms=grace_ms, foresight=foresight)
@@ -101,7 +102,7 @@ class OutageWorld(World):
             self._take_away(index)
 
     def _placed(self, job: MainJob) -> Parts:
-        return tuple((number, 1) for number in self._around.chosen(job))
+        return self._around.chosen(job)
 
     def _planned_start(self, index: int) -> Millis | None:
         planned = super()._planned_start(index)
@@ -131,6 +132,19 @@ def unheld_around(
     OutageWorld(env, nodes, jobs, tell, outages, policy=policy)
     advance(env, until)
     return gaps.until(until), away.until(until)
+
+
+def going_around(policy: Policy, nodes: int, outages: Sequence[Outage]) -> Evading:
+    """Return what of *policy* goes around *outages*.
+
+    Raises:
+        ImpossibleParameters: it has a memory, and was not made for them.
+    """
+    if isinstance(policy, Evading):
+        return policy
+    if policy not in NAMES:
+        raise ImpossibleParameters("a policy with a memory has to know of outages from its beginning")
+    return evading(NAMES[policy], nodes, outages)
 
 
 class _Spans:

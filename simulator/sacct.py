@@ -54,7 +54,7 @@ class Imported:
         jobs: how many it has.
         processors: what its header says that the machine has.
         unlimited: how many of the jobs have no time limit of their own.
-        dropped: why records were left out, and how many.
+        dropped: why records were dropped, and how many.
         unreadable: of those that cannot be read, where and what: the first few.
     """
 
@@ -85,7 +85,7 @@ def import_sacct(content: str, processors: int | None = None, default_limit: int
     unlimited = sum(record.limit is None for record in records)
     if default_limit is not None:
         records = [replace(one, limit=default_limit) if one.limit is None else one for one in records]
-    notes = [f"left out: {count} x {reason}" for reason, count in dropped.items()]
+    notes = [f"dropped: {count} x {reason}" for reason, count in dropped.items()]
     if unlimited and default_limit is not None:
         notes.append(f"{unlimited} jobs had no time limit and got {default_limit} s")
     return Imported(

@@ -15,7 +15,9 @@ from idleq.simulator.guestload import GuestStream
 from idleq.simulator.metrics import TAU
 from idleq.simulator.outagesource import REPAIR_HOURS, OutageSource
 from idleq.simulator.placement import Placement, Sharing
-from idleq.simulator.queueing.around import DEPTHS
+from idleq.simulator.queueing.catalog import Reservation, policy_named
+from idleq.simulator.queueing.fitting import DEPTHS as FITTING
+from idleq.simulator.queueing.policy import Semantics
 from idleq.simulator.strategies import Strategy
 
 MEMORY_PER_CORE = 2**30
@@ -30,10 +32,11 @@ WINDOW_MS = Millis(3_600_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enough:
-    """Always enough guests, longer than any gap, of *cores* cores and *memory_per_core* bytes with each."""
+    """Always enough guests, longer than any gap, of *cores* cores, *memory_per_core* bytes with each, and *gpus* GPUs."""
 
     cores: int = 1
     memory_per_core: int = MEMORY_PER_CORE
+    gpus: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ class Scenario:
         begin_days: the part of the trace before that day is left out.
         days: so many days of it are used; None: all that follow.
         policy: the main queue's, by name.
+        semantics: what an instant means to it.
+        reservation: what a reservation of its is of.
         estimates: where limits come from.
         over: for drawn ones.
         slurm: settings of the policy of that name, as on the command line.
@@ -64,6 +69,9 @@ class Scenario:
         node_cores: so many of the trace's processors are one node.
         sharing: whether main jobs take cores, or whole nodes as many as they need.
         placement: which nodes they get.
+        memory: the bytes that each node has, of which main jobs hold what the trace says; None: so much for each core, of which
+            they hold what goes with their cores.
+        gpus: how many each node has.
         outages: a file that says when processors are away; None: never.
         mtbf: mean hours between two failures of a node, drawn; None: none fails by itself.
         repair: mean hours until such a node is back.
@@ -82,6 +90,8 @@ class Scenario:
     begin_days: float = 0.0
     days: float | None = None
     policy: str = "easy"
+    semantics: Semantics = Semantics.PER_TIMESTAMP
+    reservation: Reservation = Reservation.COUNT
     estimates: Estimates = Estimates.USER
     over: float = 3.0
     slurm: Mapping[str, str] = field(default_factory=dict)
@@ -89,6 +99,8 @@ class Scenario:
     node_cores: int = 1
     sharing: Sharing = Sharing.CORES
     placement: Placement = Placement.LOWEST
+    memory: int | None = None
+    gpus: int = 0
     outages: str | None = None
     mtbf: float | None = None
     repair: float = REPAIR_HOURS
@@ -105,12 +117,29 @@ class Scenario:
         for wanted in wanted_by(self.guests):
             if not wanted.fits_in(self.node):
                 raise ImpossibleParameters(
-                    f"guests that ask for {wanted.cores} cores and {wanted.memory} bytes never fit on a node of "
-                    f"{self.node.cores} cores and {self.node.memory} bytes: give nodes more cores (node_cores), or guests less"
+                    f"guests that ask for {_said(wanted)} never fit on a node of {_said(self.node)}: "
+                    "give nodes more (node_cores, memory, gpus), or guests less"
                 )
-        if self.has_outages and (self.policy not in DEPTHS or not self.has_whole_nodes):
+        if self.counts_memory and self.policy not in FITTING:
             raise ImpossibleParameters(
-                f"outages with guests go with {', '.join(DEPTHS)}, and with nodes that main jobs do not share: "
+                f"memory of main jobs that share nodes goes with {', '.join(FITTING)}, not with {self.policy}: "
+                "leave out memory, or let main jobs take whole nodes (sharing nodes)"
+            )
+        policy_named(self.policy, 1, self.reservation)  # refuses what there is not
+        is_plain = self.semantics is Semantics.PER_TIMESTAMP and self.reservation is Reservation.COUNT
+        if (self.has_outages or self.counts_memory) and not is_plain:
+            raise ImpossibleParameters(
+                "outages, and memory of main jobs that share nodes, go with per-timestamp and with reservations by count"
+            )
+        if (
+            self.reservation is Reservation.NODES
+            and self.placement is not Placement.LOWEST
+            and not self.has_whole_nodes
+        ):
+            raise ImpossibleParameters("reservations by nodes give jobs the lowest processors: leave out placement")
+        if self.has_outages and not self.has_whole_nodes:
+            raise ImpossibleParameters(
+                "outages with guests go with nodes that main jobs do not share: "
                 "leave out node_cores, or let main jobs take whole nodes (sharing nodes)"
             )
 
@@ -125,6 +154,11 @@ class Scenario:
         return self.sharing is Sharing.NODES or self.node_cores == 1
 
     @property
+    def counts_memory(self) -> bool:
+        """Whether main jobs share nodes, and start only where there is memory for them too."""
+        return self.memory is not None and not self.has_whole_nodes
+
+    @property
     def outage_source(self) -> OutageSource:
         """Where outages come from."""
         file = None if self.outages is None else Path(self.outages)
@@ -133,17 +167,23 @@ class Scenario:
     @property
     def node(self) -> Resources:
         """What each node has."""
-        return Resources(self.node_cores, self.node_cores * MEMORY_PER_CORE)
+        memory = self.node_cores * MEMORY_PER_CORE if self.memory is None else self.memory
+        return Resources(self.node_cores, memory, self.gpus)
+
+
+def _said(resources: Resources) -> str:
+    gpus = f" and {resources.gpus} GPUs" if resources.gpus else ""
+    return f"{resources.cores} cores and {resources.memory} bytes{gpus}"
 
 
 def wanted_by(guests: Guests) -> list[Resources]:
     """Return what the guests ask for at the most, in every form that they come in."""
     match guests:
         case Enough():
-            return [Resources(guests.cores, guests.cores * guests.memory_per_core)]
+            return [Resources(guests.cores, guests.cores * guests.memory_per_core, guests.gpus)]
         case GuestStream():
             # Drawn memory has no upper end; what does not fit is refused by the site, as it would be in life.
-            return [Resources(cores, 0) for cores in guests.cores]
+            return [Resources(cores, 0, guests.gpus) for cores in guests.cores]
         case JobFile():
             return [submission.spec.resources for submission in guests.submissions]
 
@@ -152,5 +192,5 @@ def kinds_of(guests: Guests) -> list[JobSpec]:
     """Return what kinds of guests there are; drawn memory is in the mean as large as it is said to be."""
     sizes = wanted_by(guests)
     if isinstance(guests, GuestStream):
-        sizes = [Resources(cores, guests.memory_per_core * cores) for cores in guests.cores]
+        sizes = [Resources(cores, guests.memory_per_core * cores, guests.gpus) for cores in guests.cores]
     return [JobSpec(name="guest", argv=("guest",), resources=size) for size in sizes]

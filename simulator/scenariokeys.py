@@ -16,11 +16,12 @@ from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.estimates import Estimates
 from idleq.simulator.guestkeys import JobReader, guests_shown, read_guests
 from idleq.simulator.placement import Placement, Sharing
-from idleq.simulator.queueing.catalog import POLICIES
+from idleq.simulator.queueing.catalog import POLICIES, Reservation
+from idleq.simulator.queueing.policy import Semantics
 from idleq.simulator.queueing.slurm import settings_from
 from idleq.simulator.scenario import COST_MS, Scenario
 from idleq.simulator.strategies import Strategy
-from idleq.simulator.written import Reader, number, one_of, seconds, some_time, text, time, unless, whole
+from idleq.simulator.written import Reader, number, one_of, seconds, some_size, some_time, text, time, unless, whole
 
 Plain = Any
 """What JSON and TOML hold: texts, numbers, booleans, None, and tables of these."""
@@ -69,6 +70,8 @@ KEYS: Mapping[str, Key] = {
         Key("from", "begin_days", number(0, 10**5)),
         Key("days", "days", unless(None, number(0.01, 10**5))),
         Key("policy", "policy", _policy),
+        Key("semantics", "semantics", one_of(Semantics), str),
+        Key("reservation", "reservation", one_of(Reservation), str),
         Key("estimates", "estimates", one_of(Estimates), str),
         Key("over", "over", number(1, 10**6)),
         Key("slurm", "slurm", _slurm, dict),
@@ -76,6 +79,8 @@ KEYS: Mapping[str, Key] = {
         Key("node_cores", "node_cores", whole(1, 10**5)),
         Key("sharing", "sharing", one_of(Sharing), str),
         Key("placement", "placement", one_of(Placement), str),
+        Key("memory", "memory", unless(None, some_size)),
+        Key("gpus", "gpus", whole(0, 1000)),
         Key("outages", "outages", unless(None, text)),
         Key("mtbf", "mtbf", unless(None, number(0.001, 10**9))),
         Key("repair", "repair", number(0.001, 10**9)),

@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from idleq.ids import Millis
 from idleq.simulator.errors import BadTrace, ImpossibleParameters
 from idleq.simulator.estimates import estimated
 from idleq.simulator.harm import shaken
 from idleq.simulator.harvest import IdleGap
+from idleq.simulator.jobmemory import in_whole_nodes, with_memory
 from idleq.simulator.jobs import MainJob, scaled
 from idleq.simulator.metrics import WARM_UP
 from idleq.simulator.outagerun import OutageRun
@@ -17,8 +15,9 @@ from idleq.simulator.outages import Outage
 from idleq.simulator.placement import Sharing
 from idleq.simulator.places import Places
 from idleq.simulator.queueing import Policy, replay
-from idleq.simulator.queueing.around import DEPTHS
+from idleq.simulator.queueing.around import Evading, evading
 from idleq.simulator.queueing.catalog import policy_named
+from idleq.simulator.queueing.fitting import Fitting
 from idleq.simulator.queueing.slurm import in_milliseconds, in_whole_minutes, settings_from
 from idleq.simulator.scenario import Scenario
 from idleq.simulator.sources import load_trace
@@ -69,7 +68,7 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
     Raises:
         TraceUnknown, BadTrace, BadOutages, ImpossibleParameters: there is nothing to run.
     """
-    whole = load_trace(scenario.trace, places, scenario.procs)
+    whole = trace_of_site(scenario, places)
     trace = part_of(whole, scenario.begin_days, scenario.days)
     nodes = nodes_of(trace.processors, scenario.node_cores)
     jobs = _jobs(trace.table, scenario)
@@ -84,7 +83,8 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
         until=until,
         sharing=sharing_of(scenario),
         placement=scenario.placement,
-        policy=policy_of(scenario, sum(units)),
+        policy=policy_of(scenario, sum(units), outages),
+        semantics=scenario.semantics,
         outages=outages,
     )
     gaps, away = site.unheld()
@@ -102,14 +102,25 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
     )
 
 
+def trace_of_site(scenario: Scenario, places: Places) -> Trace:
+    """Return the whole trace of *scenario*, without jobs that its nodes have no room for.
+
+    Raises:
+        TraceUnknown, BadTrace, ImpossibleParameters: there is nothing to run.
+    """
+    trace = load_trace(scenario.trace, places, scenario.procs)
+    nodes_of(trace.processors, scenario.node_cores)
+    return trace if scenario.memory is None else with_memory(trace, scenario.node_cores, scenario.memory)
+
+
 def _starts(
     scenario: Scenario, jobs: tuple[MainJob, ...], units: int, outages: tuple[Outage, ...]
 ) -> tuple[dict[int, int], list[tuple[int, int, int]]]:
     """Return when each job starts without guests, of one that outages kill the run that it finishes; and what was killed."""
     if outages:
-        run = OutageRun(jobs, units, outages, DEPTHS[scenario.policy]).finish()
+        run = OutageRun(jobs, units, outages, _going_around(scenario, units, outages)).finish()
         return run.starts, run.killed
-    return replay(jobs, units, policy_of(scenario, units)), []
+    return replay(jobs, units, policy_of(scenario, units), scenario.semantics), []
 
 
 def outages_of(scenario: Scenario, whole: Trace, part: Trace) -> tuple[Outage, ...]:
@@ -148,9 +159,19 @@ def units_of(scenario: Scenario, nodes: int) -> list[int]:
     return [scenario.node_cores if scenario.sharing is Sharing.CORES else 1] * nodes
 
 
-def policy_of(scenario: Scenario, units: int) -> Policy:
+def _going_around(scenario: Scenario, units: int, outages: tuple[Outage, ...]) -> Evading:
+    return evading(scenario.policy, units, outages, in_milliseconds(settings_from(scenario.slurm)))
+
+
+def policy_of(scenario: Scenario, units: int, outages: tuple[Outage, ...] = ()) -> Policy:
     """Return a new policy for one queue that counts milliseconds."""
-    return policy_named(scenario.policy, units, settings=in_milliseconds(settings_from(scenario.slurm)))
+    if outages:
+        return _going_around(scenario, units, outages)
+    if scenario.counts_memory:
+        return Fitting([scenario.node] * (units // scenario.node_cores), scenario.policy, scenario.placement)
+    settings = in_milliseconds(settings_from(scenario.slurm))
+    node_cores = scenario.node_cores if scenario.sharing is Sharing.CORES else 1
+    return policy_named(scenario.policy, units, scenario.reservation, settings, node_cores)
 
 
 def part_of(trace: Trace, begin_days: float, days: float | None) -> Trace:
@@ -166,7 +187,8 @@ def part_of(trace: Trace, begin_days: float, days: float | None) -> Trace:
         is_in &= table.submit < begin + round(days * DAY_S)
     if not is_in.any():
         raise BadTrace(f"{trace.name} has no jobs that can run in the part that is asked for")
-    return replace(trace, table=_from(table, is_in, begin))
+    used = table.where(is_in)
+    return replace(trace, table=replace(used, submit=used.submit - begin))
 
 
 def begin_of(trace: Trace, begin_days: float) -> int:
@@ -174,24 +196,12 @@ def begin_of(trace: Trace, begin_days: float) -> int:
     return int(trace.table.submit[0]) + round(begin_days * DAY_S) if len(trace.table) else 0
 
 
-def _from(table: JobTable, is_in: NDArray[np.bool_], begin: int) -> JobTable:
-    return JobTable(
-        id=table.id[is_in],
-        submit=table.submit[is_in] - begin,
-        run=table.run[is_in],
-        limit=table.limit[is_in],
-        size=table.size[is_in],
-        user=table.user[is_in],
-        queue=table.queue[is_in],
-    )
-
-
 def _jobs(table: JobTable, scenario: Scenario) -> tuple[MainJob, ...]:
     table = estimated(table, scenario.estimates, scenario.over, scenario.seed)
     if scenario.policy == "slurm":
         table = in_whole_minutes(table)
     if scenario.sharing is Sharing.NODES:
-        table = replace(table, size=-(-table.size // scenario.node_cores))
+        table = in_whole_nodes(table, scenario.node_cores, scenario.memory)
     jobs = tuple(scaled(table.jobs(), SECOND))
     return tuple(shaken(jobs, scenario.seed, scenario.shake_ms)) if scenario.shake_ms else jobs
 

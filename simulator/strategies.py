@@ -1,6 +1,6 @@
 """Ways to treat guests, on the same site with the same main jobs, so that only the way differs."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -18,12 +18,11 @@ from idleq.simulator.guestload import Arrival
 from idleq.simulator.harm import HarmWatch
 from idleq.simulator.harvest import Clairvoyant, Harvest, IdleGap, gaps_without_guests, harvestable_ms, share
 from idleq.simulator.jobs import MainJob, numbered_nodes
-from idleq.simulator.keeper import Keeper, carried_out
 from idleq.simulator.kernel import Between
 from idleq.simulator.outages import Outage
 from idleq.simulator.outageworld import unheld_around
 from idleq.simulator.placement import Placement, Sharing
-from idleq.simulator.queueing import Policy, easy
+from idleq.simulator.queueing import Policy, Semantics, easy
 from idleq.simulator.tuning import LONGEST_MS, closing_together, engine_policy, least_cost_ms, specs_in
 
 
@@ -55,6 +54,7 @@ class Site:
         until: where the run ends.
         grace_ms: what a preempted guest is given.
         policy: the main queue's; a new one for each run, if it remembers anything.
+        semantics: what an instant means to it.
         sharing: what main jobs take: whole nodes, or cores.
         placement: which nodes they get.
         mode: how guests' allocations give way.
@@ -68,6 +68,7 @@ class Site:
     until: Millis
     grace_ms: Millis = Millis(0)
     policy: Policy = easy
+    semantics: Semantics = Semantics.PER_TIMESTAMP
     sharing: Sharing = Sharing.NODES
     placement: Placement = Placement.LOWEST
     mode: Mode = Mode.PREEMPTIBLE
@@ -89,7 +90,7 @@ class Site:
             nodes = numbered_nodes(self.nodes, self.node)
             return unheld_around(nodes, self.jobs, self.until, self.outages, self.policy)
         units = [self.units] * self.nodes
-        return gaps_without_guests(units, self.jobs, self.until, self.policy, self.placement), []
+        return gaps_without_guests(units, self.jobs, self.until, self.policy, self.placement, self.semantics), []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,21 +115,6 @@ class Outcome:
     done: int
     main_starts: dict[int, int]
     waited: dict[int, tuple[Millis, Millis]]
-
-
-def compare(
-    site: Site,
-    strategies: Iterable[Strategy],
-    guests: Sequence[Arrival],
-    costs: GuestCosts,
-    keeper: Keeper | None = None,
-) -> dict[Strategy, Outcome]:
-    """Run each of *strategies* on the same site with the same guests."""
-    gaps = site.gaps()
-    return {
-        strategy: carried_out(strategy, partial(Trial, site, strategy, guests, costs, gaps), keeper)
-        for strategy in strategies
-    }
 
 
 def run(
@@ -197,6 +183,7 @@ def prepared(
         costs,
         grace_ms=site.grace_ms,
         policy=site.policy,
+        semantics=site.semantics,
         sharing=site.sharing,
         placement=site.placement,
         outages=site.outages,

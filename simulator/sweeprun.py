@@ -16,6 +16,7 @@ from idleq.simulator.gain import run_scenario
 from idleq.simulator.gaincount import GuestSums, MainSums, Shares, SiteSums
 from idleq.simulator.grid import Place, read_sweep
 from idleq.simulator.outagesource import digest_of_outages
+from idleq.simulator.parquet import parquet_of
 from idleq.simulator.places import Places
 from idleq.simulator.rows import Row, RowsFile
 from idleq.simulator.scenariokeys import COST, KEYS, plain, scenario_of
@@ -27,8 +28,11 @@ from idleq.simulator.trace import Trace
 RESULTS = tuple(one.name for part in (SiteSums, Shares, GuestSums, MainSums) for one in fields(part))
 """The numbers of a row."""
 
-OTHERS = ("grid", "trace_digest", "idleq")
+OTHERS = ("grid", "trace_digest", "idleq", "code")
 """What a row has beside what the sweep's file names, and its numbers."""
+
+CODE_DIGITS = 16
+"""So much of the digest of the code that has made a row tells any two apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +121,7 @@ def run_sweep(
             **{key: _cell(value) for key, value in {**place.named, **place.point}.items()},
             "trace_digest": digest,
             "idleq": idleq.__version__,
+            "code": code_digest()[:CODE_DIGITS],
             **numbers[key],
         }
         for place, key, digest in zip(sweep.places, sweep.keys, sweep.digests, strict=True)
@@ -131,17 +136,26 @@ def _cell(value: object) -> object:
     return json.dumps(value, sort_keys=True) if isinstance(value, Mapping | list) else value
 
 
-def as_csv(rows: Sequence[Row]) -> str:
+def as_csv(rows: Sequence[Row]) -> bytes:
     """Return *rows* as a table; a column for each name that a row has, in the order in which they come."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    columns.sort(key=lambda name: name in RESULTS)  # what differs first, then the numbers
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, _columns(rows), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue()
+    return text.getvalue().encode()
 
 
-def as_json(rows: Sequence[Row]) -> str:
+def as_json(rows: Sequence[Row]) -> bytes:
     """Return *rows* as one JSON list."""
-    return json.dumps(rows, indent=1) + "\n"
+    return json.dumps(rows, indent=1).encode() + b"\n"
+
+
+def as_parquet(rows: Sequence[Row]) -> bytes:
+    """Return *rows* as Parquet, with the columns that `as_csv` has."""
+    columns = {name: [row.get(name) for row in rows] for name in _columns(rows)}
+    return parquet_of(columns, {"idleq": idleq.__version__, "code": code_digest()})
+
+
+def _columns(rows: Sequence[Row]) -> list[str]:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return sorted(names, key=lambda name: name in RESULTS)  # what differs first, then the numbers

@@ -23,11 +23,26 @@ NEEDED = 9
 COLUMNS = 16
 """So many columns are kept (to the partition); those that a line lacks are -1, those behind are left alone."""
 
-JOB, SUBMIT, WAIT, RUN, ALLOCATED, REQUESTED, ESTIMATE, USER, QUEUE = 0, 1, 2, 3, 4, 7, 8, 11, 14
+JOB, SUBMIT, WAIT, RUN, ALLOCATED, USED_KB, REQUESTED, ESTIMATE, REQUESTED_KB, USER, QUEUE = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    6,
+    7,
+    8,
+    9,
+    11,
+    14,
+)
 """Where the columns stand that something is made of."""
 
 TOO_FEW = f"fewer than {NEEDED} columns"
 NO_NUMBER = "a column is not a number"
+KB = 1024
+_MOST_KB = 2**50
+"""More is no memory, and would not fit a column in bytes."""
 _GZIP_MAGIC = b"\x1f\x8b"
 _LARGEST = 2**53
 """Larger numbers do not pass through a float unharmed."""
@@ -177,7 +192,7 @@ def clean(log: SwfLog, processors: int | None = None) -> Trace:
         Dropped(int(log.lines[place]), int(log.rows[place, JOB]), REASONS[reasons[place]])
         for place in np.flatnonzero(reasons).tolist()
     )
-    dropped.sort(key=lambda entry: entry.line)
+    dropped.sort(key=lambda entry: entry.line or 0)
     rows = log.rows[reasons == 0]
     if not len(rows):
         raise BadTrace(f"no job of the trace can run on {machine} processors: {_counts(dropped)}")
@@ -200,7 +215,7 @@ REASONS = (
 
 
 def _unusable(rows: NDArray[np.int64], processors: int) -> NDArray[np.int64]:
-    """Return the place in `REASONS` of why each row is left out; the order of the rules is the study's."""
+    """Return the place in `REASONS` of why each row is dropped; the order of the rules is the study's."""
     wrong = (
         np.maximum(rows[:, ALLOCATED], rows[:, REQUESTED]) > processors,
         (rows[:, REQUESTED] <= 0) & (rows[:, ALLOCATED] <= 0),
@@ -222,7 +237,14 @@ def _table(rows: NDArray[np.int64]) -> JobTable:
     size = np.where(rows[:, REQUESTED] > 0, rows[:, REQUESTED], rows[:, ALLOCATED])
     own = {"id": JOB, "submit": SUBMIT, "limit": ESTIMATE, "user": USER, "queue": QUEUE}
     columns = {name: np.ascontiguousarray(rows[:, place]) for name, place in own.items()}
-    return JobTable(run=np.minimum(rows[:, RUN], rows[:, ESTIMATE]), size=size, **columns)
+    run = np.minimum(rows[:, RUN], rows[:, ESTIMATE])
+    return JobTable(run=run, size=size, memory=_memory(rows), **columns)
+
+
+def _memory(rows: NDArray[np.int64]) -> Column:
+    """Return the bytes for each processor: requested, else used, else unknown."""
+    kilobytes = np.where(rows[:, REQUESTED_KB] > 0, rows[:, REQUESTED_KB], rows[:, USED_KB])
+    return np.where(kilobytes > 0, np.minimum(kilobytes, _MOST_KB) * KB, -1)
 
 
 def _counts(dropped: Iterable[Dropped]) -> str:

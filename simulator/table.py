@@ -22,18 +22,23 @@ class JobTable:
     size: Column
     user: Column
     queue: Column
+    memory: Column
 
     def __len__(self) -> int:
         return len(self.id)
 
     def jobs(self) -> tuple[MainJob, ...]:
         """Return the rows as values."""
-        columns = (self.id, self.submit, self.run, self.limit, self.size, self.user, self.queue)
+        columns = (self.id, self.submit, self.run, self.limit, self.size, self.user, self.queue, self.memory)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         return tuple(
-            MainJob(id=number, submit=submit, run=run, limit=limit, size=size, user=user, queue=queue)
-            for number, submit, run, limit, size, user, queue in rows
+            MainJob(id=number, submit=submit, run=run, limit=limit, size=size, user=user, queue=queue, memory=memory)
+            for number, submit, run, limit, size, user, queue, memory in rows
         )
+
+    def where(self, is_in: NDArray[np.bool_]) -> "JobTable":
+        """Return the rows for which *is_in* holds."""
+        return JobTable(**{one.name: getattr(self, one.name)[is_in] for one in fields(JobTable)})
 
     def with_limits(self, limits: Column) -> "JobTable":
         """Return the same jobs with other limits."""

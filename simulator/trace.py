@@ -1,4 +1,4 @@
-"""A log made ready for a queue: what can run, by submit time, and what was left out and why."""
+"""A log made ready for a queue: what can run, by submit time, and what was dropped and why."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,21 +11,21 @@ from idleq.simulator.table import JobTable, table_of
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A line that was left out, and why; *job* is None where the line has no number that could be read."""
+    """What was dropped, and why; *job* is None where its line has no number that could be read, *line* where it could be used."""
 
-    line: int
+    line: int | None
     job: int | None
     reason: str
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Main jobs that a queue of *processors* can run, by submit time, and what was left out.
+    """Main jobs that a queue of *processors* can run, by submit time, and what was dropped.
 
     Attributes:
         processors: how large the machine is.
         table: the jobs.
-        dropped: the lines that were left out, in the order of the file.
+        dropped: the lines that were dropped, in the order of the file.
         shortened: how many jobs ran longer than their limit and are ended by it here.
         name: what people call it.
         digest: of the file's content, or what it was drawn from.
@@ -44,7 +44,7 @@ class Trace:
         return self.table.jobs()
 
     def dropped_by_reason(self) -> dict[str, int]:
-        """Count what was left out, the most frequent reason first."""
+        """Count what was dropped, the most frequent reason first."""
         return dict(Counter(entry.reason for entry in self.dropped).most_common())
 
     @property

@@ -1,6 +1,7 @@
 """A site: its own queue on real nodes, and guests in the gaps. The same class runs in simulated and in real time."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from simpy import Environment
 from simpy.events import Event
@@ -24,7 +25,7 @@ from idleq.simulator.placement import (
     planned_starts_on_whole_nodes,
     units_of,
 )
-from idleq.simulator.queueing import MainQueue, Policy, easy
+from idleq.simulator.queueing import MainQueue, Policy, Semantics, easy
 from idleq.simulator.queueing.plan import plan
 
 PLAN_DEPTH = 100
@@ -51,6 +52,7 @@ class World:
         tell: Callable[[WorldEvent], None],
         *,
         policy: Policy = easy,
+        semantics: Semantics = Semantics.PER_TIMESTAMP,
         grace_ms: Millis = Millis(0),
         sharing: Sharing = Sharing.NODES,
         placement: Placement = Placement.LOWEST,
@@ -82,9 +84,8 @@ class World:
         self._is_watched = is_watched
         self._foresight = foresight or self._by_the_plan
         processors = sum(node.units for node in self._nodes)
-        self._queue = MainQueue(
-            env, jobs, processors, policy, gate=self._gate, on_end=self._main_ended, on_change=self._main_queue_moved
-        )
+        queue = partial(MainQueue, env, jobs, processors, policy, semantics=semantics)
+        self._queue = queue(gate=self._gate, on_end=self._main_ended, on_change=self._main_queue_moved)
         self._want(GUEST_PASS, self._guest_pass)
 
     @property

@@ -78,6 +78,14 @@ def size(value: object) -> int:
     return whole(0, 2**60)(value)
 
 
+def some_size(value: object) -> int:
+    """Read a size that is more than nothing."""
+    found = size(value)
+    if found < 1:
+        raise ValueError(f"it is more than nothing, not {value}")
+    return found
+
+
 def text(value: object) -> str:
     """Read a text that is not empty."""
     if not isinstance(value, str) or not value:

@@ -31,9 +31,9 @@ _BY_COUNT: Mapping[str, Callable[[int, SlurmSettings], Policy]] = {
     "slurm": SlurmLike,
 }
 
-_BY_NODES: Mapping[str, Callable[[int], Policy]] = {
-    "easy": NamedEasy,
-    "easy-sjbf": lambda processors: NamedEasy(processors, shortest_first=True),
+_BY_NODES: Mapping[str, Callable[[int, int], Policy]] = {
+    "easy": lambda processors, node_cores: NamedEasy(processors, node_cores=node_cores),
+    "easy-sjbf": lambda processors, node_cores: NamedEasy(processors, shortest_first=True, node_cores=node_cores),
 }
 
 POLICIES = tuple(_BY_COUNT)
@@ -44,8 +44,9 @@ def policy_named(
     processors: int,
     reservation: Reservation = Reservation.COUNT,
     settings: SlurmSettings | None = None,
+    node_cores: int = 1,
 ) -> Policy:
-    """Return a new policy for one queue.
+    """Return a new policy for one queue; where reservations are of nodes, so many processors are one.
 
     Raises:
         ImpossibleParameters: there is none of that name, or not with such reservations.
@@ -58,4 +59,4 @@ def policy_named(
         raise ImpossibleParameters(
             f"reservations by nodes are there for fcfs, {' and '.join(_BY_NODES)}, not for {name}"
         )
-    return _BY_NODES[name](processors)
+    return _BY_NODES[name](processors, node_cores)

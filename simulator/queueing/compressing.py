@@ -1,6 +1,7 @@
 """Classic conservative backfilling: a reservation is made when a job comes in, kept, and only ever moved forward."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.queueing.plan import Profile
@@ -17,11 +18,14 @@ class Compressing(Attentive):
         self._has_hole = False
 
     def __call__(self, waiting: Sequence[MainJob], free: int, running: Sequence[Slot], now: int) -> list[int]:
-        profile = Profile(now, free, running)
-        planned = self._planned
+        return self.among(waiting, partial(Profile, now, free, running), now)
+
+    def among(self, waiting: Sequence[MainJob], ahead: Callable[[], Profile], now: int) -> list[int]:
+        """Do as `__call__`, where *ahead* says what is free from now on."""
+        profile, planned = ahead(), self._planned
         if not self._put_back(profile, waiting, now):
-            # Guests held a main job up, so that what was planned has no room: plan anew, in order.
-            profile = Profile(now, free, running)
+            # Guests held a main job up, or a node has failed, so that what was planned has no room: plan anew, in order.
+            profile = ahead()
             planned.clear()
         if self._has_hole:
             self._compress(profile, waiting, now)
@@ -38,6 +42,14 @@ class Compressing(Attentive):
     def ended(self, job: MainJob, now: int) -> None:
         del job, now
         self._has_hole = True
+
+    def reconsider(self) -> None:
+        """Let the next pass try to move all plans forward."""
+        self._has_hole = True
+
+    def forget(self, job: MainJob) -> None:
+        """Let *job*, which could not start after all, be planned anew."""
+        self._planned.pop(job.id, None)
 
     def wake_at(self) -> int | None:
         return min(self._planned.values(), default=None)

@@ -10,7 +10,7 @@ from simpy.events import Event
 
 from idleq.simulator.errors import JobTooLarge
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.kernel import ARRIVE, END, LATE_END, PASS, Between, Moment, run_out
+from idleq.simulator.kernel import ARRIVE, END, LATE_END, PASS, SETTLED, Between, Moment, run_out
 from idleq.simulator.queueing.policy import Attentive, Policy, Semantics, Slot
 
 Gate = Callable[[MainJob], bool]
@@ -22,6 +22,9 @@ def _open_gate(_: MainJob) -> bool:
 
 
 _submit = attrgetter("submit")
+
+_IN_ORDER = 2**-30
+"""Of the ranks of two jobs' ends, one started after the other: so small that no number of jobs makes another rank of it."""
 
 
 def _ignore(_: MainJob) -> None:
@@ -59,7 +62,6 @@ class MainQueue:
         self._processors = processors
         self._policy = policy
         self._per_event = semantics is Semantics.PER_EVENT
-        self._end_rank = LATE_END
         self._gate = gate
         self._on_end = on_end
         self._on_change = on_change
@@ -81,7 +83,8 @@ class MainQueue:
         insort(self.running, slot)
         if self._attentive:
             self._slots[job.id] = slot
-        Moment(self._env, job.run, self._end_rank, partial(self._end, job, slot))
+            self._attentive.begun(job, int(self._env.now))
+        Moment(self._env, job.run, self._end_rank(slot), partial(self._end, job, slot))
 
     def interrupt(self, job: MainJob) -> None:
         """Let *job*, which runs under a policy with a memory, begin anew: back in the queue where it came in."""
@@ -115,6 +118,10 @@ class MainQueue:
         if self._on_change is not None:
             self._on_change()
         self._await_arrival()
+
+    def _end_rank(self, slot: Slot) -> float:
+        """Return when in its instant a job ends: per event they do so in the order of their starts, whoever was kept back."""
+        return LATE_END + slot[1] * _IN_ORDER if self._per_event else LATE_END
 
     def _end(self, job: MainJob, slot: Slot, _: Event) -> None:
         if self._interrupted and slot in self._interrupted:
@@ -150,10 +157,12 @@ class MainQueue:
         """Make a pass in which jobs whose limit ends now are gone already, unless *needed* is more than is free then."""
         now = int(self._env.now)
         running = self.running
-        gone = bisect_left(running, (now + 1, 0, 0))
-        free = self.free + sum(slot[2] for slot in running[:gone])
+        due = bisect_left(running, (now + 1, 0, 0))
+        held = set(self._held.values()) if due else ()
+        kept_back = [slot for slot in running[:due] if slot in held]
+        free = self.free + sum(slot[2] for slot in running[:due]) - sum(slot[2] for slot in kept_back)
         if self.waiting and needed <= free:
-            self._start(self._policy(self.waiting, free, running[gone:], now), now)
+            self._start(self._policy(self.waiting, free, [*kept_back, *running[due:]], now), now)
 
     def _await_wake(self, at: int | None, now: int) -> None:
         if at is not None and at > now and at != self._wake:
@@ -181,17 +190,27 @@ class MainQueue:
             slot = (now + job.limit, self._starts, job.size)
             insort(self.running, slot)
             self.free -= job.size
-            if self._gate(job):
-                Moment(self._env, job.run, self._end_rank, partial(self._end, job, slot))
+            if self._per_event:
+                # Main jobs and guests that end in this instant have yet to give back what it may begin on.
+                self._held[job.id] = slot
+                Moment(self._env, 0, SETTLED, partial(self._settle, job))
+            elif self._gate(job):
+                Moment(self._env, job.run, self._end_rank(slot), partial(self._end, job, slot))
             else:
                 self._held[job.id] = slot
             if self._attentive:
                 self._slots[job.id] = slot
                 self._attentive.started(job, now)
+                if job.id in self._held:
+                    self._attentive.kept_back(job)
         if self._attentive:
             self._await_wake(self._attentive.wake_at(), now)
         if self._on_change is not None:
             self._on_change()
+
+    def _settle(self, job: MainJob, _: Event) -> None:
+        if self._gate(job):
+            self.begin(job)
 
 
 class QueueRun:

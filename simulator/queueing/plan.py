@@ -11,15 +11,21 @@ class Profile:
     """Processors free from now on, as steps: free[i] from times[i] until times[i + 1], the last one for ever."""
 
     def __init__(self, now: int, free: int, running: Iterable[Slot]) -> None:
-        """Begin with *free* at *now*; *running* is sorted, and gives its processors back at its limits."""
+        """Begin with *free* at *now*; *running* is sorted, and gives its processors back at its limits.
+
+        What guests have kept back beyond its limit is still there: it is taken to end next.
+        """
         self.times = [now]
         self.free = [free]
         for end, _, size in running:
-            if end <= self.times[-1]:
-                self.free[-1] += size
-            else:
+            if end > self.times[-1]:
                 self.times.append(end)
                 self.free.append(self.free[-1] + size)
+            elif end > now or self.times[-1] > now:
+                self.free[-1] += size
+            else:
+                self.times.append(now + 1)
+                self.free.append(free + size)
 
     def earliest(self, size: int, duration: int) -> int | None:
         """Return the first time from which *size* is free for *duration*, None if there is none."""

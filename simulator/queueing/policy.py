@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from idleq.simulator.jobs import MainJob
+from idleq.simulator.placement import Parts
 
 Slot = tuple[int, int, int]
 """A running job as a policy sees it: when it ends by its limit, its number in the order of starts, its size.
@@ -37,12 +38,26 @@ class Attentive:
     def started(self, job: MainJob, now: int) -> None:
         """Take note that *job* holds processors from *now* on."""
 
+    def kept_back(self, job: MainJob) -> None:
+        """Take note that *job*, which has started, holds its processors but has to wait for guests there."""
+
+    def begun(self, job: MainJob, now: int) -> None:
+        """Take note that *job*, which was kept back, runs from *now* on."""
+
     def ended(self, job: MainJob, now: int) -> None:
         """Take note that *job* has given back its processors."""
 
     def wake_at(self) -> int | None:
         """Return when it wants a pass even if nothing happens; asked after each pass."""
         return None
+
+
+class Choosing(Attentive):
+    """A policy that chooses the nodes too, since what a job runs on decides who else can start."""
+
+    def chosen(self, job: MainJob) -> Parts:
+        """Return what *job*, which is about to start or runs, has of which node."""
+        raise NotImplementedError
 
 
 class Semantics(StrEnum):

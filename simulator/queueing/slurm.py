@@ -1,7 +1,8 @@
 """A queue as Slurm keeps it: priorities of several factors, jobs in their order, and a backfill pass now and then."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.jobs import MainJob
@@ -89,6 +90,14 @@ def in_milliseconds(settings: SlurmSettings) -> SlurmSettings:
     )
 
 
+Fits = Callable[[MainJob], bool]
+"""Says of a job for which there are enough processors whether it can have them, and keeps them for it if so."""
+
+
+def _any(_: MainJob) -> bool:
+    return True
+
+
 class SlurmLike(Attentive):
     """Starts jobs by priority until one does not fit; every bf_interval, if anything has changed, backfills behind it."""
 
@@ -101,21 +110,29 @@ class SlurmLike(Attentive):
         self._known: set[int] = set()
 
     def __call__(self, waiting: Sequence[MainJob], free: int, running: Sequence[Slot], now: int) -> list[int]:
+        return self.among(waiting, free, partial(Profile, now, free, running), now)
+
+    def among(
+        self, waiting: Sequence[MainJob], free: int, ahead: Callable[[], Profile], now: int, fits: Fits = _any
+    ) -> list[int]:
+        """Do as `__call__`, where *ahead* says what is free from now on, and *fits* whether a job can have it."""
         settings = self._settings
         self._meet(waiting, now)
         order = self._by_priority(waiting, now)
         started: list[int] = []
         for place in order[: settings.queue_depth]:
-            if waiting[place].size > free:
+            job = waiting[place]
+            if job.size > free or not fits(job):
                 break
-            free -= waiting[place].size
+            free -= job.size
             started.append(place)
         if now % settings.bf_interval == 0 and now > self._backfilled_at and (self._is_stale or started):
             self._backfilled_at, self._is_stale = now, False
-            new = [(now + waiting[place].limit, place, waiting[place].size) for place in started]
             rest = order[len(started) : len(started) + settings.bf_max_job_test]
-            profile = Profile(now, free, sorted([*running, *new]))
-            started += self._backfilled(waiting, rest, profile, now)
+            profile = ahead()
+            for place in started:
+                profile.take(now, waiting[place].limit, waiting[place].size)
+            started += self._backfilled(waiting, rest, profile, now, fits)
         return started
 
     def started(self, job: MainJob, now: int) -> None:
@@ -124,6 +141,10 @@ class SlurmLike(Attentive):
 
     def ended(self, job: MainJob, now: int) -> None:
         self._usage.hold(job.user, -job.size, now)
+        self._is_stale = True
+
+    def reconsider(self) -> None:
+        """Let the next time for it be one of a backfill pass."""
         self._is_stale = True
 
     def wake_at(self) -> int | None:
@@ -159,7 +180,9 @@ class SlurmLike(Attentive):
         ]
         return sorted(range(len(waiting)), key=lambda place: -priorities[place])
 
-    def _backfilled(self, waiting: Sequence[MainJob], rest: Sequence[int], profile: Profile, now: int) -> list[int]:
+    def _backfilled(
+        self, waiting: Sequence[MainJob], rest: Sequence[int], profile: Profile, now: int, fits: Fits
+    ) -> list[int]:
         """Return which of *rest* can start now without delaying what was planned before them."""
         latest = now + self._settings.bf_window
         started: list[int] = []
@@ -169,7 +192,7 @@ class SlurmLike(Attentive):
             if start is None or start > latest:
                 continue
             place_first(profile.times, profile.free, job.size, job.limit)
-            if start == now:
+            if start == now and fits(job):
                 started.append(place)
         return started
 

@@ -90,7 +90,7 @@ MEASURES = (
     Measure("wait_change_s", "change of the wait", Form.SECONDS, "against the same jobs without guests"),
     Measure("slowdown", "mean bounded slowdown", Form.RATIO, "of main jobs: max(1, (wait + run) / max(tau, run))"),
     Measure("slowdown_change", "change of slowdown", Form.RATIO, "against the same jobs without guests"),
-    Measure("harmed", "found guests", Form.COUNT, "main jobs that started where guests had to leave"),
+    Measure("found_guests", "found guests", Form.COUNT, "main jobs that started where guests had to leave"),
     Measure("harm_s", "their wait for guests", Form.SECONDS, "in the mean"),
     Measure("harm_max_s", "the longest", Form.SECONDS, "that one of them waited for guests"),
     Measure("harm_bound_s", "its bound", Form.SECONDS, "the most that one of them might have waited"),
@@ -123,7 +123,9 @@ def lines(comparison: Comparison) -> Iterator[Line]:
 
 
 def _cell(comparison: Comparison, strategy: Strategy, measure: Measure) -> str:
-    is_blank = measure.name in GUEST_MEASURES or measure.is_of_guests or measure.name.startswith(("harm", "over_"))
+    is_blank = (
+        measure.name in GUEST_MEASURES or measure.is_of_guests or measure.name.startswith(("harm", "over_", "found_"))
+    )
     if strategy is Strategy.NONE and (is_blank or measure.name.endswith(("change", "change_s"))):
         return NOTHING
     found = comparison.interval(strategy, measure.name)

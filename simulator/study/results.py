@@ -4,10 +4,9 @@ import csv
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
-from idleq.simulator.errors import ParquetMissing
+from idleq.simulator.parquet import parquet_of
 from idleq.simulator.scenariokeys import plain
 from idleq.simulator.study.comparison import Comparison
 from idleq.simulator.study.figures import FigureTable
@@ -96,22 +95,10 @@ def csv_of(table: FigureTable, origin: Origin) -> bytes:
     return text.getvalue().encode()
 
 
-def check_parquet() -> None:
-    """Raise ParquetMissing if no Parquet can be written."""
-    if find_spec("pyarrow") is None:
-        raise ParquetMissing("Parquet needs pyarrow: pip install 'idleq[parquet]', or leave --parquet out")
-
-
-def parquet_of(table: FigureTable, origin: Origin) -> bytes:
+def as_parquet(table: FigureTable, origin: Origin) -> bytes:
     """Return *table* as Parquet; what it was made from is in the file's metadata."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     columns = {name: [row[place] for row in table.rows] for place, name in enumerate(table.columns)}
-    arrow = pa.table(columns).replace_schema_metadata(_metadata(origin))
-    written = io.BytesIO()
-    pq.write_table(arrow, written)
-    return written.getvalue()
+    return parquet_of(columns, _metadata(origin))
 
 
 def _metadata(origin: Origin) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """A small world for tests: built in one line, and everything it tells written down."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,11 +31,12 @@ class Site:
     node: Resources = NODE
     options: dict[str, Any] = field(default_factory=dict)
     diary: list[tuple[int, WorldEvent]] = field(default_factory=list)
+    make: Callable[..., World] = World
 
     def __post_init__(self) -> None:
         self.env = Environment()
         specs = numbered_nodes(self.nodes, self.node)
-        self.world = World(self.env, specs, self.jobs, self.note, **self.options)
+        self.world = self.make(self.env, specs, self.jobs, self.note, **self.options)
 
     def note(self, event: WorldEvent) -> None:
         self.diary.append((int(self.env.now), event))

@@ -41,6 +41,13 @@ SharingName = Annotated[
 PlacementName = Annotated[
     str | None, typer.Option(metavar="lowest|best-fit", help="Which nodes main jobs get [default: lowest].")
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE", help="What each node has, and main jobs hold what the trace says [default: not counted]."
+    ),
+]
+Gpus = Annotated[int | None, typer.Option(help="GPUs of each node [default: 0].")]
 Replications = Annotated[int | None, typer.Option(help="Runs with seeds of their own [default: 1].")]
 Shake = Annotated[
     float | None,

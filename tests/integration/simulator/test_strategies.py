@@ -9,8 +9,9 @@ from idleq.simulator.guestload import GuestStream, always_enough, guest_stream
 from idleq.simulator.harm import over_bound
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.queueing import easy, replay
-from idleq.simulator.strategies import Outcome, Site, Strategy, compare
+from idleq.simulator.strategies import Outcome, Site, Strategy
 from idleq.simulator.synthetic import Stream, synthetic
+from support.trials import tried
 
 SECOND = 1000
 DAY = 86_400 * SECOND
@@ -29,7 +30,7 @@ def jobs() -> list[MainJob]:
 
 def outcomes(grace_s: int, cost_s: int) -> dict[Strategy, Outcome]:
     site = Site(nodes=10, node=NODE, jobs=jobs(), until=Millis(5 * DAY), grace_ms=Millis(grace_s * SECOND))
-    return compare(site, Strategy, always_enough(NODE, 30), equal_costs(Millis(cost_s * SECOND)))
+    return tried(site, Strategy, always_enough(NODE, 30), equal_costs(Millis(cost_s * SECOND)))
 
 
 def test_without_grace_no_strategy_moves_a_main_job_and_the_oracle_is_best() -> None:

@@ -26,13 +26,18 @@ from idleq.simulator.guestload import Arrival, always_enough
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.outages import Kind, Outage
 from idleq.simulator.queueing import replay
+from idleq.simulator.queueing.around import evading
+from idleq.simulator.queueing.catalog import POLICIES
 from idleq.simulator.queueing.conservative import conservative
+from idleq.simulator.queueing.slurm import SlurmSettings, in_milliseconds
 from idleq.simulator.strategies import Site, Strategy, prepared, run
 
 NODES, CORES = 3, 4
 NODE = Resources(CORES, 400)
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 END = Millis(10 * HOUR)
+
+SLURM = SlurmSettings(bf_interval=120)
 
 costs_s = st.sampled_from([1, 10, 60, 300])
 
@@ -69,6 +74,8 @@ class Stays:
     held: list[tuple[NodeName, int, int, int]] = field(default_factory=list)
     worked_ms: dict[JobId, int] = field(default_factory=dict)
     done: list[JobId] = field(default_factory=list)
+    starts: dict[int, tuple[int, int]] = field(default_factory=dict)
+    nodes_of: dict[int, Sequence[NodeName]] = field(default_factory=dict)
     _begun: dict[JobId, tuple[NodeName, Millis]] = field(default_factory=dict)
     _up: dict[JobId, Millis] = field(default_factory=dict)
 
@@ -210,23 +217,51 @@ def absences(draw: st.DrawFn) -> tuple[Outage, ...]:
 
 
 @settings(max_examples=40, deadline=None)
-@given(main_jobs(), costs_s, absences())
+@given(main_jobs(), costs_s, absences(), st.sampled_from(POLICIES))
 def test_without_grace_no_main_job_moves_whatever_fails_and_guests_stay_within_the_gaps(
-    jobs: tuple[MainJob, ...], cost_s: int, outages: tuple[Outage, ...]
+    jobs: tuple[MainJob, ...], cost_s: int, outages: tuple[Outage, ...], policy: str
 ) -> None:
-    place = replace(site(jobs), outages=outages)
-    gaps = place.gaps()
-    outcome = run(place, Strategy.IDLEQ, always_enough(NODE, 9), equal_costs(Millis(cost_s * SECOND)), gaps)
-    without = run(place, Strategy.NONE, (), equal_costs(Millis(0)), gaps)
+    def place() -> Site:
+        return replace(site(jobs), outages=outages, policy=evading(policy, NODES, outages, in_milliseconds(SLURM)))
+
+    gaps = place().gaps()
+    outcome = run(place(), Strategy.IDLEQ, always_enough(NODE, 9), equal_costs(Millis(cost_s * SECOND)), gaps)
+    without = run(place(), Strategy.NONE, (), equal_costs(Millis(0)), gaps)
     assert outcome.main_starts == without.main_starts
     assert outcome.useful_core_ms <= sum(gap.length_ms for gap in gaps) * CORES
 
 
 @settings(max_examples=40, deadline=None)
-@given(main_jobs(), absences(), st.sampled_from([0, 30, 300]), st.sampled_from(list(Mode)))
-def test_whatever_fails_waits_keep_within_their_bounds(
-    jobs: tuple[MainJob, ...], outages: tuple[Outage, ...], grace_s: int, mode: Mode
+@given(main_jobs(), absences(), st.sampled_from([0, 30, 300]), st.sampled_from(list(Mode)), st.sampled_from(POLICIES))
+def test_whatever_fails_waits_keep_within_their_bounds_and_nothing_holds_what_is_not_there(
+    jobs: tuple[MainJob, ...], outages: tuple[Outage, ...], grace_s: int, mode: Mode, policy: str
 ) -> None:
-    place = replace(site(jobs, grace_s, mode), outages=outages)
-    outcome = run(place, Strategy.IDLEQ, always_enough(NODE, 9), equal_costs(Millis(10 * SECOND)), place.gaps())
+    def place() -> Site:
+        queue = evading(policy, NODES, outages, in_milliseconds(SLURM))
+        return replace(site(jobs, grace_s, mode), outages=outages, policy=queue)
+
+    stays, gaps, costs = Killed(CORES), place().gaps(), equal_costs(Millis(10 * SECOND))
+    outcome = run(place(), Strategy.IDLEQ, always_enough(NODE, 9), costs, gaps)
     assert all(waited <= bound for waited, bound in outcome.waited.values())
+    prepared(place(), Strategy.IDLEQ, always_enough(NODE, 9), costs, gaps, [stays]).run(END)
+    assert all(stays.most_on(NodeName(f"n{number}")) <= CORES for number in range(1, NODES + 1))
+    for node, begin, end, _ in stays.held:
+        failed = (one for one in outages if one.kind is Kind.OUTAGE and int(node[1:]) - 1 in one)
+        assert not any(max(begin, one.begin) < min(end, one.until) for one in failed)
+
+
+class Killed(Stays):
+    """Notes of main jobs that outages killed that they held their nodes no longer."""
+
+    def saw_kill(self, at: Millis, job: MainJob) -> None:
+        begun = self.starts.pop(job.id)
+        ours = [(node, begin, end, cores) for node, begin, end, cores in self.held if (begin, end) == begun]
+        for held in ours:
+            if held[0] in self.nodes_of[job.id]:
+                self.held.remove(held)
+                self.held.append((held[0], held[1], at, held[3]))
+
+    def saw_start(self, at: Millis, started: MainStarted) -> None:
+        super().saw_start(at, started)
+        self.starts[started.job.id] = at, at + started.job.run
+        self.nodes_of[started.job.id] = started.nodes

@@ -1,6 +1,7 @@
 """Second, slow and plain queues, written from the rules alone, agree with the policies on every start."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import log
 
 import pytest
@@ -11,8 +12,8 @@ from idleq.simulator.jobs import MainJob
 from idleq.simulator.outagerun import OutageRun
 from idleq.simulator.outages import Kind, Outage
 from idleq.simulator.queueing import Semantics, replay
-from idleq.simulator.queueing.around import DEPTHS
-from idleq.simulator.queueing.catalog import Reservation, policy_named
+from idleq.simulator.queueing.around import evading
+from idleq.simulator.queueing.catalog import POLICIES, Reservation, policy_named
 from idleq.simulator.queueing.compressing import Compressing
 from idleq.simulator.queueing.easy import easy_sjbf
 from idleq.simulator.queueing.policy import Slot
@@ -226,14 +227,21 @@ def test_the_slurm_like_queue_starts_every_job_when_the_rules_say(jobs: list[Mai
 
 @pytest.mark.parametrize(
     ("name", "plainly"),
-    [("fcfs", None), ("easy", plainly_easy), ("conservative", plainly_conservative)],
+    [
+        ("fcfs", None),
+        ("easy", plainly_easy),
+        ("easy-sjbf", partial(plainly_easy, shortest_first=True)),
+        ("conservative", plainly_conservative),
+        ("compressing", plainly_compressing),
+        ("slurm", None),
+    ],
 )
 @given(jobs=streams())
 def test_a_machine_that_is_all_there_runs_as_without_outages(
     name: str, plainly: Callable[[Sequence[MainJob]], dict[int, int]] | None, jobs: list[MainJob]
 ) -> None:
     expected = replay(jobs, PROCESSORS, policy_named(name, PROCESSORS)) if plainly is None else plainly(jobs)
-    assert OutageRun(jobs, PROCESSORS, (), DEPTHS[name]).finish().starts == expected
+    assert OutageRun(jobs, PROCESSORS, (), evading(name, PROCESSORS, ())).finish().starts == expected
 
 
 @st.composite
@@ -248,9 +256,9 @@ def outages(draw: st.DrawFn) -> list[Outage]:
 
 
 @settings(max_examples=200)
-@given(streams(), outages(), st.sampled_from(list(DEPTHS)))
+@given(streams(), outages(), st.sampled_from(POLICIES))
 def test_every_job_runs_whole_on_processors_that_are_there(jobs: list[MainJob], away: list[Outage], name: str) -> None:
-    run = OutageRun(jobs, PROCESSORS, away, DEPTHS[name]).finish()
+    run = OutageRun(jobs, PROCESSORS, away, evading(name, PROCESSORS, away)).finish()
 
     assert run.starts.keys() == {job.id for job in jobs}
     for at in range(max(run.starts.values()) + 1):

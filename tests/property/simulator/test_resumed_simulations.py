@@ -18,11 +18,13 @@ from idleq.simulator.jobs import MainJob
 from idleq.simulator.keeper import Keeper
 from idleq.simulator.outagerun import OutageRun
 from idleq.simulator.outages import failures
+from idleq.simulator.queueing.around import evading
 from idleq.simulator.queueing.catalog import POLICIES, Reservation, policy_named
 from idleq.simulator.queueing.main_queue import QueueRun
 from idleq.simulator.queueing.policy import Semantics
-from idleq.simulator.strategies import Site, Strategy, Trial, compare
+from idleq.simulator.strategies import Site, Strategy, Trial
 from idleq.simulator.synthetic import Stream, synthetic
+from support.trials import tried
 
 SECOND = 1000
 HOUR = 3600 * SECOND
@@ -105,13 +107,13 @@ def test_a_queue_whose_reservations_name_nodes_goes_on_as_it_would_have() -> Non
     assert found == begin().finish()
 
 
-@pytest.mark.parametrize("depth", [0, 1, None])
-def test_a_queue_with_failing_nodes_goes_on_as_it_would_have(depth: int | None) -> None:
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_queue_with_failing_nodes_goes_on_as_it_would_have(policy: str) -> None:
     stream = jobs(200, 5, SECOND)
     away = failures(NODES, 0, stream[-1].submit, 20, 2, 1)
 
     def begin() -> OutageRun:
-        return OutageRun(stream, NODES, away, depth)
+        return OutageRun(stream, NODES, away, evading(policy, NODES, away))
 
     expected = begin().finish()
     found, left = interrupted(lambda keeper: keeper.carry_out("x", begin), Random(2), 30)
@@ -151,9 +153,9 @@ def test_with_guests_every_number_and_every_start_is_the_same(guests: str, costs
     site = Site(nodes=NODES, node=NODE, jobs=stream, until=until, grace_ms=Millis(grace_s * SECOND))
     chosen = (Strategy.YOUNG, Strategy.IDLEQ, Strategy.ORACLE)
 
-    expected = compare(site, chosen, GUESTS[guests](until), COSTS[costs])
+    expected = tried(site, chosen, GUESTS[guests](until), COSTS[costs])
     found, left = interrupted(
-        lambda keeper: compare(site, chosen, GUESTS[guests](until), COSTS[costs], keeper), Random(grace_s), 120
+        lambda keeper: tried(site, chosen, GUESTS[guests](until), COSTS[costs], keeper), Random(grace_s), 120
     )
 
     assert left >= 3
@@ -174,9 +176,9 @@ def test_with_failing_nodes_and_freezes_too() -> None:
     site = Site(nodes=NODES, node=NODE, jobs=stream, until=until, grace_ms=Millis(60 * SECOND), outages=away)
     costs = replace(COSTS["equal"], freeze_fails=0.2)
 
-    expected = compare(site, (Strategy.IDLEQ,), GUESTS["always"](until), costs)
+    expected = tried(site, (Strategy.IDLEQ,), GUESTS["always"](until), costs)
     found, left = interrupted(
-        lambda keeper: compare(site, (Strategy.IDLEQ,), GUESTS["always"](until), costs, keeper), Random(1), 40
+        lambda keeper: tried(site, (Strategy.IDLEQ,), GUESTS["always"](until), costs, keeper), Random(1), 40
     )
 
     assert left >= 2

@@ -1,7 +1,9 @@
 """`idleq simulate --guests ...`, from the command line to tables, folders and exit codes."""
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.ports import Turn
 from idleq.scheduler.store.database import sqlite_url
 from idleq.scheduler.store.journal import Journal
+from idleq.simulator.study import page
 from support.command_line import CommandLine
 
 
@@ -106,6 +109,31 @@ def test_a_folder_has_the_page_the_figures_and_the_numbers(idleq: CommandLine, h
     assert first.endswith("; seed 1")
 
 
+def test_the_numbers_are_there_before_anything_is_drawn(
+    idleq: CommandLine, site: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = home / "gain"
+    options = ("--guests", "enough", "--strategies", "none,idleq", "--no-plots", "--out", str(out))
+    assert idleq("simulate", site, *options).code == 0
+    whole = {path.name: path.read_bytes() for path in out.iterdir()}
+    shutil.rmtree(out)
+    # A signal here ends the process as it is.
+    found = dict[str, bytes]()
+
+    def render(*arguments: Any) -> str:
+        found.update({path.name: path.read_bytes() for path in out.iterdir()})
+        return page.render(*arguments)
+
+    monkeypatch.setattr("idleq.simulator.study.output.render", render)
+    assert idleq("simulate", site, *options).code == 0
+
+    assert whole.keys() - found.keys() == {"index.html"}
+    assert {name: whole[name] for name in found if name != ".idleq-results"} == {
+        name: content for name, content in found.items() if name != ".idleq-results"
+    }
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == whole
+
+
 def test_guests_may_come_from_a_job_file(idleq: CommandLine, site: str, home: Path) -> None:
     jobs = home / "jobs.toml"
     jobs.write_text('[[job]]\ncommand = ["x"]\nexpected = "2m"\narray = "0-3"\n')
@@ -114,6 +142,15 @@ def test_guests_may_come_from_a_job_file(idleq: CommandLine, site: str, home: Pa
 
     # They come in at the very beginning, before anything is measured, but their work counts where it is done.
     assert (run["done"], run["useful"]) == (4, pytest.approx(4 * 120 / (2 * 1000), rel=0.3))
+
+
+@pytest.mark.parametrize("options", [("--semantics", "per-event"), ("--reservation", "nodes")])
+def test_both_meanings_of_an_instant_and_of_a_reservation_go_with_guests(
+    idleq: CommandLine, site: str, options: tuple[str, str]
+) -> None:
+    value = json.loads(idleq("simulate", site, "--guests", "enough", "--cost", "50", *options, "--json").out)
+    assert value["scenario"][options[0].removeprefix("--")] == options[1]
+    assert value["strategies"]["oracle"]["runs"][0]["harvest"] == pytest.approx(0.9167, abs=1e-4)
 
 
 def test_outages_go_with_guests(idleq: CommandLine, site: str, home: Path) -> None:
@@ -167,9 +204,20 @@ def test_costs_are_learned_from_a_journal(idleq: CommandLine, site: str, home: P
         ),
         (("--guests", "enough", "--no-guests"), 59, "--no-guests is for the main queue alone"),
         (("--guests", "enough", "--engine", "fast"), 59, "--engine fast is for the main queue alone"),
-        (("--guests", "enough", "--semantics", "per-event"), 59, "--semantics per-event is for the main queue alone"),
-        (("--guests", "enough", "--reservation", "nodes"), 59, "--reservation nodes is for the main queue alone"),
-        (("--guests", "enough", "--mtbf", "5", "--policy", "slurm"), 59, "outages with guests go with fcfs, easy"),
+        (("--guests", "enough", "--semantics", "per-second"), 59, "semantics: it may be per-timestamp, per-event"),
+        (("--guests", "enough", "--reservation", "nodes", "--policy", "slurm"), 59, "not for slurm"),
+        (("--guests", "enough", "--reservation", "nodes", "--mtbf", "5"), 59, "with reservations by count"),
+        (
+            ("--guests", "enough", "--semantics", "per-event", "--memory", "3G", "--node-cores", "2"),
+            59,
+            "go with per-timestamp",
+        ),
+        (
+            ("--guests", "enough", "--reservation", "nodes", "--placement", "best-fit", "--node-cores", "2"),
+            59,
+            "give jobs the lowest processors",
+        ),
+        (("--guests", "enough", "--mtbf", "5", "--node-cores", "2"), 59, "outages with guests go with nodes that main"),
         (("--guests", "enough", "--outages", "none.toml"), 48, "none.toml cannot be read"),
         (("--guests", "plenty"), 59, "guests: 'plenty' is neither enough nor stream:..., nor a job file that is here"),
         (("--guests", "stream:intervals=5"), 59, "guests: there is no key 'intervals'; did you mean 'interval'?"),

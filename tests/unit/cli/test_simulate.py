@@ -35,7 +35,7 @@ def test_the_start_of_every_job_is_written(idleq: CommandLine, log_file: Path, h
     assert (home / "starts.csv").read_text() == "job_id,start\n1,0\n2,10\n3,1\n"
     assert outcome.out.splitlines() == [
         "site: 3 main jobs on 4 processors, load 17.500",
-        "Left out: 1 line: larger than the machine",
+        "Dropped: 1 line: larger than the machine",
         f"The starts are in {home / 'starts.csv'}",
         "",
         "easy, per-timestamp, reservations by count, user estimates",
@@ -54,9 +54,9 @@ def test_the_start_of_every_job_is_written(idleq: CommandLine, log_file: Path, h
 
 def test_what_was_left_out_of_a_whole_log_is_no_number_of_its_part(idleq: CommandLine, log_file: Path) -> None:
     outcome = idleq("simulate", str(log_file), "--days", "1")
-    assert "Left out of the whole log: 1 line: larger than the machine" in outcome.out.splitlines()
+    assert "Dropped from the whole log: 1 line: larger than the machine" in outcome.out.splitlines()
     outcome = idleq("simulate", str(log_file), "--days", "1", "--guests", "enough", "--strategies", "none")
-    assert "Left out of the whole log: 1 line: larger than the machine" in outcome.out.splitlines()
+    assert "Dropped from the whole log: 1 line: larger than the machine" in outcome.out.splitlines()
 
 
 def test_json_is_one_value_with_the_settings_and_the_sums(idleq: CommandLine, log_file: Path) -> None:
@@ -118,7 +118,7 @@ def test_both_engines_write_the_same_starts(idleq: CommandLine, home: Path) -> N
         (("small", "--repair", "0"), 59, "--repair does nothing without --mtbf"),
         (("small", "--mtbf", "50", "--repair", "-1"), 59, "mean times above 0"),
         (("small", "--mtbf", "0"), 59, "mean times above 0"),
-        (("small", "--mtbf", "10", "--policy", "slurm"), 59, "outages go with fcfs, easy, conservative"),
+        (("small", "--mtbf", "10", "--semantics", "per-event"), 59, "outages go with per-timestamp"),
         (("small", "--outages", "none.toml"), 48, "none.toml cannot be read"),
         (("small", "--procs", "32", "--strict"), 51, "asks for more than 32 processors"),
         (("synthetic:load=0",), 59, "a load above 0"),
@@ -174,7 +174,7 @@ def test_traces_are_added_shown_and_listed(idleq: CommandLine, log_file: Path, h
 
     assert added.out == f"mine: 4 lines of jobs, 0 that are none, kept in {kept}\n"
     assert idleq("-q", "traces", "ls").out == "mine\nsmall\n"
-    assert "Left out: 1 line: larger than the machine" in idleq("traces", "show", "mine").out
+    assert "Dropped: 1 line: larger than the machine" in idleq("traces", "show", "mine").out
     assert json.loads(idleq("--json", "traces", "show", "mine", "--procs", "9").out)["jobs"] == 4
     log_file.unlink()
     assert idleq("simulate", "mine").code == 0
@@ -218,8 +218,8 @@ def test_the_import_says_which_jobs_simulations_would_leave_out_and_how_to_keep_
     lines = [
         f"ours: 2 jobs on 4 processors, kept in {kept}",
         f"Without a time limit: 1 job, which simulations leave out: {advice}",
-        "Left out: 1 record: ended before it started",
-        "Left out: 1 record: a field that cannot be read",
+        "Dropped: 1 record: ended before it started",
+        "Dropped: 1 record: a field that cannot be read",
         "  line 5: AllocCPUS is 'four'",
     ]
     asked = ("traces", "import-sacct", str(home / "sacct.txt"), "--name", "ours", "--procs", "4")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from idleq.simulator.checkpoint import code_digest
 from idleq.simulator.errors import BadOutages
 from idleq.simulator.places import Places
 from idleq.simulator.sweeprun import load_sweep
@@ -57,12 +58,26 @@ def test_a_sweep_writes_a_row_for_each_combination(idleq: CommandLine, home: Pat
     assert rows[0]["trace"] == rows[0]["trace_digest"] == "synthetic:nodes=16,jobs=150,load=0.6,seed=1"
     assert rows[4]["costs"] == '{"freeze": 30}'
     assert all(float(row["main"]) > 0 and len(row["idleq"]) > 2 for row in rows)
+    assert {row["code"] for row in rows} == {code_digest()[:16]}
 
     content = (home / "my.csv").read_bytes()
     (home / "my.csv").unlink()
     (home / "my.csv.rows").unlink()
     assert idleq("simulate", "sweep", "my.toml", "--processes", "1").code == 0
     assert (home / "my.csv").read_bytes() == content
+
+
+def test_parquet_has_the_rows_and_columns_of_the_csv_file(idleq: CommandLine, home: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    outcome = idleq("simulate", "sweep", "my.toml", "--processes", "2", "--parquet", "--quiet")
+
+    assert (outcome.code, outcome.out.split()) == (0, [str(home / "my.csv"), str(home / "my.parquet")])
+    table = parquet.read_table(home / "my.parquet")
+    with (home / "my.csv").open() as file:
+        written = list(csv.reader(file))
+    rows = [["" if cell is None else str(cell) for cell in row.values()] for row in table.to_pylist()]
+    assert [table.column_names, *rows] == written
+    assert table.schema.metadata[b"code"].decode().startswith(table.to_pylist()[0]["code"])
 
 
 def test_a_changed_file_of_outages_makes_another_run(home: Path) -> None:

@@ -49,13 +49,13 @@ def test_without_guests_main_jobs_have_what_they_have_alone(places: Places) -> N
     assert gain.shares.gained == pytest.approx(0, abs=1e-12)
     assert (gain.shares.overhead, gain.guests.segments) == (0, 0)
     assert result.recorded.starts == result.stage.starts
-    assert (gain.main.wait_change_s, gain.main.harmed) == (0, 0)
+    assert (gain.main.wait_change_s, gain.main.found_guests) == (0, 0)
 
 
 def test_without_a_grace_no_main_job_starts_later(places: Places) -> None:
     result = run(places, strategy="idleq")
     assert result.recorded.starts == result.stage.starts
-    assert result.gain.main.harmed > 0
+    assert result.gain.main.found_guests > 0
     assert result.gain.main.harm_max_s == 0
 
 

@@ -3,7 +3,7 @@ from random import Random
 
 from idleq.ids import Millis
 from idleq.simulator.guestload import GuestStream, guest_stream
-from idleq.simulator.harm import Interval, interval, mean_delay_ms, over_bound, shaken
+from idleq.simulator.harm import Interval, interval, over_bound, shaken
 from idleq.simulator.jobs import MainJob
 
 JOBS = [MainJob(id=number, submit=number * 10, run=5, limit=5, size=1) for number in range(20)]
@@ -21,10 +21,6 @@ def test_the_interval_is_students() -> None:
     assert not found.holds_zero
     assert interval([7.0]) == Interval(mean=7.0, half_width=None, count=1)
     assert interval([-1.0, 1.0, 0.5]).holds_zero
-
-
-def test_delays_are_of_jobs_that_started_in_both_runs() -> None:
-    assert mean_delay_ms({1: 10, 2: 30, 3: 99}, {1: 10, 2: 20, 4: 0}) == 5
 
 
 def test_shaking_moves_submits_only_and_is_the_same_for_the_same_seed() -> None:

@@ -6,6 +6,8 @@ from idleq.simulator.errors import BadOutages, ImpossibleParameters
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.outagerun import OutageRun
 from idleq.simulator.outages import Kind, Outage, failures, read_outages
+from idleq.simulator.queueing.around import evading
+from idleq.simulator.queueing.catalog import POLICIES
 
 
 def job(number: int, *, submit: int = 0, run: int = 10, limit: int | None = None, size: int = 1) -> MainJob:
@@ -16,25 +18,48 @@ def away(kind: Kind, begin: int, until: int, processors: int) -> Outage:
     return Outage(kind=kind, begin=begin, until=until, processors=processors)
 
 
+def run_around(jobs: list[MainJob], processors: int, outages: list[Outage], policy: str = "easy") -> OutageRun:
+    return OutageRun(jobs, processors, outages, evading(policy, processors, outages)).finish()
+
+
 def test_a_failure_kills_what_it_hits_and_the_job_starts_anew() -> None:
-    run = OutageRun([job(1, run=10, size=2), job(2, run=20, size=2)], 4, [away(Kind.OUTAGE, 5, 8, 0b0001)], 1).finish()
+    run = run_around([job(1, run=10, size=2), job(2, run=20, size=2)], 4, [away(Kind.OUTAGE, 5, 8, 0b0001)])
     assert (run.starts, run.restarts, run.lost) == ({1: 8, 2: 0}, 1, 10)
 
 
 def test_a_job_that_ends_in_the_second_of_a_failure_has_ended() -> None:
-    run = OutageRun([job(1, run=5)], 1, [away(Kind.OUTAGE, 5, 8, 0b1)], 1).finish()
+    run = run_around([job(1, run=5)], 1, [away(Kind.OUTAGE, 5, 8, 0b1)])
     assert (run.starts, run.restarts) == ({1: 0}, 0)
 
 
 def test_a_drain_lets_jobs_end_and_starts_nothing_there() -> None:
     jobs = [job(1, run=10, size=2), job(2, submit=4, run=3, size=1), job(3, submit=5, size=2)]
-    run = OutageRun(jobs, 2, [away(Kind.DRAIN, 3, 30, 0b11)], 1).finish()
+    run = run_around(jobs, 2, [away(Kind.DRAIN, 3, 30, 0b11)])
     assert (run.starts, run.restarts) == ({1: 0, 2: 30, 3: 33}, 0)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_under_every_policy_what_is_hit_begins_anew_and_nothing_is_started_where_nothing_is(policy: str) -> None:
+    jobs = [job(1, run=10, size=2, limit=60), job(2, submit=4, run=3, size=1), job(3, submit=5, run=4, size=2)]
+    run = run_around(jobs, 2, [away(Kind.OUTAGE, 6, 30, 0b01), away(Kind.RESERVATION, 100, 200, 0b11)], policy)
+    # One processor is left from 6 on: only the second job could have it, but for fcfs; then all have room from 30 on.
+    # A compressing queue keeps the plan that the third has by then, and plans the killed one behind it.
+    second = {"fcfs": 40, "slurm": 40}.get(policy, 6)
+    first = 34 if policy == "compressing" else 30
+    assert (run.starts[1], run.starts[2], run.restarts, run.lost) == (first, second, 1, 12)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_under_every_policy_no_job_is_started_into_a_reservation(policy: str) -> None:
+    run = run_around(
+        [job(1, run=2, limit=11), job(2, run=2, limit=10)], 1, [away(Kind.RESERVATION, 10, 20, 0b1)], policy
+    )
+    assert run.starts[1] == 20
 
 
 def test_no_job_is_started_that_could_run_into_a_reservation() -> None:
     jobs = [job(1, run=2, limit=11, size=1), job(2, run=2, limit=10, size=1), job(3, run=2, limit=11, size=2)]
-    run = OutageRun(jobs, 2, [away(Kind.RESERVATION, 10, 20, 0b01)], 1).finish()
+    run = run_around(jobs, 2, [away(Kind.RESERVATION, 10, 20, 0b01)])
     assert run.starts == {1: 0, 2: 0, 3: 20}
 
 

@@ -1,6 +1,7 @@
 """What people say of outages, and when which nodes are away for it."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -34,6 +35,12 @@ def test_whole_nodes_fail_by_chance_beside_what_the_file_says(file: Path) -> Non
     assert len(found) == 3 + len(drawn) > 3
     assert set(drawn) <= set(found)
     assert [one.begin for one in found] == sorted(one.begin for one in found)
+
+
+def test_failures_are_drawn_apart_from_what_else_the_same_seed_draws() -> None:
+    for seed in range(5):
+        first = failures(1, 0, 10**9, 1, 1, seed)[0].begin
+        assert first != int(Random(seed).expovariate(1 / 3600))
 
 
 def test_nothing_is_away_if_nobody_says_so() -> None:

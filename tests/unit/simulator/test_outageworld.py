@@ -19,7 +19,8 @@ from idleq.simulator.outagerun import OutageRun
 from idleq.simulator.outages import Kind, Outage, failures
 from idleq.simulator.outageworld import OutageWorld, unheld_around
 from idleq.simulator.placement import Sharing
-from idleq.simulator.queueing.easy import easy_sjbf
+from idleq.simulator.queueing.around import evading
+from idleq.simulator.queueing.compressing import Compressing
 from idleq.simulator.strategies import Outcome, Site, Strategy, run
 
 ONE = Resources(1, 100)
@@ -106,9 +107,10 @@ def test_a_main_job_that_waits_for_a_guest_on_a_node_that_fails_goes_back_to_the
 
 def test_what_cannot_go_around_outages_is_refused() -> None:
     outages = [away(Kind.OUTAGE, 12, 40, 0b11)]
-    for options in ({"policy": easy_sjbf}, {"sharing": Sharing.CORES}):
-        with pytest.raises(ImpossibleParameters, match="fcfs, easy and conservative"):
-            OutageWorld(Environment(), numbered_nodes(2, ONE), (), print, outages, **options)
+    with pytest.raises(ImpossibleParameters, match="do not share"):
+        OutageWorld(Environment(), numbered_nodes(2, ONE), (), print, outages, sharing=Sharing.CORES)
+    with pytest.raises(ImpossibleParameters, match="from its beginning"):
+        OutageWorld(Environment(), numbered_nodes(2, ONE), (), print, outages, policy=Compressing())
 
 
 def test_gaps_end_where_a_node_goes_away_and_begin_where_it_comes_back() -> None:
@@ -143,7 +145,7 @@ def outcome(site: Site, strategy: Strategy, costs: GuestCosts = COSTS) -> Outcom
 
 
 def test_without_grace_guests_move_no_main_job_however_often_nodes_fail() -> None:
-    alone = OutageRun(JOBS, 4, FAILURES, depth=1).finish()
+    alone = OutageRun(JOBS, 4, FAILURES, evading("easy", 4, FAILURES)).finish()
     assert alone.restarts > 0
     for strategy in (Strategy.NONE, Strategy.IDLEQ, Strategy.ORACLE):
         assert outcome(FAILING, strategy).main_starts == {

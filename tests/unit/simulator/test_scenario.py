@@ -139,7 +139,10 @@ def test_every_attribute_and_every_cost_has_a_name() -> None:
         ),
         ({"placement": "best"}, "placement: it may be lowest, best-fit, not 'best'"),
         ({"mtbf": 0}, "mtbf: it is at least 0.001"),
-        ({"mtbf": 5, "policy": "slurm"}, "outages with guests go with fcfs, easy, conservative, and with nodes"),
+        (
+            {"mtbf": 5, "semantics": "per-event"},
+            "outages, and memory of main jobs that share nodes, go with per-timestamp",
+        ),
         ({"outages": "away.toml", "node_cores": 4}, "let main jobs take whole nodes"),
         ({"guests": 5}, "guests: it is a text, not 5"),
         ({"window": 0}, "window: it is longer than 0 seconds, not 0"),

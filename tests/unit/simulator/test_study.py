@@ -25,12 +25,18 @@ from idleq.simulator.study.comparison import Comparison, compare
 from idleq.simulator.study.figures import all_tables, areas, bars, gantt, gaps, waits
 from idleq.simulator.study.folder import check_folder, write_folder
 from idleq.simulator.study.measures import basis, lines
-from idleq.simulator.study.output import RESULTS, files_of
+from idleq.simulator.study.output import RESULTS, numbers_of, page_of, tables_of
 from idleq.simulator.study.results import csv_of, origin_of, table_of, value_of
 
 SITE = "synthetic:nodes=16,jobs=80,load=0.7,hours=1,seed=3"
 MONTH = "synthetic:nodes=8,jobs=400,load=0.7,hours=6,seed=3"
 STRATEGIES = (Strategy.NONE, Strategy.IDLEQ)
+
+
+def files_of(comparison: Comparison, version: str, *, with_plots: bool, with_parquet: bool) -> dict[str, bytes]:
+    tables = tables_of(comparison)
+    numbers = numbers_of(comparison, version, tables, with_parquet=with_parquet)
+    return numbers | page_of(comparison, version, tables, with_plots=with_plots)
 
 
 class Drawer:

@@ -40,7 +40,7 @@ def compared(
     from idleq.simulator.sources import digest_of_source
     from idleq.simulator.study.comparison import compare
     from idleq.simulator.study.folder import check_folder, write_folder
-    from idleq.simulator.study.output import check_can_make, files_of
+    from idleq.simulator.study.output import check_can_make, numbers_of, page_of, tables_of
     from idleq.simulator.study.results import value_of
 
     out, has_parquet = given.get("out"), bool(given.get("parquet"))
@@ -64,7 +64,10 @@ def compared(
         if out is not None:
             keeper.keep_results()
             session.say("Drawing and writing ...")
-            write_folder(out, files_of(comparison, __version__, with_plots=has_plots, with_parquet=has_parquet))
+            tables = tables_of(comparison)
+            numbers = numbers_of(comparison, __version__, tables, with_parquet=has_parquet)
+            write_folder(out, numbers)  # drawing takes long enough to be killed in
+            write_folder(out, numbers | page_of(comparison, __version__, tables, with_plots=has_plots))
     value = value_of(comparison, __version__) | {"out": None if out is None else str(out.absolute())}
     return Result(value=value, text=tuple(_text(comparison, out)), ids=() if out is None else (str(out.absolute()),))
 
@@ -99,7 +102,7 @@ def _scenario(
 ) -> "Scenario":
     from idleq.simulator.scenariokeys import scenario_of
 
-    names = ("cost", "grace", "mode", "window", "node_cores", "sharing", "placement")
+    names = ("cost", "grace", "mode", "window", "node_cores", "sharing", "placement", "memory", "gpus")
     values = {**site, **{name: given[name] for name in names if name in given}}
     values["shake"] = given.get("shake", SHAKE_S if replications > 1 else 0)
     if "costs" in given:
@@ -144,9 +147,9 @@ def _submissions(path: str) -> "tuple[Submission, ...]":
 
 def _refuse_too_large(scenario: "Scenario", places: Any) -> None:  # noqa: ANN401 - of a module that takes long to import
     from idleq.cli.commands.mainqueue import refuse_too_large
-    from idleq.simulator.sources import load_trace
+    from idleq.simulator.stage import trace_of_site
 
-    refuse_too_large(load_trace(scenario.trace, places, scenario.procs))
+    refuse_too_large(trace_of_site(scenario, places))
 
 
 @contextmanager
@@ -168,7 +171,7 @@ def _progress(session: "Session", runs: int) -> "Iterator[OnRun | None]":
 
 
 def _text(comparison: "Comparison", out: Path | None) -> "Iterator[str | Table]":
-    from idleq.cli.commands.mainqueue import left_out
+    from idleq.cli.commands.mainqueue import dropped_lines
     from idleq.simulator.study.measures import basis, lines
 
     result = next(iter(comparison.first.values()))
@@ -178,7 +181,7 @@ def _text(comparison: "Comparison", out: Path | None) -> "Iterator[str | Table]"
         f"utilisation without guests {100 * site.main_alone:.2f} %, {counted(site.gaps, 'gap')}"
     )
     is_part = scenario.begin_days > 0 or scenario.days is not None
-    yield "\n".join([head, *left_out(trace, is_part=is_part), basis(comparison)])
+    yield "\n".join([head, *dropped_lines(trace, is_part=is_part), basis(comparison)])
     rows = [
         ("  " * line.measure.is_part + line.measure.title, *line.cells, line.measure.unit) for line in lines(comparison)
     ]

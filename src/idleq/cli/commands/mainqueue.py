@@ -1,13 +1,14 @@
 """`idleq simulate` without guests: the main queue alone, from a trace to starts and sums."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from idleq.cli.bar import progress
 from idleq.cli.commands.submit import pairs
+from idleq.cli.outfile import OutFile
 from idleq.cli.result import Result, Table
 from idleq.cli.wording import counted, span
 
@@ -65,7 +66,7 @@ def settings_of(asked: MainOptions) -> "MainSettings":
         semantics=chosen(Semantics, asked.semantics, "--semantics"),
         reservation=chosen(Reservation, asked.reservation, "--reservation"),
         estimates=chosen(Estimates, asked.estimates, "--estimates"),
-        factor=asked.over,
+        over=asked.over,
         seed=asked.seed,
         engine=chosen(Engine, asked.engine, "--engine"),
         tau=asked.tau,
@@ -79,15 +80,16 @@ def settings_of(asked: MainOptions) -> "MainSettings":
 def run_alone(session: "Session", asked: MainOptions) -> Result:
     """Run the main queue alone, and write the starts if that is asked for."""
     from idleq.cli.keeping import Keeping, keeper_for, keeping_asked
-    from idleq.simulator.errors import ImpossibleParameters
+    from idleq.simulator.errors import ImpossibleParameters, TraceNotKept
     from idleq.simulator.mainrun import Engine, run_main
     from idleq.simulator.places import Places
     from idleq.simulator.sources import load_trace
     from idleq.simulator.stage import begin_of, part_of
 
     settings = settings_of(asked)
-    if asked.starts is not None:
-        check_can_write(asked.starts)
+    starts = None if asked.starts is None else OutFile(asked.starts, TraceNotKept)
+    if starts is not None:
+        starts.check()
     places = Places.from_environment(session.environment)
     loaded = load_trace(asked.trace, places, asked.procs)
     if asked.strict:
@@ -104,12 +106,12 @@ def run_alone(session: "Session", asked: MainOptions) -> Result:
         keeping = Keeping()
         announce_compiling(session, settings.policy, places.machine_code)
     with (
-        progress(session, len(loaded.table)) as show,
+        progress(session, "Main jobs", len(loaded.table)) as show,
         keeper_for(keeping, purpose_of(loaded, settings), show=show, warn=session.say) as keeper,
     ):
         run = run_main(loaded, settings, places.machine_code, keeper)
-        if asked.starts is not None:
-            write_starts(asked.starts, run)
+        if starts is not None:
+            starts.write(starts_of(run))
     is_part = asked.begin is not None or asked.days is not None
     return shown(loaded, settings, run, asked.starts, is_part=is_part)
 
@@ -123,8 +125,9 @@ def announce_compiling(session: "Session", policy: str, machine_code: Path) -> N
 
 
 def refuse_too_large(trace: "Trace") -> None:
-    """Raise JobTooLarge for the first job of *trace* that was left out because the machine is too small for it."""
+    """Raise JobTooLarge for the first job of *trace* that was dropped because the machine is too small for it."""
     from idleq.simulator.errors import JobTooLarge
+    from idleq.simulator.jobmemory import TOO_MUCH
     from idleq.simulator.swf import TOO_LARGE
 
     for dropped in trace.dropped:
@@ -132,6 +135,8 @@ def refuse_too_large(trace: "Trace") -> None:
             raise JobTooLarge(
                 f"main job {dropped.job} (line {dropped.line}) asks for more than {trace.processors} processors"
             )
+        if dropped.reason == TOO_MUCH:
+            raise JobTooLarge(f"main job {dropped.job} asks for more memory than the nodes have for it")
 
 
 def away(trace: "Trace", asked: MainOptions, zero: int) -> "tuple[Outage, ...]":
@@ -162,59 +167,14 @@ def purpose_of(trace: "Trace", settings: "MainSettings") -> str:
     from idleq.cli.keeping import digest_of
 
     table = trace.table
-    columns = (table.id, table.submit, table.run, table.limit, table.size, table.user, table.queue)
+    columns = (table.id, table.submit, table.run, table.limit, table.size, table.user, table.queue, table.memory)
     return digest_of([trace.processors, settings, [column.tobytes() for column in columns]])
 
 
-@contextmanager
-def progress(session: "Session", jobs: int) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how many of *jobs* have started; yields what is told."""
-    if not session.is_talking:
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress
-
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(file=session.stderr), transient=True) as bar:
-        task = bar.add_task("Main jobs", total=jobs)
-        yield lambda started: bar.update(task, completed=started)
-
-
-def check_can_write(path: Path) -> None:
-    """Notice before anything long is done that *path* cannot be written.
-
-    Raises:
-        TraceNotKept: so it is.
-    """
-    from idleq.scheduler.atomic import check_writable
-    from idleq.simulator.errors import TraceNotKept
-
-    try:
-        check_writable(path.absolute().parent)
-    except OSError as error:
-        raise TraceNotKept(
-            f"{path} cannot be written: its folder must be there and be yours to write in ({error.strerror or error})"
-        ) from error
-    if path.is_dir():
-        raise TraceNotKept(f"{path} cannot be written: it is a folder")
-
-
-def write_starts(path: Path, run: "MainRun") -> None:
-    """Write the start of each job, whole or not at all.
-
-    Raises:
-        TraceNotKept: it cannot be written.
-    """
-    from idleq.scheduler.atomic import write_atomically
-    from idleq.simulator.errors import TraceNotKept
-
+def starts_of(run: "MainRun") -> bytes:
+    """Return the start of each job, as CSV."""
     rows = zip(run.table.id.tolist(), run.start.tolist(), strict=True)
-    text = "job_id,start\n" + "".join(f"{job},{start}\n" for job, start in rows)
-    try:
-        write_atomically(path.absolute(), text.encode(), mode=0o644)
-    except OSError as error:
-        raise TraceNotKept(f"{path} cannot be written: {error.strerror or error}") from error
+    return ("job_id,start\n" + "".join(f"{job},{start}\n" for job, start in rows)).encode()
 
 
 def shown(trace: "Trace", settings: "MainSettings", run: "MainRun", starts: Path | None, *, is_part: bool) -> Result:
@@ -238,16 +198,16 @@ def shown(trace: "Trace", settings: "MainSettings", run: "MainRun", starts: Path
         "starts": None if starts is None else str(starts.absolute()),
     }
     head = f"{trace.name}: {counted(len(trace.table), 'main job')} on {counted(trace.processors, 'processor')}, load {trace.load:.3f}"
-    notes = [head, *left_out(trace, is_part=is_part)]
+    notes = [head, *dropped_lines(trace, is_part=is_part)]
     if starts is not None:
         notes.append(f"The starts are in {starts.absolute()}")
     return Result(value=value, text=("\n".join(notes), metrics_table(settings, run)), ids=())
 
 
-def left_out(trace: "Trace", *, is_part: bool = False) -> Iterator[str]:
-    """Yield what the reading left out or changed, and why; of a part of a log that is known of the whole only."""
+def dropped_lines(trace: "Trace", *, is_part: bool = False) -> Iterator[str]:
+    """Yield what the reading dropped or changed, and why; of a part of a log that is known of the whole only."""
     for reason, count in trace.dropped_by_reason().items():
-        yield f"Left out{' of the whole log' if is_part else ''}: {counted(count, 'line')}: {reason}"
+        yield f"Dropped{' from the whole log' if is_part else ''}: {counted(count, 'line')}: {reason}"
     if trace.shortened:
         yield f"Ended by their limits{' in the whole log' if is_part else ''}: {counted(trace.shortened, 'job')} that ran longer in the log"
 

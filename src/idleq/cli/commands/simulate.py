@@ -16,8 +16,10 @@ from idleq.cli.guestoptions import (
     Costs,
     Days,
     From,
+    Gpus,
     Grace,
     Guests,
+    Memory,
     ModeName,
     NodeCores,
     NoPlots,
@@ -121,6 +123,8 @@ def simulate(
     node_cores: NodeCores = None,
     sharing: SharingName = None,
     placement: PlacementName = None,
+    memory: Memory = None,
+    gpus: Gpus = None,
     replications: Replications = None,
     shake: Shake = None,
     out: Out = None,
@@ -139,8 +143,8 @@ def simulate(
     }  # fmt: skip
     of_guests = {
         "strategies": strategies, "cost": cost, "costs": costs, "grace": grace, "mode": mode, "window": window,
-        "node_cores": node_cores, "sharing": sharing, "placement": placement, "replications": replications, "shake": shake, "out": out,
-        "no_plots": no_plots or None, "parquet": parquet or None,
+        "node_cores": node_cores, "sharing": sharing, "placement": placement, "memory": memory, "gpus": gpus,
+        "replications": replications, "shake": shake, "out": out, "no_plots": no_plots or None, "parquet": parquet or None,
     }  # fmt: skip
     given = {name: value for name, value in of_guests.items() if value is not None}
     refuse_without_guests(guests, given)
@@ -173,8 +177,6 @@ def site_of(asked: MainOptions, guests: str, *, no_guests: bool) -> dict[str, ob
         "--no-guests": no_guests,
         "--starts": asked.starts is not None,
         f"--engine {asked.engine}": asked.engine != "simpy",
-        f"--semantics {asked.semantics}": asked.semantics != "per-timestamp",
-        f"--reservation {asked.reservation}": asked.reservation != "count",
     }
     for option, is_given in of_the_main_queue_alone.items():
         if is_given:
@@ -183,6 +185,8 @@ def site_of(asked: MainOptions, guests: str, *, no_guests: bool) -> dict[str, ob
         "trace": asked.trace,
         "procs": asked.procs,
         "policy": asked.policy,
+        "semantics": asked.semantics,
+        "reservation": asked.reservation,
         "estimates": asked.estimates,
         "over": asked.over,
         "slurm": pairs(asked.slurm, "--slurm") or {},

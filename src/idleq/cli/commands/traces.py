@@ -72,8 +72,8 @@ def show(
     trace: Annotated[str, typer.Argument(metavar="TRACE", help="A name, a file, synthetic:... or lublin:....")],
     procs: Annotated[int | None, typer.Option(help="Processors [default: what the trace says].")] = None,
 ) -> Result:
-    """Say what a trace holds, and what of it is left out and why."""
-    from idleq.cli.commands.mainqueue import left_out
+    """Say what a trace holds, and what of it is dropped and why."""
+    from idleq.cli.commands.mainqueue import dropped_lines
     from idleq.simulator.sources import load_trace
 
     loaded = load_trace(trace, _places(context), procs)
@@ -103,7 +103,7 @@ def show(
         "shortened": loaded.shortened,
     }
     lines = [f"{name:<12} {text}" for name, text in facts.items()]
-    return Result(value=value, text=("\n".join([*lines, *left_out(loaded)]),), ids=(loaded.name,))
+    return Result(value=value, text=("\n".join([*lines, *dropped_lines(loaded)]),), ids=(loaded.name,))
 
 
 @traces_app.command("import-sacct", cls=IdleqCommand)
@@ -114,7 +114,7 @@ def import_sacct(
     procs: Annotated[int | None, typer.Option(help="The machine's CPUs [default: the most ever in use].")] = None,
     default_limit: Annotated[
         str | None,
-        typer.Option(metavar="DURATION", help="The limit of jobs that have none, like 7d: others are left out."),
+        typer.Option(metavar="DURATION", help="The limit of jobs that have none, like 7d: others are dropped."),
     ] = None,
 ) -> Result:
     """Make a trace of a site's own accounting.
@@ -137,7 +137,7 @@ def import_sacct(
     if procs is None:
         lines.append("The processors are the most that were in use at once: give --procs if the machine is larger")
     lines += limits_of(made, default_limit)
-    lines += [f"Left out: {counted(count, 'record')}: {reason}" for reason, count in made.dropped.items()]
+    lines += [f"Dropped: {counted(count, 'record')}: {reason}" for reason, count in made.dropped.items()]
     lines += [f"  {where}" for where in made.unreadable]
     value = {
         "name": name,

@@ -1,0 +1,36 @@
+"""Files that a command writes for people: whole or not at all, and checked before anything long is done."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from idleq.errors import IdleqError
+
+
+@dataclass(frozen=True, slots=True)
+class OutFile:
+    """Where something goes, and what is raised if it cannot go there."""
+
+    path: Path
+    error: type[IdleqError]
+
+    def check(self) -> None:
+        """Notice that it cannot be written; raises the error."""
+        from idleq.scheduler.atomic import check_writable
+
+        try:
+            check_writable(self.path.absolute().parent)
+        except OSError as error:
+            raise self.error(
+                f"{self.path} cannot be written: its folder must be there and be yours to write in ({error.strerror or error})"
+            ) from error
+        if self.path.is_dir():
+            raise self.error(f"{self.path} cannot be written: it is a folder")
+
+    def write(self, content: bytes) -> None:
+        """Write *content*; raises the error, and then what was there before is still there."""
+        from idleq.scheduler.atomic import write_atomically
+
+        try:
+            write_atomically(self.path.absolute(), content, mode=0o644)
+        except OSError as error:
+            raise self.error(f"{self.path} cannot be written: {error.strerror or error}") from error
