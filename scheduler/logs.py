@@ -1,12 +1,29 @@
 """The daemon's log: one event a line, past tense, with its facts as keywords."""
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
+
+
+class _Lossy:
+    """Writes to a file what can be written, and loses the rest: a full disk must not end the daemon, whose journal knows what to do then."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.flush()
 
 
 def make_log(file: TextIO, level: int = logging.INFO) -> FilteringBoundLogger:
@@ -17,7 +34,7 @@ def make_log(file: TextIO, level: int = logging.INFO) -> FilteringBoundLogger:
         else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
     )
     log: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.WriteLogger(file),
+        structlog.WriteLogger(cast("TextIO", _Lossy(file))),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -26,10 +26,14 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    is_wanted = os.environ.get("IDLEQ_TESTBED") == "1" and os.geteuid() == 0
+    wish = os.environ.get("IDLEQ_TESTBED")
+    is_wanted = wish in {"1", "long"} and os.geteuid() == 0
     skip = pytest.mark.skip(reason="needs the test cluster: run as root with IDLEQ_TESTBED=1")
+    skip_long = pytest.mark.skip(reason="waits for minutes on the test cluster: run as root with IDLEQ_TESTBED=long")
     for item in items:
-        if item.get_closest_marker("testbed"):
+        if item.get_closest_marker("testbed_long") and wish != "long":
+            item.add_marker(skip_long)
+        elif item.get_closest_marker("testbed"):
             # The first test that uses the cluster waits for its root file system to be made, if that was never done.
             item.add_marker(pytest.mark.timeout(900) if is_wanted else skip)
 

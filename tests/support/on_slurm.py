@@ -52,10 +52,10 @@ class Alice:
         self.slurm, self._server = slurm, server
         self._before = ("env", "TERM=dumb", *([f"PATH={path}:/usr/sbin:/usr/bin:/sbin:/bin"] if path else []))
 
-    def idleq(self, *words: str) -> str:
+    def idleq(self, *words: str, seconds: float = 120) -> str:
         """Run idleq."""
         argv = (*self._before, IDLEQ, "--server-dir", self._server, *words)
-        return self.slurm.login.run(*argv, user="alice", seconds=120)
+        return self.slurm.login.run(*argv, user="alice", seconds=seconds)
 
     def told(self, *words: str) -> Any:
         """Run idleq and return its JSON."""
@@ -118,11 +118,13 @@ class Alice:
 
     def wait_until_running(self, jobs: int, *, seconds: float = 90) -> None:
         """Wait until that many jobs run."""
-        wait_for(f"{jobs} guests to run", lambda: self.states().count("running") >= jobs, seconds=seconds, every=0.5)
+        wait_for(f"{jobs} guests to run", lambda: self.states().count("running") >= jobs, seconds=seconds, every=1)
 
     def wait_until_done(self, *, seconds: float = 300) -> None:
-        """Wait until every job is done."""
-        wait_for("every guest to be done", lambda: set(self.states()) == {"done"}, seconds=seconds, every=0.5)
+        """Wait until every job is done, by one command: asking again and again would keep a core of this machine busy."""
+        jobs = [row["id"] for row in self.rows()]
+        self.idleq("wait", *jobs, seconds=seconds)
+        assert set(self.states()) == {"done"}
 
 
 @contextmanager

@@ -152,6 +152,7 @@ def test_a_full_shared_folder_delays_no_main_job_and_costs_no_guest_its_result(s
         assert_right(alice, steps=150)
 
 
+@pytest.mark.testbed_long
 def test_guests_leave_before_a_reservation_begins(
     slurm: Testbed, alice: Alice, record_property: Callable[[str, object], None]
 ) -> None:
@@ -179,6 +180,7 @@ def test_guests_leave_before_a_reservation_begins(
     record_property("summary", f"the last guest left {begins - left} s before the reservation")
 
 
+@pytest.mark.testbed_long
 def test_guests_of_a_killed_node_and_of_one_that_was_cut_off_go_on_elsewhere_from_their_last_snapshots(
     slurm: Testbed,
 ) -> None:

@@ -1,6 +1,8 @@
+import contextlib
 import io
 import json
 import logging
+from pathlib import Path
 
 from idleq.scheduler.logs import make_log, taking_in_libraries
 
@@ -54,3 +56,12 @@ def test_on_a_terminal_it_is_written_for_people() -> None:
     make_log(file).info("daemon.started", url="https://127.0.0.1:1")
     assert "daemon.started" in file.getvalue()
     assert not file.getvalue().startswith("{")
+
+
+def test_a_full_disk_costs_lines_of_the_log_and_nothing_else() -> None:
+    with Path("/dev/full").open("w") as full:
+        log = make_log(full)
+        for _ in range(10_000):
+            log.info("daemon.turn_journalled")
+        with contextlib.suppress(OSError):  # what is still buffered
+            full.close()
