@@ -3,7 +3,7 @@
 import random
 
 from idleq.ids import Millis
-from idleq.scheduler.core.costs import Costs, Recent
+from idleq.scheduler.core.costs import REMEMBERED, Costs, Recent, Typical
 
 
 def test_a_quantile_is_that_of_the_last_values_sorted_whichever_leave_and_come() -> None:
@@ -29,3 +29,41 @@ def test_until_a_freeze_was_measured_it_is_expected_to_take_no_less_than_saves_d
     assert [costs.freeze_ms(name, 950, Millis(10)) for name in ("slow", "quick", "never seen")] == [90, 10, 10]
     costs.learn_freeze("slow", Millis(8), 1)
     assert costs.freeze_ms("slow", 950, Millis(10)) == 8
+
+
+def _learn(costs: Costs, kind: str, took: Millis, size: int) -> None:
+    match kind:
+        case "freeze":
+            costs.learn_freeze("a", took, size)
+        case "save":
+            costs.learn_save("a", took, size)
+        case _:
+            costs.learn_thaw("a", took)
+
+
+def test_what_a_workload_is_typically_like_follows_from_its_newest_measurements_however_often_it_was_asked() -> None:
+    dice, asked = random.Random(4), Costs()
+    said: list[tuple[str, Millis, int]] = []
+    for _ in range(5 * REMEMBERED):
+        said.append(
+            (dice.choice(("freeze", "save", "thaw")), Millis(dice.choice((5, 5, 5, 40))), dice.choice((7, 7, 9)))
+        )
+        _learn(asked, *said[-1])
+        never_asked = Costs()
+        for kind, took, size in said:
+            _learn(never_asked, kind, took, size)
+        assert asked.typical("a", Millis(1), Millis(2)) == never_asked.typical("a", Millis(1), Millis(2))
+        assert asked.typical("a", Millis(60), Millis(2)) == never_asked.typical("a", Millis(60), Millis(2))
+        assert asked == never_asked
+
+
+def test_what_was_never_measured_is_typically_as_the_policy_says() -> None:
+    said = Typical(
+        freeze_ms=Millis(3),
+        longest_freeze_ms=Millis(3),
+        save_ms=Millis(3),
+        thaw_ms=Millis(4),
+        slow_thaw_ms=Millis(4),
+        bytes=0,
+    )
+    assert Costs().typical("a", Millis(3), Millis(4)) == said
