@@ -1,49 +1,33 @@
 """What guests cost, under the names that people write: times in seconds, slopes in seconds for each gigabyte."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from idleq.simulator.costs import GuestCosts
-from idleq.simulator.written import Reader, assigned, number, read_each, seconds, size, time, unless, whole
+from idleq.simulator.written import Key, assigned, number, read_each, seconds, size, time, unless, unless_none, whole
 
 AS_MEMORY = "memory"
 UNLIMITED = "unlimited"
 AS_SCENARIO = "seed"
 
 
-@dataclass(frozen=True, slots=True)
-class CostKey:
-    """A name, the attribute of `GuestCosts` that it sets, how it is read, and what None is written as."""
-
-    name: str
-    field: str
-    read: Reader = time
-    none: str | None = None
-
-    def show(self, value: float | None) -> float | str | None:
-        """Return *value* as it is read."""
-        if value is None:
-            return self.none
-        return seconds(int(value)) if self.read is time else value
-
-
-COST_KEYS: Mapping[str, CostKey] = {
+COST_KEYS: Mapping[str, Key] = {
     key.name: key
     for key in (
-        CostKey("agent", "agent_ms"),
-        CostKey("image", "image_ms"),
-        CostKey("launch", "launch_ms"),
-        CostKey("thaw", "thaw_ms"),
-        CostKey("thaw_per_gb", "thaw_ms_per_gb"),
-        CostKey("freeze", "freeze_ms"),
-        CostKey("freeze_per_gb", "freeze_ms_per_gb"),
-        CostKey("save", "save_ms"),
-        CostKey("save_per_gb", "save_ms_per_gb"),
-        CostKey("bytes", "bytes", unless(AS_MEMORY, size), AS_MEMORY),
-        CostKey("bandwidth", "bandwidth", unless(UNLIMITED, size), UNLIMITED),
-        CostKey("unknown_run", "unknown_run_ms"),
-        CostKey("freeze_fails", "freeze_fails", number(0, 1)),
-        CostKey("failing_seed", "failing_seed", unless(AS_SCENARIO, whole(0)), AS_SCENARIO),
+        Key("agent", "agent_ms", time, seconds),
+        Key("image", "image_ms", time, seconds),
+        Key("launch", "launch_ms", time, seconds),
+        Key("thaw", "thaw_ms", time, seconds),
+        Key("thaw_per_gb", "thaw_ms_per_gb", time, seconds),
+        Key("freeze", "freeze_ms", time, seconds),
+        Key("freeze_per_gb", "freeze_ms_per_gb", time, seconds),
+        Key("save", "save_ms", time, seconds),
+        Key("save_per_gb", "save_ms_per_gb", time, seconds),
+        Key("bytes", "bytes", unless(AS_MEMORY, size), unless_none(AS_MEMORY)),
+        Key("bandwidth", "bandwidth", unless(UNLIMITED, size), unless_none(UNLIMITED)),
+        Key("unknown_run", "unknown_run_ms", time, seconds),
+        Key("freeze_fails", "freeze_fails", number(0, 1)),
+        Key("failing_seed", "failing_seed", unless(AS_SCENARIO, whole(0)), unless_none(AS_SCENARIO)),
     )
 }
 

@@ -87,7 +87,7 @@ def gaps_without_guests(
         for node, taken in parts.pop(job.id):
             gaps.give(node, taken, int(env.now))
 
-    MainQueue(env, jobs, sum(units), policy, semantics=semantics, gate=started, on_end=ended)
+    MainQueue(env, jobs, sum(units), policy, semantics=semantics, has_nodes=True, gate=started, on_end=ended)
     while env.peek() <= until:
         env.step()
     for node, free in enumerate(gaps.free):

@@ -3,8 +3,7 @@
 The command line writes them with dashes (`--node-cores`), files with underscores. Times are seconds, or texts like "5m".
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from idleq.scheduler.core.commands import Mode
@@ -21,27 +20,7 @@ from idleq.simulator.queueing.policy import Semantics
 from idleq.simulator.queueing.slurm import settings_from
 from idleq.simulator.scenario import COST_MS, Scenario
 from idleq.simulator.strategies import Strategy
-from idleq.simulator.written import Reader, number, one_of, seconds, some_size, some_time, text, time, unless, whole
-
-Plain = Any
-"""What JSON and TOML hold: texts, numbers, booleans, None, and tables of these."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One thing that people may give.
-
-    Attributes:
-        name: how it is written.
-        field: the scenario's attribute that it sets.
-        read: makes the attribute's value of what was written; raises ValueError saying what would be right.
-        show: makes of the value what would be read as the same.
-    """
-
-    name: str
-    field: str
-    read: Reader
-    show: Callable[[Any], Plain] = lambda value: value
+from idleq.simulator.written import Key, Plain, number, one_of, seconds, some_size, some_time, text, time, unless, whole
 
 
 def _policy(value: object) -> str:

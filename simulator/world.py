@@ -84,7 +84,7 @@ class World:
         self._is_watched = is_watched
         self._foresight = foresight or self._by_the_plan
         processors = sum(node.units for node in self._nodes)
-        queue = partial(MainQueue, env, jobs, processors, policy, semantics=semantics)
+        queue = partial(MainQueue, env, jobs, processors, policy, semantics=semantics, has_nodes=True)
         self._queue = queue(gate=self._gate, on_end=self._main_ended, on_change=self._main_queue_moved)
         self._want(GUEST_PASS, self._guest_pass)
 

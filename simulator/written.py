@@ -1,6 +1,7 @@
 """Numbers, times, sizes, choices and KEY=VALUE,KEY=VALUE as people write them; readers raise ValueError saying what would be right."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -14,6 +15,26 @@ LONGEST_S = 10**10
 Choice = TypeVar("Choice", bound=StrEnum)
 Value = TypeVar("Value")
 Reader = Callable[[object], Any]
+
+Plain = Any
+"""What JSON and TOML hold: texts, numbers, booleans, None, and tables of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing that people may give, and the attribute that it sets.
+
+    Attributes:
+        name: how it is written.
+        field: the attribute.
+        read: makes the attribute's value of what was written; raises ValueError saying what would be right.
+        show: makes of the value what would be read as the same.
+    """
+
+    name: str
+    field: str
+    read: Reader
+    show: Callable[[Any], Plain] = lambda value: value
 
 
 def number(least: float, most: float = NO_END) -> Callable[[object], float]:
@@ -140,3 +161,8 @@ def read_each(given: Mapping[str, object], readers: Mapping[str, Reader]) -> dic
 def joined(parts: Iterable[tuple[str, object]]) -> str:
     """Return *parts* as `assigned` reads them."""
     return ",".join(f"{key}={value}" for key, value in parts)
+
+
+def unless_none(word: str) -> Callable[[object], object]:
+    """Return what shows None as *word*, and all else as it is: as `unless` reads it."""
+    return lambda value: word if value is None else value

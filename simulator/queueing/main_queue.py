@@ -34,6 +34,8 @@ def _ignore(_: MainJob) -> None:
 class MainQueue:
     """Runs a stream of jobs, sorted by submit time, on a number of processors under a policy.
 
+    *has_nodes*: the gate looks for the nodes of a job, which therefore have to be free when it is asked.
+
     Attributes:
         free: processors that no job holds.
         waiting: the jobs that have come in and hold nothing, first come first.
@@ -49,6 +51,7 @@ class MainQueue:
         policy: Policy,
         *,
         semantics: Semantics = Semantics.PER_TIMESTAMP,
+        has_nodes: bool = False,
         gate: Gate = _open_gate,
         on_end: Callable[[MainJob], None] = _ignore,
         on_change: Callable[[], None] | None = None,
@@ -62,6 +65,7 @@ class MainQueue:
         self._processors = processors
         self._policy = policy
         self._per_event = semantics is Semantics.PER_EVENT
+        self._asks_late = self._per_event and has_nodes
         self._gate = gate
         self._on_end = on_end
         self._on_change = on_change
@@ -158,11 +162,14 @@ class MainQueue:
         now = int(self._env.now)
         running = self.running
         due = bisect_left(running, (now + 1, 0, 0))
-        held = set(self._held.values()) if due else ()
-        kept_back = [slot for slot in running[:due] if slot in held]
-        free = self.free + sum(slot[2] for slot in running[:due]) - sum(slot[2] for slot in kept_back)
+        free = self.free
+        if due:
+            held = set(self._held.values())
+            kept_back = [slot for slot in running[:due] if slot in held] if held else []
+            free += sum(slot[2] for slot in running[:due]) - sum(slot[2] for slot in kept_back)
+            running = kept_back + running[due:]
         if self.waiting and needed <= free:
-            self._start(self._policy(self.waiting, free, [*kept_back, *running[due:]], now), now)
+            self._start(self._policy(self.waiting, free, running, now), now)
 
     def _await_wake(self, at: int | None, now: int) -> None:
         if at is not None and at > now and at != self._wake:
@@ -190,7 +197,7 @@ class MainQueue:
             slot = (now + job.limit, self._starts, job.size)
             insort(self.running, slot)
             self.free -= job.size
-            if self._per_event:
+            if self._asks_late:
                 # Main jobs and guests that end in this instant have yet to give back what it may begin on.
                 self._held[job.id] = slot
                 Moment(self._env, 0, SETTLED, partial(self._settle, job))

@@ -31,6 +31,7 @@ from idleq.simulator.placement import (
     planned_starts,
     planned_starts_on_whole_nodes,
 )
+from idleq.simulator.queueing.catalog import POLICIES, policy_named
 from support.world import NODE, SMALL, Site, main_job
 
 N1, N2 = NodeName("n1"), NodeName("n2")
@@ -366,3 +367,13 @@ def test_whole_nodes_show_what_nodes_of_one_unit_show() -> None:
 def test_who_is_named_first_stays_first() -> None:
     claims = [(A1, Resources(1, 1)), (A2, Resources(2, 1)), (AllocationId("a3"), Resources(1, 1))]
     assert must_leave(Resources(2, 9), claims) == [A2]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_main_job_that_guests_keep_back_beyond_its_limit_still_holds_its_nodes(policy: str) -> None:
+    jobs = [main_job(1, 10, 1, size=2), main_job(2, 12, 50, limit=60), main_job(3, 14, 50, size=2)]
+    site = Site(jobs, options={"policy": policy_named(policy, 2), "grace_ms": Millis(30)})
+    for guest in ("a1", "a2"):
+        site.ask(guest, resources=NODE)
+    site.to(300)
+    assert site.starts() == {1: 40, 2: 41, 3: 91}

@@ -146,9 +146,7 @@ def simulate(
         "node_cores": node_cores, "sharing": sharing, "placement": placement, "memory": memory, "gpus": gpus,
         "replications": replications, "shake": shake, "out": out, "no_plots": no_plots or None, "parquet": parquet or None,
     }  # fmt: skip
-    given = {name: value for name, value in of_guests.items() if value is not None}
-    refuse_without_guests(guests, given)
-    refuse_what_does_nothing({**main, **of_guests})
+    given = given_of_guests(guests, main, of_guests)
     asked, session = main_options(main), session_of(context)
     if guests is None:
         return run_alone(session, asked)
@@ -157,6 +155,20 @@ def simulate(
 
 
 simulate_app.command(cls=IdleqCommand)(sweep)
+
+
+def given_of_guests(
+    guests: str | None, main: Mapping[str, object], of_guests: Mapping[str, object]
+) -> dict[str, object]:
+    """Return those of the options about guests that were given.
+
+    Raises:
+        ImpossibleParameters: one of all options does nothing here.
+    """
+    given = {name: value for name, value in of_guests.items() if value is not None}
+    refuse_without_guests(guests, given)
+    refuse_what_does_nothing({**main, **of_guests})
+    return given
 
 
 def main_options(given: Mapping[str, object]) -> MainOptions:
