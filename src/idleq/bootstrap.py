@@ -152,17 +152,12 @@ def learned_costs(server_dir: Path, where: str = "") -> "GuestCosts | None":
 
 
 def survey_slurm() -> "Survey":
-    """Return what the Slurm of this machine is like.
-
-    Raises:
-        SlurmAway, SlurmRefused, SlurmUnreadable: it cannot be asked.
-    """
+    """Return what the Slurm of this machine is like; raise SlurmAway, SlurmRefused or SlurmUnreadable if it cannot be asked."""
     import getpass
 
-    from idleq.scheduler.slurm.commandline import run
-    from idleq.scheduler.slurm.surveying import survey_site
+    from idleq.scheduler.slurm import commandline, surveying
 
-    return survey_site(run, getpass.getuser())
+    return surveying.survey_site(commandline.run, getpass.getuser())
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from idleq.scheduler.slurm.records import JobRecord, NodeRecord, ReservationReco
 RECORDED = Path(__file__).parents[1] / "data" / "slurm"
 
 
-FEATURES = "n1|avx2,bigmem|\nn1|avx2,bigmem|\nn2|avx2|\nn2|avx2|\nn3|(null)|\nn3|(null)|\n"
+FEATURES = (RECORDED / "24.11" / "unlike" / "features.txt").read_text()
 """What sinfo prints of the features of the nodes in the state `unlike`, once for each partition."""
 
 
