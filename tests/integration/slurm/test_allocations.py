@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from http.client import OK
 
 import pytest
 
@@ -104,7 +103,7 @@ def cluster_of(slurm: Testbed, site: SiteSettings, way: str = "squeue --json", l
     )
 
 
-def request(cluster: SlurmCluster, resources: Resources = WHOLE) -> None:
+def request(cluster: SlurmCluster, resources: Resources = WHOLE, *, min_ms: int = 60_000) -> None:
     cluster.request(
         RequestAllocation(
             id=CommandId(1),
@@ -112,7 +111,7 @@ def request(cluster: SlurmCluster, resources: Resources = WHOLE) -> None:
             mode=Mode.PREEMPTIBLE,
             node=None,
             resources=resources,
-            min_ms=Millis(60_000),
+            min_ms=Millis(min_ms),
             max_ms=Millis(600_000),
         )
     )
@@ -240,14 +239,20 @@ def test_a_token_that_is_not_right_is_refused(slurm: Testbed) -> None:
 def test_a_token_that_has_expired_is_refused_and_nothing_is_submitted_with_it(
     slurm: Testbed, site: SiteSettings
 ) -> None:
-    fetch = by_token(slurm, slurm.token("alice", seconds=3))
-    rest = Rest(fetch)
+    rest = Rest(by_token(slurm, slurm.token("alice", seconds=5)))
     cluster = SlurmCluster(
         rest, site, SystemClock(), lambda _: ["true"], lease_ms=Millis(1000), bound_ms=Millis(30_000)
     )
     cluster.poll()  # it is good at first
-    wait_for("its end", lambda: fetch("GET", "/slurm/v0.0.42/ping", None)[0] != OK, seconds=30, every=0.5)
 
+    def is_refused() -> bool:
+        try:
+            rest.read(SystemClock().now())
+        except SlurmTokenUnusable:
+            return True
+        return False
+
+    wait_for("its end", is_refused, seconds=60, every=1)
     with pytest.raises(SlurmTokenUnusable):
         request(cluster)
     assert slurm.login.run("squeue", "-h", "--user=alice") == ""
@@ -258,11 +263,11 @@ def test_a_limit_of_the_site_is_told_from_what_it_will_never_do(slurm: Testbed, 
     cluster.poll()
     slurm.configure({"EnforcePartLimits": "ALL"})
     try:
-        slurm.login.run("scontrol", "update", "partitionname=guests", "maxnodes=0")
+        slurm.login.run("scontrol", "update", "partitionname=guests", "maxtime=1")
         with pytest.raises(SlurmLimit) as limited:
-            request(cluster)
+            request(cluster, min_ms=600_000)
     finally:
-        slurm.login.run("scontrol", "update", "partitionname=guests", "maxnodes=unlimited")
+        slurm.login.run("scontrol", "update", "partitionname=guests", "maxtime=1-0")
         slurm.configure({})
 
     assert limited.value.transient
