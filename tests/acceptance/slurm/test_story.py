@@ -21,7 +21,7 @@ from support.on_slurm import (
 )
 from testbed.cluster import Testbed
 
-pytestmark = [pytest.mark.testbed, pytest.mark.testbed_long, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
+pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
 
 SEED = 3
 SECONDS = 100
