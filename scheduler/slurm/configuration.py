@@ -45,7 +45,7 @@ def check_that_all_is_shown(settings: Mapping[str, str]) -> None:
         )
 
 
-def scheduling_cycle_ms(settings: dict[str, str]) -> Millis:
+def scheduling_cycle_ms(settings: Mapping[str, str]) -> Millis:
     """Return how often Slurm looks which waiting job can start: what a main job may lose by having just missed it."""
     found = _BACKFILL.search(settings.get("SchedulerParameters", ""))
     return Millis(int(found[1]) * 1000 if found else BACKFILL_MS)

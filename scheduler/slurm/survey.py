@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from idleq.scheduler.slurm.accounting import Association, Qos
+from idleq.scheduler.slurm.configuration import scheduling_cycle_ms
 from idleq.scheduler.slurm.errors import SlurmUnreadable
 from idleq.scheduler.slurm.hostlist import expand
 from idleq.scheduler.slurm.partitions import Partition
@@ -14,9 +15,6 @@ from idleq.scheduler.slurm.records import NodeRecord
 
 FIRST_JSON = (23, 2)
 """Older versions lack the plan in JSON."""
-
-USUAL_BACKFILL_S = 30
-"""bf_interval where a site does not set it (slurm.conf, SchedulerParameters)."""
 
 GIVING_WAY = frozenset({"CANCEL", "REQUEUE"})
 """What may happen to guests that are preempted; a suspended guest would keep its memory, and idleq could not move it."""
@@ -78,8 +76,7 @@ class Survey:
     @property
     def backfill_s(self) -> int:
         """How often the plan is made."""
-        found = re.search(r"\bbf_interval=([0-9]+)", self.settings.get("SchedulerParameters", ""))
-        return int(found[1]) if found else USUAL_BACKFILL_S
+        return scheduling_cycle_ms(self.settings) // 1000
 
     @property
     def default_mode(self) -> str:
