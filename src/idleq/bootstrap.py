@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from idleq.scheduler.ports import Clock, Cluster
     from idleq.scheduler.report import Report
     from idleq.scheduler.service import Service
-    from idleq.scheduler.slurm.site import Site
     from idleq.scheduler.slurm.survey import Survey
     from idleq.scheduler.store.journal import Journal
     from idleq.simulator.costs import GuestCosts
@@ -252,31 +251,12 @@ def _poll_ms(config: "Config") -> Millis:
 
 
 def _slurm(paths: "ServerPaths", config: "Config", settings: "SlurmSettings", clock: "Clock") -> "Cluster":
-    """Return the site's Slurm.
-
-    Raises:
-        SlurmHidesJobs: gaps would look larger than they are.
-        SlurmAway, SlurmRefused, SlurmTokenUnusable: it cannot be asked.
-    """
-    import getpass
-
     from idleq.scheduler.config import check_that_nodes_reach
-    from idleq.scheduler.slurm import configuration
-    from idleq.scheduler.slurm.batch import NODE, SCRATCH, UNTIL, SiteSettings, server_name
-    from idleq.scheduler.slurm.cluster import SlurmCluster
+    from idleq.scheduler.slurm.assembly import slurm_cluster
+    from idleq.scheduler.slurm.batch import NODE, SCRATCH, UNTIL
 
     if config.transport == "api":
         check_that_nodes_reach(config.server)
-    site = SiteSettings(
-        server=server_name(paths.root),
-        user=getpass.getuser(),
-        partition=settings.partition,
-        window_partition=settings.window_partition,
-        qos=settings.qos,
-        account=settings.account,
-        features=settings.features,
-        folder=str(paths.root),
-    )
 
     def agent(command: "RequestAllocation") -> tuple[str, ...]:
         room = command.resources
@@ -287,36 +267,7 @@ def _slurm(paths: "ServerPaths", config: "Config", settings: "SlurmSettings", cl
             *("--grace", str(config.policy.grace_ms), "--transport", config.transport),
         )
 
-    way, site_says = _way_to_slurm(paths, settings, site.user, clock)
-    bound = Millis(config.policy.grace_ms + configuration.scheduling_cycle_ms(site_says) + settings.epilog_ms)
-    return SlurmCluster(way, site, clock, agent, lease_ms=config.policy.lease_ms, bound_ms=bound)
-
-
-def _way_to_slurm(
-    paths: "ServerPaths", settings: "SlurmSettings", user: str, clock: "Clock"
-) -> tuple["Site", dict[str, str]]:
-    """Return slurmrestd, or Slurm's commands where none is named; and the site's settings, which only those commands show."""
-    import shutil
-
-    from idleq.scheduler.slurm import configuration, questions
-    from idleq.scheduler.slurm.commandline import CommandLine, run
-    from idleq.scheduler.slurm.rest import Http, Rest
-    from idleq.scheduler.slurm.token import TokenFile
-
-    site_says: dict[str, str] = {}
-    if not settings.rest or shutil.which("scontrol"):
-        site_says = configuration.read_configuration(run(questions.ask_configuration(), ""))
-        configuration.check_that_all_is_shown(site_says)
-    if not settings.rest:
-        return CommandLine(questions.Format(settings.format), wants_features=bool(settings.features)), site_says
-    token = TokenFile(
-        paths.root / settings.token_file if settings.token_file else paths.slurm_token,
-        clock,
-        lambda: run(questions.ask_token(settings.token_life_ms // 1000), ""),
-        settings.token_life_ms,
-    )
-    token()  # nothing is begun with one that will not do
-    return Rest(Http(settings.rest, user, token)), site_says
+    return slurm_cluster(settings, config.policy, paths, agent, clock)
 
 
 def _embedded_cluster(server_dir: Path) -> "EmbeddedCluster":

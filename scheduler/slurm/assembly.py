@@ -1,0 +1,59 @@
+"""The parts of a site's Slurm, put together as the configuration says."""
+
+import getpass
+import shutil
+
+from idleq.ids import Millis
+from idleq.scheduler.config import SlurmSettings
+from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.ports import Clock
+from idleq.scheduler.slurm import configuration, questions
+from idleq.scheduler.slurm.batch import SiteSettings, server_name
+from idleq.scheduler.slurm.cluster import Agent, SlurmCluster
+from idleq.scheduler.slurm.commandline import CommandLine, run
+from idleq.scheduler.slurm.rest import Http, Rest
+from idleq.scheduler.slurm.site import Site
+from idleq.scheduler.slurm.token import TokenFile
+
+
+def slurm_cluster(
+    settings: SlurmSettings, policy: Policy, paths: ServerPaths, agent: Agent, clock: Clock
+) -> SlurmCluster:
+    """Return the site's Slurm; *agent* is what an allocation runs.
+
+    Raises:
+        SlurmHidesJobs: gaps would look larger than they are.
+        SlurmAway, SlurmRefused, SlurmTokenUnusable: it cannot be asked.
+    """
+    site = SiteSettings(
+        server=server_name(paths.root),
+        user=getpass.getuser(),
+        partition=settings.partition,
+        window_partition=settings.window_partition,
+        qos=settings.qos,
+        account=settings.account,
+        features=settings.features,
+        folder=str(paths.root),
+    )
+    way, site_says = _way_to_slurm(settings, paths, site.user, clock)
+    bound = Millis(policy.grace_ms + configuration.scheduling_cycle_ms(site_says) + settings.epilog_ms)
+    return SlurmCluster(way, site, clock, agent, lease_ms=policy.lease_ms, bound_ms=bound)
+
+
+def _way_to_slurm(settings: SlurmSettings, paths: ServerPaths, user: str, clock: Clock) -> tuple[Site, dict[str, str]]:
+    """Return slurmrestd, or Slurm's commands where none is named; and the site's settings, which only those commands show."""
+    site_says: dict[str, str] = {}
+    if not settings.rest or shutil.which("scontrol"):
+        site_says = configuration.read_configuration(run(questions.ask_configuration(), ""))
+        configuration.check_that_all_is_shown(site_says)
+    if not settings.rest:
+        return CommandLine(questions.Format(settings.format), wants_features=bool(settings.features)), site_says
+    token = TokenFile(
+        paths.root / settings.token_file if settings.token_file else paths.slurm_token,
+        clock,
+        lambda: run(questions.ask_token(settings.token_life_ms // 1000), ""),
+        settings.token_life_ms,
+    )
+    token()  # nothing is begun with one that will not do
+    return Rest(Http(settings.rest, user, token)), site_says
