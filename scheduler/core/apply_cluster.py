@@ -125,6 +125,8 @@ def _see(state: State, at: Millis, report: NodeReport) -> None:
     if node is None:
         node = state.nodes[report.name] = Node(report, allocation=_held_on(state, report.name))
     count_open(state, node, at)
+    if _kind(report) is not _kind(node.report):
+        node.planned_since = None  # how plans of one kind come true says nothing of another
     before, node.report = node.gap, report
     if not report.is_up or report.free.cores <= 0:
         node.gap = None
@@ -143,6 +145,10 @@ def _see(state: State, at: Millis, report: NodeReport) -> None:
     if node.allocation is not None and _lasts_longer(before, node.gap):
         state.agenda.rooms[node.allocation] = None
     index_gap(state, report.name)
+
+
+def _kind(report: NodeReport) -> CauseKind | None:
+    return None if report.cause is None else report.cause.kind
 
 
 def _open_or_close(state: State, node: Node) -> None:

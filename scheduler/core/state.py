@@ -101,7 +101,7 @@ class Node:
     Attributes:
         report: what the site's scheduler shows.
         gap: what main jobs leave of it, None if nothing.
-        planned_since: since when the plan has named the gap's end, None if it names none.
+        planned_since: since when the plan has named an end of this kind for the gap, None if it names none.
         first_end: the end that it named first.
         allocation: what we hold of it, None if nothing.
         place: the gap's place among the free nodes (see `hazard.place_of`).

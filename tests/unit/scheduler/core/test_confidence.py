@@ -104,6 +104,25 @@ def test_closed_gaps_are_kept_with_what_was_first_said_of_them_and_learned_from(
     assert told.engine.state.foresight.record.of_kind[JOB].values == [500]
 
 
+@pytest.mark.parametrize(("ahead_ms", "surprises"), [(HOUR, 0), (1000, 1)])
+def test_what_a_maintenance_was_announced_for_says_nothing_of_the_job_that_is_planned_before_it(
+    ahead_ms: int, surprises: int
+) -> None:
+    told = Told()
+    upkeep = replace(report("n1", planned=told.now + 14 * 24 * HOUR), cause=Cause(MAINTENANCE, "upkeep"))
+    told.see(upkeep)
+    told.tick(HOUR)
+    told.see(replace(upkeep, planned_start=Millis(told.now + ahead_ms), cause=Cause(JOB, "17")))
+    told.tick(ahead_ms)
+    told.see(report("n1", free=NOTHING))
+
+    (closed,) = [fact for _, fact in told.facts if isinstance(fact, GapClosed)]
+    assert closed.warned_ms < ahead_ms + 100
+    (ratio,) = told.engine.state.foresight.record.of_kind[JOB].values
+    assert 1000 <= ratio < 1010
+    assert told.engine.state.foresight.surprises == surprises
+
+
 def test_a_reservation_that_begins_closes_a_gap_and_a_node_that_fails_does_not() -> None:
     told = Told()
     told.see(replace(report("n1", planned=told.now + HOUR), cause=Cause(MAINTENANCE, "upkeep")))
