@@ -182,8 +182,7 @@ def _replaced(path: Path, owner: Owner, last: Owner, patience_ms: Millis) -> int
     """Put a file of ours, locked, in the place of that of *last*; whoever wakes up with the old one sees that it is not that any more."""
     descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        os.set_inheritable(descriptor, False)
-        _try_lock(descriptor)
+        _try_lock(descriptor)  # nobody else has this file; where locks bind nobody, the record in it has to do
         _write(descriptor, owner)
         found = _read_file(path)
         if found is not None and (found != last or found.beat != last.beat):

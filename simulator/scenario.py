@@ -16,7 +16,7 @@ from idleq.simulator.metrics import TAU
 from idleq.simulator.outagesource import REPAIR_HOURS, OutageSource
 from idleq.simulator.placement import Placement, Sharing
 from idleq.simulator.queueing.catalog import Reservation, policy_named
-from idleq.simulator.queueing.fitting import DEPTHS as FITTING
+from idleq.simulator.queueing.policy import DEPTHS as FITTING
 from idleq.simulator.queueing.policy import Semantics
 from idleq.simulator.strategies import Strategy
 

@@ -117,7 +117,9 @@ def _present(draft: Draft, name: JobId, fence: Fence) -> tuple[Job, Segment] | N
     """Return the job and its segment if that is the one spoken of."""
     job = draft.state.jobs.get(name)
     segment = None if job is None else job.segment
-    return None if job is None or segment is None or segment.fence != fence else (job, segment)
+    if job is None or segment is None or segment.fence != fence:
+        return None
+    return job, segment
 
 
 def start_running(draft: Draft, what: Launched) -> None:

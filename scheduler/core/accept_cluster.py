@@ -98,8 +98,7 @@ def note_main_job(draft: Draft, what: MainJobStarted) -> None:
         return
     draft.record(held_up)
     reason = complaint(held_up, state.policy)
-    is_backing_off = state.slowed_for_harm and draft.now < state.slowed_until
-    if reason is not None and not is_backing_off:
+    if reason is not None and draft.now >= state.harm.until:
         until = Millis(draft.now + state.harm.next_length(state.policy, draft.now))
         draft.record(RequestsSlowed(until=until, reason=reason, for_harm=True))
 

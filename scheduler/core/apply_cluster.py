@@ -62,9 +62,9 @@ def apply_cluster(state: State, at: Millis, fact: ClusterFact) -> None:
 
 def _slow(state: State, at: Millis, slowed: RequestsSlowed) -> None:
     if slowed.until > state.slowed_until:
-        state.slowed_until, state.slowed_reason, state.slowed_for_harm = slowed.until, slowed.reason, slowed.for_harm
+        state.slowed_until, state.slowed_reason = slowed.until, slowed.reason
     if slowed.for_harm:
-        state.harm.back_off(at)
+        state.harm.back_off(at, slowed.until)
     state.ramp = max(state.ramp // 2, 1)
     heappush(state.alarms, (slowed.until, Alarm.SLOW, ""))
 

@@ -33,6 +33,7 @@ def ask(draft: Draft) -> None:
         return
     unplaced = sum(state.allocations[name].node is None for name in state.asked)
     demand: Demand | None = None
+    # What is asked for leaves the open gaps, behind this walk: it is begun at the longest and has gone past it.
     for gap in _longest_gaps(state, unplaced, draft.now):
         if demand is None:
             demand = _unmet(state)

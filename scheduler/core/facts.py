@@ -251,7 +251,7 @@ class GapClosed:
     """Main jobs, or a reservation, took what had been free on *node* since *opened_at*.
 
     *planned_end* is what the plan had named just before, None if nothing; *warned_ms* since how long it had named an end; *first_end*
-    is what it had named first, and *cause* what the end was of. The last two are None in journals of before they were kept.
+    is what it had named first, and *cause* what the end was of. The last two are None where nothing was planned, or no cause said.
     """
 
     node: NodeName

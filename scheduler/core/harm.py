@@ -22,10 +22,12 @@ class HarmMemory:
     Attributes:
         told: the last of them, oldest first.
         back_offs: when each back-off of the last day began.
+        until: when the last of them is over.
     """
 
     told: dict[MainJobHeldUp, None] = field(default_factory=dict)
     back_offs: list[Millis] = field(default_factory=list)
+    until: Millis = Millis(0)
 
     def remember(self, held_up: MainJobHeldUp) -> None:
         """*held_up* was told."""
@@ -33,8 +35,9 @@ class HarmMemory:
         if len(self.told) > REMEMBERED:
             del self.told[next(iter(self.told))]
 
-    def back_off(self, at: Millis) -> None:
+    def back_off(self, at: Millis, until: Millis) -> None:
         """One began."""
+        self.until = max(self.until, until)
         self.back_offs = [*(began for began in self.back_offs if began > at - MEMORY_MS), at]
 
     def next_length(self, policy: Policy, now: Millis) -> Millis:

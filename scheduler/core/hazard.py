@@ -13,7 +13,7 @@ AGES = tuple(Millis(MINUTE * minutes) for minutes in (5, 20, 60, 180, 540, 1620)
 USUAL = tuple(Millis(MINUTE * minutes) for minutes in (15, 45, 95, 190, 340, 520, 1100))
 """The mean time to a surprise at each age where nothing was learned yet: what the logs of KTH, HPC2N and SDSC-BLUE have in common.
 
-They differ by a factor of two at most once a gap is 5 minutes old. It falls as with a Weibull distribution of shape 0.5.
+They differ by a factor of two at most once a gap is 5 minutes old. The rate falls as with a Weibull distribution of shape 0.5.
 """
 
 NOTICE = Millis(10 * MINUTE)

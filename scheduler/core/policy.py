@@ -32,7 +32,7 @@ class Policy:
         window_wait_ms: a window that has not begun after this is given back, so that it never stands before a main job in the site's queue.
         slow_ms: after a refusal no allocation is asked for during this time.
         harm_limit_ms: the most that a main job may wait for guests to leave before idleq backs off; its bound (the grace, one scheduling cycle and the epilog) where it is not set.
-        back_off_ms: backing off, no allocation is asked for during this time; twice as long for each other time on the same day.
+        back_off_ms: backing off, no allocation is asked for during this time; twice as long for each other time in the last 24 hours, up to 64 times as long.
         max_array: the largest array that one submit may make.
         freeze_ms: how long a freeze takes as long as nothing has been measured.
         thaw_ms: how long a thaw takes as long as nothing has been measured.

@@ -11,6 +11,7 @@ from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 
 UNTOUCHED = 2**62
+NO_END = 2**62
 
 _STANDING = attrgetter("standing")
 
@@ -35,19 +36,19 @@ class Shape(NamedTuple):
 
     resources: Resources
     freeze: FreezeMethod
-    hours: int
+    doublings: int
     user: str
 
     @classmethod
     def of(cls, spec: JobSpec, user: str) -> "Shape":
-        """Return the shape of *user*'s jobs like *spec*; expected run times count by their power of two."""
-        hours = -1 if spec.expected_ms is None else spec.expected_ms.bit_length()
-        return cls(spec.resources, spec.freeze, hours, user)
+        """Return the shape of *user*'s jobs like *spec*; expected run times count by their power of two, unknown ones as -1."""
+        doublings = -1 if spec.expected_ms is None else spec.expected_ms.bit_length()
+        return cls(spec.resources, spec.freeze, doublings, user)
 
     @property
     def most(self) -> int:
         """No job of this shape runs for more core-milliseconds, as far as is known."""
-        return UNTOUCHED if self.hours < 0 else self.resources.cores << self.hours
+        return NO_END if self.doublings < 0 else self.resources.cores << self.doublings
 
 
 class Candidate(NamedTuple):

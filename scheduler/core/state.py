@@ -213,7 +213,6 @@ class State:
     pause_reason: str = ""
     slowed_until: Millis = Millis(0)
     slowed_reason: str = ""
-    slowed_for_harm: bool = False
     ramp: int = 0
     entries: dict[EntryId, Entry] = field(default_factory=dict)
     jobs: dict[JobId, Job] = field(default_factory=dict)

@@ -15,7 +15,7 @@ KNOWN = "SELECT value FROM meta WHERE name = 'epoch'"
 
 
 def next_epoch(connection: Connection) -> int:
-    """Begin a reign in this transaction; return its number."""
+    """Begin an epoch in this transaction; return its number."""
     known = _known(connection)
     if known is None:
         connection.execute(insert(META).values(name=EPOCH, value="1"))
@@ -25,7 +25,7 @@ def next_epoch(connection: Connection) -> int:
 
 
 def check_epoch(connection: Connection, epoch: int, place: str) -> None:
-    """Raise Superseded unless *epoch* is the reign of this transaction; a new one cannot begin before it ends."""
+    """Raise Superseded unless *epoch* is the one that holds; in this transaction no other can begin."""
     known = _known(connection)
     if known != epoch:
         raise Superseded(

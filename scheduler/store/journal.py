@@ -60,7 +60,7 @@ class Journal:
         return str(self._place)
 
     def begin_epoch(self) -> int:
-        """Be the only one that may append from now on; return the number of this reign, higher than any before.
+        """Be the only one that may append from now on; return the number of this epoch, higher than any before.
 
         Whoever appended before finds itself superseded, however long it was stopped in between.
         """

@@ -45,7 +45,7 @@ class CommandRow(JournalTable, table=True):
 
 
 class MetaRow(JournalTable, table=True):
-    """What is known of the journal itself: its format."""
+    """What is known of the journal itself: its format, and the epoch of who may write it."""
 
     __tablename__ = "meta"
 

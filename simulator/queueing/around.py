@@ -9,12 +9,9 @@ from idleq.simulator.outages import Outage
 from idleq.simulator.placement import Parts
 from idleq.simulator.queueing.catalog import POLICIES
 from idleq.simulator.queueing.compressing import Compressing
-from idleq.simulator.queueing.policy import Choosing, Slot
+from idleq.simulator.queueing.policy import DEPTHS, Choosing, Slot
 from idleq.simulator.queueing.slurm import SlurmLike, SlurmSettings
 from idleq.simulator.queueing.whereabouts import Whereabouts
-
-DEPTHS = {"fcfs": 0, "easy": 1, "easy-sjbf": 1, "conservative": None}
-"""How many jobs that do not fit get a reservation at each pass; None: all of them."""
 
 
 class Evading(Choosing):

@@ -7,10 +7,7 @@ from idleq.simulator.errors import JobTooLarge
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.noderoom import Release, Room, RoomAhead
 from idleq.simulator.placement import Parts, Placement
-from idleq.simulator.queueing.policy import Choosing, Slot
-
-DEPTHS = {"fcfs": 0, "easy": 1, "easy-sjbf": 1, "conservative": None}
-"""How many jobs that do not fit get a reservation; None: all of them."""
+from idleq.simulator.queueing.policy import DEPTHS, Choosing, Slot
 
 
 class Fitting(Choosing):

@@ -14,6 +14,10 @@ A plain tuple, so that a sorted list of them is kept by bisect at the speed of C
 """
 
 
+DEPTHS = {"fcfs": 0, "easy": 1, "easy-sjbf": 1, "conservative": None}
+"""How many jobs that do not fit get a reservation at each pass; None: all of them."""
+
+
 class Policy(Protocol):
     """Chooses which waiting jobs start now."""
 

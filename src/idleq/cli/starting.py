@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from idleq.scheduler.paths import ServerPaths
 
 PATIENCE_SECONDS = 90.0
-"""A busy login node may take long to import everything, and a daemon on another one is waited for before its place is taken
-(server.takeover); a daemon that fails says so earlier, by ending."""
+"""A busy login node may take long to import everything; a daemon that fails says so earlier, by ending."""
 
 GLANCE_SECONDS = 0.1
 
@@ -56,10 +55,14 @@ def start_daemon(session: "Session", *, cluster: str | None = None) -> None:
     *cluster* is what `idleq daemon run --cluster` is given; None leaves it to config.toml.
 
     Raises:
+        BadConfig: config.toml cannot be understood.
         DaemonDidNotStart: with what it said.
     """
+    from idleq.scheduler.config import load_config
+
     paths = session.paths
     paths.create()
+    takeover_ms = load_config(paths.config).server.takeover_ms
     with tempfile.TemporaryFile("w+") as answer:
         with paths.log.open("a") as log:
             argv = [sys.executable, "-m", "idleq", "--json", "--server-dir", str(paths.root), "daemon", "run"]
@@ -68,13 +71,15 @@ def start_daemon(session: "Session", *, cluster: str | None = None) -> None:
                 argv, stdin=subprocess.DEVNULL, stdout=answer, stderr=log, cwd="/", start_new_session=True
             )
         session.say(f"Starting the daemon of {paths.root} ...")
-        _await_answer(session, process, answer, paths)
+        _await_answer(session, process, answer, paths, takeover_ms)
 
 
 def _await_answer(
-    session: "Session", process: "subprocess.Popen[bytes]", answer: IO[str], paths: "ServerPaths"
+    session: "Session", process: "subprocess.Popen[bytes]", answer: IO[str], paths: "ServerPaths", takeover_ms: int
 ) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
+    # A daemon of another login node that gives no sign of life is waited for before its place is taken.
+    patience = PATIENCE_SECONDS + takeover_ms / 1000
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         try:
             session.client().status()
@@ -89,7 +94,7 @@ def _await_answer(
         raise _failure(answer, process.returncode, paths)
     process.terminate()
     raise DaemonDidNotStart(
-        f"the daemon did not answer within {PATIENCE_SECONDS:.0f} s and was stopped; its log is {paths.log}"
+        f"the daemon did not answer within {patience:.0f} s and was stopped; its log is {paths.log}"
     )
 
 

@@ -30,10 +30,12 @@ submissions = st.builds(
 rooms = st.builds(Resources, st.integers(1, 8), st.integers(1, 8), st.integers(0, 2))
 
 
-def plainly(state: State, room: Resources, length_ms: Millis, now: Millis) -> Candidate | None:
+def plainly(state: State, room: Resources, length_ms: Millis, now: Millis, user: str) -> Candidate | None:
     """Look at every line that fits, and take the best by the rule that `choose` promises: level, fit, standing, entry, ordinal."""
     ranked = []
     for line in state.queue.lines.values():
+        if user not in ("", line.shape.user):
+            continue
         if not line.need.fits_in(room) or (found := first_paying(state, line, length_ms)) is None:
             continue
         candidate, worth = found
@@ -43,22 +45,26 @@ def plainly(state: State, room: Resources, length_ms: Millis, now: Millis) -> Ca
 
 
 @given(
-    waves=st.lists(st.tuples(st.integers(0, 3 * PATIENCE), st.lists(submissions, max_size=6)), min_size=1, max_size=5),
-    rounds=st.lists(rooms, min_size=1, max_size=4),
+    waves=st.lists(
+        st.tuples(st.integers(0, 3 * PATIENCE), st.sampled_from(["alice", "bob"]), st.lists(submissions, max_size=6)),
+        min_size=1,
+        max_size=5,
+    ),
+    rounds=st.lists(st.tuples(rooms, st.sampled_from(["", "alice", "bob"])), min_size=1, max_size=4),
     length_ms=lengths.map(lambda length: length or 24 * HOUR),
 )
 def test_keeping_what_was_looked_at_changes_nothing_about_who_is_chosen(
-    waves: list[tuple[int, list[Submission]]], rounds: list[Resources], length_ms: int
+    waves: list[tuple[int, str, list[Submission]]], rounds: list[tuple[Resources, str]], length_ms: int
 ) -> None:
     engine, now = Engine(Policy()), Millis(1_800_000_000_000)
-    for number, (pause, wave) in enumerate(waves):
+    for number, (pause, user, wave) in enumerate(waves):
         now = Millis(now + pause)
-        engine.handle(JobsSubmitted(submissions=tuple(wave), request=f"wave {number}"), now)
+        engine.handle(JobsSubmitted(submissions=tuple(wave), request=f"wave {number}", user=user), now)
     state, length, looks = engine.state, Millis(length_ms), Looks()
-    for room in rounds:
+    for room, user in rounds:
         while True:
-            chosen = choose(state, room, length, now, looks)
-            assert chosen == plainly(state, room, length, now)
+            chosen = choose(state, room, length, now, looks, user)
+            assert chosen == plainly(state, room, length, now, user)
             if chosen is None:
                 break
             took(looks)

@@ -17,7 +17,8 @@ from idleq.simulator.jobs import MainJob
 from idleq.simulator.placement import Parts, Placement, Sharing
 from idleq.simulator.queueing import replay
 from idleq.simulator.queueing.catalog import policy_named
-from idleq.simulator.queueing.fitting import DEPTHS, Fitting
+from idleq.simulator.queueing.fitting import Fitting
+from idleq.simulator.queueing.policy import DEPTHS
 from idleq.simulator.strategies import Site, Strategy, run
 from support.world import Site as Lived
 from support.world import main_job

@@ -99,6 +99,20 @@ def test_a_refusal_does_not_shorten_a_back_off() -> None:
     assert (state.slowed_until, state.slowed_reason) == (slowed.until, slowed.reason)
 
 
+def test_a_refusal_that_outlasts_a_back_off_lets_no_second_one_begin_while_that_lasts() -> None:
+    told = Told(Policy(back_off_ms=Millis(30_000), slow_ms=Millis(60_000)))
+    told.see(report("n1"))
+    told.submit_job()
+    (request,) = asked(told)
+    told.tell(late("m1"))
+    told.tell(CommandFailed(command=request.id, reason="refused", transient=True))
+    assert back_offs(told, late("m2")) == []
+
+    told.tick(30_000)
+    (slowed,) = back_offs(told, late("m3"))
+    assert slowed.until - told.now == 60_000
+
+
 def test_a_main_job_that_is_told_twice_counts_once() -> None:
     told = Told(POLICY)
     assert [type(fact) for fact in told.tell(late("m", 3)).facts] == [MainJobHeldUp]
