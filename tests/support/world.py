@@ -1,7 +1,7 @@
 """A small world for tests: built in one line, and everything it tells written down."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simpy import Environment
@@ -70,3 +70,8 @@ class Site:
 
     def starts(self) -> dict[int, int]:
         return {event.job.id: at for at, event in self.diary if isinstance(event, MainStarted)}
+
+
+def in_seconds(jobs: Sequence[MainJob]) -> list[MainJob]:
+    """Return *jobs* with each of their milliseconds a second: gaps are long enough to pay then."""
+    return [replace(job, submit=job.submit * 1000, run=job.run * 1000, limit=job.limit * 1000) for job in jobs]
