@@ -23,6 +23,9 @@ NETWORK = "10.77.0"
 SMALL, SMALL_MB = Path("/small"), 24
 """A shared folder that can be filled."""
 
+CONTROLLER = ("--full", "^slurmctld$")
+"""Which process it is: `scontrol reconfigure` makes it run itself anew, and its name is that of Debian's file then."""
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 USERS = {"alice": 2001, "bob": 2002}
 
@@ -112,11 +115,11 @@ class Testbed:
 
     def stop_controller(self, signal: str = "TERM") -> None:
         """End slurmctld. Killed by "KILL", it forgets what it has heard since it last wrote it down, which may be seconds ago."""
-        self.login.run("pkill", f"-{signal}", "-x", "slurmctld")
+        self.login.run("pkill", f"-{signal}", *CONTROLLER)
         wait_for("slurmctld to end", lambda: not self._is_controller_there(), seconds=30)
 
     def _is_controller_there(self) -> bool:
-        return self.login.run("pgrep", "--count", "-x", "slurmctld", codes=(0, 1)).strip() != "0"
+        return self.login.run("pgrep", "--count", *CONTROLLER, codes=(0, 1)).strip() != "0"
 
     def start_controller(self) -> None:
         """Start slurmctld and wait until it answers."""
