@@ -58,7 +58,7 @@ def _sight(survey: Survey) -> Finding:
         name="what is shown",
         weight=Weight.PROBLEM,
         found=f"others' {' and '.join(sorted(what))} are hidden: gaps look larger than they are",
-        advice=f"let the admin make {survey.user} an operator (sacctmgr modify user {survey.user} set AdminLevel=Operator), or not hide them",
+        advice="let the admin show them to every user, with this line",
         lines=(f"PrivateData={_without(survey.settings['PrivateData'], what)}",),
     )
 
