@@ -55,7 +55,7 @@ class Survey:
     @property
     def form(self) -> Format:
         """How this Slurm is to be asked."""
-        return Format.JSON if self.version >= FIRST_JSON else Format.TEXT
+        return form_of(self.version)
 
     @property
     def preemption(self) -> Preemption:
@@ -135,6 +135,11 @@ class Survey:
         if not self.associations:
             return partition.accounts == EVERYBODY
         return bool(self.associations_for(partition))
+
+
+def form_of(version: tuple[int, int]) -> Format:
+    """Return how a Slurm of this *version* is to be asked."""
+    return Format.JSON if version >= FIRST_JSON else Format.TEXT
 
 
 def read_version(text: str) -> tuple[int, int]:
