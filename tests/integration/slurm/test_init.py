@@ -124,7 +124,8 @@ def test_doctor_says_what_the_site_lacks_with_the_lines_for_its_admin(
     outcome = idleq("doctor")
 
     assert outcome.code == 1
-    assert "slurm: preemption: the site's admin would set in slurm.conf\n    PreemptType=preempt/part" in outcome.out
+    heading = "slurm: preemption: the site's admin would set (in slurm.conf, but for what says otherwise)"
+    assert f"{heading}\n    PreemptType=preempt/part" in outcome.out
     assert outcome.out.endswith("\nTo be put right: slurm: preemption\n")
 
 
