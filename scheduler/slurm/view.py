@@ -110,7 +110,7 @@ def _add_jobs(uses: defaultdict[NodeName, _Uses], reading: Reading, is_ours: IsO
             use.main_jobs.append(job.job_id)
             if (
                 "SUSPENDED" in job.states
-            ):  # its cores count as free, its memory does not, and it goes on when its owner says so
+            ):  # its cores count as free, its memory does not, and it goes on when its owner says
                 use.closed = Cause(CauseKind.CLOSED, f"job {job.job_id} is suspended there")
 
 

@@ -153,7 +153,7 @@ def main_job(slurm: Testbed, *options: str, seconds: float, minutes: int = 1) ->
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shower:
+class MainJob:
     """A main job of a stream: on so many nodes, *at* seconds after the stream's beginning, for so many seconds."""
 
     at: int
@@ -161,18 +161,18 @@ class Shower:
     seconds: int
 
 
-def stream(seed: int, length: int) -> list[Shower]:
+def stream(seed: int, length: int) -> list[MainJob]:
     """Main jobs of mixed sizes over *length* seconds, which take a little more than half of three nodes."""
     dice = random.Random(seed)
-    jobs: list[Shower] = []
+    jobs: list[MainJob] = []
     at = 5
     while at < length:
-        jobs.append(Shower(at=at, nodes=dice.choice((1, 1, 2, 2, 3)), seconds=dice.randint(5, 20)))
+        jobs.append(MainJob(at=at, nodes=dice.choice((1, 1, 2, 2, 3)), seconds=dice.randint(5, 20)))
         at += dice.randint(8, 22)
     return jobs
 
 
-def submit_stream(slurm: Testbed, jobs: Sequence[Shower]) -> list[str]:
+def submit_stream(slurm: Testbed, jobs: Sequence[MainJob]) -> list[str]:
     """Submit all of *jobs* now, each to be eligible at its time: Slurm, and not this process, keeps the times. Return their numbers."""
     now = int(slurm.login.run("date", "+%s"))
     begins = slurm.login.run(
