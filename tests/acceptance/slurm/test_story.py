@@ -16,9 +16,9 @@ from support.on_slurm import (
     stream,
     submit_and_start,
     submit_stream,
-    undisturbed,
     wait_for_main_jobs,
 )
+from support.site import undisturbed
 from testbed.cluster import Testbed
 
 pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
@@ -51,7 +51,7 @@ def test_guests_fill_the_gaps_of_a_busy_cluster_get_their_right_results_and_harm
     trained = train_alone(slurm, tmp_path)
     with alice_at_work(slurm) as alice:
         alice.idleq("submit", *TRAINING, "--data", "/shared/data")
-        alice.count(seeds=COUNTS, steps=STEPS)
+        alice.counts(seeds=COUNTS, steps=STEPS)
         alice.wait_until_running(3)
         main_jobs = submit_stream(slurm, stream(SEED, SECONDS))
         wait_for_main_jobs(slurm, seconds=SECONDS + 120)
