@@ -100,19 +100,28 @@ def test_while_slurm_answers_with_half_of_its_json_guests_go_on_and_later_ones_w
         assert alice.segments() == [1, 1]
 
 
-def test_while_slurmctld_is_away_guests_are_done_and_later_ones_wait_for_it(slurm: Testbed, alice: Alice) -> None:
-    """It is away for as long as the guests run and some more: the daemon's tries grow rarer up to half a minute, whatever the length."""
-    alice.counts(seeds=2, steps=150)
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(150, id="a quarter of a minute"),
+        pytest.param(1300, id="two minutes", marks=pytest.mark.testbed_long),  # longer than a lease
+    ],
+)
+def test_while_slurmctld_is_away_guests_are_done_and_later_ones_wait_for_it(
+    slurm: Testbed, alice: Alice, steps: int
+) -> None:
+    """It is away for as long as the guests run and some more; they do ten steps a second."""
+    alice.counts(seeds=2, steps=steps)
     alice.wait_until_running(2)
     slurm.stop_controller()
     try:
         alice.wait_until_done()
-        alice.idleq("submit", "count", "--steps", "150", "--step-seconds", "0.1", "--seed", "2")
+        alice.count(steps=steps, seed=2)
     finally:
         slurm.start_controller()
     alice.wait_until_done()
 
-    assert_right(alice, steps=150)
+    assert_right(alice, steps=steps)
     assert alice.segments() == [1, 1, 1]
 
 
