@@ -17,6 +17,9 @@ from idleq.scheduler.slurm.questions import Format
 from idleq.scheduler.slurm.survey import Preemption, Survey
 from idleq.scheduler.units import format_duration, span
 
+GUESTS = "guests"
+"""How the partition for guests is called that is proposed."""
+
 LOOKS = 3
 """Of an allocation that is over Slurm has to know how it ended for so many looks at least: some may fail."""
 
@@ -145,14 +148,16 @@ def _partly(survey: Survey, settings: SlurmSettings, policy: Policy, partition: 
 
 
 def _preemption_lines(survey: Survey) -> tuple[str, ...]:
-    """Return what makes a partition for guests out of a site's own."""
+    """Return what makes a partition for guests out of a site's own: each that shares its nodes needs a tier above it."""
     main = max(survey.partitions, key=lambda each: (each.is_default, each.node_count), default=None)
-    name, nodes = ("main", "ALL") if main is None else (main.name, main.nodes)
+    its = [] if main is None else [main, *survey.beside(main)]
+    raised = [f"PartitionName={each.name} ... PriorityTier=10 PreemptMode=OFF" for each in its if each.name != GUESTS]
+    nodes = "ALL" if main is None else main.nodes
     return (
         "PreemptType=preempt/partition_prio",
         "PreemptMode=REQUEUE",
-        f"PartitionName={name} ... PriorityTier=10 PreemptMode=OFF",
-        f"PartitionName=guests Nodes={nodes} PriorityTier=1 PreemptMode=REQUEUE GraceTime={LONGEST_GRACE_S} MaxTime=4:00:00",
+        *(raised or ("PartitionName=main ... PriorityTier=10 PreemptMode=OFF",)),
+        f"PartitionName={GUESTS} Nodes={nodes} PriorityTier=1 PreemptMode=REQUEUE GraceTime={LONGEST_GRACE_S} MaxTime=4:00:00",
     )
 
 

@@ -87,14 +87,14 @@ class Survey:
         """Return the partitions whose jobs take nodes of *partition* back."""
         if partition.preempt_mode.split(",")[0] not in GIVING_WAY:
             return ()
-        return [each for each in self._beside(partition) if each.tier > partition.tier]
+        return [each for each in self.beside(partition) if each.tier > partition.tier]
 
     def kept_waiting(self, partition: Partition) -> Sequence[Partition]:
         """Return the partitions on nodes of *partition* whose jobs take none back: they wait until what runs there ends."""
         above = self.preempting(partition)
-        return [each for each in self._beside(partition) if each not in above]
+        return [each for each in self.beside(partition) if each not in above]
 
-    def _beside(self, partition: Partition) -> Sequence[Partition]:
+    def beside(self, partition: Partition) -> Sequence[Partition]:
         """Return the other partitions that start jobs on nodes of *partition*."""
         mine = frozenset(expand(partition.nodes))
         others = [each for each in self.partitions if each.starts_jobs and each.name != partition.name]

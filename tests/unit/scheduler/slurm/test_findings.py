@@ -75,6 +75,17 @@ def test_a_partition_that_nobody_preempts_is_a_problem_with_the_lines_that_chang
     assert found(PLAIN, "preemption", replace(GUESTS, partition="main")).weight is Weight.PROBLEM
 
 
+def test_the_lines_raise_every_partition_that_shares_nodes_with_guests() -> None:
+    debug = replace(UNPREEMPTED.partitions[0], name="debug", tier=1, is_default=False)
+    more = replace(UNPREEMPTED, partitions=(*UNPREEMPTED.partitions, debug, replace(debug, name="apart", nodes="x1")))
+
+    assert found(more, "preemption").lines == (
+        *LINES[:3],
+        "PartitionName=debug ... PriorityTier=10 PreemptMode=OFF",
+        LINES[3],
+    )
+
+
 def test_windows_are_a_warning_with_the_lines_that_would_make_them_needless() -> None:
     windows = Policy(mode=Mode.WINDOW, max_allocation_ms=Millis(1_800_000))
 
@@ -193,6 +204,7 @@ def test_hidden_jobs_are_a_problem_and_nothing_else_that_is_hidden_is_shown_for_
     told = found(with_settings(PLAIN, PrivateData="accounts,jobs,reservations"), "what is shown")
 
     assert (told.weight, told.lines) == (Weight.PROBLEM, ("PrivateData=accounts",))
+    assert told.advice == "let the admin show them to every user, with this line"
     assert told.found == "others' jobs and reservations are hidden: gaps look larger than they are"
 
 
