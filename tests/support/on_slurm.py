@@ -147,11 +147,11 @@ def wait_for_main_jobs(slurm: Testbed, *, seconds: float = 90) -> None:
     wait_for("main jobs to end", lambda: not slurm.login.run("squeue", "-h", "--user=bob"), seconds=seconds, every=0.5)
 
 
-def submit_and_start(slurm: Testbed, job: str) -> tuple[int, int]:
-    """When a main job was submitted and when it began, in seconds, as Slurm accounts it."""
+def submit_and_start(slurm: Testbed, job: str, *, since: str = "Submit") -> tuple[int, int]:
+    """When a main job was submitted (or became "Eligible") and when it began, in seconds, as Slurm accounts it."""
 
     def accounted() -> str:  # a little late
-        line = slurm.login.run("sacct", "-X", "-n", "-P", "-j", job, "--format=Submit,Start").strip()
+        line = slurm.login.run("sacct", "-X", "-n", "-P", "-j", job, f"--format={since},Start").strip()
         return "" if "Unknown" in line or "None" in line else line
 
     line = wait_for("the accounting", accounted, seconds=30, every=0.5)
