@@ -58,6 +58,9 @@ def entry(survey: Survey, settings: SlurmSettings, partition: Partition) -> Iter
     if partition.is_closed:
         found = f"{partition.name} takes jobs of root alone, or into reservations alone"
         yield _problem("partition", found, "set cluster.partition to another")
+    elif partition.starts_jobs and not survey.may_submit_to(partition) and not _is_accounts_matter(survey, partition):
+        found = f"{survey.user} may start nothing in {partition.name}"
+        yield _problem("partition", found, "`scontrol show partition` says who may: AllowGroups, AllowAccounts")
     if not settings.qos or not survey.qos:
         return
     usable = ", ".join(each.name for each in survey.open_qos(partition)) or "none is open to you"
@@ -67,6 +70,11 @@ def entry(survey: Survey, settings: SlurmSettings, partition: Partition) -> Iter
         yield _problem("qos", f"there is no QOS {settings.qos!r}", advice)
     elif qos not in survey.open_qos(partition):
         yield _problem("qos", f"{survey.user} may not use QOS {qos.name} in {partition.name}", advice)
+
+
+def _is_accounts_matter(survey: Survey, partition: Partition) -> bool:
+    """Whether `account` says already that none lets in."""
+    return bool(survey.associations) and not survey.associations_for(partition)
 
 
 def _problem(name: str, found: str, advice: str) -> Finding:

@@ -147,6 +147,7 @@ def test_a_partition_or_qos_that_cannot_take_nodes_back_is_warned_of_with_the_li
             "no account of alice's (lab) may submit to main under QOS idleq",
         ),
         (TWO_ACCOUNTS, replace(IDLEQ, account="lab"), "account", "lab may not submit to main under QOS idleq"),
+        (only(PLAIN, accounts=frozenset({"chem"})), GUESTS, "partition", "alice may start nothing in guests"),
         (only(BY_QOS, is_closed=True), IDLEQ, "partition", "main takes jobs of root alone, or into reservations alone"),
     ],
 )
