@@ -68,7 +68,7 @@ def _without(slurm: Testbed) -> Run:
 
 def _with(slurm: Testbed) -> Run:
     with alice_at_work(slurm) as alice:
-        alice.count(seeds=GUESTS, steps=STEPS)
+        alice.counts(seeds=GUESTS, steps=STEPS)
         alice.wait_until_running(GUESTS)
         waits = _run(slurm)
         return Run(waits=waits, overheads=_overheads(alice))

@@ -23,7 +23,7 @@ class Finding:
         weight: how much it matters.
         found: what is so.
         advice: what to do.
-        lines: what the admin would write into slurm.conf (cgroup.conf where it says so).
+        lines: what the admin would write into slurm.conf (cgroup.conf where it says so), or commands of sacctmgr.
     """
 
     name: str

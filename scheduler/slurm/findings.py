@@ -5,15 +5,20 @@ from collections.abc import Iterator, Sequence
 from idleq.ids import Millis
 from idleq.scheduler.config import SlurmSettings
 from idleq.scheduler.core.commands import Mode
-from idleq.scheduler.core.policy import MINUTE, SECOND, Policy
+from idleq.scheduler.core.policy import SECOND, Policy
+from idleq.scheduler.slurm import rights
 from idleq.scheduler.slurm.configuration import hidden
 from idleq.scheduler.slurm.finding import Finding, Weight
 from idleq.scheduler.slurm.hostlist import expand
+from idleq.scheduler.slurm.limits import grace_of
 from idleq.scheduler.slurm.partitions import Partition, words_of
 from idleq.scheduler.slurm.proposal import LONGEST_GRACE_S
 from idleq.scheduler.slurm.questions import Format
 from idleq.scheduler.slurm.survey import Preemption, Survey
 from idleq.scheduler.units import format_duration, span
+
+GUESTS = "guests"
+"""How the partition for guests is called that is proposed."""
 
 LOOKS = 3
 """Of an allocation that is over Slurm has to know how it ended for so many looks at least: some may fail."""
@@ -30,10 +35,11 @@ def findings(survey: Survey, settings: SlurmSettings, policy: Policy) -> Iterato
         yield _preemption(survey, settings, policy, partition)
         if policy.mode is Mode.PREEMPTIBLE:
             yield _grace(survey, settings, policy, partition)
-        yield _limits(policy, partition)
+        yield from rights.entry(survey, settings, partition)
+        yield rights.limits(survey, settings, policy, partition)
         if settings.features and survey.form is Format.JSON:  # a survey in columns does not ask for features
             yield _kinds(survey, settings, partition)
-    yield _rights(survey)
+    yield rights.account(survey, settings, partition)
     yield _plan(survey, policy)
     yield _containment(survey)
     yield _memory_of_ends(survey, settings)
@@ -55,7 +61,7 @@ def _sight(survey: Survey) -> Finding:
         name="what is shown",
         weight=Weight.PROBLEM,
         found=f"others' {' and '.join(sorted(what))} are hidden: gaps look larger than they are",
-        advice=f"let the admin make {survey.user} an operator (sacctmgr modify user {survey.user} set AdminLevel=Operator), or not hide them",
+        advice="let the admin show them to every user, with this line",
         lines=(f"PrivateData={_without(survey.settings['PrivateData'], what)}",),
     )
 
@@ -97,7 +103,9 @@ def _preemption(survey: Survey, settings: SlurmSettings, policy: Policy, partiti
         )
     by_whom = _who_preempts(survey, settings, partition)
     if by_whom:
-        return Finding(name="preemption", found=f"jobs in {' and '.join(by_whom)} take nodes back from guests")
+        return _partly(
+            survey, settings, policy, partition, f"jobs in {' and '.join(by_whom)} take nodes back from guests"
+        )
     where = f"QOS {settings.qos}" if survey.preemption is Preemption.QOS else f"partition {partition.name}"
     return Finding(
         name="preemption",
@@ -119,29 +127,46 @@ def _who_preempts(survey: Survey, settings: SlurmSettings, partition: Partition)
             return []
 
 
+def _partly(survey: Survey, settings: SlurmSettings, policy: Policy, partition: Partition, found: str) -> Finding:
+    """Return that nodes are taken back, and who could not: their jobs wait until a guest's allocation ends."""
+    if survey.preemption is Preemption.QOS:
+        names = [each.name for each in survey.qos_kept_waiting(settings.qos)]
+        lines = [f"sacctmgr modify qos {name} set Preempt+={settings.qos}" for name in names]
+        names = [f"QOS {name}" for name in names]
+    else:
+        names = [each.name for each in survey.kept_waiting(partition)]
+        lines = [f"PartitionName={name} ... PriorityTier={partition.tier + 1} (or more)" for name in names]
+    if not names:
+        return Finding(name="preemption", found=found)
+    return Finding(
+        name="preemption",
+        weight=Weight.WARNING,
+        found=f"{found}, but those in {' and '.join(names)} do not: they may wait for {span(policy.max_allocation_ms)}",
+        advice="let the admin set these lines for those that are main jobs",
+        lines=tuple(lines),
+    )
+
+
 def _preemption_lines(survey: Survey) -> tuple[str, ...]:
-    """Return what makes a partition for guests out of a site's own."""
+    """Return what makes a partition for guests out of a site's own: each that shares its nodes needs a tier above it."""
     main = max(survey.partitions, key=lambda each: (each.is_default, each.node_count), default=None)
-    name, nodes = ("main", "ALL") if main is None else (main.name, main.nodes)
+    its = [] if main is None else [main, *survey.beside(main)]
+    raised = [f"PartitionName={each.name} ... PriorityTier=10 PreemptMode=OFF" for each in its if each.name != GUESTS]
+    nodes = "ALL" if main is None else main.nodes
     return (
         "PreemptType=preempt/partition_prio",
         "PreemptMode=REQUEUE",
-        f"PartitionName={name} ... PriorityTier=10 PreemptMode=OFF",
-        f"PartitionName=guests Nodes={nodes} PriorityTier=1 PreemptMode=REQUEUE GraceTime={LONGEST_GRACE_S} MaxTime=4:00:00",
+        *(raised or ("PartitionName=main ... PriorityTier=10 PreemptMode=OFF",)),
+        f"PartitionName={GUESTS} Nodes={nodes} PriorityTier=1 PreemptMode=REQUEUE GraceTime={LONGEST_GRACE_S} MaxTime=4:00:00",
     )
 
 
 def _grace(survey: Survey, settings: SlurmSettings, policy: Policy, partition: Partition) -> Finding:
-    is_qos = survey.preemption is Preemption.QOS
-    seconds = (
-        max((each.grace_s for each in survey.qos if each.name == settings.qos), default=0)
-        if is_qos
-        else partition.grace_s
-    )
+    seconds, _who = grace_of(survey, partition, settings.qos)
     given = Millis(seconds * SECOND)
     line = (
         f"sacctmgr modify qos {settings.qos} set GraceTime={LONGEST_GRACE_S}"
-        if is_qos
+        if survey.preemption is Preemption.QOS
         else f"PartitionName={partition.name} ... GraceTime={LONGEST_GRACE_S}"
     )
     if policy.grace_ms > given:
@@ -162,17 +187,6 @@ def _grace(survey: Survey, settings: SlurmSettings, policy: Policy, partition: P
     )
 
 
-def _limits(policy: Policy, partition: Partition) -> Finding:
-    longest = partition.max_minutes
-    if longest is not None and longest * MINUTE < policy.max_allocation_ms:
-        found = f"nothing may run longer than {span(longest * MINUTE)} in {partition.name}, and allocations ask for {span(policy.max_allocation_ms)}"
-        advice = f'set policy.max_allocation = "{format_duration(Millis(longest * MINUTE))}"'
-        return Finding(name="limits", weight=Weight.PROBLEM, found=found, advice=advice)
-    return Finding(
-        name="limits", found=f"allocations of {span(policy.max_allocation_ms)} are allowed in {partition.name}"
-    )
-
-
 def _kinds(survey: Survey, settings: SlurmSettings, partition: Partition) -> Finding:
     """Whether there are nodes of the kind that is wanted."""
     names = frozenset(expand(partition.nodes))
@@ -185,19 +199,6 @@ def _kinds(survey: Survey, settings: SlurmSettings, partition: Partition) -> Fin
     known = sorted(frozenset[str]().union(*(node.features for node in there)))
     advice = f"set cluster.features to some of: {', '.join(known) or 'none is known'}"
     return Finding(name="features", weight=Weight.PROBLEM, found=found, advice=advice)
-
-
-def _rights(survey: Survey) -> Finding:
-    if "associations" in survey.enforced and not survey.associations:
-        advice = f"let the admin add one: sacctmgr add user {survey.user} account=ACCOUNT"
-        return Finding(
-            name="account",
-            weight=Weight.PROBLEM,
-            found=f"{survey.user} has none, and jobs without are refused",
-            advice=advice,
-        )
-    names = sorted({each.account for each in survey.associations})
-    return Finding(name="account", found=", ".join(names) if names else "none is asked for")
 
 
 def _plan(survey: Survey, policy: Policy) -> Finding:

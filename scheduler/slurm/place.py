@@ -1,13 +1,16 @@
 """Where allocations go at a site: the partition and the QOS from which main jobs take nodes back, or windows where none is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.slurm.accounting import Qos
 from idleq.scheduler.slurm.errors import SlurmUnfit
+from idleq.scheduler.slurm.limits import NO_LIMITS, Limits, grace_of, limits_of
 from idleq.scheduler.slurm.partitions import Partition
 from idleq.scheduler.slurm.survey import Preemption, Survey
+
+MANY = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,12 +19,13 @@ class Place:
 
     Attributes:
         mode, partition, qos: what idleq is told; "" is Slurm's default.
+        account: who is charged; "" is Slurm's default.
         grace_s: from the signal to the end.
-        max_minutes: the longest limit, None if there is none.
-        max_jobs: how many jobs the user may have there, None if there is no limit.
+        grace_source: who says so.
+        limits: on jobs there.
+        kept_waiting: the partitions or QOSs, by name, whose jobs take nothing back there although others do.
         is_free_of_charge: whether what runs there is not charged.
-        why_mode, why_partition, why_qos: reasons for people.
-        grace_source, max_source, jobs_source: who says so.
+        why_mode, why_partition, why_qos, why_account: reasons for people.
     """
 
     mode: Mode
@@ -30,12 +34,12 @@ class Place:
     why_partition: str
     qos: str = ""
     why_qos: str = ""
+    account: str = ""
+    why_account: str = ""
     grace_s: int = 0
     grace_source: str = ""
-    max_minutes: int | None = None
-    max_source: str = ""
-    max_jobs: int | None = None
-    jobs_source: str = ""
+    limits: Limits = NO_LIMITS
+    kept_waiting: tuple[str, ...] = ()
     is_free_of_charge: bool = False
 
 
@@ -67,6 +71,7 @@ def _preempted_by_partition(survey: Survey, usable: Sequence[Partition]) -> Plac
     if not low:
         return None
     best = min(low, key=lambda each: (each.tier, -each.node_count, -each.grace_s, each.name))
+    grace_s, source = grace_of(survey, best, "")
     above = survey.preempting(best)
     names = " and ".join(sorted(each.name for each in above))
     place = Place(
@@ -74,10 +79,11 @@ def _preempted_by_partition(survey: Survey, usable: Sequence[Partition]) -> Plac
         partition=best.name,
         why_mode=f"Main jobs take their nodes back by themselves (PreemptType=preempt/partition_prio, {best.preempt_mode}).",
         why_partition=f"Its tier is {best.tier}: jobs in {names} preempt what runs there, on {best.node_count} nodes.",
-        grace_s=best.grace_s,
-        grace_source=f"partition {best.name}",
+        grace_s=grace_s,
+        grace_source=source,
+        kept_waiting=tuple(f"partition {each.name}" for each in survey.kept_waiting(best)),
     )
-    free = next((each for each in _open_qos(survey, best) if each.usage_factor == 0), None)
+    free = next((each for each in survey.open_qos(best) if each.usage_factor == 0), None)
     return place if free is None else _with_qos(place, free)
 
 
@@ -85,18 +91,20 @@ def _preempted_by_qos(survey: Survey, usable: Sequence[Partition]) -> Place | No
     if survey.preemption is not Preemption.QOS:
         return None
     partition = _largest(usable)
-    low = [each for each in _open_qos(survey, partition) if survey.gives_way(each)]
+    low = [each for each in survey.open_qos(partition) if survey.gives_way(each)]
     if not low:
         return None
     best = min(low, key=lambda each: (each.usage_factor, -each.grace_s, each.name))
+    grace_s, source = grace_of(survey, partition, best.name)
     above = " and ".join(sorted(each.name for each in survey.qos if best.name in each.preempts))
     place = Place(
         mode=Mode.PREEMPTIBLE,
         partition=partition.name,
         why_mode="Main jobs take their nodes back by themselves (PreemptType=preempt/qos).",
         why_partition=_why_largest(partition),
-        grace_s=best.grace_s,
-        grace_source=f"QOS {best.name}",
+        grace_s=grace_s,
+        grace_source=source,
+        kept_waiting=tuple(f"QOS {each.name}" for each in survey.qos_kept_waiting(best.name)),
     )
     place = _with_qos(place, best)
     return replace(place, why_qos=f"Jobs of {above} preempt its jobs. {place.why_qos}")
@@ -121,7 +129,7 @@ def _windows(survey: Survey, usable: Sequence[Partition]) -> Place:
         why_mode=f"{why}, so allocations are exactly as long as the plan leaves a node free.",
         why_partition=_why_largest(partition),
     )
-    free = next((each for each in _open_qos(survey, partition) if each.usage_factor == 0), None)
+    free = next((each for each in survey.open_qos(partition) if each.usage_factor == 0), None)
     return place if free is None else _with_qos(place, free)
 
 
@@ -129,14 +137,6 @@ def _with_qos(place: Place, qos: Qos) -> Place:
     is_free = qos.usage_factor == 0
     charge = "What runs under it is not charged." if is_free else f"It is charged at {qos.usage_factor:g} of the usual."
     return replace(place, qos=qos.name, why_qos=charge, is_free_of_charge=is_free)
-
-
-def _open_qos(survey: Survey, partition: Partition) -> Iterable[Qos]:
-    """Yield the QOSs under which the user may submit to *partition*."""
-    for qos in survey.qos:
-        is_let_in = "ALL" in partition.qos_allowed or qos.name in partition.qos_allowed
-        if survey.may_use(qos) and is_let_in and qos.name not in partition.qos_denied:
-            yield qos
 
 
 def _largest(usable: Sequence[Partition]) -> Partition:
@@ -148,29 +148,24 @@ def _why_largest(partition: Partition) -> str:
 
 
 def _limited(survey: Survey, place: Place) -> Place:
-    """Return *place* with the least of all limits that hold there.
+    """Return *place* with its account, and with the least of all limits that hold there.
 
     Raises:
         SlurmUnfit: not even a minute is allowed.
     """
     partition = next(each for each in survey.partitions if each.name == place.partition)
-    qos = [each for each in survey.qos if each.name in (place.qos, partition.qos)]
-    mine = [each for each in survey.associations if each.partition in ("", partition.name)]
-    times = [(partition.max_minutes, f"MaxTime of partition {partition.name}")]
-    times += [(each.max_minutes, f"MaxWall of QOS {each.name}") for each in qos]
-    times += [(each.max_minutes, f"MaxWall of account {each.account}") for each in mine]
-    counts = [(each.max_submit, f"MaxSubmitJobsPerUser of QOS {each.name}") for each in qos]
-    counts += [(each.max_jobs, f"MaxJobsPerUser of QOS {each.name}") for each in qos]
-    counts += [(each.max_submit, f"MaxSubmitJobs of account {each.account}") for each in mine]
-    counts += [(each.max_jobs, f"MaxJobs of account {each.account}") for each in mine]
-    minutes, max_source = _least(times)
-    jobs, jobs_source = _least(counts)
-    if minutes == 0 or jobs == 0:
-        raise SlurmUnfit(f"no job may run there: {max_source if minutes == 0 else jobs_source} is 0")
-    return replace(place, max_minutes=minutes, max_source=max_source, max_jobs=jobs, jobs_source=jobs_source)
+    place = _with_account(survey, partition, place)
+    limits = limits_of(survey, partition, place.qos, place.account)
+    if limits.nothing_runs:
+        raise SlurmUnfit(f"no job may run there: {limits.nothing_runs} is 0")
+    return replace(place, limits=limits)
 
 
-def _least(limits: Iterable[tuple[int | None, str]]) -> tuple[int | None, str]:
-    """Return the smallest limit and whose it is; (None, "") if there is none."""
-    there = [(amount, source) for amount, source in limits if amount is not None]
-    return min(there, key=lambda limit: limit[0]) if there else (None, "")
+def _with_account(survey: Survey, partition: Partition, place: Place) -> Place:
+    """Return *place* with an account that lets in there, where the user has several: Slurm's default need not be one that does."""
+    if len({each.account for each in survey.associations}) < MANY:
+        return place
+    names = sorted({each.account for each in survey.associations_for(partition, place.qos)})
+    running = [name for name in names if not limits_of(survey, partition, place.qos, name).nothing_runs] or names
+    why = f"Of your accounts {' and '.join(names)} may submit there."
+    return replace(place, account=running[0], why_account=why)

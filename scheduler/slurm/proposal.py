@@ -119,12 +119,13 @@ def _policy(place: Place) -> Iterator[Setting]:
             value=format_duration(longest),
             reason="No longer than an allocation may be.",
         )
-    if place.max_jobs is not None and place.max_jobs // 2 < POLICY.max_pending:
+    jobs, source = place.limits.max_jobs, place.limits.jobs_source
+    if jobs is not None and jobs // 2 < POLICY.max_pending:
         yield Setting(
             section="policy",
             key="max_pending",
-            value=max(1, place.max_jobs // 2),
-            reason=f"Half of the {place.max_jobs} jobs that a user may have there ({place.jobs_source}); those that run count too.",
+            value=max(1, jobs // 2),
+            reason=f"Half of the {jobs} jobs that a user may have there ({source}); those that run count too.",
         )
 
 
@@ -133,8 +134,9 @@ def _longest(place: Place) -> tuple[Millis, str]:
     longest, why = POLICY.max_allocation_ms, ""
     if place.mode is Mode.WINDOW:
         longest, why = WINDOW_MS, "So long at most can a main job that nobody foresaw wait for a window to end."
-    if place.max_minutes is not None and place.max_minutes * MINUTE < longest:
-        return Millis(place.max_minutes * MINUTE), f"Nothing may run longer there ({place.max_source})."
+    minutes = place.limits.max_minutes
+    if minutes is not None and minutes * MINUTE < longest:
+        return Millis(minutes * MINUTE), f"Nothing may run longer there ({place.limits.max_source})."
     return longest, why
 
 
@@ -144,6 +146,8 @@ def _cluster(survey: Survey, place: Place) -> Iterator[Setting]:
     yield Setting(section="cluster", key=key, value=place.partition, reason=place.why_partition)
     if place.qos:
         yield Setting(section="cluster", key="qos", value=place.qos, reason=place.why_qos)
+    if place.account:
+        yield Setting(section="cluster", key="account", value=place.account, reason=place.why_account)
     is_json = survey.form is Format.JSON
     yield Setting(
         section="cluster",
@@ -172,6 +176,11 @@ def _notes(survey: Survey, place: Place) -> Iterator[str]:
         )
     elif place.grace_s == 0:
         yield "There is no grace: guests save now and then, and what they did since is lost when a main job comes."
+    if place.kept_waiting:
+        yield (
+            f"Jobs in {' and '.join(place.kept_waiting)} take nothing back from guests: they may wait for"
+            f" {format_duration(_longest(place)[0])}. `idleq doctor` says what the admin would set so that guests give way to them too."
+        )
     if survey.preemption is not Preemption.NONE and "sched/backfill" not in survey.settings.get("SchedulerType", ""):
         yield "There is no plan (SchedulerType is not sched/backfill): no gap has an end that is known before it comes."
     if survey.settings.get("ProctrackType") != "proctrack/cgroup":

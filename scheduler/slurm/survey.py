@@ -1,7 +1,7 @@
 """All that is read of a site before idleq runs there, and what follows of it at once: who preempts whom, who may submit where."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ from idleq.scheduler.slurm.accounting import Association, Qos
 from idleq.scheduler.slurm.configuration import scheduling_cycle_ms
 from idleq.scheduler.slurm.errors import SlurmUnreadable
 from idleq.scheduler.slurm.hostlist import expand
-from idleq.scheduler.slurm.partitions import Partition
+from idleq.scheduler.slurm.partitions import EVERYBODY, Partition
 from idleq.scheduler.slurm.questions import Format
 from idleq.scheduler.slurm.records import NodeRecord
 
@@ -55,7 +55,7 @@ class Survey:
     @property
     def form(self) -> Format:
         """How this Slurm is to be asked."""
-        return Format.JSON if self.version >= FIRST_JSON else Format.TEXT
+        return form_of(self.version)
 
     @property
     def preemption(self) -> Preemption:
@@ -87,28 +87,59 @@ class Survey:
         """Return the partitions whose jobs take nodes of *partition* back."""
         if partition.preempt_mode.split(",")[0] not in GIVING_WAY:
             return ()
+        return [each for each in self.beside(partition) if each.tier > partition.tier]
+
+    def kept_waiting(self, partition: Partition) -> Sequence[Partition]:
+        """Return the partitions on nodes of *partition* whose jobs take none back: they wait until what runs there ends."""
+        above = self.preempting(partition)
+        return [each for each in self.beside(partition) if each not in above]
+
+    def beside(self, partition: Partition) -> Sequence[Partition]:
+        """Return the other partitions that start jobs on nodes of *partition*."""
         mine = frozenset(expand(partition.nodes))
-        above = [each for each in self.partitions if each.starts_jobs and each.tier > partition.tier]
-        return [each for each in above if not mine.isdisjoint(expand(each.nodes))]
+        others = [each for each in self.partitions if each.starts_jobs and each.name != partition.name]
+        return [each for each in others if not mine.isdisjoint(expand(each.nodes))]
+
+    def qos_kept_waiting(self, name: str) -> Sequence[Qos]:
+        """Return the QOSs whose jobs take nothing back from those of QOS *name*."""
+        return [each for each in self.qos if each.name != name and name not in each.preempts]
 
     def gives_way(self, qos: Qos) -> bool:
         """Whether jobs of *qos* are ended for those of another."""
         mode = self.default_mode if qos.preempt_mode.lower() in ("", "cluster") else qos.preempt_mode.upper()
         return mode in GIVING_WAY and any(qos.name in each.preempts for each in self.qos)
 
-    def may_use(self, qos: Qos) -> bool:
-        """Whether the user may submit under *qos*; where nothing is kept of users, everybody may."""
-        return not self.associations or any(qos.name in each.qos for each in self.associations)
+    def associations_for(self, partition: Partition, qos: str = "") -> tuple[Association, ...]:
+        """Return what lets the user into *partition*, and under *qos* if one is named."""
+        mine = (each for each in self.associations if each.partition in ("", partition.name))
+        return tuple(
+            each
+            for each in mine
+            if ("ALL" in partition.accounts or each.account in partition.accounts)
+            and each.account not in partition.denied_accounts
+            and (not qos or qos in each.qos)
+        )
+
+    def open_qos(self, partition: Partition) -> Iterator[Qos]:
+        """Yield the QOSs under which the user may submit to *partition*; where nothing is kept of users, everybody may."""
+        for qos in self.qos:
+            is_let_in = "ALL" in partition.qos_allowed or qos.name in partition.qos_allowed
+            may_use = not self.associations or self.associations_for(partition, qos.name)
+            if may_use and is_let_in and qos.name not in partition.qos_denied:
+                yield qos
 
     def may_submit_to(self, partition: Partition) -> bool:
         """Whether jobs of the user can start in *partition*."""
         if not partition.starts_jobs or partition.is_closed or not partition.node_count:
             return False
-        accounts = frozenset(each.account for each in self.associations if each.partition in ("", partition.name))
-        if not accounts:
-            return not self.associations and partition.accounts == frozenset({"ALL"})
-        allowed = accounts if "ALL" in partition.accounts else accounts & partition.accounts
-        return bool(allowed - partition.denied_accounts)
+        if not self.associations:
+            return partition.accounts == EVERYBODY
+        return bool(self.associations_for(partition))
+
+
+def form_of(version: tuple[int, int]) -> Format:
+    """Return how a Slurm of this *version* is to be asked."""
+    return Format.JSON if version >= FIRST_JSON else Format.TEXT
 
 
 def read_version(text: str) -> tuple[int, int]:

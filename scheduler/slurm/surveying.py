@@ -1,35 +1,42 @@
 """Asking a site all that `Survey` holds."""
 
+from dataclasses import replace
+
 from idleq.scheduler.slurm import accounting, answers, columns, configuration, partitions, questions
 from idleq.scheduler.slurm.commandline import Run
-from idleq.scheduler.slurm.errors import SlurmAway, SlurmRefused
+from idleq.scheduler.slurm.errors import SlurmRefused
 from idleq.scheduler.slurm.questions import Format
-from idleq.scheduler.slurm.survey import FIRST_JSON, Survey, read_version
+from idleq.scheduler.slurm.survey import Survey, form_of, read_version
 
 
 def survey_site(run: Run, user: str) -> Survey:
     """Ask Slurm's commands what the site is like, as *user* is shown it.
 
     Raises:
-        SlurmAway, SlurmRefused, SlurmUnreadable: Slurm cannot be asked. That its accounting cannot be is no error.
+        SlurmAway, SlurmRefused, SlurmUnreadable: Slurm cannot be asked, or its accounting where there is one that matters.
     """
     version = read_version(run(questions.ask_version(), ""))
-    form = Format.JSON if version >= FIRST_JSON else Format.TEXT
+    form = form_of(version)
     nodes = run(questions.ask_nodes(form), "")
-    return Survey(
+    survey = Survey(
         user=user,
         version=version,
         settings=configuration.read_configuration(run(questions.ask_configuration(), "")),
         partitions=partitions.read_partitions(run(questions.ask_partitions(), "")),
         nodes=answers.read_nodes(nodes.encode()).nodes if form is Format.JSON else columns.read_nodes(nodes),
-        qos=accounting.read_qos(_if_it_answers(run, questions.ask_qos())),
-        associations=accounting.read_associations(_if_it_answers(run, questions.ask_associations(user))),
     )
+    return _with_accounting(run, survey) if survey.has_accounting else survey
 
 
-def _if_it_answers(run: Run, argv: list[str]) -> str:
-    """Return what the accounting says; nothing where there is none, or where it does not answer."""
+def _with_accounting(run: Run, survey: Survey) -> Survey:
+    """Return *survey* with what the accounting says; where it enforces nothing, a user who may not ask it needs no answer."""
     try:
-        return run(argv, "")
-    except (SlurmAway, SlurmRefused):
-        return ""
+        return replace(
+            survey,
+            qos=accounting.read_qos(run(questions.ask_qos(), "")),
+            associations=accounting.read_associations(run(questions.ask_associations(survey.user), "")),
+        )
+    except SlurmRefused:
+        if survey.enforced:
+            raise
+        return survey

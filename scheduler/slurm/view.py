@@ -108,9 +108,8 @@ def _add_jobs(uses: defaultdict[NodeName, _Uses], reading: Reading, is_ours: IsO
                 continue
             use.busy_until = end if use.busy_until is None else max(use.busy_until, end)
             use.main_jobs.append(job.job_id)
-            if (
-                "SUSPENDED" in job.states
-            ):  # its cores count as free, its memory does not, and it goes on when its owner says so
+            # The cores of a suspended job count as free, its memory does not, and it goes on when its owner says so.
+            if "SUSPENDED" in job.states:
                 use.closed = Cause(CauseKind.CLOSED, f"job {job.job_id} is suspended there")
 
 

@@ -1,6 +1,5 @@
 """idleq on the login node of the real cluster, as alice uses it, and bob's main jobs beside it."""
 
-import json
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,13 +9,10 @@ from typing import Any, TypeVar
 
 from idleq.scheduler.store.database import sqlite_url
 from idleq.scheduler.store.journal import Journal
+from support.site import Person, main_job, served
 from testbed.cluster import Testbed
 from testbed.slurmconf import GRACE_SECONDS
 from testbed.waiting import wait_for
-
-SERVER = "/shared/home/alice/q"
-IDLEQ = "/shared/venv/bin/idleq"
-PYTHON = "/shared/venv/bin/python"
 
 CYCLE_SECONDS = 2
 """The test cluster's bf_interval."""
@@ -45,36 +41,13 @@ poll = "1s"
 T = TypeVar("T")
 
 
-class Alice:
-    """What alice types on the login node; *path* is where her commands are looked for first."""
+class Alice(Person):
+    """Alice, with all that is asked of her queue, her journal and her allocations."""
 
-    def __init__(self, slurm: Testbed, server: str = SERVER, path: str = "") -> None:
-        self.slurm, self._server = slurm, server
-        self._before = ("env", "TERM=dumb", *([f"PATH={path}:/usr/sbin:/usr/bin:/sbin:/bin"] if path else []))
-
-    def idleq(self, *words: str, seconds: float = 120) -> str:
-        """Run idleq."""
-        argv = (*self._before, IDLEQ, "--server-dir", self._server, *words)
-        return self.slurm.login.run(*argv, user="alice", seconds=seconds)
-
-    def told(self, *words: str) -> Any:
-        """Run idleq and return its JSON."""
-        return json.loads(self.idleq(*words, "--json"))
-
-    def count(self, *, seeds: int, steps: int = 300, cores: int = 1) -> None:
+    def counts(self, *, seeds: int, steps: int = 300, cores: int = 1) -> None:
         """Submit counts of ten steps a second, with seeds from 0 on."""
         for seed in range(seeds):
-            what = ("count", "--steps", str(steps), "--step-seconds", "0.1", "--seed", str(seed))
-            self.idleq("submit", "--cores", str(cores), *what)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """What `idleq ps` shows of each job, by number."""
-        rows: list[dict[str, Any]] = self.told("ps", "--all")["jobs"]
-        return sorted(rows, key=lambda row: int(row["id"]))
-
-    def states(self) -> list[str]:
-        """Each job's state."""
-        return [row["state"] for row in self.rows()]
+            self.count("--cores", str(cores), steps=steps, seed=seed)
 
     def summary(self) -> dict[str, Any]:
         """What `idleq status` says."""
@@ -92,12 +65,12 @@ class Alice:
     def results(self) -> list[str]:
         """Each count's accepted result."""
         counts = [row for row in self.rows() if row["name"] == "count"]
-        paths = [f"{self._server}/jobs/{row['id']}/result/result.json" for row in counts]
+        paths = [f"{self.server}/jobs/{row['id']}/result/result.json" for row in counts]
         return [self.slurm.login.run("cat", path, user="alice") for path in paths]
 
     def facts_of(self, kind: type[T]) -> list[T]:
         """The facts of one kind in her journal."""
-        path = self.slurm.folder / Path(self._server).relative_to("/") / "journal.db"
+        path = self.slurm.folder / Path(self.server).relative_to("/") / "journal.db"
         journal = Journal.open(sqlite_url(path), create=False)
         try:
             return [fact for _, fact in journal.facts() if isinstance(fact, kind)]
@@ -129,31 +102,16 @@ class Alice:
 
 @contextmanager
 def alice_at_work(
-    slurm: Testbed, *, policy: str = "", partition: str = "guests", server: str = SERVER, path: str = ""
+    slurm: Testbed, *, policy: str = "", partition: str = "guests", server: str = "", path: str = ""
 ) -> Iterator[Alice]:
     """Give alice a running daemon with these lines in its policy; nothing is left of it afterwards."""
-    config = CONFIG.format(policy=policy, partition=partition)
-    slurm.login.run("sh", "-c", f"umask 077; mkdir {server}; cat > {server}/config.toml", user="alice", said=config)
-    person = Alice(slurm, server, path)
-    person.idleq("daemon", "start")
-    try:
+    person = Alice(slurm, server=server, path=path)
+    with served(person, CONFIG.format(policy=policy, partition=partition)):
         yield person
-    finally:
-        person.idleq("daemon", "stop")
-        for user in ("alice", "bob"):
-            slurm.login.run("scancel", f"--user={user}")
-        slurm.wait_until_idle()
-        slurm.login.run("rm", "-r", server)
-
-
-def main_job(slurm: Testbed, *options: str, seconds: float, minutes: int = 1) -> str:
-    """Submit a main job of bob's on whole nodes; return its number."""
-    fixed = ("sbatch", "--parsable", "--exclusive", f"--time={minutes}", "--output=/dev/null", "--chdir=/")
-    return slurm.login.run(*fixed, *options, f"--wrap=sleep {seconds}", user="bob").strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shower:
+class MainJob:
     """A main job of a stream: on so many nodes, *at* seconds after the stream's beginning, for so many seconds."""
 
     at: int
@@ -161,18 +119,18 @@ class Shower:
     seconds: int
 
 
-def stream(seed: int, length: int) -> list[Shower]:
+def stream(seed: int, length: int) -> list[MainJob]:
     """Main jobs of mixed sizes over *length* seconds, which take a little more than half of three nodes."""
     dice = random.Random(seed)
-    jobs: list[Shower] = []
+    jobs: list[MainJob] = []
     at = 5
     while at < length:
-        jobs.append(Shower(at=at, nodes=dice.choice((1, 1, 2, 2, 3)), seconds=dice.randint(5, 20)))
+        jobs.append(MainJob(at=at, nodes=dice.choice((1, 1, 2, 2, 3)), seconds=dice.randint(5, 20)))
         at += dice.randint(8, 22)
     return jobs
 
 
-def submit_stream(slurm: Testbed, jobs: Sequence[Shower]) -> list[str]:
+def submit_stream(slurm: Testbed, jobs: Sequence[MainJob]) -> list[str]:
     """Submit all of *jobs* now, each to be eligible at its time: Slurm, and not this process, keeps the times. Return their numbers."""
     now = int(slurm.login.run("date", "+%s"))
     begins = slurm.login.run(
@@ -199,14 +157,3 @@ def submit_and_start(slurm: Testbed, job: str, *, since: str = "Submit") -> tupl
     line = wait_for("the accounting", accounted, seconds=30, every=0.5)
     submitted, began = slurm.login.run("date", "-f", "-", "+%s", said=line.replace("|", "\n")).split()
     return int(submitted), int(began)
-
-
-UNDISTURBED = (
-    "cd $(mktemp -d) && {python} -m idleq.workloads.cli count --steps {steps} --step-seconds 0 --seed {seed} --output o >&2"
-    " && cat o/result.json"
-)
-
-
-def undisturbed(slurm: Testbed, seed: int, steps: int = 300) -> str:
-    """The result of a count that nobody froze."""
-    return slurm.login.run("sh", "-c", UNDISTURBED.format(python=PYTHON, seed=seed, steps=steps), user="alice")

@@ -33,23 +33,33 @@ print(answer.read().decode())
 
 
 class Person:
-    """What *user* types on the login node, or on another *host* that has Slurm's commands."""
+    """What *user* types on the login node, or on another *host* that has Slurm's commands.
 
-    def __init__(self, slurm: Testbed, user: str = "alice", host: Node | None = None) -> None:
-        self.user, self.server = user, f"/shared/home/{user}/q"
-        self._slurm, self._host = slurm, host or slurm.login
+    *server* is the server directory, and *path* is where commands of idleq are looked for first.
+    """
+
+    def __init__(
+        self, slurm: Testbed, user: str = "alice", host: Node | None = None, *, server: str = "", path: str = ""
+    ) -> None:
+        self.slurm, self.user, self.server = slurm, user, server or f"/shared/home/{user}/q"
+        self._host = host or slurm.login
+        self._before = ("env", "TERM=dumb", *([f"PATH={path}:/usr/sbin:/usr/bin:/sbin:/bin"] if path else []))
 
     def on(self, host: Node) -> "Person":
         """The same person, with the same server directory, on another machine."""
-        return Person(self._slurm, self.user, host)
+        return Person(self.slurm, self.user, host, server=self.server)
 
-    def idleq(self, *words: str) -> str:
+    def idleq(self, *words: str, seconds: float = 120) -> str:
         """Type an idleq command; return what it prints."""
-        return self.run("env", "TERM=dumb", IDLEQ, "--server-dir", self.server, *words)
+        return self.run(*self._before, IDLEQ, "--server-dir", self.server, *words, seconds=seconds)
 
-    def run(self, *command: str, said: str = "") -> str:
+    def told(self, *words: str) -> Any:
+        """Type an idleq command; return its JSON."""
+        return json.loads(self.idleq(*words, "--json"))
+
+    def run(self, *command: str, said: str = "", seconds: float = 120) -> str:
         """Type any command; return what it prints."""
-        return self._host.run(*command, user=self.user, said=said, seconds=120)
+        return self._host.run(*command, user=self.user, said=said, seconds=seconds)
 
     def configure(self, config: str) -> None:
         """Make the server directory, with *config* as its config.toml."""
@@ -68,7 +78,7 @@ class Person:
 
     def rows(self) -> list[dict[str, Any]]:
         """All jobs, as `idleq ps` shows them."""
-        rows: list[dict[str, Any]] = json.loads(self.idleq("ps", "--all", "--json"))["jobs"]
+        rows: list[dict[str, Any]] = self.told("ps", "--all")["jobs"]
         return sorted(rows, key=lambda row: int(row["id"]))
 
     def states(self) -> list[str]:
@@ -83,20 +93,27 @@ class Person:
         """Names and states of this person's jobs in Slurm; only those in *states* if any are named."""
         argv = ["squeue", "--noheader", f"--user={self.user}", "--format=%j %T"]
         argv += [f"--states={','.join(states)}"] if states else []
-        return [(name, state) for name, state in map(str.split, self._slurm.login.run(*argv).splitlines())]
+        return [(name, state) for name, state in map(str.split, self.slurm.login.run(*argv).splitlines())]
 
 
 @contextmanager
 def serving(slurm: Testbed, config: str, user: str = "alice") -> Iterator[Person]:
     """A person whose daemon runs; nothing is left of it, nor of any job in Slurm, afterwards."""
     person = Person(slurm, user)
-    person.configure(config)
-    try:
-        person.idleq("daemon", "start")
+    with served(person, config):
         yield person
+
+
+@contextmanager
+def served(person: Person, config: str) -> Iterator[None]:
+    """Run *person*'s daemon; nothing is left of it, nor of any job in Slurm, afterwards, also where it did not start."""
+    try:
+        person.configure(config)
+        person.idleq("daemon", "start")
+        yield
         person.idleq("daemon", "stop")
     finally:
-        clear(slurm, person)
+        clear(person.slurm, person)
 
 
 def clear(slurm: Testbed, person: Person) -> None:
@@ -109,9 +126,15 @@ def clear(slurm: Testbed, person: Person) -> None:
     slurm.login.run("rm", "-rf", person.server)
 
 
-def undisturbed(slurm: Testbed, *, steps: int = 300, seed: int = 0) -> str:
+def undisturbed(slurm: Testbed, seed: int = 0, steps: int = 300) -> str:
     """The result of a count that nobody froze."""
     return slurm.login.run("sh", "-c", UNDISTURBED.format(steps=steps, seed=seed), user="alice")
+
+
+def main_job(slurm: Testbed, *options: str, seconds: float, minutes: int = 1) -> str:
+    """Submit a main job of bob's on whole nodes; return its number."""
+    fixed = ("sbatch", "--parsable", "--exclusive", f"--time={minutes}", "--output=/dev/null", "--chdir=/")
+    return slurm.login.run(*fixed, *options, f"--wrap=sleep {seconds}", user="bob").strip()
 
 
 def accounted(slurm: Testbed, job: str, *fields: str) -> list[str]:

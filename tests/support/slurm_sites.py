@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from idleq.scheduler.slurm import questions
-from idleq.scheduler.slurm.errors import SlurmRefused
+from idleq.scheduler.slurm.errors import SlurmError, SlurmRefused
 from idleq.scheduler.slurm.questions import Format
 from idleq.scheduler.slurm.survey import Survey
 from idleq.scheduler.slurm.surveying import survey_site
@@ -23,10 +23,12 @@ ANSWERS: Mapping[tuple[str, ...], str] = {
 }
 
 
-def recorded_survey(version: str, site: str) -> Survey:
-    """The survey of a recorded site, which alice made."""
+def recorded_survey(version: str, site: str, *, accounting_error: SlurmError | None = None) -> Survey:
+    """The survey of a recorded site, which alice made; its accounting answers with the error if there is one."""
 
     def run(argv: Sequence[str], _said: str) -> str:
+        if accounting_error is not None and argv[0] == "sacctmgr":
+            raise accounting_error
         path = RECORDED / version / site / ANSWERS[tuple(argv)]
         if not path.exists():
             raise SlurmRefused(f"{argv[0]}: You are not running a supported accounting_storage plugin")

@@ -9,6 +9,9 @@ CORES, MEMORY_MB = 2, 4000
 GUESTS = (Path(__file__).resolve().parents[2] / "deploy" / "slurm.conf").read_text(encoding="utf-8")
 """What a site is told to add for guests, to the letter: this cluster is the proof that it works."""
 
+MAIN = "PartitionName=main Nodes=ALL Default=YES PriorityTier=10 PreemptMode=OFF MaxTime=1-0 State=UP"
+"""A partition as the site has it, with the tier that it is told to add."""
+
 GRACE_SECONDS = 15
 """As it says there."""
 
@@ -45,6 +48,8 @@ SLURM = {
     "SlurmctldHost": "login",
     "SlurmUser": "slurm",
     "AuthType": "auth/munge",
+    "AuthAltTypes": "auth/jwt",
+    "AuthAltParameters": "jwt_key=/etc/slurm/jwt.key",
     "StateSaveLocation": "/var/spool/slurmctld",
     "SlurmdSpoolDir": "/var/spool/slurmd",
     "SlurmctldLogFile": "/var/spool/slurmctld/log",
@@ -86,7 +91,7 @@ def slurm_conf(
     for name, address in nodes.items():
         cores, megabytes = (sizes or {}).get(name, (CORES, MEMORY_MB))
         lines.append(f"NodeName={name} NodeAddr={address} CPUs={cores} RealMemory={megabytes} State=UNKNOWN")
-    return "\n".join([*lines, *partitions]) + "\n"
+    return "\n".join([*lines, MAIN, *partitions]) + "\n"
 
 
 def _lines(conf: str) -> Iterator[str]:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from idleq.scheduler.core.policy import SECOND, Policy
 from idleq.scheduler.errors import BadConfig, DaemonRunning, Superseded
+from idleq.scheduler.slurm.errors import SlurmHidesJobs
 from testbed.slurmconf import GRACE_SECONDS, slurm_conf
 
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -35,10 +37,15 @@ def unit() -> RawConfigParser:
 
 def test_the_unit_does_not_start_a_daemon_again_where_that_cannot_help() -> None:
     service = unit()["Service"]
-    hopeless = {DaemonRunning.exit_code, BadConfig.exit_code, Superseded.exit_code}
+    hopeless = {DaemonRunning.exit_code, BadConfig.exit_code, Superseded.exit_code, SlurmHidesJobs.exit_code}
     assert {int(code) for code in service["RestartPreventExitStatus"].split()} == hopeless
     assert (service["Restart"], service["User"]) == ("on-failure", "%i")
     assert service["ExecStart"].split()[1:] == ["daemon", "run"]
+
+
+def test_a_slurm_that_comes_up_late_is_waited_for_without_end_and_a_restart_is_within_the_lease() -> None:
+    assert unit()["Unit"]["StartLimitIntervalSec"] == "0"
+    assert 2 * int(unit()["Service"]["RestartSec"]) * SECOND < Policy().lease_ms
 
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
@@ -58,6 +65,13 @@ def test_the_lines_for_slurm_are_those_that_the_test_cluster_runs_with() -> None
     ]
     assert set(given) <= set(slurm_conf({"n1": "10.0.0.1"}).splitlines())
     assert f"GraceTime={GRACE_SECONDS} " in given[-1]
+
+
+def test_the_lines_for_slurm_change_no_partition_of_a_sites_own_and_need_no_key() -> None:
+    given = [line for line in (DEPLOY / "slurm.conf").read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
+
+    assert [line.split(" ")[0] for line in given if line.startswith("PartitionName")] == ["PartitionName=guests"]
+    assert "jwt" not in "".join(given)
 
 
 def test_the_line_for_sudo_gives_one_command_and_no_argument() -> None:

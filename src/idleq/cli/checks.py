@@ -40,7 +40,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at; *lines* are what the site's admin would write into Slurm's configuration."""
+    """One thing that was looked at; *lines* are what the site's admin would write into Slurm's configuration, or type."""
 
     name: str
     health: Health

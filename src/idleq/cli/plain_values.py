@@ -43,6 +43,7 @@ def _finite(value: Any, param: Any, ctx: Any) -> float:  # noqa: ANN401 - as abo
         number = math.nan
     if not math.isfinite(number):
         raise typer.BadParameter(f"{value!r} is not a number", ctx=ctx, param=param)
+    _check_range(number, param, ctx)
     return number
 
 
@@ -51,8 +52,12 @@ def _whole(value: Any, param: Any, ctx: Any) -> int:  # noqa: ANN401 - as above
         number = int(value)
     except ValueError:
         raise typer.BadParameter(f"{value!r} is not a whole number", ctx=ctx, param=param) from None
+    _check_range(number, param, ctx)
+    return number
+
+
+def _check_range(number: float, param: Any, ctx: Any) -> None:  # noqa: ANN401 - as above
     info = param.type_descriptor.parameter_info
     if (info.min is not None and number < info.min) or (info.max is not None and number > info.max):
         most = "" if info.max is None else f" and at most {info.max}"
         raise typer.BadParameter(f"it must be at least {info.min}{most}, not {number}", ctx=ctx, param=param)
-    return number

@@ -13,35 +13,21 @@ from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.slurm.finding import Finding
 
 SHARED = frozenset(
-    {
-        "9p",
-        "afs",
-        "beegfs",
-        "ceph",
-        "cifs",
-        "fuse.ceph",
-        "fuse.glusterfs",
-        "fuse.sshfs",
-        "glusterfs",
-        "gpfs",
-        "lustre",
-        "nfs",
-        "nfs4",
-    }
-    | {"orangefs", "panfs", "pvfs2", "smb3", "virtiofs", "wekafs"}
+    {"9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.sshfs", "glusterfs", "gpfs", "lustre"}
+    | {"nfs", "nfs4", "orangefs", "panfs", "pvfs2", "smb3", "virtiofs", "wekafs"}
 )
 """Kinds of file systems that several machines can have; of any other only a node can say whether it sees the same."""
 
 
-INSIDE_ALLOCATION = "SLURM_JOB_ID"
-"""Slurm sets it for what runs on a node."""
+NODE_NAME = "SLURMD_NODENAME"
+"""Slurm sets it for what runs on a node; SLURM_JOB_ID is also set where `salloc` was typed."""
 
 
 def is_on_a_node(session: Session) -> bool:
     """Whether this is a node of the configured Slurm, inside an allocation; one that sees no server directory is taken for one."""
     from idleq.scheduler.config import load_config
 
-    if INSIDE_ALLOCATION not in session.environment:
+    if NODE_NAME not in session.environment:
         return False
     try:
         return not session.paths.root.exists() or isinstance(load_config(session.paths.config).cluster, SlurmSettings)
@@ -88,7 +74,8 @@ def check_of(finding: Finding) -> Check:
 def seen_by_nodes(config: Config, settings: SlurmSettings, root: Path, mounts: Mapping[Path, str]) -> Iterator[Check]:
     """Whether nodes can see the server directory and this Python: only a node can say, so how to ask one is said."""
     partition = settings.partition if config.policy.mode is Mode.PREEMPTIBLE else settings.window_partition
-    where = [f"--partition={partition}"] if partition else []
+    named = (("partition", partition), ("qos", settings.qos), ("account", settings.account))
+    where = [f"--{option}={value}" for option, value in named if value]
     ask = shlex.join(
         ["srun", *where, "--ntasks=1", "--time=1", sys.executable, "-m", "idleq", "--server-dir", str(root), "doctor"]
     )
@@ -117,7 +104,7 @@ def kinds_of_mounts() -> dict[Path, str]:
 
 def on_a_node(environment: Mapping[str, str], root: Path, own_group: Path) -> Iterator[Check]:
     """Whether this node, inside an allocation, has what agents need."""
-    node = environment.get("SLURMD_NODENAME", "this node")
+    node = environment.get(NODE_NAME, "this node")
     if root.is_dir():
         yield Check(name="node: server directory", health=Health.OK, found=f"{node} sees {root}")
     else:

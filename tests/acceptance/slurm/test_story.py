@@ -14,11 +14,11 @@ from support.on_slurm import (
     BOUND_SECONDS,
     alice_at_work,
     stream,
-    submit_and_start,
     submit_stream,
-    undisturbed,
     wait_for_main_jobs,
 )
+from support.site import undisturbed
+from support.waits import accounted_of, waits_for_guests
 from testbed.cluster import Testbed
 
 pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
@@ -51,7 +51,7 @@ def test_guests_fill_the_gaps_of_a_busy_cluster_get_their_right_results_and_harm
     trained = train_alone(slurm, tmp_path)
     with alice_at_work(slurm) as alice:
         alice.idleq("submit", *TRAINING, "--data", "/shared/data")
-        alice.count(seeds=COUNTS, steps=STEPS)
+        alice.counts(seeds=COUNTS, steps=STEPS)
         alice.wait_until_running(3)
         main_jobs = submit_stream(slurm, stream(SEED, SECONDS))
         wait_for_main_jobs(slurm, seconds=SECONDS + 120)
@@ -65,10 +65,13 @@ def test_guests_fill_the_gaps_of_a_busy_cluster_get_their_right_results_and_harm
         record_property("summary", summary(report, alice.idleq("report")))
 
     harm, use = report["harm"], report["utilisation"]
-    times = {job: submit_and_start(slurm, job) for job in main_jobs}
+    by_slurm = {job.job: job for job in accounted_of(slurm, "bob", ended=main_jobs) if job.job in main_jobs}
+    waits = waits_for_guests(by_slurm.values(), accounted_of(slurm, "alice"))
     assert harm["main_jobs"] >= 3, "guests had to leave for several of them"
-    assert {row["main_job"] for row in harm["rows"]} <= times.keys()
+    assert {row["main_job"] for row in harm["rows"]} <= by_slurm.keys()
     assert [row for row in harm["rows"] if row["waited_ms"] > BOUND_SECONDS * 1000] == []
+    assert waits, "guests were on the nodes of some of them, by Slurm's accounting too"
+    assert {job: wait for job, wait in waits.items() if wait > BOUND_SECONDS + 1} == {}, "which counts whole seconds"
     assert (harm["over_bound"], harm["guests_alive"], harm["back_offs"]) == (0, 0, 0)
     assert report["moves"] >= 2
     assert use["effective_share"] > use["main_share"]

@@ -1,7 +1,6 @@
 """Allocations from a real Slurm, and what is seen of it meanwhile."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import pytest
@@ -11,7 +10,6 @@ from idleq.scheduler.clock import SystemClock
 from idleq.scheduler.core.commands import Mode, ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, Input, NodeLost, Reconciled, ViewChanged
 from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.slurm import commandline, questions
 from idleq.scheduler.slurm.batch import SiteSettings, allocation_of
 from idleq.scheduler.slurm.cluster import SlurmCluster
 from idleq.scheduler.slurm.commandline import CommandLine
@@ -20,8 +18,8 @@ from idleq.scheduler.slurm.questions import Format
 from idleq.scheduler.slurm.rest import Fetch, Rest
 from idleq.scheduler.slurm.site import Site
 from idleq.scheduler.slurm.view import build_view
+from support.site import fetch_as, type_as
 from testbed.cluster import Testbed
-from testbed.errors import CommandRefused
 from testbed.slurmconf import CORES, GRACE_SECONDS, MEMORY_MB
 from testbed.waiting import wait_for
 
@@ -38,21 +36,6 @@ while :; do sleep 0.1; done
 """
 
 
-ASK = """
-import json, sys, urllib.error, urllib.request
-asked = json.load(sys.stdin)
-headers = {"X-SLURM-USER-NAME": "alice", "X-SLURM-USER-TOKEN": asked["token"], "Content-Type": "application/json"}
-body = asked["body"].encode() or None
-request = urllib.request.Request("http://login:6820" + asked["path"], body, headers, method=asked["method"])
-try:
-    answer = urllib.request.urlopen(request)
-except urllib.error.HTTPError as error:
-    answer = error
-print(answer.status)
-print(answer.read().decode())
-"""
-
-
 @pytest.fixture
 def site(slurm: Testbed) -> Iterator[SiteSettings]:
     """The server of alice, whose folder is her home; nothing runs before or after."""
@@ -64,34 +47,15 @@ def site(slurm: Testbed) -> Iterator[SiteSettings]:
     slurm.wait_until_idle()
 
 
-def on_login(slurm: Testbed) -> commandline.Run:
-    """Runs Slurm's commands as alice on the login node."""
-    settings = [f"{name}={value}" for name, value in questions.ENVIRONMENT.items()]
-
-    def run(argv: Sequence[str], said: str) -> str:
-        try:
-            return slurm.login.run("env", *settings, *argv, user="alice", said=said)
-        except CommandRefused as error:
-            raise commandline.refusal(argv[0], error.said) from error
-
-    return run
-
-
 def by_token(slurm: Testbed, token: str = "") -> Fetch:
-    """Asks slurmrestd as alice, from the login node: nobody else reaches it."""
+    """Asks slurmrestd as alice, with one token all the time."""
     token = token or slurm.token("alice")
-
-    def fetch(method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-        said = json.dumps({"method": method, "path": path, "body": (body or b"").decode(), "token": token})
-        status, _, answer = slurm.login.run("python3", "-c", ASK, user="alice", said=said).partition("\n")
-        return int(status), answer.encode()
-
-    return fetch
+    return fetch_as(slurm, "alice", lambda _user: token)
 
 
 WAYS: Mapping[str, Callable[[Testbed], Site]] = {
-    "squeue --json": lambda slurm: CommandLine(Format.JSON, on_login(slurm)),
-    "squeue": lambda slurm: CommandLine(Format.TEXT, on_login(slurm)),
+    "squeue --json": lambda slurm: CommandLine(Format.JSON, type_as(slurm, "alice")),
+    "squeue": lambda slurm: CommandLine(Format.TEXT, type_as(slurm, "alice")),
     "slurmrestd": lambda slurm: Rest(by_token(slurm)),
 }
 

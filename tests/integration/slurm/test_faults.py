@@ -12,11 +12,10 @@ from support.on_slurm import (
     BOUND_SECONDS,
     Alice,
     alice_at_work,
-    main_job,
     submit_and_start,
-    undisturbed,
     wait_for_main_jobs,
 )
+from support.site import main_job, undisturbed
 from testbed.cluster import SMALL, Testbed
 from testbed.waiting import wait_for
 
@@ -45,7 +44,7 @@ def assert_right(alice: Alice, *, steps: int) -> None:
 
 
 def test_an_allocation_that_an_admin_cancels_is_no_failure_of_its_guests(slurm: Testbed, alice: Alice) -> None:
-    alice.count(seeds=2, steps=150, cores=2)
+    alice.counts(seeds=2, steps=150, cores=2)
     alice.wait_until_running(2)
 
     slurm.login.run("scancel", "--user=alice")
@@ -60,7 +59,7 @@ def test_an_allocation_that_an_admin_cancels_is_no_failure_of_its_guests(slurm: 
 def test_no_guest_is_sent_to_a_node_that_is_drained(slurm: Testbed, alice: Alice) -> None:
     slurm.login.run("scontrol", "update", "nodename=n1", "state=drain", "reason=test")
     try:
-        alice.count(seeds=3, steps=50, cores=2)
+        alice.counts(seeds=3, steps=50, cores=2)
         alice.wait_until_done()
     finally:
         slurm.login.run("scontrol", "update", "nodename=n1", "state=resume")
@@ -70,7 +69,7 @@ def test_no_guest_is_sent_to_a_node_that_is_drained(slurm: Testbed, alice: Alice
 
 def test_a_partition_that_slurm_does_not_know_is_told_and_the_job_waits(slurm: Testbed) -> None:
     with alice_at_work(slurm, partition="nowhere") as alice:
-        alice.count(seeds=1)
+        alice.counts(seeds=1)
         said = wait_for("the refusal", lambda: alice.summary()["slowed_reason"], seconds=30, every=0.5)
 
         assert "invalid partition" in said
@@ -85,7 +84,7 @@ def test_while_slurm_answers_with_half_of_its_json_guests_go_on_and_later_ones_w
         "sh", "-c", f"mkdir -p {BIN}; cat > {BIN}/squeue; chmod +x {BIN}/squeue", user="alice", said=GARBLING
     )
     with alice_at_work(slurm, path=BIN) as alice:
-        alice.count(seeds=1, steps=100)
+        alice.counts(seeds=1, steps=100)
         alice.wait_until_running(1)
         slurm.login.run("touch", GARBLED, user="alice")
         try:
@@ -94,33 +93,42 @@ def test_while_slurm_answers_with_half_of_its_json_guests_go_on_and_later_ones_w
             wait_for("the log to say so", lambda: "is not what idleq understands" in log.read_text(), seconds=30)
         finally:
             slurm.login.run("rm", GARBLED)
-        alice.count(seeds=1, steps=100)
+        alice.counts(seeds=1, steps=100)
         alice.wait_until_done()
 
         assert len(set(alice.results())) == 1
         assert alice.segments() == [1, 1]
 
 
-def test_while_slurmctld_is_away_guests_are_done_and_later_ones_wait_for_it(slurm: Testbed, alice: Alice) -> None:
-    """It is away for as long as the guests run and some more: the daemon's tries grow rarer up to half a minute, whatever the length."""
-    alice.count(seeds=2, steps=150)
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(150, id="a quarter of a minute"),
+        pytest.param(1300, id="two minutes", marks=pytest.mark.testbed_long),  # longer than a lease
+    ],
+)
+def test_while_slurmctld_is_away_guests_are_done_and_later_ones_wait_for_it(
+    slurm: Testbed, alice: Alice, steps: int
+) -> None:
+    """It is away for as long as the guests run and some more; they do ten steps a second."""
+    alice.counts(seeds=2, steps=steps)
     alice.wait_until_running(2)
     slurm.stop_controller()
     try:
         alice.wait_until_done()
-        alice.idleq("submit", "count", "--steps", "150", "--step-seconds", "0.1", "--seed", "2")
+        alice.count(steps=steps, seed=2)
     finally:
         slurm.start_controller()
     alice.wait_until_done()
 
-    assert_right(alice, steps=150)
+    assert_right(alice, steps=steps)
     assert alice.segments() == [1, 1, 1]
 
 
 def test_a_daemon_that_is_killed_again_and_again_while_allocations_come_and_go_loses_and_doubles_nothing(
     slurm: Testbed, alice: Alice
 ) -> None:
-    alice.count(seeds=8, steps=60, cores=2)
+    alice.counts(seeds=8, steps=60, cores=2)
     dice = random.Random(SEED)
     for _ in range(KILLS):
         # No waiting for something: the instant is what is tried out.
@@ -137,7 +145,7 @@ def test_a_daemon_that_is_killed_again_and_again_while_allocations_come_and_go_l
 
 def test_a_full_shared_folder_delays_no_main_job_and_costs_no_guest_its_result(slurm: Testbed) -> None:
     with alice_at_work(slurm, server=f"{SMALL}/q") as alice:
-        alice.count(seeds=2, steps=150, cores=2)
+        alice.counts(seeds=2, steps=150, cores=2)
         alice.wait_until_running(2)
         slurm.login.run("dd", "if=/dev/zero", f"of={SMALL}/full", "bs=64k", user="bob", codes=(1,))
         try:
@@ -163,7 +171,7 @@ def test_guests_leave_before_a_reservation_begins(
         *("nodes=ALL", "users=bob", "flags=ignore_jobs"),
     )
     try:
-        alice.count(seeds=2, steps=1200, cores=2)
+        alice.counts(seeds=2, steps=1200, cores=2)
         alice.wait_until_running(2)
         wait_for("guests to leave", lambda: "running" not in alice.states(), seconds=120, every=0.5)
         wait_for(
@@ -185,7 +193,7 @@ def test_guests_of_a_killed_node_and_of_one_that_was_cut_off_go_on_elsewhere_fro
     slurm: Testbed,
 ) -> None:
     with alice_at_work(slurm, policy='lease = "10s"') as alice:
-        alice.count(seeds=2, steps=200, cores=2)
+        alice.counts(seeds=2, steps=200, cores=2)
         alice.wait_until_running(2)
         alice.idleq("pause", "--now")
         wait_for("a snapshot of each", lambda: alice.are_frozen(2), seconds=60, every=0.5)

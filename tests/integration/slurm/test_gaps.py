@@ -1,10 +1,12 @@
 """`idleq gaps` on a real Slurm cluster: plans, reservations and drained nodes, each with its cause."""
 
 import json
+import shlex
 from collections.abc import Iterator
 
 import pytest
 
+from support.site import Person, clear, main_job
 from testbed.cluster import Testbed
 from testbed.waiting import wait_for
 
@@ -12,6 +14,15 @@ pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("te
 
 SERVER = "/shared/home/alice/gaps"
 IDLEQ = ("env", "TERM=dumb", "/shared/venv/bin/idleq", "--server-dir", SERVER)
+WATCHED = f"""
+out=$(mktemp)
+{shlex.join(IDLEQ)} gaps --watch --json > $out &
+timeout 30 sh -c "until [ \\$(wc -l < $out) -ge 3 ]; do sleep 0.2; done"
+kill $!
+cat $out
+"""
+"""The first lines of a watch, however long it takes to start."""
+
 RESERVE = ("scontrol", "create", "reservation", "ReservationName=upkeep", "Users=root", "Flags=MAINT,IGNORE_JOBS")
 
 
@@ -19,14 +30,14 @@ RESERVE = ("scontrol", "create", "reservation", "ReservationName=upkeep", "Users
 def cluster(slurm: Testbed) -> Iterator[Testbed]:
     """The cluster with alice's daemon, as `idleq init slurm` set it up; left as it was found."""
     slurm.login.run(*IDLEQ, "init", "slurm", user="alice")
-    slurm.login.run(*IDLEQ, "daemon", "start", user="alice", seconds=60)
-    yield slurm
-    slurm.login.run(*IDLEQ, "daemon", "stop", user="alice")
-    slurm.login.run("scontrol", "delete", "ReservationName=upkeep", codes=(0, 1))
-    slurm.login.run("scontrol", "update", "NodeName=n2", "State=RESUME", codes=(0, 1))
-    slurm.login.run("scancel", "--user=bob")
-    slurm.wait_until_idle()
-    slurm.login.run("rm", "-r", SERVER)
+    try:
+        slurm.login.run(*IDLEQ, "daemon", "start", user="alice", seconds=60)
+        yield slurm
+        slurm.login.run(*IDLEQ, "daemon", "stop", user="alice")
+    finally:
+        slurm.login.run("scontrol", "delete", "ReservationName=upkeep", codes=(0, 1))
+        slurm.login.run("scontrol", "update", "NodeName=n2", "State=RESUME", codes=(0, 1))
+        clear(slurm, Person(slurm, server=SERVER))
 
 
 def believed(cluster: Testbed) -> dict[str, tuple[str, str]]:
@@ -35,14 +46,9 @@ def believed(cluster: Testbed) -> dict[str, tuple[str, str]]:
     return {gap["node"]: (gap["state"], gap["why"]) for gap in gaps}
 
 
-def submit(cluster: Testbed, *options: str) -> str:
-    fixed = ("sbatch", "--parsable", "--exclusive", "--output=/dev/null", "--chdir=/")
-    return cluster.login.run(*fixed, *options, "--wrap=sleep 3000", user="bob").strip()
-
-
 def test_each_gap_is_told_with_what_ends_it(cluster: Testbed) -> None:
-    first = submit(cluster, "--nodelist=n1", "--time=30")
-    wide = submit(cluster, "--nodes=3", "--time=20")
+    first = main_job(cluster, "--nodelist=n1", minutes=30, seconds=3000)
+    wide = main_job(cluster, "--nodes=3", minutes=20, seconds=3000)
     plan = f"the plan of job {wide}"
     planned = {
         "n1": ("coming", f"job {first} ends by time limit; then {plan}"),
@@ -61,6 +67,5 @@ def test_each_gap_is_told_with_what_ends_it(cluster: Testbed) -> None:
     }
     wait_for("the new ends to be believed", lambda: believed(cluster) == other, seconds=60, every=1)
 
-    watch = ("timeout", "5", *IDLEQ, "gaps", "--watch", "--json")
-    lines = cluster.login.run(*watch, user="alice", codes=(124,)).splitlines()
+    lines = cluster.login.run("sh", "-c", WATCHED, user="alice", seconds=60).splitlines()
     assert {gap["node"] for gap in (json.loads(line)["gap"] for line in lines)} == {"n1", "n2", "n3"}

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from idleq.ids import Millis
+from idleq.scheduler.config import ServerSettings, SlurmSettings, load_config
 from support.command_line import CommandLine
 from support.slurm_sites import make_programs
 from testbed.cluster import Testbed
@@ -42,6 +44,47 @@ def test_a_configuration_that_is_there_stays_unless_told(idleq: CommandLine) -> 
     assert idleq.paths.config.read_text() == "# mine\n"
     assert idleq("init", "slurm", "--force").code == 0
     assert 'partition = "guests"' in idleq.paths.config.read_text()
+
+
+def test_what_init_has_no_opinion_on_goes_on_to_hold_and_the_former_file_is_kept(idleq: CommandLine) -> None:
+    former = """\
+[server]
+database = "postgresql://db/idleq"
+transport = "api"
+[policy]
+lease = "5m"
+grace = "2s"
+[cluster]
+kind = "slurm"
+partition = "old"
+rest = "http://login:6820"
+"""
+    idleq.paths.create()
+    idleq.paths.config.write_text(former)
+
+    told = idleq("init", "slurm", "--force", "--json").json
+
+    old = idleq.paths.config.with_name("config.toml.old")
+    config = load_config(idleq.paths.config)
+    assert (told["kept"], told["former"]) == (["server.database", "policy.lease", "cluster.rest"], str(old))
+    assert (old.read_text(), old.stat().st_mode & 0o777) == (former, 0o600)
+    assert config.server == ServerSettings(database="postgresql://db/idleq", transport="spool")
+    assert (config.policy.lease_ms, config.policy.grace_ms) == (300_000, 15_000)
+    assert config.cluster == SlurmSettings(partition="guests", rest="http://login:6820", poll_ms=Millis(1000))
+
+    assert "config.toml.old1; server.database" in idleq("init", "slurm", "--force").out
+    assert old.read_text() == former
+
+
+def test_of_another_cluster_and_of_what_cannot_be_read_nothing_is_kept_but_the_file(idleq: CommandLine) -> None:
+    idleq.paths.create()
+    for former in ("[cluster]\nkind = 'embedded'\nnodes = 9\n", "[cluster\n"):
+        idleq.paths.config.write_text(former)
+
+        told = idleq("init", "slurm", "--force", "--json").json
+
+        assert (told["kept"], Path(told["former"]).read_text()) == ([], former)
+        assert isinstance(load_config(idleq.paths.config).cluster, SlurmSettings)
 
 
 def test_a_dry_run_prints_the_file_and_writes_nothing(idleq: CommandLine) -> None:
@@ -81,7 +124,8 @@ def test_doctor_says_what_the_site_lacks_with_the_lines_for_its_admin(
     outcome = idleq("doctor")
 
     assert outcome.code == 1
-    assert "slurm: preemption: the site's admin would set in slurm.conf\n    PreemptType=preempt/part" in outcome.out
+    heading = "slurm: preemption: the site's admin would set (in slurm.conf, but for what says otherwise)"
+    assert f"{heading}\n    PreemptType=preempt/part" in outcome.out
     assert outcome.out.endswith("\nTo be put right: slurm: preemption\n")
 
 

@@ -78,9 +78,12 @@ def test_who_runs_in_an_allocation_is_chosen_when_it_is_there_and_never_do_more_
         waiting = [len(alice.held("PENDING")) for _ in range(20)]
 
         closed.login.run("scontrol", "update", "partitionname=guests", "state=up")
-        while len(where(alice)) < 3:
-            waiting.append(len(alice.held("PENDING")))
 
+        def three_run() -> bool:
+            waiting.append(len(alice.held("PENDING")))
+            return len(where(alice)) >= 3
+
+        wait_for("three to run", three_run, seconds=120)
         assert where(alice) == [("urgent", "n1"), ("urgent", "n2"), ("urgent", "n3")]
         assert waiting[:20] == [1] * 20, "it begins with one"
         assert max(waiting) <= 2

@@ -14,11 +14,14 @@ from idleq.scheduler.slurm.commandline import CommandLine
 from idleq.scheduler.slurm.questions import Format
 from idleq.scheduler.slurm.rest import Rest
 from idleq.scheduler.slurm.site import Site
-from support.site import accounted, fetch_as, serving, type_as, undisturbed
+from support.site import accounted, fetch_as, main_job, serving, type_as, undisturbed
 from testbed.cluster import Testbed
 from testbed.waiting import wait_for
 
 pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
+
+LATE_SECONDS = 15
+"""A scheduling cycle (2 s), and what a loaded machine adds."""
 
 CONFIG = """
 [server]
@@ -45,11 +48,6 @@ def windows(slurm: Testbed) -> Iterator[Testbed]:
     )
     yield slurm
     slurm.login.run("scontrol", "delete", "partitionname=windows")
-
-
-def main_job(slurm: Testbed, *options: str, seconds: int) -> str:
-    fixed = ("sbatch", "--parsable", "--exclusive", "--output=/dev/null", "--chdir=/")
-    return slurm.login.run(*fixed, *options, f"--wrap=sleep {seconds}", user="bob").strip()
 
 
 def planned_start(slurm: Testbed, job: str) -> int | None:
@@ -94,8 +92,8 @@ def test_slurm_itself_drops_a_window_that_could_not_be_over_in_time(windows: Tes
 def test_a_guest_runs_in_a_window_is_frozen_before_its_end_and_the_main_job_starts_when_it_was_planned_to(
     windows: Testbed, record_property: Callable[[str, object], None]
 ) -> None:
-    main_job(windows, "--nodelist=n2,n3", "--nodes=2", "--time=2", seconds=117)
-    wide = main_job(windows, "--nodes=3", "--time=1", seconds=1)
+    main_job(windows, "--nodelist=n2,n3", "--nodes=2", minutes=2, seconds=117)
+    wide = main_job(windows, "--nodes=3", minutes=1, seconds=1)
     plan = wait_for("a plan", lambda: planned_start(windows, wide), seconds=30, every=0.5)
 
     with serving(windows, CONFIG) as alice:
@@ -115,14 +113,14 @@ def test_a_guest_runs_in_a_window_is_frozen_before_its_end_and_the_main_job_star
         assert row["fence"] == 2, "it ran in one window before the main job and in one after it"
         assert alice.result(1) == undisturbed(windows, steps=900)
     late = int(start) - plan
-    assert late <= 5, "a scheduling cycle, and no more"
+    assert late <= LATE_SECONDS, "a window that ran on would keep it for a minute"
     record_property("summary", f"a main job planned beside a guest's window began {late:+d} s from its planned time")
 
 
 def test_a_window_that_waits_is_cancelled_when_the_plan_moves_to_earlier(windows: Testbed) -> None:
     windows.login.run("scontrol", "update", "partitionname=windows", "state=down")
-    busy = main_job(windows, "--nodelist=n2,n3", "--nodes=2", "--time=10", seconds=600)
-    wide = main_job(windows, "--nodes=3", "--time=1", seconds=1)
+    busy = main_job(windows, "--nodelist=n2,n3", "--nodes=2", minutes=10, seconds=600)
+    wide = main_job(windows, "--nodes=3", minutes=1, seconds=1)
     plan = wait_for("a plan", lambda: planned_start(windows, wide), seconds=30, every=0.5)
 
     with serving(windows, CONFIG) as alice:

@@ -92,7 +92,7 @@ def test_a_gap_comes_when_the_jobs_there_end_by_their_limits(node: NodeRow, begi
 def told(idleq: CommandLine, *options: str, looks: list[tuple[NodeRow, ...]]) -> list[str]:
     """The lines of a watch that ends when the daemon does."""
     idleq.wire = ChangingWire(looks=looks)
-    outcome = idleq("gaps", "--watch", "--every", "0", *options)
+    outcome = idleq("gaps", "--watch", "--every", "0.1", *options)
     assert outcome.code == 14
     return outcome.out.splitlines()
 
@@ -122,6 +122,12 @@ def test_watching_in_json_is_one_value_a_line(idleq: CommandLine) -> None:
         (NOW, "n4"),
     ]
     assert json.loads(last)["error"]["kind"] == "DaemonAway"
+
+
+def test_the_daemon_is_not_asked_without_a_pause(idleq: CommandLine) -> None:
+    outcome = idleq("gaps", "--watch", "--every", "0")
+
+    assert (outcome.code, "'--every': it must be at least 0.1, not 0" in outcome.err) == (2, True)
 
 
 def test_watching_quietly_names_the_nodes_that_change(idleq: CommandLine) -> None:

@@ -76,8 +76,27 @@ def test_inside_an_allocation_the_node_is_looked_at_and_no_daemon_is_missed(idle
     assert "daemon" not in checks
 
 
-def test_a_node_that_cannot_read_what_is_configured_is_still_looked_at(idleq: CommandLine) -> None:
+def test_where_salloc_was_typed_is_no_node(idleq: CommandLine) -> None:
     idleq.environment |= {"SLURM_JOB_ID": "7"}
+    idleq.paths.create()
+    idleq.paths.config.write_text("[cluster]\nkind = 'slurm'\n")
+
+    names = [check["name"] for check in idleq("doctor", "--json").json["checks"]]
+
+    assert "daemon" in names
+    assert "node: server directory" not in names
+
+
+def test_a_node_is_asked_under_the_account_and_qos_that_are_configured() -> None:
+    settings = SlurmSettings(partition="main", qos="idleq", account="lab")
+
+    first = next(iter(seen_by_nodes(Config(), settings, Path("/var/q"), {})))
+
+    assert "srun --partition=main --qos=idleq --account=lab --ntasks=1" in first.advice
+
+
+def test_a_node_that_cannot_read_what_is_configured_is_still_looked_at(idleq: CommandLine) -> None:
+    idleq.environment |= {"SLURM_JOB_ID": "7", "SLURMD_NODENAME": "n1"}
 
     checks = {check["name"]: check["health"] for check in idleq("doctor", "--json").json["checks"]}
 
@@ -85,7 +104,7 @@ def test_a_node_that_cannot_read_what_is_configured_is_still_looked_at(idleq: Co
 
 
 def test_another_kind_of_cluster_inside_an_allocation_is_no_node(idleq: CommandLine) -> None:
-    idleq.environment |= {"SLURM_JOB_ID": "7"}
+    idleq.environment |= {"SLURM_JOB_ID": "7", "SLURMD_NODENAME": "n1"}
     idleq.paths.create()
 
     names = [check["name"] for check in idleq("doctor", "--json").json["checks"]]

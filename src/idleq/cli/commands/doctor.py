@@ -25,7 +25,12 @@ def doctor(context: typer.Context) -> Result:
     )
     verdict = f"To be put right: {', '.join(problems)}" if problems else "idleq can work here."
     for_admin = [
-        "\n".join([f"{check.name}: the site's admin would set in slurm.conf", *(f"    {line}" for line in check.lines)])
+        "\n".join(
+            [
+                f"{check.name}: the site's admin would set (in slurm.conf, but for what says otherwise)",
+                *(f"    {line}" for line in check.lines),
+            ]
+        )
         for check in checks
         if check.lines
     ]

@@ -23,7 +23,7 @@ Moment = tuple["Millis", "list[GapRow]"]
 def gaps(
     context: typer.Context,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on as gaps change, until Ctrl-C.")] = False,
-    every: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How often to look, watching.")] = 2.0,
+    every: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How often to look, watching.")] = 2.0,
 ) -> Result | int:
     """Show each node's gap: from when, until when, why, and how far that can be trusted.
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -6,7 +7,7 @@ from idleq.ids import Millis
 from idleq.scheduler.config import SlurmSettings
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.policy import Policy
-from idleq.scheduler.slurm.accounting import Association
+from idleq.scheduler.slurm.accounting import Association, Qos
 from idleq.scheduler.slurm.finding import Finding, Weight
 from idleq.scheduler.slurm.findings import findings
 from idleq.scheduler.slurm.survey import Survey
@@ -21,6 +22,20 @@ LINES = (
     "PreemptMode=REQUEUE",
     "PartitionName=main ... PriorityTier=10 PreemptMode=OFF",
     "PartitionName=guests Nodes=n[1-3] PriorityTier=1 PreemptMode=REQUEUE GraceTime=60 MaxTime=4:00:00",
+)
+
+
+IDLEQ = SlurmSettings(partition="main", qos="idleq")
+
+
+def only(survey: Survey, **changes: Any) -> Survey:
+    """The site with partitions that are as *changes* say."""
+    return replace(survey, partitions=tuple(replace(each, **changes) for each in survey.partitions))
+
+
+TWO_ACCOUNTS = replace(
+    only(BY_QOS, accounts=frozenset({"chem"})),
+    associations=(*BY_QOS.associations, replace(BY_QOS.associations[0], account="chem")),
 )
 
 
@@ -60,6 +75,17 @@ def test_a_partition_that_nobody_preempts_is_a_problem_with_the_lines_that_chang
     assert found(PLAIN, "preemption", replace(GUESTS, partition="main")).weight is Weight.PROBLEM
 
 
+def test_the_lines_raise_every_partition_that_shares_nodes_with_guests() -> None:
+    debug = replace(UNPREEMPTED.partitions[0], name="debug", tier=1, is_default=False)
+    more = replace(UNPREEMPTED, partitions=(*UNPREEMPTED.partitions, debug, replace(debug, name="apart", nodes="x1")))
+
+    assert found(more, "preemption").lines == (
+        *LINES[:3],
+        "PartitionName=debug ... PriorityTier=10 PreemptMode=OFF",
+        LINES[3],
+    )
+
+
 def test_windows_are_a_warning_with_the_lines_that_would_make_them_needless() -> None:
     windows = Policy(mode=Mode.WINDOW, max_allocation_ms=Millis(1_800_000))
 
@@ -78,6 +104,67 @@ def test_a_qos_that_others_preempt_is_well_and_any_other_is_none() -> None:
     assert found(BY_QOS, "preemption", own).found == "jobs in QOS normal take nodes back from guests"
     assert found(BY_QOS, "preemption", replace(own, qos="normal")).weight is Weight.PROBLEM
     assert found(BY_QOS, "account", own) == Finding(name="account", found="lab")
+
+
+def test_a_partition_or_qos_that_cannot_take_nodes_back_is_warned_of_with_the_line_that_lets_it() -> None:
+    debug = replace(PLAIN.partitions[0], name="debug", tier=1, is_default=False)
+    rush = Qos(name="rush")
+    apart = replace(debug, name="apart", nodes="x1")
+
+    assert found(replace(PLAIN, partitions=(*PLAIN.partitions, debug, apart)), "preemption") == Finding(
+        name="preemption",
+        weight=Weight.WARNING,
+        found="jobs in main take nodes back from guests, but those in debug do not: they may wait for 4h",
+        advice="let the admin set these lines for those that are main jobs",
+        lines=("PartitionName=debug ... PriorityTier=2 (or more)",),
+    )
+    assert found(replace(BY_QOS, qos=(*BY_QOS.qos, rush)), "preemption", IDLEQ).lines == (
+        "sacctmgr modify qos rush set Preempt+=idleq",
+    )
+
+
+@pytest.mark.parametrize(
+    ("survey", "settings", "name", "words"),
+    [
+        (BY_QOS, SlurmSettings(partition="main", qos="gone"), "qos", "there is no QOS 'gone'"),
+        (only(BY_QOS, qos_allowed=frozenset({"normal"})), IDLEQ, "qos", "alice may not use QOS idleq in main"),
+        (
+            BY_QOS,
+            IDLEQ,
+            "limits",
+            "nothing may run longer than 2h in main (MaxWall of QOS idleq), and allocations ask for 4h",
+        ),
+        (
+            replace(BY_QOS, qos=(*BY_QOS.qos[:1], replace(BY_QOS.qos[1], max_submit=0))),
+            IDLEQ,
+            "limits",
+            "no job may run there: MaxSubmitJobsPerUser of QOS idleq is 0",
+        ),
+        (
+            only(BY_QOS, accounts=frozenset({"chem"})),
+            IDLEQ,
+            "account",
+            "no account of alice's (lab) may submit to main under QOS idleq",
+        ),
+        (TWO_ACCOUNTS, replace(IDLEQ, account="lab"), "account", "lab may not submit to main under QOS idleq"),
+        (only(PLAIN, accounts=frozenset({"chem"})), GUESTS, "partition", "alice may start nothing in guests"),
+        (only(BY_QOS, is_closed=True), IDLEQ, "partition", "main takes jobs of root alone, or into reservations alone"),
+    ],
+)
+def test_what_would_be_refused_is_a_problem(survey: Survey, settings: SlurmSettings, name: str, words: str) -> None:
+    told = found(survey, name, settings)
+
+    assert (told.weight, told.found) == (Weight.PROBLEM, words)
+
+
+def test_of_several_accounts_the_one_that_lets_in_is_to_be_named() -> None:
+    assert found(TWO_ACCOUNTS, "account", IDLEQ) == Finding(
+        name="account",
+        weight=Weight.WARNING,
+        found="only chem may submit to main under QOS idleq, and Slurm's default may be another",
+        advice="set cluster.account to one that may: chem",
+    )
+    assert found(TWO_ACCOUNTS, "account", replace(IDLEQ, account="chem")) == Finding(name="account", found="chem")
 
 
 def test_a_grace_that_is_believed_longer_than_it_is_would_kill_guests_half_frozen() -> None:
@@ -118,6 +205,7 @@ def test_hidden_jobs_are_a_problem_and_nothing_else_that_is_hidden_is_shown_for_
     told = found(with_settings(PLAIN, PrivateData="accounts,jobs,reservations"), "what is shown")
 
     assert (told.weight, told.lines) == (Weight.PROBLEM, ("PrivateData=accounts",))
+    assert told.advice == "let the admin show them to every user, with this line"
     assert told.found == "others' jobs and reservations are hidden: gaps look larger than they are"
 
 

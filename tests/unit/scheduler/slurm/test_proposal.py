@@ -113,6 +113,37 @@ def test_the_least_of_all_limits_holds() -> None:
     assert reasons(limited)["max_allocation"] == "Nothing may run longer there (MaxWall of account lab)."
 
 
+def test_whose_jobs_cannot_take_nodes_back_is_noted() -> None:
+    debug = replace(PLAIN.partitions[0], name="debug", tier=1, is_default=False)
+
+    assert propose(replace(PLAIN, partitions=(*PLAIN.partitions, debug))).notes[0] == (
+        "Jobs in partition debug take nothing back from guests: they may wait for 4h. `idleq doctor` says what the admin"
+        " would set so that guests give way to them too."
+    )
+    assert (
+        "Jobs in QOS rush take nothing back" in propose(replace(BY_QOS, qos=(*BY_QOS.qos, Qos(name="rush")))).notes[0]
+    )
+
+
+def test_of_several_accounts_one_that_lets_in_is_written() -> None:
+    lab, chem, bio = (replace(BY_QOS.associations[0], account=name) for name in ("lab", "chem", "bio"))
+    closed = tuple(replace(each, accounts=frozenset({"chem", "bio"})) for each in BY_QOS.partitions)
+    several = replace(BY_QOS, partitions=closed, associations=(lab, chem, replace(bio, max_jobs=0)))
+
+    assert proposed(several).cluster == SlurmSettings(
+        partition="main", qos="idleq", account="chem", poll_ms=Millis(1000)
+    )
+    assert "account" not in reasons(BY_QOS)
+
+
+def test_a_qos_that_only_another_account_than_the_partitions_may_use_is_not_taken() -> None:
+    lab = Association(account="lab", qos=frozenset({"normal", "idleq"}))
+    chem = Association(account="chem", qos=frozenset({"normal"}))
+    closed = tuple(replace(each, accounts=frozenset({"chem"})) for each in BY_QOS.partitions)
+
+    assert proposed(replace(BY_QOS, partitions=closed, associations=(lab, chem))).policy.mode is Mode.WINDOW
+
+
 def test_a_partition_that_suspends_guests_is_none_for_them() -> None:
     guests = next(each for each in PLAIN.partitions if each.name == "guests")
     others = tuple(each for each in PLAIN.partitions if each is not guests)
