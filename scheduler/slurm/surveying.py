@@ -1,5 +1,9 @@
 """Asking a site all that `Survey` holds."""
 
+import grp
+import os
+import pwd
+
 from idleq.scheduler.slurm import accounting, answers, columns, configuration, partitions, questions
 from idleq.scheduler.slurm.commandline import Run
 from idleq.scheduler.slurm.errors import SlurmAway, SlurmRefused
@@ -24,7 +28,18 @@ def survey_site(run: Run, user: str) -> Survey:
         nodes=answers.read_nodes(nodes.encode()).nodes if form is Format.JSON else columns.read_nodes(nodes),
         qos=accounting.read_qos(_if_it_answers(run, questions.ask_qos())),
         associations=accounting.read_associations(_if_it_answers(run, questions.ask_associations(user))),
+        groups=groups_of(user),
     )
+
+
+def groups_of(user: str) -> frozenset[str]:
+    """Return the groups of *user* on this machine, none if nobody is called so."""
+    try:
+        primary = pwd.getpwnam(user).pw_gid
+    except KeyError:
+        return frozenset()
+    names = {group.gr_gid: group.gr_name for group in grp.getgrall()}
+    return frozenset(names[each] for each in os.getgrouplist(user, primary) if each in names)
 
 
 def _if_it_answers(run: Run, argv: list[str]) -> str:

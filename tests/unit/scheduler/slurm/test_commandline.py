@@ -71,6 +71,19 @@ def test_a_reading_in_columns_is_all_that_was_recorded_and_when_slurm_planned(ve
     assert read.planned_at is not None
 
 
+@pytest.mark.parametrize("form", list(Format))
+def test_what_is_hidden_or_closed_to_our_groups_is_asked_for_as_well(form: Format) -> None:
+    run = Recorded()
+
+    site = CommandLine(form, run, wants_features=True)
+    site.read(recorded_as_json("24.11", "busy").at)
+    site.ends([7])
+
+    asked = [argv for argv, _ in run.asked if argv[0] != "sdiag"]
+    assert [argv for argv in asked if argv[1] != "--all"] == []
+    assert {argv[0] for argv in asked} >= {"scontrol", "squeue"}
+
+
 def test_a_job_is_submitted_with_its_script_as_standard_input() -> None:
     run = Recorded(number="17;cluster\n")
 
@@ -141,5 +154,5 @@ def test_features_are_asked_for_in_columns_where_they_matter_only() -> None:
     read = CommandLine(Format.TEXT, wanting, wants_features=True).read(recorded_as_text("24.11", "busy").at)
 
     asked = [argv for argv, _ in wanting.asked if argv not in [before for before, _ in plain.asked]]
-    assert asked == [["sinfo", "--noheader", "--Node", "--Format=NodeHost:|,features_act:|"]]
+    assert asked == [["sinfo", "--all", "--noheader", "--Node", "--Format=NodeHost:|,features_act:|"]]
     assert [sorted(each.features) for each in read.nodes] == [["avx2", "bigmem"], ["avx2"], []]
