@@ -40,7 +40,7 @@ def run(argv: Sequence[str], said: str) -> str:
         ran = subprocess.run(
             argv,
             input=said,
-            env=os.environ | questions.ENVIRONMENT,
+            env=questions.environment(os.environ),
             capture_output=True,
             text=True,
             errors="replace",

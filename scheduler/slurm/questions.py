@@ -42,6 +42,10 @@ ASSOCIATION_COLUMNS = ("Account", "Partition", "QOS", "MaxJobs", "MaxSubmitJobs"
 ENVIRONMENT: Mapping[str, str] = {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}
 """With it times are seconds since the epoch, and messages are in English."""
 
+PREFERENCES = ("SBATCH_", "SCANCEL_", "SCONTROL_", "SINFO_", "SQUEUE_", "SLURM_CLUSTERS", "SLURM_HINT")
+"""So begin the variables by which people set options of these commands for themselves. In a profile they would narrow what we are
+shown (SQUEUE_USERS, SCANCEL_STATE), or change what is submitted and where; SLURM_CONF, which says where Slurm is, stays."""
+
 
 class Format(StrEnum):
     """How Slurm is asked to answer."""
@@ -50,6 +54,11 @@ class Format(StrEnum):
     JSON = "json"
     #: Any version.
     TEXT = "text"
+
+
+def environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Return with what of our *own* environment Slurm's commands are run."""
+    return {name: value for name, value in own.items() if not name.startswith(PREFERENCES)} | dict(ENVIRONMENT)
 
 
 def ask_version() -> list[str]:

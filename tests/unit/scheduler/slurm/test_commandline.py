@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.slurm import commandline
+from idleq.scheduler.slurm import commandline, questions
 from idleq.scheduler.slurm.batch import BatchJob
 from idleq.scheduler.slurm.commandline import CommandLine
 from idleq.scheduler.slurm.errors import SlurmAway, SlurmError, SlurmLimit, SlurmRefused, SlurmUnreadable
@@ -145,6 +145,27 @@ def test_a_program_that_fails_is_told_in_its_own_words() -> None:
     with pytest.raises(SlurmRefused, match="false: no such partition"):
         commandline.run(["sh", "-c", "echo 'false: no such partition' >&2; exit 1"], "")
     assert commandline.run(["sh", "-c", "echo $SLURM_TIME_FORMAT; cat"], "said") == "%s\nsaid"
+
+
+def test_what_people_prefer_of_slurms_commands_changes_nothing_that_we_ask_or_submit() -> None:
+    preferred = {
+        "SQUEUE_USERS": "alice",
+        "SINFO_PARTITION": "main",
+        "SCONTROL_FUTURE": "1",
+        "SBATCH_PARTITION": "main",
+        "SCANCEL_STATE": "PENDING",
+        "SLURM_CLUSTERS": "other",
+        "SLURM_HINT": "nomultithread",
+    }
+    ours = {"PATH": "/opt/slurm/bin:/usr/bin", "SLURM_CONF": "/etc/slurm.conf", "SLURM_TIME_FORMAT": "relative"}
+
+    assert questions.environment(ours | preferred) == ours | {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}
+
+
+def test_a_program_is_run_without_what_people_prefer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQUEUE_USERS", "alice")
+
+    assert commandline.run(["sh", "-c", "echo ${SQUEUE_USERS-none}"], "") == "none\n"
 
 
 def test_features_are_asked_for_in_columns_where_they_matter_only() -> None:
