@@ -1,5 +1,6 @@
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -33,23 +34,50 @@ def test_the_script_is_what_it_was() -> None:
     assert batch_job(ASKED, SITE, AGENT).script == (GOLDEN / "script.sh").read_text()
 
 
-def test_the_shell_hands_the_agent_its_words_as_they_are_and_what_only_the_node_knows(weird_tmp_path: Path) -> None:
-    script = "srun() { printf '%s\\n' \"$@\"; }\n" + batch_job(ASKED, SITE, AGENT).script
-    node = {
-        "SLURMD_NODENAME": "n 7",
-        "SLURM_JOB_END_TIME": "1800000000",
-        "SLURM_JOB_ID": "12",
-        "TMPDIR": str(weird_tmp_path),
-    }
-
+def on_a_node(folder: Path, now: int, told: Mapping[str, str]) -> list[str]:
+    """What srun is given where the node's clock says *now*; Slurm's own times are 1799996400 to 1800000000."""
+    stubs = """\
+srun() { printf '%s\\n' "$@"; }
+squeue() { case "$*" in *'--jobs=12 --format=%S') echo 1799996400;; *'--jobs=12 --format=%e') echo 1800000000;; esac; }
+"""
+    clock = f"date() {{ echo {now}; }}\n"
+    node = {"SLURMD_NODENAME": "n 7", "SLURM_JOB_ID": "12", "TMPDIR": str(folder)}
     said = subprocess.run(
-        ["sh", "-eu"], input=script, env=os.environ | node, capture_output=True, text=True, check=True
+        ["sh", "-eu"],
+        input=stubs + clock + batch_job(ASKED, SITE, AGENT).script,
+        env=os.environ | node | told,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
+    return said.split("--overlap\n")[1].split("\n", 6)  # the last, a path, may have such itself
 
-    words = said.split("--overlap\n")[1]
-    assert words.startswith("/opt/idleq/bin/idleq\nagent\n/home/a b/it's $HOME\n--node\nn 7\n1800000000000\n")
-    assert f"{weird_tmp_path}/idleq-12-" in words
+
+TIMES = {"SLURM_JOB_START_TIME": "1799996400", "SLURM_JOB_END_TIME": "1800000000"}
+
+
+def test_the_shell_hands_the_agent_its_words_as_they_are_and_what_only_the_node_knows(weird_tmp_path: Path) -> None:
+    *words, until, scratch = on_a_node(weird_tmp_path, 1799996400, TIMES)
+
+    assert words == ["/opt/idleq/bin/idleq", "agent", "/home/a b/it's $HOME", "--node", "n 7"]
+    assert until == "1800000000000"
+    assert scratch.startswith(f"{weird_tmp_path}/idleq-12-")
     assert list(weird_tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("told", [TIMES, {}], ids=["in the environment", "by squeue"])
+@pytest.mark.parametrize(
+    ("now", "until"),
+    [
+        pytest.param(1799996400 + 20, 1800000000, id="its clock is right, after a prologue of 20 s"),
+        pytest.param(1799996400 - 300, 1800000000 - 300, id="its clock is behind"),
+        pytest.param(1799996400 + 300, 1800000000, id="its clock is ahead"),
+    ],
+)
+def test_the_end_of_an_allocation_is_never_later_than_it_is_by_the_nodes_own_clock(
+    tmp_path: Path, told: Mapping[str, str], now: int, until: int
+) -> None:
+    assert on_a_node(tmp_path, now, told)[-2] == f"{until}000"
 
 
 def test_a_preemptible_allocation_lets_slurm_choose_node_and_length() -> None:
