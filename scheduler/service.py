@@ -60,8 +60,8 @@ class Parts:
     steady: Clock
     log: FilteringBoundLogger
     poll_ms: Millis
-    epoch: int = 0
-    check: Callable[[], None] = lambda: None
+    epoch: int
+    check: Callable[[], None]
 
 
 class Service:

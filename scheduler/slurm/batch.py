@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class SiteSettings:
     account: str = ""
     features: str = ""
     folder: str = "/"
-    secret: bytes = b""
+    secret: bytes = field(default=b"", repr=False)
 
     @property
     def needed_features(self) -> frozenset[str]:
@@ -120,9 +120,7 @@ def _seal(settings: SiteSettings, allocation: AllocationId, user: str) -> str:
     return hmac.new(settings.secret, words, hashlib.sha256).hexdigest()[:32]
 
 
-def batch_job(
-    command: RequestAllocation, settings: SiteSettings, agent: Sequence[str], now: Millis = Millis(0)
-) -> BatchJob:
+def batch_job(command: RequestAllocation, settings: SiteSettings, agent: Sequence[str], now: Millis) -> BatchJob:
     """Return the batch job for *command*, which runs *agent*, if it is submitted *now*.
 
     Raises:

@@ -30,7 +30,9 @@ AWAY = (
     "Unable to establish configuration source",
     "Resource temporarily unavailable",
 )
-LIMITS = ("limit", "Limit", "temporarily unable to accept job")
+LIMITS = ("SubmitJob", "accounting/QOS policy", "temporarily unable to accept job")
+"""A job that is refused for one of these may be taken later; "Requested time limit is invalid" never goes away."""
+
 UNKNOWN_JOB = "Invalid job id specified"
 
 

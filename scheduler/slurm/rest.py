@@ -141,7 +141,7 @@ def refusal(status: int, answer: bytes) -> SlurmAway | SlurmRefused | SlurmToken
 
 
 def submission(job: BatchJob) -> dict[str, object]:
-    """Return the body that asks slurmrestd for *job*: the same as `sbatch_argv` asks for."""
+    """Return the body that asks slurmrestd for *job*: the same as `sbatch_argv` asks for, but for how its log is opened."""
     fields: dict[str, object] = {
         "name": job.name,
         "comment": job.comment,

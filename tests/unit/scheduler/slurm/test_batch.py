@@ -19,6 +19,7 @@ GOLDEN = Path(__file__).parent / "golden"
 MINUTE = 60_000
 AGENT = ("/opt/idleq/bin/idleq", "agent", "/home/a b/it's $HOME", "--node", "{node}", "{until}", "{scratch}")
 SITE = SiteSettings(server="s1", user="alice", partition="guests", window_partition="main", folder="/home/alice/.idleq")
+NOW = Millis(1_790_000_000_000)
 ASKED = RequestAllocation(
     id=CommandId(5),
     allocation=AllocationId("a12"),
@@ -31,7 +32,7 @@ ASKED = RequestAllocation(
 
 
 def test_the_script_is_what_it_was() -> None:
-    assert batch_job(ASKED, SITE, AGENT).script == (GOLDEN / "script.sh").read_text()
+    assert batch_job(ASKED, SITE, AGENT, NOW).script == (GOLDEN / "script.sh").read_text()
 
 
 def on_a_node(folder: Path, now: int, told: Mapping[str, str]) -> list[str]:
@@ -44,7 +45,7 @@ squeue() { case "$*" in *'--jobs=12 --format=%S') echo 1799996400;; *'--jobs=12 
     node = {"SLURMD_NODENAME": "n 7", "SLURM_JOB_ID": "12", "TMPDIR": str(folder)}
     said = subprocess.run(
         ["sh", "-eu"],
-        input=stubs + clock + batch_job(ASKED, SITE, AGENT).script,
+        input=stubs + clock + batch_job(ASKED, SITE, AGENT, NOW).script,
         env=os.environ | node | told,
         capture_output=True,
         text=True,
@@ -81,7 +82,7 @@ def test_the_end_of_an_allocation_is_never_later_than_it_is_by_the_nodes_own_clo
 
 
 def test_a_preemptible_allocation_lets_slurm_choose_node_and_length() -> None:
-    assert sbatch_argv(batch_job(ASKED, SITE, AGENT)) == [
+    assert sbatch_argv(batch_job(ASKED, SITE, AGENT, NOW)) == [
         "sbatch",
         "--parsable",
         "--chdir=/home/alice/.idleq",
@@ -104,7 +105,7 @@ def test_a_preemptible_allocation_lets_slurm_choose_node_and_length() -> None:
 def test_a_window_is_on_its_node_for_its_length_and_never_longer() -> None:
     window = replace(ASKED, mode=Mode.WINDOW, node=NodeName("n7"), resources=Resources(1, 2**20, 2))
 
-    argv = sbatch_argv(batch_job(window, replace(SITE, qos="low", account="physics"), AGENT))
+    argv = sbatch_argv(batch_job(window, replace(SITE, qos="low", account="physics"), AGENT, NOW))
 
     assert {
         "--nodelist=n7",
@@ -118,7 +119,7 @@ def test_a_window_is_on_its_node_for_its_length_and_never_longer() -> None:
 
 
 def test_allocations_go_to_nodes_with_all_features_that_are_wanted() -> None:
-    argv = sbatch_argv(batch_job(ASKED, replace(SITE, features="bigmem, avx2"), AGENT))
+    argv = sbatch_argv(batch_job(ASKED, replace(SITE, features="bigmem, avx2"), AGENT, NOW))
 
     assert [word for word in argv if "constraint" in word] == ["--constraint=avx2&bigmem"]
 
@@ -143,14 +144,14 @@ def test_slurm_starts_no_window_that_would_reach_past_its_end_however_late_it_is
 def test_times_are_whole_minutes_inside_what_was_asked(
     least: int, most: int, minutes: int, least_minutes: int | None
 ) -> None:
-    made = batch_job(replace(ASKED, min_ms=Millis(least), max_ms=Millis(most)), SITE, AGENT)
+    made = batch_job(replace(ASKED, min_ms=Millis(least), max_ms=Millis(most)), SITE, AGENT, NOW)
 
     assert (made.minutes, made.least_minutes) == (minutes, least_minutes)
 
 
 def test_a_window_of_less_than_a_minute_is_refused() -> None:
     with pytest.raises(SlurmRefused, match=r"this window has 59\.9 s"):
-        batch_job(replace(ASKED, mode=Mode.WINDOW, max_ms=Millis(59_900)), SITE, AGENT)
+        batch_job(replace(ASKED, mode=Mode.WINDOW, max_ms=Millis(59_900)), SITE, AGENT, NOW)
 
 
 @pytest.mark.parametrize(
@@ -169,3 +170,7 @@ def test_an_allocation_is_ours_by_comment_and_user(comment: str, user: str, allo
 
 def test_jobs_are_cancelled_by_their_numbers() -> None:
     assert scancel_argv([12, 3]) == ["scancel", "--quiet", "3", "12"]
+
+
+def test_the_secret_of_a_site_is_in_no_log_that_shows_its_settings() -> None:
+    assert "hush" not in repr(replace(SITE, secret=b"hush"))

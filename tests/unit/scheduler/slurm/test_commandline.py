@@ -127,6 +127,10 @@ def test_nothing_is_asked_to_cancel_nothing() -> None:
             SlurmLimit,
         ),
         ("sbatch: error: invalid partition specified: nowhere", SlurmRefused),
+        (
+            "sbatch: error: Batch job submission failed: Requested time limit is invalid (missing or exceeds some limit)",
+            SlurmRefused,
+        ),
     ],
 )
 def test_what_slurm_says_tells_whether_trying_again_may_help(said: str, kind: type[SlurmError]) -> None:
