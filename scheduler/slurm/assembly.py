@@ -2,6 +2,7 @@
 
 import getpass
 import shutil
+from pathlib import Path
 
 from idleq.ids import Millis
 from idleq.scheduler.config import SlurmSettings
@@ -50,7 +51,7 @@ def _way_to_slurm(settings: SlurmSettings, paths: ServerPaths, user: str, clock:
     if not settings.rest:
         return CommandLine(questions.Format(settings.format), wants_features=bool(settings.features)), site_says
     token = TokenFile(
-        paths.root / settings.token_file if settings.token_file else paths.slurm_token,
+        paths.root / Path(settings.token_file).expanduser() if settings.token_file else paths.slurm_token,
         clock,
         lambda: run(questions.ask_token(settings.token_life_ms // 1000), ""),
         settings.token_life_ms,
