@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from idleq.ids import Millis
 from idleq.scheduler.core.policy import Policy
@@ -174,6 +175,8 @@ def parse_config(data: Mapping[str, Any], source: str) -> Config:
         policy = read_settings(Policy, data, "policy")
         config = Config(server=server, policy=policy, cluster=_cluster(data, policy))
         _check_server(server)
+        if isinstance(config.cluster, SlurmSettings) and config.cluster.rest:
+            _check_rest(config.cluster.rest)
         if policy.min_gap_ms > policy.max_allocation_ms:
             raise ValueError("policy.min_gap is longer than policy.max_allocation, so no gap would ever be used")
     except ValueError as error:
@@ -202,3 +205,14 @@ def _check_server(server: ServerSettings) -> None:
     if server.database and not server.database.startswith(DATABASES):
         # The URL may hold a password, so it is not repeated.
         raise ValueError(f"server.database: the URL does not begin with {words_of(DATABASES)}")
+
+
+def _check_rest(url: str) -> None:
+    wrong = f'cluster.rest: {url!r} is no address like "http://HOST:6820" or "https://HOST:PORT"'
+    try:
+        parts = urlsplit(url)
+        is_right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # it has a port that is none, or half of brackets
+        raise ValueError(wrong) from None
+    if not is_right:
+        raise ValueError(wrong)

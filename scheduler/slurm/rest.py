@@ -46,8 +46,7 @@ class Http:
 
     def __init__(self, url: str, user: str, token: Callable[[], str]) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in SCHEMES or parts.hostname is None:
-            raise SlurmRefused(f"slurmrestd's address is http://HOST:PORT or https://HOST:PORT, not {url!r}")
+        assert parts.hostname is not None  # config.toml was checked
         self._connect, self._user, self._token = SCHEMES[parts.scheme], user, token
         self._host, self._port = parts.hostname, parts.port or PORT
 
