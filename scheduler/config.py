@@ -91,6 +91,7 @@ class SlurmSettings:
         features: what nodes must have all of, as the site calls it, with commas between: a kind of CPU, so that guests can be thawed on each other's nodes. Any node will do where it is not set.
         format: how Slurm's commands are asked to answer: "json" from Slurm 23.02 on, "text" for any.
         rest: where slurmrestd listens, like "http://login:6820"; then it is asked and not Slurm's commands. The token goes there as it is: over https, or not over a network that others hear.
+        bin: the folder of srun on the nodes, if it is neither a usual one nor that of srun here: what slurmrestd starts has only the search path that it is given.
         token_file: of slurmrestd's token (mode 0600); slurm.token in the server directory where it is not set.
         token_life_ms: of the tokens that the daemon makes by `scontrol token`, where it may; in its last quarter one is renewed.
         epilog_ms: what Slurm may need after a guest has left until a main job starts there (killing what is left, the site's epilog); part of the bound that harm is held against.
@@ -104,6 +105,7 @@ class SlurmSettings:
     features: str = ""
     format: Literal["json", "text"] = "json"
     rest: str = ""
+    bin: str = ""
     token_file: str = ""
     token_life_ms: Millis = Millis(12 * 3_600_000)
     epilog_ms: Millis = Millis(10_000)

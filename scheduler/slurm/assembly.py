@@ -57,4 +57,9 @@ def _way_to_slurm(settings: SlurmSettings, paths: ServerPaths, user: str, clock:
         settings.token_life_ms,
     )
     token()  # nothing is begun with one that will not do
-    return Rest(Http(settings.rest, user, token)), site_says
+    return Rest(Http(settings.rest, user, token), folders_of_srun(settings.bin, shutil.which("srun"))), site_says
+
+
+def folders_of_srun(named: str, here: str | None) -> list[str]:
+    """Return where srun may lie on the nodes: as the configuration *named* it, and as on this machine, if it is *here*."""
+    return [folder for folder in (named, str(Path(here).parent) if here else "") if folder]
