@@ -64,13 +64,13 @@ def site(slurm: Testbed) -> Iterator[SiteSettings]:
     slurm.wait_until_idle()
 
 
-def on_login(slurm: Testbed) -> commandline.Run:
+def on_login(slurm: Testbed) -> commandline.Output:
     """Runs Slurm's commands as alice on the login node."""
     settings = [f"{name}={value}" for name, value in questions.ENVIRONMENT.items()]
 
-    def run(argv: Sequence[str], said: str) -> str:
+    def run(argv: Sequence[str], said: str) -> bytes:
         try:
-            return slurm.login.run("env", *settings, *argv, user="alice", said=said)
+            return slurm.login.run("env", *settings, *argv, user="alice", said=said).encode()
         except CommandRefused as error:
             raise commandline.refusal(argv[0], error.said) from error
 

@@ -32,7 +32,7 @@ class Recorded:
         self.asked: list[tuple[Sequence[str], str]] = []
         self._folder, self._number, self._failure = RECORDED / version / "busy", number, failure
 
-    def __call__(self, argv: Sequence[str], said: str) -> str:
+    def __call__(self, argv: Sequence[str], said: str) -> bytes:
         self.asked.append((argv, said))
         if self._failure is not None:
             raise self._failure
@@ -43,16 +43,16 @@ class Recorded:
             case "sdiag":
                 name = "sdiag"
             case "sbatch":
-                return self._number
+                return self._number.encode()
             case "scancel":
-                return ""
+                return b""
             case _:
                 name = argv[-1] if argv[0] == "scontrol" and form == "txt" else "nodes"
                 name = "reservations" if "reservations" in argv else name
         if any("features_act" in word for word in argv):
-            return FEATURES
+            return FEATURES.encode()
         folder = self._folder if name != "partitions" else self._folder.parent / "plain"
-        return (folder / f"{name}.{form}").read_text()
+        return (folder / f"{name}.{form}").read_bytes()
 
 
 def test_a_reading_in_json_is_all_that_was_recorded() -> None:
@@ -149,6 +149,7 @@ def test_a_program_that_fails_is_told_in_its_own_words() -> None:
     with pytest.raises(SlurmRefused, match="false: no such partition"):
         commandline.run(["sh", "-c", "echo 'false: no such partition' >&2; exit 1"], "")
     assert commandline.run(["sh", "-c", "echo $SLURM_TIME_FORMAT; cat"], "said") == "%s\nsaid"
+    assert commandline.output(["printf", "\\377"], "") == b"\xff"
 
 
 def test_what_people_prefer_of_slurms_commands_changes_nothing_that_we_ask_or_submit() -> None:
