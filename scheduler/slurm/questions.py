@@ -129,11 +129,11 @@ def ask_qos() -> list[str]:
     return ["sacctmgr", "--noheader", "--parsable2", "show", "qos", f"format={','.join(QOS_COLUMNS)}"]
 
 
-def ask_associations(user: str) -> list[str]:
-    """Ask the accounting under which accounts *user* may submit, and with what limits."""
+def ask_associations(user: str, cluster: str) -> list[str]:
+    """Ask the accounting under which accounts *user* may submit on *cluster*, and with what limits; it may know other clusters too."""
     return [
         *("sacctmgr", "--noheader", "--parsable2", "show", "associations"),
-        *(f"user={user}", f"format={','.join(ASSOCIATION_COLUMNS)}"),
+        *(f"cluster={cluster}", f"user={user}", f"format={','.join(ASSOCIATION_COLUMNS)}"),
     ]
 
 

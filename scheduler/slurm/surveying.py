@@ -17,17 +17,20 @@ def survey_site(run: Run, user: str) -> Survey:
     Raises:
         SlurmAway, SlurmRefused, SlurmUnreadable: Slurm cannot be asked. That its accounting cannot be is no error.
     """
+    settings = configuration.read_configuration(run(questions.ask_configuration(), ""))
     version = read_version(run(questions.ask_version(), ""))
     form = Format.JSON if version >= FIRST_JSON else Format.TEXT
     nodes = run(questions.ask_nodes(form), "")
     return Survey(
         user=user,
         version=version,
-        settings=configuration.read_configuration(run(questions.ask_configuration(), "")),
+        settings=settings,
         partitions=partitions.read_partitions(run(questions.ask_partitions(), "")),
         nodes=answers.read_nodes(nodes.encode()).nodes if form is Format.JSON else columns.read_nodes(nodes),
         qos=accounting.read_qos(_if_it_answers(run, questions.ask_qos())),
-        associations=accounting.read_associations(_if_it_answers(run, questions.ask_associations(user))),
+        associations=accounting.read_associations(
+            _if_it_answers(run, questions.ask_associations(user, configuration.cluster_name(settings)))
+        ),
         groups=groups_of(user),
     )
 

@@ -1,6 +1,5 @@
 import os
 import subprocess
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -35,7 +34,7 @@ def test_the_script_is_what_it_was() -> None:
     assert batch_job(ASKED, SITE, AGENT, NOW).script == (GOLDEN / "script.sh").read_text()
 
 
-def on_a_node(folder: Path, now: int, told: Mapping[str, str]) -> list[str]:
+def on_a_node(folder: Path, now: int, told: dict[str, str]) -> list[str]:
     """What srun is given where the node's clock says *now*; Slurm's own times are 1799996400 to 1800000000."""
     stubs = """\
 srun() { printf '%s\\n' "$@"; }
@@ -76,7 +75,7 @@ def test_the_shell_hands_the_agent_its_words_as_they_are_and_what_only_the_node_
     ],
 )
 def test_the_end_of_an_allocation_is_never_later_than_it_is_by_the_nodes_own_clock(
-    tmp_path: Path, told: Mapping[str, str], now: int, until: int
+    tmp_path: Path, told: dict[str, str], now: int, until: int
 ) -> None:
     assert on_a_node(tmp_path, now, told)[-2] == f"{until}000"
 

@@ -3,6 +3,7 @@ import grp
 import os
 from dataclasses import replace
 
+from idleq.scheduler.slurm.questions import ask_associations
 from idleq.scheduler.slurm.surveying import groups_of
 from support.slurm_sites import recorded_survey
 
@@ -20,3 +21,9 @@ def test_a_partition_that_is_closed_to_all_groups_of_the_user_is_none_to_submit_
 def test_the_groups_of_a_user_are_those_of_this_machine() -> None:
     assert grp.getgrgid(os.getgid()).gr_name in groups_of(getpass.getuser())
     assert groups_of("nobody is called so") == frozenset()
+
+
+def test_of_an_accounting_of_many_clusters_only_this_one_is_asked() -> None:
+    """What is recorded is the answer to just this question."""
+    assert "cluster=testbed" in ask_associations("alice", "testbed")
+    assert [each.account for each in recorded_survey("24.11", "by_qos").associations] == ["lab"]
