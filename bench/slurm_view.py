@@ -14,6 +14,7 @@ from bench.row import Row
 from idleq.bootstrap import collect_rarely
 from idleq.ids import Millis
 from idleq.scheduler.slurm import answers
+from idleq.scheduler.slurm.commandline import output
 from idleq.scheduler.slurm.reading import Reading
 from idleq.scheduler.slurm.records import JobRecord
 from idleq.scheduler.slurm.view import build_view
@@ -31,7 +32,7 @@ def rows() -> list[Row]:
         _write(folder / "nodes", "nodes", _nodes(), "")
         before = _gigabytes()
         began = time.process_time()
-        jobs, nodes = (folder / "jobs").read_bytes(), (folder / "nodes").read_bytes()
+        nodes, jobs = (output(["cat", str(folder / each)], "") for each in ("nodes", "jobs"))
     read = time.process_time()
     told = answers.read_jobs(jobs)
     decoded = time.process_time()
@@ -55,14 +56,14 @@ def rows() -> list[Row]:
             value=ended - read,
             unit="s",
             target=2.0,
-            note=f"{size}; {parts}; reading the text from a file, {read - began:.2f} s, is left out",
+            note=f"{size}; {parts}; taking the text from a command, {read - began:.2f} s, is left out",
         ),
         Row(
             name="memory at most, the text included",
             value=_gigabytes(),
             unit="GB",
             target=1.0,
-            note=f"{before:.2f} GB before; the text is {(len(jobs) + len(nodes)) / 1e9:.2f} GB",
+            note=f"{before:.2f} GB before; the text is {(len(jobs) + len(nodes)) / 1e9:.2f} GB, taken from a command; squeue's own memory comes to it",
         ),
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from idleq.ids import Millis
 from idleq.scheduler.core.policy import Policy
@@ -90,6 +91,7 @@ class SlurmSettings:
         features: what nodes must have all of, as the site calls it, with commas between: a kind of CPU, so that guests can be thawed on each other's nodes. Any node will do where it is not set.
         format: how Slurm's commands are asked to answer: "json" from Slurm 23.02 on, "text" for any.
         rest: where slurmrestd listens, like "http://login:6820"; then it is asked and not Slurm's commands. The token goes there as it is: over https, or not over a network that others hear.
+        bin: the folder of srun on the nodes, if it is neither a usual one nor that of srun here: what slurmrestd starts has only the search path that it is given.
         token_file: of slurmrestd's token (mode 0600); slurm.token in the server directory where it is not set.
         token_life_ms: of the tokens that the daemon makes by `scontrol token`, where it may; in its last quarter one is renewed.
         epilog_ms: what Slurm may need after a guest has left until a main job starts there (killing what is left, the site's epilog); part of the bound that harm is held against.
@@ -103,6 +105,7 @@ class SlurmSettings:
     features: str = ""
     format: Literal["json", "text"] = "json"
     rest: str = ""
+    bin: str = ""
     token_file: str = ""
     token_life_ms: Millis = Millis(12 * 3_600_000)
     epilog_ms: Millis = Millis(10_000)
@@ -174,6 +177,8 @@ def parse_config(data: Mapping[str, Any], source: str) -> Config:
         policy = read_settings(Policy, data, "policy")
         config = Config(server=server, policy=policy, cluster=_cluster(data, policy))
         _check_server(server)
+        if isinstance(config.cluster, SlurmSettings) and config.cluster.rest:
+            _check_rest(config.cluster.rest)
         if policy.min_gap_ms > policy.max_allocation_ms:
             raise ValueError("policy.min_gap is longer than policy.max_allocation, so no gap would ever be used")
     except ValueError as error:
@@ -202,3 +207,14 @@ def _check_server(server: ServerSettings) -> None:
     if server.database and not server.database.startswith(DATABASES):
         # The URL may hold a password, so it is not repeated.
         raise ValueError(f"server.database: the URL does not begin with {words_of(DATABASES)}")
+
+
+def _check_rest(url: str) -> None:
+    wrong = f'cluster.rest: {url!r} is no address like "http://HOST:6820" or "https://HOST:PORT"'
+    try:
+        parts = urlsplit(url)
+        is_right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # it has a port that is none, or half of brackets
+        raise ValueError(wrong) from None
+    if not is_right:
+        raise ValueError(wrong)

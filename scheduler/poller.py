@@ -35,6 +35,9 @@ class ClusterPoller:
     What could not be journalled stays here and is told again: the cluster tells a change only once. Before an allocation is
     told to be over, all that its agent recorded is told, and before Reconciled all that any agent recorded. An allocation
     whose agent's file cannot be read counts as there until it can be, or until `PATIENCE` is over; no other waits for it.
+
+    *check* raises Superseded once there is another daemon, whose allocations are not ours to end; *admit* makes ready for one that
+    is about to be asked for.
     """
 
     def __init__(
@@ -44,13 +47,14 @@ class ClusterPoller:
         intake: Intake,
         leases: Leases,
         ask: "Callable[[Sequence[Input]], Future[Decisions]]",
+        check: Callable[[], None],
         admit: Callable[[AllocationId], None],
         log: FilteringBoundLogger,
         every_ms: Millis,
         rounds: SpoolRounds | None = None,
     ) -> None:
         self._cluster, self._intake, self._leases = cluster, intake, leases
-        self._ask, self._admit, self._log = ask, admit, log
+        self._ask, self._check, self._admit, self._log = ask, check, admit, log
         self._every_ms, self._pause_ms, self._rounds = every_ms, every_ms, rounds
         self._orders: queue.SimpleQueue[ClusterCommand | None] = queue.SimpleQueue()
         self._unsaid: list[Input] = []
@@ -163,6 +167,7 @@ class ClusterPoller:
         return True
 
     def _call(self, command: ClusterCommand) -> None:
+        self._check()
         match command:
             case RequestAllocation():
                 self._admit(command.allocation)
@@ -173,6 +178,7 @@ class ClusterPoller:
 
     def _poll(self) -> None:
         try:
+            self._check()  # what it finds that nobody counts with it ends
             news = tuple(self._cluster.poll())
         except (IdleqError, OSError) as error:
             self._log.warning("cluster.away", reason=str(error))

@@ -34,7 +34,7 @@ class SpoolRounds:
         leases: Leases,
         daemon_id: str,
         log: FilteringBoundLogger,
-        epoch: int = 0,
+        epoch: int,
     ) -> None:
         self._epoch = epoch
         self._spool, self._intake, self._leases, self._daemon_id, self._log = spool, intake, leases, daemon_id, log

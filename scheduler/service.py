@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from idleq.ids import AllocationId, Millis
+from idleq.ids import Millis
 from idleq.scheduler.api.access import Access, remove_access, write_access
 from idleq.scheduler.api.app import make_app
 from idleq.scheduler.api.auth import AgentTokens, new_token
@@ -60,8 +60,8 @@ class Parts:
     steady: Clock
     log: FilteringBoundLogger
     poll_ms: Millis
-    epoch: int = 0
-    check: Callable[[], None] = lambda: None
+    epoch: int
+    check: Callable[[], None]
 
 
 class Service:
@@ -80,7 +80,8 @@ class Service:
             intake=self._intake,
             leases=self._leases,
             ask=self._mailbox.ask,
-            admit=self._admit,
+            check=parts.check,
+            admit=self._tokens.make,
             log=parts.log,
             every_ms=parts.poll_ms,
             rounds=SpoolRounds(spool, self._intake, self._leases, self._daemon_id, parts.log, parts.epoch)
@@ -108,11 +109,6 @@ class Service:
             hands=hands,
             log=parts.log,
         )
-
-    def _admit(self, allocation: AllocationId) -> None:
-        """Make ready for an allocation that is about to be asked for, if it is still we who ask."""
-        self._parts.check()
-        self._tokens.make(allocation)
 
     def run(self, on_up: Callable[[], object] = lambda: None) -> None:
         """Serve until `stop`; agents go on by themselves afterwards, as long as their leases last.

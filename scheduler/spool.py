@@ -71,9 +71,9 @@ class Letter:
 
 
 class DaemonSpool:
-    """The daemon's ends; implements the port Agents. Sending a command twice leaves one file."""
+    """The daemon's ends; implements the port Agents. Sending a command twice leaves one file of each daemon that sent it."""
 
-    def __init__(self, paths: ServerPaths, epoch: int = 0) -> None:
+    def __init__(self, paths: ServerPaths, epoch: int) -> None:
         self._paths, self._epoch = paths, epoch
 
     def send(self, command: AgentCommand) -> None:

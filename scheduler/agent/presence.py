@@ -33,7 +33,8 @@ def claim(path: Path, mine: Presence) -> None:
     """Write *mine* to *path*.
 
     Raises:
-        AgentRunning: the agent that is written there lives.
+        AgentRunning: the agent that is written there lives, or may: an allocation stays on its node, so one that was begun on
+            another machine is a second job's.
     """
     try:
         other = codec.from_json(path.read_bytes(), Presence)
@@ -41,9 +42,11 @@ def claim(path: Path, mine: Presence) -> None:
         other = None
     if other is not None and other != mine and is_alive(other):
         raise AgentRunning(f"an agent of this allocation runs already (process {other.pid}); end it first")
+    if other is not None and other.node != mine.node and other.boot != mine.boot:
+        raise AgentRunning(f"an agent of this allocation was begun on {other.node}; this one, on {mine.node}, leaves")
     write_atomically(path, codec.to_json(mine))
 
 
 def is_alive(other: Presence) -> bool:
-    """Whether that process lives, on this machine since this boot; elsewhere nobody can say, and it counts as gone."""
+    """Whether that process lives, on this machine since this boot; of others nobody here can say."""
     return other.boot == boot_id() and started(other.pid) == other.started

@@ -45,9 +45,9 @@ class Office:
     bell: Bell
     tokens: AgentTokens
     daemon_id: str
+    epoch: int
     shut_down: Callable[[], None]
     first_view_ms: int = 0
-    epoch: int = 0
 
     async def ask(self, said: Input) -> Decision:
         """Have *said* decided and journalled.

@@ -2,6 +2,7 @@
 
 import getpass
 import shutil
+from pathlib import Path
 
 from idleq.ids import Millis
 from idleq.scheduler.config import SlurmSettings
@@ -50,10 +51,15 @@ def _way_to_slurm(settings: SlurmSettings, paths: ServerPaths, user: str, clock:
     if not settings.rest:
         return CommandLine(questions.Format(settings.format), wants_features=bool(settings.features)), site_says
     token = TokenFile(
-        paths.root / settings.token_file if settings.token_file else paths.slurm_token,
+        paths.root / Path(settings.token_file).expanduser() if settings.token_file else paths.slurm_token,
         clock,
         lambda: run(questions.ask_token(settings.token_life_ms // 1000), ""),
         settings.token_life_ms,
     )
     token()  # nothing is begun with one that will not do
-    return Rest(Http(settings.rest, user, token)), site_says
+    return Rest(Http(settings.rest, user, token), folders_of_srun(settings.bin, shutil.which("srun"))), site_says
+
+
+def folders_of_srun(named: str, here: str | None) -> list[str]:
+    """Return where srun may lie on the nodes: as the configuration *named* it, and as on this machine, if it is *here*."""
+    return [folder for folder in (named, str(Path(here).parent) if here else "") if folder]

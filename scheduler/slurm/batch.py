@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from idleq.scheduler.slurm.records import MEBI, JobRecord
 MINUTE_MS = 60_000
 
 NODE, UNTIL, SCRATCH = "{node}", "{until}", "{scratch}"
-"""What an agent is told on its node: its name, when Slurm ends the allocation (Unix milliseconds), an empty folder of its own."""
+"""What an agent is told on its node: its name, when Slurm ends the allocation (Unix milliseconds, by the node's clock), an empty folder of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class SiteSettings:
     account: str = ""
     features: str = ""
     folder: str = "/"
-    secret: bytes = b""
+    secret: bytes = field(default=b"", repr=False)
 
     @property
     def needed_features(self) -> frozenset[str]:
@@ -120,9 +120,7 @@ def _seal(settings: SiteSettings, allocation: AllocationId, user: str) -> str:
     return hmac.new(settings.secret, words, hashlib.sha256).hexdigest()[:32]
 
 
-def batch_job(
-    command: RequestAllocation, settings: SiteSettings, agent: Sequence[str], now: Millis = Millis(0)
-) -> BatchJob:
+def batch_job(command: RequestAllocation, settings: SiteSettings, agent: Sequence[str], now: Millis) -> BatchJob:
     """Return the batch job for *command*, which runs *agent*, if it is submitted *now*.
 
     Raises:
@@ -155,7 +153,9 @@ def batch_job(
 def script(allocation: AllocationId, resources: Resources, agent: Sequence[str]) -> str:
     """Return the batch script of *allocation*, which is to have all of *resources*.
 
-    Words of *agent* that are `NODE`, `UNTIL` or `SCRATCH` become what they name, on the node.
+    Words of *agent* that are `NODE`, `UNTIL` or `SCRATCH` become what they name, on the node. Slurm's times are those of the
+    controller. A node whose clock is behind counts the allocation's length from when the script begins, which is late by the
+    prologue; one whose clock is right, or ahead, takes the end that it is told.
     """
     words = shlex.join(agent)
     for word in (NODE, UNTIL, SCRATCH):
@@ -165,7 +165,11 @@ def script(allocation: AllocationId, resources: Resources, agent: Sequence[str])
 # Allocation {allocation} of idleq. The agent is a step of its own: when Slurm takes a node back it tells steps, and not this shell,
 # that their grace has begun. A step has no more cores than it asks for, and none of this shell's environment unless told so.
 node=$SLURMD_NODENAME
-until=${{SLURM_JOB_END_TIME:-$(SLURM_TIME_FORMAT=%s squeue --noheader --jobs="$SLURM_JOB_ID" --format=%e)}}000
+told() {{ SLURM_TIME_FORMAT=%s squeue --all --noheader --jobs="$SLURM_JOB_ID" --format="$1"; }}
+begin=${{SLURM_JOB_START_TIME:-$(told %S)}}
+end=${{SLURM_JOB_END_TIME:-$(told %e)}}
+by_length=$(($(date +%s) + end - begin))
+until=$((by_length < end ? by_length : end))000
 scratch=$(mktemp -d "${{TMPDIR:-/tmp}}/idleq-$SLURM_JOB_ID-XXXXXX") || exit 1
 srun --export=ALL --ntasks=1 --cpus-per-task={resources.cores} --cpu-bind=none --overlap {words}
 code=$?

@@ -1,6 +1,7 @@
 """The port `Cluster` on Slurm: allocations are batch jobs, found again by their comments."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from idleq.ids import AllocationId, Millis, NodeName
@@ -8,7 +9,7 @@ from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, Input, NodeLost, Reconciled
 from idleq.scheduler.ports import Clock
 from idleq.scheduler.slurm.batch import SiteSettings, allocation_of, batch_job
-from idleq.scheduler.slurm.errors import SlurmAway
+from idleq.scheduler.slurm.errors import SlurmAway, SlurmRefused
 from idleq.scheduler.slurm.harm import Evictions, follow
 from idleq.scheduler.slurm.hostlist import expand
 from idleq.scheduler.slurm.reading import Reading
@@ -44,6 +45,8 @@ class SlurmCluster:
         self._failed: dict[AllocationId, Millis] = {}
         self._over: dict[AllocationId, str] = {}
         self._doubtful: set[AllocationId] = set()
+        self._doubled: set[int] = set()
+        self._cancelled: set[int] = set()
         self._unsaid: list[Input] = []
         self._bound_ms, self._evictions = bound_ms, Evictions()
 
@@ -83,6 +86,7 @@ class SlurmCluster:
         reading = self._site.read(now)
         is_first = self._view is None
         present = self._find(reading)
+        self._cancel_unwanted(present)
         known = self._ask_ends(present)  # the last question: before it nothing is taken as told, since it may fail
         news = [*self._note_changes(reading), *self._grants(present), *self._ends(present, known, now)]
         news += self._held_up([*reading.jobs, *known.values()])
@@ -92,14 +96,30 @@ class SlurmCluster:
         return said
 
     def _find(self, reading: Reading) -> dict[AllocationId, JobRecord]:
-        """Return our allocations that are not over, by what *reading* has."""
+        """Return our allocations that are not over, by what *reading* has.
+
+        A daemon that died while it submitted may have left a job that its successor did not see yet: of two jobs of one allocation
+        the first is the one that counts.
+        """
+        settings, over = self._settings, self._over
+        held = ((allocation_of(job, settings), job) for job in reading.jobs if job.is_waiting or job.is_on_nodes)
+        ours = [(allocation, job) for allocation, job in held if allocation is not None and allocation not in over]
         present: dict[AllocationId, JobRecord] = {}
-        for job in reading.jobs:
-            allocation = allocation_of(job, self._settings)
-            if allocation is not None and allocation not in self._over and (job.is_waiting or job.is_on_nodes):
-                present[allocation] = job
-                self._numbers[allocation] = job.job_id
+        for allocation, job in sorted(ours, key=lambda pair: pair[1].job_id):
+            if present.setdefault(allocation, job) is not job:
+                self._doubled.add(job.job_id)
+        self._numbers |= {allocation: job.job_id for allocation, job in present.items()}
         return present
+
+    def _cancel_unwanted(self, present: Mapping[AllocationId, JobRecord]) -> None:
+        """Cancel what nobody counts with: second jobs of an allocation, and what waits after a submission that was told to have failed."""
+        doubtful = {each for each in self._doubtful if each in present and present[each].is_waiting}
+        for number in self._doubled.union(present[each].job_id for each in doubtful) - self._cancelled:
+            with suppress(SlurmRefused):  # it is over meanwhile
+                self._site.cancel([number])
+            self._cancelled.add(number)
+        self._doubtful -= doubtful
+        self._doubled.clear()
 
     def _note_changes(self, reading: Reading) -> list[Input]:
         before = self._view

@@ -18,8 +18,11 @@ from idleq.scheduler.slurm.records import JobRecord, NodeRecord
 TIMEOUT_S = 60
 """Slurm's own commands give up after MessageTimeout, 10 s by default, and some tries."""
 
-Run = Callable[[Sequence[str], str], str]
+Output = Callable[[Sequence[str], str], bytes]
 """Runs a program with that standard input and returns what it prints; raises SlurmAway or SlurmRefused."""
+
+Run = Callable[[Sequence[str], str], str]
+"""The same, for what is short enough to be text as well: 50,000 jobs are a quarter of a gigabyte."""
 
 AWAY = (
     "Unable to contact slurm controller",
@@ -30,20 +33,20 @@ AWAY = (
     "Unable to establish configuration source",
     "Resource temporarily unavailable",
 )
-LIMITS = ("limit", "Limit", "temporarily unable to accept job")
+LIMITS = ("SubmitJob", "accounting/QOS policy", "temporarily unable to accept job")
+"""A job that is refused for one of these may be taken later; "Requested time limit is invalid" never goes away."""
+
 UNKNOWN_JOB = "Invalid job id specified"
 
 
-def run(argv: Sequence[str], said: str) -> str:
-    """Run *argv* on this machine; see `Run`."""
+def output(argv: Sequence[str], said: str) -> bytes:
+    """Run *argv* on this machine; see `Output`."""
     try:
         ran = subprocess.run(
             argv,
-            input=said,
-            env=os.environ | questions.ENVIRONMENT,
+            input=said.encode(),
+            env=questions.environment(os.environ),
             capture_output=True,
-            text=True,
-            errors="replace",
             timeout=TIMEOUT_S,
             check=False,
         )
@@ -54,8 +57,13 @@ def run(argv: Sequence[str], said: str) -> str:
             f"{argv[0]} cannot be run ({error.strerror}): the daemon must run where Slurm's commands are"
         ) from error
     if ran.returncode != 0:
-        raise refusal(argv[0], ran.stderr or ran.stdout)
+        raise refusal(argv[0], _text(ran.stderr or ran.stdout))
     return ran.stdout
+
+
+def run(argv: Sequence[str], said: str) -> str:
+    """Run *argv* on this machine; see `Run`."""
+    return _text(output(argv, said))
 
 
 def refusal(program: str, said: str) -> SlurmAway | SlurmRefused:
@@ -71,36 +79,43 @@ def refusal(program: str, said: str) -> SlurmAway | SlurmRefused:
 class CommandLine:
     """The `Site` that squeue, scontrol, sinfo, sbatch and scancel show."""
 
-    def __init__(self, form: Format, run: Run = run, *, wants_features: bool = False) -> None:
+    def __init__(self, form: Format, output: Output = output, *, wants_features: bool = False) -> None:
         """*wants_features* asks one question more where answers are in columns; JSON has them anyhow."""
-        self._form, self._run, self._wants_features = form, run, wants_features
+        self._form, self._output, self._wants_features = form, output, wants_features
 
     def read(self, now: Millis) -> Reading:
         """Return all that Slurm says now, in the order that `Site.read` asks for."""
-        nodes = self._ask(questions.ask_nodes(self._form))
-        jobs = self._ask(questions.ask_jobs(self._form))
-        reservations = self._ask(questions.ask_reservations(self._form))
-        partitions = read_partitions(self._ask(questions.ask_partitions()))
         match self._form:
             case Format.JSON:
-                told = answers.read_jobs(jobs.encode())
-                return Reading(
-                    at=now,
-                    jobs=told.jobs,
-                    nodes=answers.read_nodes(nodes.encode()).nodes,
-                    reservations=answers.read_reservations(reservations.encode()).reservations,
-                    planned_at=answers.planned_at(told),
-                    partitions=partitions,
-                )
+                return self._read_json(now)
             case Format.TEXT:
-                return Reading(
-                    at=now,
-                    jobs=columns.read_jobs(jobs),
-                    nodes=self._with_features(columns.read_nodes(nodes)),
-                    reservations=columns.read_reservations(reservations),
-                    planned_at=columns.read_last_backfill(self._ask(questions.ask_scheduler(self._form))),
-                    partitions=partitions,
-                )
+                return self._read_columns(now)
+
+    def _read_json(self, now: Millis) -> Reading:
+        """Each answer is read before the next question is asked, so that one text at a time is kept."""
+        nodes = answers.read_nodes(self._bytes(questions.ask_nodes(Format.JSON))).nodes
+        told = answers.read_jobs(self._bytes(questions.ask_jobs(Format.JSON)))
+        reservations = answers.read_reservations(self._bytes(questions.ask_reservations(Format.JSON))).reservations
+        return Reading(
+            at=now,
+            jobs=told.jobs,
+            nodes=nodes,
+            reservations=reservations,
+            planned_at=answers.planned_at(told),
+            partitions=read_partitions(self._ask(questions.ask_partitions())),
+        )
+
+    def _read_columns(self, now: Millis) -> Reading:
+        nodes = columns.read_nodes(self._ask(questions.ask_nodes(Format.TEXT)))
+        jobs = columns.read_jobs(self._ask(questions.ask_jobs(Format.TEXT)))
+        return Reading(
+            at=now,
+            jobs=jobs,
+            nodes=self._with_features(nodes),
+            reservations=columns.read_reservations(self._ask(questions.ask_reservations(Format.TEXT))),
+            planned_at=columns.read_last_backfill(self._ask(questions.ask_scheduler(Format.TEXT))),
+            partitions=read_partitions(self._ask(questions.ask_partitions())),
+        )
 
     def ends(self, jobs: Sequence[int]) -> Mapping[int, JobRecord]:
         """Return what Slurm still knows of *jobs*."""
@@ -114,7 +129,7 @@ class CommandLine:
 
     def submit(self, job: BatchJob) -> int:
         """Submit *job* and return its number."""
-        said = self._run(sbatch_argv(job), job.script).strip()
+        said = _text(self._output(sbatch_argv(job), job.script)).strip()
         number, _, _cluster = said.partition(";")
         if not number.isdecimal():
             raise SlurmUnreadable(f"sbatch printed no job's number but {said[:200]!r}")
@@ -123,7 +138,7 @@ class CommandLine:
     def cancel(self, jobs: Sequence[int]) -> None:
         """End *jobs*."""
         if jobs:
-            self._run(scancel_argv(jobs), "")
+            self._output(scancel_argv(jobs), "")
 
     def _with_features(self, nodes: list[NodeRecord]) -> list[NodeRecord]:
         if not self._wants_features:
@@ -132,4 +147,11 @@ class CommandLine:
         return [msgspec.structs.replace(node, active_features=known.get(node.name, "")) for node in nodes]
 
     def _ask(self, argv: Sequence[str]) -> str:
-        return self._run(argv, "")
+        return _text(self._bytes(argv))
+
+    def _bytes(self, argv: Sequence[str]) -> bytes:
+        return self._output(argv, "")
+
+
+def _text(said: bytes) -> str:
+    return said.decode(errors="replace")

@@ -45,6 +45,17 @@ def check_that_all_is_shown(settings: Mapping[str, str]) -> None:
         )
 
 
+def cluster_name(settings: Mapping[str, str]) -> str:
+    """Return what this cluster is called; the accounting has names in small letters.
+
+    Raises:
+        SlurmUnreadable: the settings do not say.
+    """
+    if "ClusterName" not in settings:
+        raise SlurmUnreadable("Slurm's configuration does not say what the cluster is called (ClusterName)")
+    return settings["ClusterName"].lower()
+
+
 def scheduling_cycle_ms(settings: Mapping[str, str]) -> Millis:
     """Return how often Slurm looks which waiting job can start: what a main job may lose by having just missed it."""
     found = _BACKFILL.search(settings.get("SchedulerParameters", ""))

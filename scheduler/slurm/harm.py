@@ -28,7 +28,8 @@ class Evictions:
 
     Attributes:
         awaited: where no main job has begun since.
-        settled: when guests were last told to leave each node for whom that is settled: Slurm shows what is over for minutes.
+        settled: until when all that was told on each node is settled: Slurm shows what is over for minutes, and where guests
+            overran their grace it says later that they were told when that was over.
     """
 
     awaited: Mapping[NodeName, Eviction] = field(default_factory=dict)
@@ -48,7 +49,7 @@ def follow(
     for start, job in _main_starts(began, awaited.values(), is_ours):
         where = [node for node in expand(job.nodes) if node in awaited and awaited[node].told_at <= start]
         left = {node: awaited.pop(node) for node in where}
-        settled |= {node: eviction.told_at for node, eviction in left.items()}
+        settled |= dict.fromkeys(left, start)
         starts += _held_up(job, start, left, bound_ms)
     return Evictions(awaited, settled), tuple(starts)
 
@@ -69,7 +70,7 @@ def _noted(known: Evictions, ours: Iterable[JobRecord]) -> dict[NodeName, Evicti
     """Return the evictions that are not settled, with those of *ours*; of several on one node the first counts."""
     awaited = dict(known.awaited)
     for job in ours:
-        told_at = instant(job.preempt_time)
+        told_at = _told_at(job)
         if told_at is None:
             continue
         left_at = None if job.is_on_nodes else instant(job.end_time)
@@ -81,10 +82,19 @@ def _noted(known: Evictions, ours: Iterable[JobRecord]) -> dict[NodeName, Evicti
     return awaited
 
 
+def _told_at(job: JobRecord) -> Millis | None:
+    """Return when *job* was told to make room, None if it was not.
+
+    Older Slurms do not say so where there is no grace: then it was when it was ended.
+    """
+    said = instant(job.preempt_time)
+    return instant(job.end_time) if said is None and "PREEMPTED" in job.states else said
+
+
 def _is_given_back(node: NodeName, eviction: Eviction, ours: Iterable[JobRecord]) -> bool:
     """Whether guests were let onto *node* again: then nobody waits for it any more."""
     return any(
-        (instant(job.start_time) or 0) > eviction.told_at and instant(job.preempt_time) is None
+        (instant(job.start_time) or 0) > eviction.told_at and _told_at(job) is None
         for job in ours
         if node in expand(job.nodes)
     )

@@ -25,7 +25,7 @@ class Partition:
         grace_s: what they get between the signal and their end.
         max_minutes: the longest time limit; None if there is none.
         is_closed: only root may submit there, or only into a reservation.
-        accounts, denied_accounts, qos_allowed, qos_denied: who may submit, in Slurm's words; ALL is everybody.
+        groups, accounts, denied_accounts, qos_allowed, qos_denied: who may submit, in Slurm's words; ALL is everybody.
         qos: the QOS whose limits hold there for all, "" if none.
     """
 
@@ -39,6 +39,7 @@ class Partition:
     grace_s: int = 0
     max_minutes: int | None = None
     is_closed: bool = False
+    groups: frozenset[str] = EVERYBODY
     accounts: frozenset[str] = EVERYBODY
     denied_accounts: frozenset[str] = frozenset()
     qos_allowed: frozenset[str] = EVERYBODY
@@ -74,6 +75,7 @@ def _partition(line: str) -> Partition:
             grace_s=int(said["GraceTime"]),
             max_minutes=parse_minutes(said["MaxTime"]),
             is_closed="YES" in (said.get("RootOnly"), said.get("ReqResv")),
+            groups=words_of(said.get("AllowGroups", "ALL")),
             accounts=words_of(said.get("AllowAccounts", "ALL")),
             denied_accounts=words_of(said.get("DenyAccounts", "")),
             qos_allowed=words_of(said.get("AllowQos", "ALL")),

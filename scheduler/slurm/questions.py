@@ -1,4 +1,7 @@
-"""What we ask Slurm on the command line, as argument lists. Answers are for `answers` (JSON) or `columns` (text)."""
+"""What we ask Slurm on the command line, as argument lists. Answers are for `answers` (JSON) or `columns` (text).
+
+With `--all`: main jobs in partitions that are hidden, or closed to the asking user's groups, hold nodes as others do.
+"""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -39,6 +42,10 @@ ASSOCIATION_COLUMNS = ("Account", "Partition", "QOS", "MaxJobs", "MaxSubmitJobs"
 ENVIRONMENT: Mapping[str, str] = {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}
 """With it times are seconds since the epoch, and messages are in English."""
 
+PREFERENCES = ("SBATCH_", "SCANCEL_", "SCONTROL_", "SINFO_", "SQUEUE_", "SLURM_CLUSTERS", "SLURM_HINT")
+"""So begin the variables by which people set options of these commands for themselves. In a profile they would narrow what we are
+shown (SQUEUE_USERS, SCANCEL_STATE), or change what is submitted and where; SLURM_CONF, which says where Slurm is, stays."""
+
 
 class Format(StrEnum):
     """How Slurm is asked to answer."""
@@ -47,6 +54,11 @@ class Format(StrEnum):
     JSON = "json"
     #: Any version.
     TEXT = "text"
+
+
+def environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Return with what of our *own* environment Slurm's commands are run."""
+    return {name: value for name, value in own.items() if not name.startswith(PREFERENCES)} | dict(ENVIRONMENT)
 
 
 def ask_version() -> list[str]:
@@ -58,38 +70,38 @@ def ask_jobs(form: Format) -> list[str]:
     """Ask for every job that is not over, and those that have just ended."""
     match form:
         case Format.JSON:
-            return ["squeue", "--json"]
+            return ["squeue", "--all", "--json"]
         case Format.TEXT:
-            return ["squeue", "--noheader", _columns(JOB_COLUMNS)]
+            return ["squeue", "--all", "--noheader", _columns(JOB_COLUMNS)]
 
 
 def ask_ends(jobs: Sequence[int]) -> list[str]:
     """Ask how *jobs*, which are no longer among the others, have ended; Slurm remembers for some minutes (MinJobAge)."""
     numbers = ",".join(map(str, sorted(jobs)))
-    return ["squeue", "--noheader", "--states=all", f"--jobs={numbers}", _columns(JOB_COLUMNS)]
+    return ["squeue", "--all", "--noheader", "--states=all", f"--jobs={numbers}", _columns(JOB_COLUMNS)]
 
 
 def ask_nodes(form: Format) -> list[str]:
     """Ask for every node."""
     match form:
         case Format.JSON:
-            return ["scontrol", "show", "nodes", "--json"]
+            return ["scontrol", "--all", "show", "nodes", "--json"]
         case Format.TEXT:
-            return ["sinfo", "--noheader", "--Node", _columns(NODE_COLUMNS)]
+            return ["sinfo", "--all", "--noheader", "--Node", _columns(NODE_COLUMNS)]
 
 
 def ask_features() -> list[str]:
     """Ask in columns what is said of the kind of each node."""
-    return ["sinfo", "--noheader", "--Node", _columns(("NodeHost", "features_act"))]
+    return ["sinfo", "--all", "--noheader", "--Node", _columns(("NodeHost", "features_act"))]
 
 
 def ask_reservations(form: Format) -> list[str]:
     """Ask for every reservation."""
     match form:
         case Format.JSON:
-            return ["scontrol", "show", "reservations", "--json"]
+            return ["scontrol", "--all", "show", "reservations", "--json"]
         case Format.TEXT:
-            return ["scontrol", "--oneliner", "show", "reservations"]
+            return ["scontrol", "--all", "--oneliner", "show", "reservations"]
 
 
 def ask_scheduler(form: Format) -> list[str]:
@@ -109,7 +121,7 @@ def ask_token(seconds: int, user: str = "") -> list[str]:
 
 def ask_partitions() -> list[str]:
     """Ask for every partition; all versions answer in the same words."""
-    return ["scontrol", "--oneliner", "show", "partitions"]
+    return ["scontrol", "--all", "--oneliner", "show", "partitions"]
 
 
 def ask_qos() -> list[str]:
@@ -117,11 +129,11 @@ def ask_qos() -> list[str]:
     return ["sacctmgr", "--noheader", "--parsable2", "show", "qos", f"format={','.join(QOS_COLUMNS)}"]
 
 
-def ask_associations(user: str) -> list[str]:
-    """Ask the accounting under which accounts *user* may submit, and with what limits."""
+def ask_associations(user: str, cluster: str) -> list[str]:
+    """Ask the accounting under which accounts *user* may submit on *cluster*, and with what limits; it may know other clusters too."""
     return [
         *("sacctmgr", "--noheader", "--parsable2", "show", "associations"),
-        *(f"user={user}", f"format={','.join(ASSOCIATION_COLUMNS)}"),
+        *(f"cluster={cluster}", f"user={user}", f"format={','.join(ASSOCIATION_COLUMNS)}"),
     ]
 
 

@@ -46,8 +46,7 @@ class Http:
 
     def __init__(self, url: str, user: str, token: Callable[[], str]) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in SCHEMES or parts.hostname is None:
-            raise SlurmRefused(f"slurmrestd's address is http://HOST:PORT or https://HOST:PORT, not {url!r}")
+        assert parts.hostname is not None  # config.toml was checked
         self._connect, self._user, self._token = SCHEMES[parts.scheme], user, token
         self._host, self._port = parts.hostname, parts.port or PORT
 
@@ -70,8 +69,9 @@ class Http:
 class Rest:
     """The `Site` that slurmrestd shows."""
 
-    def __init__(self, fetch: Fetch) -> None:
-        self._fetch = fetch
+    def __init__(self, fetch: Fetch, folders: Sequence[str] = ()) -> None:
+        """*folders* are where the script looks for `srun` before it looks in the usual ones."""
+        self._fetch, self._path = fetch, ":".join([*folders, PATH])
         self._version = ""
 
     def read(self, now: Millis) -> Reading:
@@ -100,7 +100,7 @@ class Rest:
 
     def submit(self, job: BatchJob) -> int:
         """Submit *job* and return its number."""
-        answer = self._ask("POST", "job/submit", msgspec.json.encode(submission(job)))
+        answer = self._ask("POST", "job/submit", msgspec.json.encode(submission(job, self._path)))
         try:
             return msgspec.json.decode(answer, type=Submitted).job_id
         except msgspec.DecodeError as error:
@@ -140,8 +140,8 @@ def refusal(status: int, answer: bytes) -> SlurmAway | SlurmRefused | SlurmToken
     return SlurmLimit(said) if any(sign in words for sign in LIMITS) else SlurmRefused(said)
 
 
-def submission(job: BatchJob) -> dict[str, object]:
-    """Return the body that asks slurmrestd for *job*: the same as `sbatch_argv` asks for."""
+def submission(job: BatchJob, path: str = PATH) -> dict[str, object]:
+    """Return the body that asks slurmrestd for *job*: the same as `sbatch_argv` asks for, but for how its log is opened; with *path* to search."""
     fields: dict[str, object] = {
         "name": job.name,
         "comment": job.comment,
@@ -162,7 +162,7 @@ def submission(job: BatchJob) -> dict[str, object]:
         "requeue": False,
         "current_working_directory": job.folder,
         "standard_output": f"{job.folder}/{job.name}.slurm.log",
-        "environment": [f"PATH={PATH}"],
+        "environment": [f"PATH={path}"],
     }
     return {"script": job.script, "job": {name: value for name, value in fields.items() if value not in ("", None)}}
 

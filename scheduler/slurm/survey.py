@@ -38,10 +38,11 @@ class Survey:
         user: who asks.
         version: major and minor.
         settings: slurm.conf, as `scontrol show config` prints it.
-        partitions: all that the user is shown.
+        partitions: all of them, also those that are hidden.
         nodes: all of them.
         qos: none where there is no accounting.
         associations: what the user may; none where nothing is kept of it.
+        groups: the user's groups on this machine.
     """
 
     user: str
@@ -51,6 +52,7 @@ class Survey:
     nodes: Sequence[NodeRecord] = ()
     qos: tuple[Qos, ...] = ()
     associations: tuple[Association, ...] = ()
+    groups: frozenset[str] = frozenset()
 
     @property
     def form(self) -> Format:
@@ -131,6 +133,8 @@ class Survey:
     def may_submit_to(self, partition: Partition) -> bool:
         """Whether jobs of the user can start in *partition*."""
         if not partition.starts_jobs or partition.is_closed or not partition.node_count:
+            return False
+        if "ALL" not in partition.groups and self.groups.isdisjoint(partition.groups):
             return False
         if not self.associations:
             return partition.accounts == EVERYBODY

@@ -101,10 +101,10 @@ class TokenFile:
         self._again_at = Millis(now + AGAIN_MS)
         try:
             fresh = parse_token(self._renew())
-        except (SlurmAway, SlurmRefused, SlurmTokenUnusable) as error:
+            write_atomically(self._path, f"{fresh}\n".encode(), mode=0o600)
+        except (SlurmAway, SlurmRefused, SlurmTokenUnusable, OSError) as error:
             self._trouble = str(error)
             return None
-        write_atomically(self._path, f"{fresh}\n".encode(), mode=0o600)
         self._again_at = Millis(0)
         return fresh
 

@@ -51,6 +51,7 @@ class Desk:
             bell=self.bell,
             tokens=self.tokens,
             daemon_id="d1",
+            epoch=1,
             shut_down=lambda: self.stops.append("stop"),
         )
         self.app = make_app(self.office, PEOPLE, quiet_log())

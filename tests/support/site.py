@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from idleq.scheduler.slurm import questions
-from idleq.scheduler.slurm.commandline import Run, refusal
+from idleq.scheduler.slurm.commandline import Output, refusal
 from idleq.scheduler.slurm.rest import Fetch
 from testbed.cluster import Testbed
 from testbed.errors import CommandRefused
@@ -156,13 +156,13 @@ def fetch_as(slurm: Testbed, user: str, token: Callable[[str], str]) -> Fetch:
     return fetch
 
 
-def type_as(slurm: Testbed, user: str) -> Run:
+def type_as(slurm: Testbed, user: str) -> Output:
     """Runs Slurm's commands as *user* on the login node."""
     settings = [f"{name}={value}" for name, value in questions.ENVIRONMENT.items()]
 
-    def run(argv: Sequence[str], said: str) -> str:
+    def run(argv: Sequence[str], said: str) -> bytes:
         try:
-            return slurm.login.run("env", *settings, *argv, user=user, said=said)
+            return slurm.login.run("env", *settings, *argv, user=user, said=said).encode()
         except CommandRefused as error:
             raise refusal(argv[0], error.said) from error
 

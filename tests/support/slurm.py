@@ -129,7 +129,8 @@ def batch(allocation: str) -> BatchJob:
 
 
 class FakeSite:
-    """A `Site` whose jobs the test moves by hand; *failure* is raised by the next submission, taken or not, *away* by the next question for ends."""
+    """A `Site` whose jobs the test moves by hand; *failure* is raised by the next submission, taken or not, *away* by the next
+    question for ends, *unwilling* by the next cancelling."""
 
     def __init__(self, nodes: Sequence[NodeRecord] = ()) -> None:
         self.jobs: dict[int, JobRecord] = {}
@@ -139,6 +140,7 @@ class FakeSite:
         self.failure: SlurmError | None = None
         self.is_taken = True
         self.away: SlurmError | None = None
+        self.unwilling: SlurmError | None = None
 
     def read(self, now: Millis) -> Reading:
         return reading(list(self.jobs.values()), self.nodes, at=now)
@@ -159,6 +161,9 @@ class FakeSite:
         return number
 
     def cancel(self, jobs: Sequence[int]) -> None:
+        unwilling, self.unwilling = self.unwilling, None
+        if unwilling is not None:
+            raise unwilling
         self.cancelled += jobs
 
     def run(self, number: int, **fields: object) -> None:

@@ -12,6 +12,9 @@ from idleq.scheduler.slurm.survey import Survey
 from idleq.scheduler.slurm.surveying import survey_site
 from support.slurm import RECORDED
 
+CLUSTER = "testbed"
+"""What the recorded clusters are called."""
+
 ANSWERS: Mapping[tuple[str, ...], str] = {
     tuple(questions.ask_version()): "version.txt",
     tuple(questions.ask_configuration()): "config.txt",
@@ -19,7 +22,7 @@ ANSWERS: Mapping[tuple[str, ...], str] = {
     tuple(questions.ask_nodes(Format.JSON)): "nodes.json",
     tuple(questions.ask_nodes(Format.TEXT)): "nodes.txt",
     tuple(questions.ask_qos()): "qos.txt",
-    tuple(questions.ask_associations("alice")): "associations.txt",
+    tuple(questions.ask_associations("alice", CLUSTER)): "associations.txt",
 }
 
 

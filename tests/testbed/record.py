@@ -33,7 +33,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "partitions.json": ("scontrol", "show", "partitions", "--json"),
     "partitions.txt": tuple(questions.ask_partitions()),
     "qos.txt": tuple(questions.ask_qos()),
-    "associations.txt": tuple(questions.ask_associations("alice")),
+    "associations.txt": tuple(questions.ask_associations("alice", "testbed")),
     "features.txt": (*EPOCH, *questions.ask_features()),
     "version.txt": tuple(questions.ask_version()),
 }

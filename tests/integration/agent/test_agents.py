@@ -124,7 +124,7 @@ def test_an_agent_stays_idle_without_asking_all_the_time(daemon: FakeDaemon, sta
 
 def test_jobs_run_over_files_alone(daemon: FakeDaemon, start_agent: StartAgent) -> None:
     daemon.stop()
-    files = DaemonSpool(daemon.paths)
+    files = DaemonSpool(daemon.paths, 1)
     agent = start_agent(transport="spool")
     first = daemon.launch(saver(3, 0), job="1")
     second = daemon.launch(spec("no-such-program"), job="2")

@@ -120,6 +120,19 @@ def test_an_address_that_nodes_cannot_reach_is_refused(address: str) -> None:
         ("cluster = {kind = 'embedded', load = nan}", "cluster.load: nan is not allowed; it must be 0 to 2"),
         ("cluster = {kind = 'embedded', speed = 0}", "cluster.speed: 0.0 is not allowed"),
         ("cluster = {kind = 'embedded', seed = -1}", "cluster.seed: -1 is not allowed; it must be 0 or more"),
+        *(
+            (
+                f"cluster = {{kind = 'slurm', rest = '{address}'}}",
+                f"cluster.rest: '{address}' is no address like \"http://HOST:6820\"",
+            )
+            for address in (
+                "http://login:68x0",
+                "http://login:99999",
+                "unix:/run/slurmrestd",
+                "login:6820",
+                "http://[::1",
+            )
+        ),
         ("[policy\nlease = 1", "is not TOML: Expected ']'"),
         ("a = 1\na = 2", "is not TOML: Cannot overwrite a value"),
     ],

@@ -36,7 +36,7 @@ def paths(tmp_path: Path) -> ServerPaths:
 
 
 def test_commands_lie_in_the_order_of_their_ids_until_the_agent_has_them(paths: ServerPaths) -> None:
-    daemon, agent = DaemonSpool(paths), AgentSpool(paths.allocation(A12))
+    daemon, agent = DaemonSpool(paths, 0), AgentSpool(paths.allocation(A12))
     assert agent.commands() == ()
     for number in (10, 9, 100, 9):
         daemon.send(kill(number))
@@ -47,20 +47,20 @@ def test_commands_lie_in_the_order_of_their_ids_until_the_agent_has_them(paths: 
 
 
 def test_what_is_being_written_is_no_command(paths: ServerPaths) -> None:
-    DaemonSpool(paths).send(kill(1))
+    DaemonSpool(paths, 0).send(kill(1))
     (paths.allocation(A12).inbox / ".000000000002.json.xyz").write_bytes(b'{"id": 2, "ki')
     assert AgentSpool(paths.allocation(A12)).commands() == (kill(1),)
 
 
 def test_a_command_of_a_newer_idleq_is_refused_by_its_kind(paths: ServerPaths) -> None:
-    DaemonSpool(paths).send(kill(1))
+    DaemonSpool(paths, 0).send(kill(1))
     paths.allocation(A12).command(CommandId(1)).write_bytes(b'{"id": 1, "kind": "Teleport", "body": {}}')
     with pytest.raises(BadMessage, match="'Teleport' is not a kind"):
         AgentSpool(paths.allocation(A12)).commands()
 
 
 def test_questions_and_answers_pass_and_only_the_last_counts(paths: ServerPaths) -> None:
-    daemon, agent = DaemonSpool(paths), AgentSpool(paths.allocation(A12))
+    daemon, agent = DaemonSpool(paths, 0), AgentSpool(paths.allocation(A12))
     assert (daemon.question(A12), agent.answer()) == (None, None)
     for beat in (1, 2):
         agent.ask(Question(beat=beat, boot="b"))
@@ -69,7 +69,7 @@ def test_questions_and_answers_pass_and_only_the_last_counts(paths: ServerPaths)
 
 
 def test_an_agent_whose_allocation_is_over_is_owed_nothing_and_told_to_leave(paths: ServerPaths) -> None:
-    daemon, agent = DaemonSpool(paths), AgentSpool(paths.allocation(A12))
+    daemon, agent = DaemonSpool(paths, 0), AgentSpool(paths.allocation(A12))
     daemon.send(kill(1))
     daemon.answer(A12, answer(5))
     daemon.forget(A12)
@@ -77,7 +77,7 @@ def test_an_agent_whose_allocation_is_over_is_owed_nothing_and_told_to_leave(pat
 
 
 def test_an_agent_that_was_never_answered_is_told_to_leave_too(paths: ServerPaths) -> None:
-    daemon = DaemonSpool(paths)
+    daemon = DaemonSpool(paths, 0)
     daemon.forget(A12)
     left = AgentSpool(paths.allocation(A12)).answer()
     assert left is not None
@@ -107,7 +107,7 @@ def test_an_agent_that_is_told_to_leave_hears_by_which_daemon(paths: ServerPaths
 
 
 def test_only_we_can_read_what_is_said(paths: ServerPaths) -> None:
-    daemon, agent = DaemonSpool(paths), AgentSpool(paths.allocation(A12))
+    daemon, agent = DaemonSpool(paths, 0), AgentSpool(paths.allocation(A12))
     daemon.send(kill(1))
     daemon.answer(A12, answer(1))
     agent.ask(Question(beat=1))
@@ -143,7 +143,7 @@ def test_every_command_arrives_however_late_the_listing_and_never_again_once_it_
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]], lags: list[int]
 ) -> None:
     paths = ServerPaths(tmp_path_factory.mktemp("share"))
-    daemon, agent = DaemonSpool(paths), AgentSpool(paths.allocation(A12), StaleShare(lags))
+    daemon, agent = DaemonSpool(paths, 0), AgentSpool(paths.allocation(A12), StaleShare(lags))
     waiting: set[int] = set()
     seen: list[int] = []
     for step, number in steps:

@@ -35,6 +35,14 @@ def test_a_process_with_the_same_number_is_not_taken_for_it(tmp_path: Path, chan
     assert codec.from_json((tmp_path / "agent.json").read_bytes(), Presence) == present(NODE)
 
 
+def test_an_agent_that_was_begun_on_another_machine_keeps_its_allocation(tmp_path: Path) -> None:
+    elsewhere = replace(present(NodeName("n2")), boot="another")
+    claim(tmp_path / "agent.json", elsewhere)
+    with pytest.raises(AgentRunning, match="was begun on n2; this one, on n1, leaves"):
+        claim(tmp_path / "agent.json", present(NODE))
+    assert codec.from_json((tmp_path / "agent.json").read_bytes(), Presence) == elsewhere
+
+
 def test_half_a_file_is_nobody(tmp_path: Path) -> None:
     (tmp_path / "agent.json").write_text('{"pid": 1')
     claim(tmp_path / "agent.json", present(NODE))

@@ -10,7 +10,7 @@ from idleq.errors import IdleqError
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis
 from idleq.scheduler.core.commands import Mode, ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.inputs import AllocationLost, CommandFailed, Exited, Input, Reconciled
-from idleq.scheduler.errors import JournalUnavailable
+from idleq.scheduler.errors import JournalUnavailable, Superseded
 from idleq.scheduler.faults import TRIES
 from idleq.scheduler.intake import Intake
 from idleq.scheduler.leases import Leases
@@ -56,16 +56,22 @@ class Polled:
     def __init__(self, root: Path) -> None:
         self.paths = ServerPaths(root)
         self.cluster, self.listener, self.admitted = FakeCluster(), Listener(), list[str]()
+        self.superseded: Superseded | None = None
         self.leases = Leases(FakeClock(0), Millis(1000), Millis(0))
         self.poller = ClusterPoller(
             cluster=self.cluster,
             intake=Intake(self.paths),
             leases=self.leases,
             ask=self.listener.ask,
+            check=self.check,
             admit=self.admit,
             log=quiet_log(),
             every_ms=Millis(10),
         )
+
+    def check(self) -> None:
+        if self.superseded is not None:
+            raise self.superseded
 
     def admit(self, allocation: AllocationId) -> None:
         self.admitted.append(f"{allocation}, {len(self.cluster.asked)} asked")
@@ -110,6 +116,26 @@ def test_an_allocation_is_given_back(polled: Polled) -> None:
     polled.poller.order(ReleaseAllocation(id=CommandId(8), allocation=A1, reason="idle"))
     polled.round()
     assert polled.cluster.released == [A1]
+
+
+def test_a_daemon_that_another_has_replaced_neither_asks_the_cluster_for_anything_nor_ends_anything(
+    polled: Polled,
+) -> None:
+    polled.round()
+    polled.superseded = Superseded("a daemon on login2 has taken over")
+    polled.cluster.news.append(LOST)
+    polled.poller.order(request(A2))
+    polled.poller.order(ReleaseAllocation(id=CommandId(8), allocation=A1, reason="idle"))
+
+    told = polled.round()
+
+    assert told == [
+        tuple(
+            CommandFailed(command=CommandId(n), reason="a daemon on login2 has taken over", transient=False)
+            for n in (7, 8)
+        )
+    ]
+    assert (polled.cluster.asked, polled.cluster.released, polled.admitted) == ([], [], [])
 
 
 @pytest.mark.parametrize(

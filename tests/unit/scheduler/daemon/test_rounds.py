@@ -25,7 +25,7 @@ class Office:
         self.leases = Leases(self.clock, Millis(1000), Millis(0))
         self.leases.add(A1)
         self.intake = Intake(self.paths)
-        self.rounds = SpoolRounds(DaemonSpool(self.paths), self.intake, self.leases, "d1", quiet_log())
+        self.rounds = SpoolRounds(DaemonSpool(self.paths, 0), self.intake, self.leases, "d1", quiet_log(), 0)
         self.agent = AgentSpool(self.folder)
 
     def record(self) -> None:
@@ -84,7 +84,7 @@ def test_while_the_journal_is_away_the_lease_goes_on_and_no_report_is_taken(offi
 
 def test_an_answer_that_finds_no_room_is_given_in_the_next_round(office: Office) -> None:
     office.agent.ask(Question(beat=1))
-    spool, office.rounds._spool = office.rounds._spool, Full(office.paths)
+    spool, office.rounds._spool = office.rounds._spool, Full(office.paths, 0)
     office.round()
     office.rounds._spool = spool
     office.round()

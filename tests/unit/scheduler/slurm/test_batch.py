@@ -18,6 +18,7 @@ GOLDEN = Path(__file__).parent / "golden"
 MINUTE = 60_000
 AGENT = ("/opt/idleq/bin/idleq", "agent", "/home/a b/it's $HOME", "--node", "{node}", "{until}", "{scratch}")
 SITE = SiteSettings(server="s1", user="alice", partition="guests", window_partition="main", folder="/home/alice/.idleq")
+NOW = Millis(1_790_000_000_000)
 ASKED = RequestAllocation(
     id=CommandId(5),
     allocation=AllocationId("a12"),
@@ -30,30 +31,57 @@ ASKED = RequestAllocation(
 
 
 def test_the_script_is_what_it_was() -> None:
-    assert batch_job(ASKED, SITE, AGENT).script == (GOLDEN / "script.sh").read_text()
+    assert batch_job(ASKED, SITE, AGENT, NOW).script == (GOLDEN / "script.sh").read_text()
+
+
+def on_a_node(folder: Path, now: int, told: dict[str, str]) -> list[str]:
+    """What srun is given where the node's clock says *now*; Slurm's own times are 1799996400 to 1800000000."""
+    stubs = """\
+srun() { printf '%s\\n' "$@"; }
+squeue() { case "$*" in *'--jobs=12 --format=%S') echo 1799996400;; *'--jobs=12 --format=%e') echo 1800000000;; esac; }
+"""
+    clock = f"date() {{ echo {now}; }}\n"
+    node = {"SLURMD_NODENAME": "n 7", "SLURM_JOB_ID": "12", "TMPDIR": str(folder)}
+    said = subprocess.run(
+        ["sh", "-eu"],
+        input=stubs + clock + batch_job(ASKED, SITE, AGENT, NOW).script,
+        env=os.environ | node | told,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return said.split("--overlap\n")[1].split("\n", 6)  # the last, a path, may have such itself
+
+
+TIMES = {"SLURM_JOB_START_TIME": "1799996400", "SLURM_JOB_END_TIME": "1800000000"}
 
 
 def test_the_shell_hands_the_agent_its_words_as_they_are_and_what_only_the_node_knows(weird_tmp_path: Path) -> None:
-    script = "srun() { printf '%s\\n' \"$@\"; }\n" + batch_job(ASKED, SITE, AGENT).script
-    node = {
-        "SLURMD_NODENAME": "n 7",
-        "SLURM_JOB_END_TIME": "1800000000",
-        "SLURM_JOB_ID": "12",
-        "TMPDIR": str(weird_tmp_path),
-    }
+    *words, until, scratch = on_a_node(weird_tmp_path, 1799996400, TIMES)
 
-    said = subprocess.run(
-        ["sh", "-eu"], input=script, env=os.environ | node, capture_output=True, text=True, check=True
-    ).stdout
-
-    words = said.split("--overlap\n")[1]
-    assert words.startswith("/opt/idleq/bin/idleq\nagent\n/home/a b/it's $HOME\n--node\nn 7\n1800000000000\n")
-    assert f"{weird_tmp_path}/idleq-12-" in words
+    assert words == ["/opt/idleq/bin/idleq", "agent", "/home/a b/it's $HOME", "--node", "n 7"]
+    assert until == "1800000000000"
+    assert scratch.startswith(f"{weird_tmp_path}/idleq-12-")
     assert list(weird_tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("told", [TIMES, {}], ids=["in the environment", "by squeue"])
+@pytest.mark.parametrize(
+    ("now", "until"),
+    [
+        pytest.param(1799996400 + 20, 1800000000, id="its clock is right, after a prologue of 20 s"),
+        pytest.param(1799996400 - 300, 1800000000 - 300, id="its clock is behind"),
+        pytest.param(1799996400 + 300, 1800000000, id="its clock is ahead"),
+    ],
+)
+def test_the_end_of_an_allocation_is_never_later_than_it_is_by_the_nodes_own_clock(
+    tmp_path: Path, told: dict[str, str], now: int, until: int
+) -> None:
+    assert on_a_node(tmp_path, now, told)[-2] == f"{until}000"
+
+
 def test_a_preemptible_allocation_lets_slurm_choose_node_and_length() -> None:
-    assert sbatch_argv(batch_job(ASKED, SITE, AGENT)) == [
+    assert sbatch_argv(batch_job(ASKED, SITE, AGENT, NOW)) == [
         "sbatch",
         "--parsable",
         "--chdir=/home/alice/.idleq",
@@ -76,7 +104,7 @@ def test_a_preemptible_allocation_lets_slurm_choose_node_and_length() -> None:
 def test_a_window_is_on_its_node_for_its_length_and_never_longer() -> None:
     window = replace(ASKED, mode=Mode.WINDOW, node=NodeName("n7"), resources=Resources(1, 2**20, 2))
 
-    argv = sbatch_argv(batch_job(window, replace(SITE, qos="low", account="physics"), AGENT))
+    argv = sbatch_argv(batch_job(window, replace(SITE, qos="low", account="physics"), AGENT, NOW))
 
     assert {
         "--nodelist=n7",
@@ -90,7 +118,7 @@ def test_a_window_is_on_its_node_for_its_length_and_never_longer() -> None:
 
 
 def test_allocations_go_to_nodes_with_all_features_that_are_wanted() -> None:
-    argv = sbatch_argv(batch_job(ASKED, replace(SITE, features="bigmem, avx2"), AGENT))
+    argv = sbatch_argv(batch_job(ASKED, replace(SITE, features="bigmem, avx2"), AGENT, NOW))
 
     assert [word for word in argv if "constraint" in word] == ["--constraint=avx2&bigmem"]
 
@@ -115,14 +143,14 @@ def test_slurm_starts_no_window_that_would_reach_past_its_end_however_late_it_is
 def test_times_are_whole_minutes_inside_what_was_asked(
     least: int, most: int, minutes: int, least_minutes: int | None
 ) -> None:
-    made = batch_job(replace(ASKED, min_ms=Millis(least), max_ms=Millis(most)), SITE, AGENT)
+    made = batch_job(replace(ASKED, min_ms=Millis(least), max_ms=Millis(most)), SITE, AGENT, NOW)
 
     assert (made.minutes, made.least_minutes) == (minutes, least_minutes)
 
 
 def test_a_window_of_less_than_a_minute_is_refused() -> None:
     with pytest.raises(SlurmRefused, match=r"this window has 59\.9 s"):
-        batch_job(replace(ASKED, mode=Mode.WINDOW, max_ms=Millis(59_900)), SITE, AGENT)
+        batch_job(replace(ASKED, mode=Mode.WINDOW, max_ms=Millis(59_900)), SITE, AGENT, NOW)
 
 
 @pytest.mark.parametrize(
@@ -141,3 +169,7 @@ def test_an_allocation_is_ours_by_comment_and_user(comment: str, user: str, allo
 
 def test_jobs_are_cancelled_by_their_numbers() -> None:
     assert scancel_argv([12, 3]) == ["scancel", "--quiet", "3", "12"]
+
+
+def test_the_secret_of_a_site_is_in_no_log_that_shows_its_settings() -> None:
+    assert "hush" not in repr(replace(SITE, secret=b"hush"))

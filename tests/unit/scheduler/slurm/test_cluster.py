@@ -14,7 +14,7 @@ from idleq.scheduler.core.inputs import (
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm.batch import SiteSettings
 from idleq.scheduler.slurm.cluster import SlurmCluster
-from idleq.scheduler.slurm.errors import SlurmAway, SlurmLimit
+from idleq.scheduler.slurm.errors import SlurmAway, SlurmLimit, SlurmRefused
 from support.slurm import FakeSite, job, node
 
 LEASE = Millis(60_000)
@@ -125,6 +125,44 @@ def test_a_submission_whose_answer_was_lost_is_looked_for_before_it_is_made_agai
     rig.request()
 
     assert len(rig.site.jobs) == 1
+
+
+def test_what_waits_after_a_submission_that_was_told_to_have_failed_is_cancelled_once() -> None:
+    rig = Rig()
+    rig.poll()
+    rig.site.failure = SlurmAway("timed out")
+    with pytest.raises(SlurmAway):
+        rig.request()
+    (number,) = rig.site.jobs
+    rig.request("a2")
+
+    assert [rig.poll(), rig.poll()] == [[], []]
+    assert rig.site.cancelled == [number]
+    rig.site.end(number, "CANCELLED")
+    assert rig.poll() == [AllocationLost(allocation=A1, reason="cancelled")]
+
+
+@pytest.mark.parametrize("numbers", [(7, 9), (9, 7)])
+def test_of_two_jobs_of_one_allocation_the_first_counts_and_the_second_is_cancelled_once(
+    numbers: tuple[int, int],
+) -> None:
+    rig = Rig()
+    rig.site.jobs = {number: job(number, "PENDING", comment="idleq:s1:a1") for number in numbers}
+
+    assert rig.poll() == [Reconciled(allocations=(A1,))]
+    rig.site.run(7)
+    rig.site.run(9, nodes="n2")
+
+    assert [rig.poll(), rig.poll()] == [[GRANTED], []]
+    assert rig.site.cancelled == [9]
+
+
+def test_a_job_that_is_over_before_it_can_be_cancelled_holds_nothing_up() -> None:
+    rig = Rig()
+    rig.site.jobs = {number: job(number, "PENDING", comment="idleq:s1:a1") for number in (7, 9)}
+    rig.site.unwilling = SlurmRefused("scancel: Invalid job id specified")
+
+    assert rig.poll() == [Reconciled(allocations=(A1,))]
 
 
 def test_a_limit_of_the_site_is_told_and_nothing_is_remembered() -> None:

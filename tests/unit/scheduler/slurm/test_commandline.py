@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.slurm import commandline
+from idleq.scheduler.slurm import commandline, questions
 from idleq.scheduler.slurm.batch import BatchJob
 from idleq.scheduler.slurm.commandline import CommandLine
 from idleq.scheduler.slurm.errors import SlurmAway, SlurmError, SlurmLimit, SlurmRefused, SlurmUnreadable
@@ -32,7 +32,7 @@ class Recorded:
         self.asked: list[tuple[Sequence[str], str]] = []
         self._folder, self._number, self._failure = RECORDED / version / "busy", number, failure
 
-    def __call__(self, argv: Sequence[str], said: str) -> str:
+    def __call__(self, argv: Sequence[str], said: str) -> bytes:
         self.asked.append((argv, said))
         if self._failure is not None:
             raise self._failure
@@ -43,16 +43,16 @@ class Recorded:
             case "sdiag":
                 name = "sdiag"
             case "sbatch":
-                return self._number
+                return self._number.encode()
             case "scancel":
-                return ""
+                return b""
             case _:
                 name = argv[-1] if argv[0] == "scontrol" and form == "txt" else "nodes"
                 name = "reservations" if "reservations" in argv else name
         if any("features_act" in word for word in argv):
-            return FEATURES
+            return FEATURES.encode()
         folder = self._folder if name != "partitions" else self._folder.parent / "plain"
-        return (folder / f"{name}.{form}").read_text()
+        return (folder / f"{name}.{form}").read_bytes()
 
 
 def test_a_reading_in_json_is_all_that_was_recorded() -> None:
@@ -69,6 +69,19 @@ def test_a_reading_in_columns_is_all_that_was_recorded_and_when_slurm_planned(ve
 
     assert (read.jobs, read.nodes, read.reservations) == (told.jobs, told.nodes, told.reservations)
     assert read.planned_at is not None
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_what_is_hidden_or_closed_to_our_groups_is_asked_for_as_well(form: Format) -> None:
+    run = Recorded()
+
+    site = CommandLine(form, run, wants_features=True)
+    site.read(recorded_as_json("24.11", "busy").at)
+    site.ends([7])
+
+    asked = [argv for argv, _ in run.asked if argv[0] != "sdiag"]
+    assert [argv for argv in asked if argv[1] != "--all"] == []
+    assert {argv[0] for argv in asked} >= {"scontrol", "squeue"}
 
 
 def test_a_job_is_submitted_with_its_script_as_standard_input() -> None:
@@ -114,6 +127,10 @@ def test_nothing_is_asked_to_cancel_nothing() -> None:
             SlurmLimit,
         ),
         ("sbatch: error: invalid partition specified: nowhere", SlurmRefused),
+        (
+            "sbatch: error: Batch job submission failed: Requested time limit is invalid (missing or exceeds some limit)",
+            SlurmRefused,
+        ),
     ],
 )
 def test_what_slurm_says_tells_whether_trying_again_may_help(said: str, kind: type[SlurmError]) -> None:
@@ -132,6 +149,28 @@ def test_a_program_that_fails_is_told_in_its_own_words() -> None:
     with pytest.raises(SlurmRefused, match="false: no such partition"):
         commandline.run(["sh", "-c", "echo 'false: no such partition' >&2; exit 1"], "")
     assert commandline.run(["sh", "-c", "echo $SLURM_TIME_FORMAT; cat"], "said") == "%s\nsaid"
+    assert commandline.output(["printf", "\\377"], "") == b"\xff"
+
+
+def test_what_people_prefer_of_slurms_commands_changes_nothing_that_we_ask_or_submit() -> None:
+    preferred = {
+        "SQUEUE_USERS": "alice",
+        "SINFO_PARTITION": "main",
+        "SCONTROL_FUTURE": "1",
+        "SBATCH_PARTITION": "main",
+        "SCANCEL_STATE": "PENDING",
+        "SLURM_CLUSTERS": "other",
+        "SLURM_HINT": "nomultithread",
+    }
+    ours = {"PATH": "/opt/slurm/bin:/usr/bin", "SLURM_CONF": "/etc/slurm.conf", "SLURM_TIME_FORMAT": "relative"}
+
+    assert questions.environment(ours | preferred) == ours | {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}
+
+
+def test_a_program_is_run_without_what_people_prefer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQUEUE_USERS", "alice")
+
+    assert commandline.run(["sh", "-c", "echo ${SQUEUE_USERS-none}"], "") == "none\n"
 
 
 def test_features_are_asked_for_in_columns_where_they_matter_only() -> None:
@@ -141,5 +180,5 @@ def test_features_are_asked_for_in_columns_where_they_matter_only() -> None:
     read = CommandLine(Format.TEXT, wanting, wants_features=True).read(recorded_as_text("24.11", "busy").at)
 
     asked = [argv for argv, _ in wanting.asked if argv not in [before for before, _ in plain.asked]]
-    assert asked == [["sinfo", "--noheader", "--Node", "--Format=NodeHost:|,features_act:|"]]
+    assert asked == [["sinfo", "--all", "--noheader", "--Node", "--Format=NodeHost:|,features_act:|"]]
     assert [sorted(each.features) for each in read.nodes] == [["avx2", "bigmem"], ["avx2"], []]

@@ -3,6 +3,7 @@ import pytest
 from idleq.scheduler.slurm.configuration import (
     BACKFILL_MS,
     check_that_all_is_shown,
+    cluster_name,
     read_configuration,
     scheduling_cycle_ms,
 )
@@ -34,6 +35,12 @@ def test_a_site_that_hides_jobs_is_told_from_an_empty_one(version: str) -> None:
 
     with pytest.raises(SlurmHidesJobs, match="jobs and reservations"):
         check_that_all_is_shown(settings)
+
+
+def test_a_cluster_is_asked_for_as_the_accounting_calls_it() -> None:
+    assert cluster_name({"ClusterName": "Tux"}) == "tux"
+    with pytest.raises(SlurmUnreadable, match="ClusterName"):
+        cluster_name({})
 
 
 def test_settings_that_do_not_say_what_is_hidden_are_refused() -> None:

@@ -63,6 +63,18 @@ def test_what_slurm_still_shows_of_a_guest_that_left_is_not_held_against_the_nex
     assert told([over, first], [over, second]) == [held_up(2, "n1", seconds=3)]
 
 
+def test_where_slurm_does_not_say_when_a_guest_without_a_grace_was_told_it_was_when_it_was_ended() -> None:
+    over = guest(1, state="PREEMPTED", end_time=100)
+    cleaning = guest(1, state="PREEMPTED", end_time=100, job_state=["PREEMPTED", "COMPLETING"])
+    assert told([cleaning], [over, main(2, "n1", start=109)]) == [held_up(2, "n1", seconds=9)]
+
+
+def test_a_main_job_is_told_once_though_slurm_says_later_that_the_guest_was_told_when_its_grace_was_over() -> None:
+    over = guest(1, told=115, state="PREEMPTED", end_time=116)
+    start = main(2, "n1", start=117)
+    assert told([guest(1, told=100)], [over, start], [over, start]) == [held_up(2, "n1", seconds=17)]
+
+
 def test_a_main_job_that_came_after_the_signal_has_waited_since_it_came() -> None:
     over = guest(1, told=100, state="PREEMPTED", end_time=112)
     assert told([over, main(2, "n1", start=115, eligible=110)]) == [held_up(2, "n1", seconds=5)]

@@ -38,10 +38,16 @@ def test_partitions_that_start_nothing_are_told_from_others(version: str) -> Non
 def test_who_may_submit_is_read() -> None:
     line = (RECORDED / "24.11" / "plain" / "partitions.txt").read_text().splitlines()[0]
     line = line.replace("AllowAccounts=ALL", "DenyAccounts=toys AllowAccounts=lab,field").replace("QoS=N/A", "QoS=cap")
+    line = line.replace("AllowGroups=ALL", "AllowGroups=staff,lab")
 
     assert read_partitions(line.replace("RootOnly=NO", "RootOnly=YES")) == (
         replace(
-            MAIN, accounts=frozenset({"lab", "field"}), denied_accounts=frozenset({"toys"}), qos="cap", is_closed=True
+            MAIN,
+            groups=frozenset({"staff", "lab"}),
+            accounts=frozenset({"lab", "field"}),
+            denied_accounts=frozenset({"toys"}),
+            qos="cap",
+            is_closed=True,
         ),
     )
 

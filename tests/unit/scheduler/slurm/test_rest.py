@@ -6,6 +6,7 @@ import pytest
 from idleq.ids import NodeName
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm.answers import read_partitions
+from idleq.scheduler.slurm.assembly import folders_of_srun
 from idleq.scheduler.slurm.batch import BatchJob
 from idleq.scheduler.slurm.errors import (
     SlurmAway,
@@ -105,6 +106,27 @@ def test_what_is_submitted_says_all_that_the_command_line_says() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("named", "here", "path"),
+    [
+        ("", None, "/usr/local/bin:/usr/bin:/bin"),
+        ("/opt/slurm/bin", "/cm/slurm/bin/srun", "/opt/slurm/bin:/cm/slurm/bin:/usr/local/bin:/usr/bin:/bin"),
+    ],
+)
+def test_the_script_looks_for_srun_where_it_is_said_to_be_and_where_it_is_here(
+    named: str, here: str | None, path: str
+) -> None:
+    sent: list[bytes] = []
+
+    def fetch(_method: str, _path: str, body: bytes | None) -> tuple[int, bytes]:
+        sent.extend([body] if body else [])
+        return 200, b'{"job_id": 17}'
+
+    Rest(fetch, folders_of_srun(named, here)).submit(JOB)
+
+    assert [json.loads(body)["job"]["environment"] for body in sent] == [[f"PATH={path}"]]
+
+
 def test_what_is_submitted_names_the_features_that_are_wanted() -> None:
     job = submission(replace(JOB, features=frozenset({"bigmem", "avx2"})))["job"]
 
@@ -148,8 +170,6 @@ def test_what_slurmrestd_says_tells_whether_trying_again_may_help(answer: bytes,
     assert type(refusal(500, answer)) is kind
 
 
-def test_an_address_that_is_none_is_refused_and_one_where_nobody_answers_is_away() -> None:
-    with pytest.raises(SlurmRefused, match="http://HOST:PORT"):
-        Http("unix:/run/slurmrestd", "alice", lambda: "token")
+def test_where_nobody_answers_it_is_away() -> None:
     with pytest.raises(SlurmAway, match="does not answer"):
         Http("http://127.0.0.1:1", "alice", lambda: "token")("GET", "/slurm/v0.0.42/ping", None)

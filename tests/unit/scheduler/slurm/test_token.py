@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,12 @@ class Rig:
 
     def __init__(self, folder: Path) -> None:
         self.path, self.clock, self.allows, self.asked = folder / "slurm.token", Hand(), False, 0
+        self.on_renewal: Callable[[], object] = lambda: None
         self.token = TokenFile(self.path, self.clock, self.renew, LIFE)
 
     def renew(self) -> str:
         self.asked += 1
+        self.on_renewal()
         if not self.allows:
             raise SlurmRefused("scontrol: token creation is disabled")
         return f"SLURM_JWT={token(self.clock.at + LIFE)}\n"
@@ -105,6 +108,23 @@ def test_a_token_that_cannot_be_renewed_is_used_to_its_end_and_then_it_is_said_w
     )
     rig.put(token(START + 9 * LIFE))
     assert rig.token() == token(START + 9 * LIFE)
+
+
+def test_a_fresh_token_that_cannot_be_written_leaves_the_old_one_in_use(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    rig = Rig(folder)
+    rig.put(token(START + LIFE))
+    rig.allows, rig.clock.at = True, Millis(START + LIFE - 1_000)
+    rig.on_renewal = lambda: folder.rename(tmp_path / "away")
+    assert rig.token() == token(START + LIFE)
+
+
+def test_a_token_whose_folder_is_not_there_is_asked_of_people(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "nowhere")
+    rig.allows = True
+    with pytest.raises(SlurmTokenUnusable, match=r"there is no token in .*idleq cannot: .*No such file"):
+        rig.token()
 
 
 def test_where_there_is_no_token_it_is_said_how_to_make_one(rig: Rig) -> None:

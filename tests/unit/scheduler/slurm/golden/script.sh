@@ -2,7 +2,11 @@
 # Allocation a12 of idleq. The agent is a step of its own: when Slurm takes a node back it tells steps, and not this shell,
 # that their grace has begun. A step has no more cores than it asks for, and none of this shell's environment unless told so.
 node=$SLURMD_NODENAME
-until=${SLURM_JOB_END_TIME:-$(SLURM_TIME_FORMAT=%s squeue --noheader --jobs="$SLURM_JOB_ID" --format=%e)}000
+told() { SLURM_TIME_FORMAT=%s squeue --all --noheader --jobs="$SLURM_JOB_ID" --format="$1"; }
+begin=${SLURM_JOB_START_TIME:-$(told %S)}
+end=${SLURM_JOB_END_TIME:-$(told %e)}
+by_length=$(($(date +%s) + end - begin))
+until=$((by_length < end ? by_length : end))000
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/idleq-$SLURM_JOB_ID-XXXXXX") || exit 1
 srun --export=ALL --ntasks=1 --cpus-per-task=4 --cpu-bind=none --overlap /opt/idleq/bin/idleq agent '/home/a b/it'"'"'s $HOME' --node "$node" "$until" "$scratch"
 code=$?
