@@ -69,6 +69,14 @@ class Person:
         """Return what a file of the server directory holds."""
         return self.run("cat", f"{self.server}/{name}")
 
+    def is_answered(self) -> bool:
+        """Whether this person's daemon answers, and its journal can be written."""
+        try:
+            self.told("status")
+        except CommandRefused:
+            return False
+        return True
+
     def count(self, *options: str, steps: int = 300, step_seconds: float = 0.1, seed: int = 0) -> None:
         """Submit a count."""
         self.idleq(

@@ -153,6 +153,7 @@ def test_a_full_shared_folder_delays_no_main_job_and_costs_no_guest_its_result(s
             wait_for_main_jobs(slurm)
         finally:
             slurm.login.run("rm", f"{SMALL}/full")
+        wait_for("the daemon to have its journal again", alice.is_answered, seconds=90, every=1)
         alice.wait_until_done()
 
         submitted, began = submit_and_start(slurm, wide)
