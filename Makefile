@@ -22,7 +22,7 @@ demo: $(VENV)/.installed-demo
 	$(VENV)/bin/idleq demo $(ARGS)
 
 test: $(VENV)/.installed-dev
-	$(PYTEST) -n 2 --dist loadgroup $(ARGS)
+	scripts/test $(ARGS)
 
 coverage: $(VENV)/.installed-dev
 	$(PYTEST) -n 2 --dist loadgroup --cov --cov-report= tests/unit tests/contract tests/property $(ARGS)
