@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ def home(idleq: CommandLine, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def told_once(monkeypatch: pytest.MonkeyPatch) -> list[signal.Signals]:
-    """The signals that the process gets when a simulation next begins."""
+def told_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[signal.Signals]]:
+    """The signals that the process gets when a simulation next begins; SIGINT too, though whoever started the tests ignores it."""
     from idleq.simulator.kernel import run_out
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     to_send: list[signal.Signals] = []
 
@@ -33,7 +36,8 @@ def told_once(monkeypatch: pytest.MonkeyPatch) -> list[signal.Signals]:
         run_out(*arguments)
 
     monkeypatch.setattr("idleq.simulator.queueing.main_queue.run_out", run_out_and_be_told)
-    return to_send
+    yield to_send
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
