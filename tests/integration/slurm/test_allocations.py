@@ -13,7 +13,7 @@ from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm.batch import SiteSettings, allocation_of
 from idleq.scheduler.slurm.cluster import SlurmCluster
 from idleq.scheduler.slurm.commandline import CommandLine
-from idleq.scheduler.slurm.errors import SlurmAway, SlurmLimit, SlurmRefused, SlurmTokenUnusable
+from idleq.scheduler.slurm.errors import SlurmAway, SlurmRefused, SlurmTokenUnusable
 from idleq.scheduler.slurm.questions import Format
 from idleq.scheduler.slurm.rest import Fetch, Rest
 from idleq.scheduler.slurm.site import Site
@@ -222,19 +222,20 @@ def test_a_token_that_has_expired_is_refused_and_nothing_is_submitted_with_it(
     assert slurm.login.run("squeue", "-h", "--user=alice") == ""
 
 
-def test_a_limit_of_the_site_is_told_from_what_it_will_never_do(slurm: Testbed, site: SiteSettings) -> None:
+def test_a_limit_of_the_partition_is_told_in_slurms_words_and_binds_nothing_once_it_is_lifted(
+    slurm: Testbed, site: SiteSettings
+) -> None:
     cluster = cluster_of(slurm, site)
     cluster.poll()
     slurm.configure({"EnforcePartLimits": "ALL"})
     try:
         slurm.login.run("scontrol", "update", "partitionname=guests", "maxtime=1")
-        with pytest.raises(SlurmLimit) as limited:
+        with pytest.raises(SlurmRefused, match="exceeds some limit"):
             request(cluster, min_ms=600_000)
     finally:
         slurm.login.run("scontrol", "update", "partitionname=guests", "maxtime=1-0")
         slurm.configure({})
 
-    assert limited.value.transient
     request(cluster)
     assert len(slurm.login.run("squeue", "-h", "--user=alice").splitlines()) == 1
 
