@@ -42,9 +42,9 @@ def unlike(slurm: Testbed) -> Iterator[Testbed]:
 @pytest.fixture
 def closed(slurm: Testbed) -> Iterator[Testbed]:
     """The cluster, whose partition for guests takes jobs and starts none until the test opens it."""
-    slurm.login.run("scontrol", "update", "partitionname=guests", "state=down")
+    slurm.login.run("scontrol", "update", "partitionname=guests", "maxnodes=0")
     yield slurm
-    slurm.login.run("scontrol", "update", "partitionname=guests", "state=up")
+    slurm.login.run("scontrol", "update", "partitionname=guests", "maxnodes=unlimited")
 
 
 def sizes(slurm: Testbed) -> set[str]:
@@ -77,7 +77,7 @@ def test_who_runs_in_an_allocation_is_chosen_when_it_is_there_and_never_do_more_
             alice.count("--name", "urgent", "--cores", "2", "--priority", "5", steps=3000)
         waiting = [len(alice.held("PENDING")) for _ in range(20)]
 
-        closed.login.run("scontrol", "update", "partitionname=guests", "state=up")
+        closed.login.run("scontrol", "update", "partitionname=guests", "maxnodes=unlimited")
 
         def three_run() -> bool:
             waiting.append(len(alice.held("PENDING")))
