@@ -89,6 +89,7 @@ def test_slurm_itself_drops_a_window_that_could_not_be_over_in_time(windows: Tes
     )
 
 
+@pytest.mark.testbed_long
 def test_a_guest_runs_in_a_window_is_frozen_before_its_end_and_the_main_job_starts_when_it_was_planned_to(
     windows: Testbed, record_property: Callable[[str, object], None]
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_guest_runs_in_a_window_is_frozen_before_its_end_and_the_main_job_star
     record_property("summary", f"a main job planned beside a guest's window began {late:+d} s from its planned time")
 
 
+@pytest.mark.testbed_long
 def test_a_window_that_waits_is_cancelled_when_the_plan_moves_to_earlier(windows: Testbed) -> None:
     windows.login.run("scontrol", "update", "partitionname=windows", "state=down")
     busy = main_job(windows, "--nodelist=n2,n3", "--nodes=2", minutes=10, seconds=600)
