@@ -66,7 +66,7 @@ class FittingWorld(World):
 
     def _placed(self, job: MainJob) -> Parts:
         self._memory_of[job.id] = max(0, job.memory)
-        return self._fitting.chosen(job)
+        return super()._placed(job)
 
     def _main_ended(self, job: MainJob) -> None:
         super()._main_ended(job)

@@ -20,9 +20,9 @@ from idleq.scheduler.core.facts import (
 from idleq.scheduler.core.submission import JobSpec
 from idleq.simulator.events import MainStarted
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.placement import Parts, Placement, place
+from idleq.simulator.placement import Parts, Placement
 from idleq.simulator.queueing import MainQueue, Policy, Semantics, easy
-from idleq.simulator.queueing.policy import Choosing
+from idleq.simulator.queueing.policy import chooser
 
 
 class IdleGap(NamedTuple):
@@ -75,7 +75,7 @@ def gaps_without_guests(
     env = Environment()
     gaps = _OpenGaps(units)
     parts: dict[int, Parts] = {}
-    chosen = policy.chosen if isinstance(policy, Choosing) else lambda job: place(gaps.free, job.size, placement)
+    chosen = chooser(policy, lambda: gaps.free, placement)
 
     def started(job: MainJob) -> bool:
         parts[job.id] = chosen(job)

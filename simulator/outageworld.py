@@ -14,7 +14,7 @@ from idleq.simulator.harvest import IdleGap
 from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import AWAY, GUEST_PASS, Moment, advance
 from idleq.simulator.outages import Kind, Outage
-from idleq.simulator.placement import Parts, Sharing
+from idleq.simulator.placement import Sharing
 from idleq.simulator.queueing import Policy, easy
 from idleq.simulator.queueing.around import Evading, evading
 from idleq.simulator.queueing.conservative import conservative
@@ -100,9 +100,6 @@ class OutageWorld(World):
         super()._main_ended(job)
         for index in nodes:
             self._take_away(index)
-
-    def _placed(self, job: MainJob) -> Parts:
-        return self._around.chosen(job)
 
     def _planned_start(self, index: int) -> Millis | None:
         planned = super()._planned_start(index)

@@ -20,13 +20,13 @@ from idleq.simulator.placement import (
     Placement,
     Sharing,
     must_leave,
-    place,
     planned_starts,
     planned_starts_on_whole_nodes,
     units_of,
 )
 from idleq.simulator.queueing import MainQueue, Policy, Semantics, easy
 from idleq.simulator.queueing.plan import plan
+from idleq.simulator.queueing.policy import chooser
 
 PLAN_DEPTH = 100
 """So many waiting jobs get a planned start, as a site's bf_max_job_test limits it."""
@@ -65,6 +65,7 @@ class World:
         self._env = env
         self._grace = grace_ms
         self._placement = placement
+        self._choose = chooser(policy, lambda: [node.free_units for node in self._nodes], placement)
         self._held_up = held_up or {}
         self._plan_depth = plan_depth
         self._nodes = [
@@ -196,7 +197,7 @@ class World:
         return True
 
     def _placed(self, job: MainJob) -> Parts:
-        return place([node.free_units for node in self._nodes], job.size, self._placement)
+        return self._choose(job)
 
     def _in_the_way(self, node: Node) -> list[Guest]:
         """Return the guests that must leave *node*: rather those that are leaving anyway, then the youngest."""

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from idleq.simulator.chosenworld import ChosenWorld
 from idleq.simulator.fittingworld import FittingWorld
 from idleq.simulator.outages import Outage
 from idleq.simulator.outageworld import OutageWorld
 from idleq.simulator.placement import Placement
 from idleq.simulator.queueing import Policy, Semantics
 from idleq.simulator.queueing.fitting import Fitting
-from idleq.simulator.queueing.policy import Choosing
 from idleq.simulator.world import World
 
 
@@ -23,6 +21,4 @@ def world_for(
         return partial(OutageWorld, policy=policy, outages=outages)
     if isinstance(policy, Fitting):
         return partial(FittingWorld, policy=policy, placement=placement)
-    if isinstance(policy, Choosing):
-        return partial(ChosenWorld, policy=policy, placement=placement, semantics=semantics)
     return partial(World, policy=policy, placement=placement, semantics=semantics)

@@ -1,11 +1,12 @@
 """What a queueing policy is: a pure choice among the jobs that wait."""
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Protocol
 
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.placement import Parts
+from idleq.simulator.placement import Parts, Placement, place
 
 Slot = tuple[int, int, int]
 """A running job as a policy sees it: when it ends by its limit, its number in the order of starts, its size.
@@ -35,9 +36,9 @@ class Attentive:
     What it chooses follows from what it was told and asked, and from nothing else. One of them serves one queue.
     """
 
+    @abstractmethod
     def __call__(self, waiting: Sequence[MainJob], free: int, running: Sequence[Slot], now: int) -> list[int]:
         """Choose as `Policy` says; asked after every arrival, whether it fits or not."""
-        raise NotImplementedError
 
     def started(self, job: MainJob, now: int) -> None:
         """Take note that *job* holds processors from *now* on."""
@@ -59,9 +60,16 @@ class Attentive:
 class Choosing(Attentive):
     """A policy that chooses the nodes too, since what a job runs on decides who else can start."""
 
+    @abstractmethod
     def chosen(self, job: MainJob) -> Parts:
         """Return what *job*, which is about to start or runs, has of which node."""
-        raise NotImplementedError
+
+
+def chooser(policy: Policy, free: Callable[[], Sequence[int]], placement: Placement) -> Callable[[MainJob], Parts]:
+    """Return what says which nodes a job gets: *policy* if it chooses them too, else *placement* among what is *free* of each."""
+    if isinstance(policy, Choosing):
+        return policy.chosen
+    return lambda job: place(free(), job.size, placement)
 
 
 class Semantics(StrEnum):
