@@ -118,9 +118,8 @@ def test_a_guest_runs_in_a_window_is_frozen_before_its_end_and_the_main_job_star
     record_property("summary", f"a main job planned beside a guest's window began {late:+d} s from its planned time")
 
 
-@pytest.mark.testbed_long
 def test_a_window_that_waits_is_cancelled_when_the_plan_moves_to_earlier(windows: Testbed) -> None:
-    windows.login.run("scontrol", "update", "partitionname=windows", "state=down")
+    windows.login.run("scontrol", "update", "partitionname=windows", "maxnodes=0")
     busy = main_job(windows, "--nodelist=n2,n3", "--nodes=2", minutes=10, seconds=600)
     wide = main_job(windows, "--nodes=3", minutes=1, seconds=1)
     plan = wait_for("a plan", lambda: planned_start(windows, wide), seconds=30, every=0.5)
