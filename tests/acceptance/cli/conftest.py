@@ -30,17 +30,22 @@ class RealCommandLine:
     server_dir: Path
 
     def __call__(self, *arguments: str, timeout: float = 60, folder: Path | None = None) -> Outcome:
-        run = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-m", "idleq", *arguments],
             env=os.environ | {"IDLEQ_SERVER_DIR": str(self.server_dir)},
             cwd=folder,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=timeout,
-            check=False,
         )
-        return Outcome(run.returncode, run.stdout, run.stderr)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # killed, it would leave behind what it has started
+            process.communicate(timeout=60)
+            raise
+        return Outcome(process.returncode, out, err)
 
     def configure(self, text: str) -> None:
         self.server_dir.mkdir(mode=0o700, exist_ok=True)

@@ -9,13 +9,13 @@ pytest.importorskip("torch", reason="the training's packages are not installed: 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_training_moves_from_node_to_node_and_its_result_is_that_of_an_uninterrupted_run(
     idleq: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("d") / "o"
 
-    outcome = idleq("demo", "--json", "--steps", "700", "--dir", str(folder), timeout=560)
+    outcome = idleq("demo", "--json", "--steps", "700", "--dir", str(folder), timeout=1080)
 
     shown = outcome.json
     assert (outcome.code, shown["problem"]) == (0, ""), outcome.err
