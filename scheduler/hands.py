@@ -19,10 +19,6 @@ from idleq.scheduler.core.commands import (
     RequestAllocation,
 )
 from idleq.scheduler.core.facts import (
-    AgentArrived,
-    AllocationAsked,
-    AllocationEnded,
-    AllocationStarted,
     EntryCancelled,
     Fact,
     JobDone,
@@ -30,6 +26,12 @@ from idleq.scheduler.core.facts import (
     JobWithdrawn,
 )
 from idleq.scheduler.core.job import Done
+from idleq.scheduler.core.sitefacts import (
+    AgentArrived,
+    AllocationAsked,
+    AllocationEnded,
+    AllocationStarted,
+)
 from idleq.scheduler.core.state import Hold, State
 from idleq.scheduler.intake import Intake
 from idleq.scheduler.leases import Leases

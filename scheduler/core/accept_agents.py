@@ -4,9 +4,6 @@ from idleq.ids import AllocationId, Fence, JobId, Millis
 from idleq.scheduler.core.commands import Freeze, Kill, Launch, Publish, Replan
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import (
-    AgentArrived,
-    AllocationClosing,
-    AllocationStarted,
     JobDone,
     JobFailed,
     SegmentFailed,
@@ -27,6 +24,7 @@ from idleq.scheduler.core.inputs import (
 )
 from idleq.scheduler.core.job import Delayed, Freezing, Held, Job, Killing, Queued, Running, Segment, Starting
 from idleq.scheduler.core.segments import end_segment, hold_if_stalled, lose_segment
+from idleq.scheduler.core.sitefacts import AgentArrived, AllocationClosing, AllocationStarted
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.state import Allocation, Hold
 

@@ -6,17 +6,6 @@ from idleq.ids import AllocationId, Millis
 from idleq.scheduler.core.cause import BOOKED, Cause, CauseKind
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.draft import Draft
-from idleq.scheduler.core.facts import (
-    AllocationEnded,
-    AllocationReleased,
-    AllocationStarted,
-    GapClosed,
-    MainJobHeldUp,
-    NodesSeen,
-    ReleaseDelayed,
-    RequestsSlowed,
-    StrayGranted,
-)
 from idleq.scheduler.core.gaps import Gap
 from idleq.scheduler.core.harm import complaint
 from idleq.scheduler.core.inputs import (
@@ -31,6 +20,17 @@ from idleq.scheduler.core.inputs import (
     ViewChanged,
 )
 from idleq.scheduler.core.segments import end_segment, fail_launch
+from idleq.scheduler.core.sitefacts import (
+    AllocationEnded,
+    AllocationReleased,
+    AllocationStarted,
+    GapClosed,
+    MainJobHeldUp,
+    NodesSeen,
+    ReleaseDelayed,
+    RequestsSlowed,
+    StrayGranted,
+)
 from idleq.scheduler.core.state import Allocation, Hold, State
 
 

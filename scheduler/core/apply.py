@@ -7,8 +7,14 @@ from idleq.ids import Millis
 from idleq.scheduler.core.apply_cluster import ClusterFact, apply_cluster
 from idleq.scheduler.core.apply_entries import EntryFact, apply_entry
 from idleq.scheduler.core.apply_jobs import apply_job
-from idleq.scheduler.core.facts import Fact, PauseSet, PolicySet, StrayFound, StrayGranted
+from idleq.scheduler.core.facts import (
+    Fact,
+    PauseSet,
+    PolicySet,
+    StrayFound,
+)
 from idleq.scheduler.core.lifecycle import JobFact
+from idleq.scheduler.core.sitefacts import StrayGranted
 from idleq.scheduler.core.state import State
 
 OtherFact = PolicySet | PauseSet | StrayFound | StrayGranted

@@ -6,7 +6,10 @@ from typing import assert_never
 from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.cause import CauseKind
 from idleq.scheduler.core.commands import Mode
-from idleq.scheduler.core.facts import (
+from idleq.scheduler.core.gaps import Gap, end_of
+from idleq.scheduler.core.hazard import PLACES, Outlook, place_of
+from idleq.scheduler.core.inputs import NodeReport
+from idleq.scheduler.core.sitefacts import (
     AgentArrived,
     AllocationAsked,
     AllocationClosing,
@@ -19,9 +22,6 @@ from idleq.scheduler.core.facts import (
     ReleaseDelayed,
     RequestsSlowed,
 )
-from idleq.scheduler.core.gaps import Gap, end_of
-from idleq.scheduler.core.hazard import PLACES, Outlook, place_of
-from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.state import Alarm, Allocation, Hold, Node, State
 
 ClusterFact = (

@@ -9,11 +9,11 @@ from idleq.ids import AllocationId, Millis
 from idleq.scheduler.core.accept_cluster import give_back
 from idleq.scheduler.core.commands import Mode, RequestAllocation, Sharing
 from idleq.scheduler.core.draft import Draft
-from idleq.scheduler.core.facts import AllocationAsked
 from idleq.scheduler.core.gaps import Gap
 from idleq.scheduler.core.placement import first_paying
 from idleq.scheduler.core.queue import Line
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.sitefacts import AllocationAsked
 from idleq.scheduler.core.state import Alarm, Hold, State
 
 GAPS_LOOKED_AT = 256

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from idleq.ids import Millis
-from idleq.scheduler.core.facts import MainJobHeldUp
 from idleq.scheduler.core.policy import HOUR, Policy
+from idleq.scheduler.core.sitefacts import MainJobHeldUp
 
 REMEMBERED = 256
 """So many main jobs are remembered: a cluster adapter that starts again tells once more of those that it can still see."""

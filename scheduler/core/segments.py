@@ -2,8 +2,14 @@
 
 from idleq.ids import Millis
 from idleq.scheduler.core.draft import Draft
-from idleq.scheduler.core.facts import AllocationClosing, JobFailed, JobHeldBack, JobWithdrawn, SegmentLost
+from idleq.scheduler.core.facts import (
+    JobFailed,
+    JobHeldBack,
+    JobWithdrawn,
+    SegmentLost,
+)
 from idleq.scheduler.core.job import Held, Job, Killing
+from idleq.scheduler.core.sitefacts import AllocationClosing
 from idleq.scheduler.core.state import Hold
 
 LAUNCHES_TRIED = 2

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from idleq.ids import Millis, NodeName
-from idleq.scheduler.core.facts import GapClosed
+from idleq.scheduler.core.sitefacts import GapClosed
 from idleq.scheduler.report.slices import Slice
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400

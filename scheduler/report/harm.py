@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from idleq.ids import Millis
-from idleq.scheduler.core.facts import MainJobHeldUp
+from idleq.scheduler.core.sitefacts import MainJobHeldUp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

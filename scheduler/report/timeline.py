@@ -8,16 +8,12 @@ from idleq.scheduler.core.facts import (
     EntryAdded,
     EntryCancelled,
     Fact,
-    GapClosed,
     JobDone,
     JobFailed,
     JobHeldBack,
     JobLetGo,
     JobWithdrawn,
-    MainJobHeldUp,
-    NodesSeen,
     PolicySet,
-    RequestsSlowed,
     SegmentFailed,
     SegmentFrozen,
     SegmentLost,
@@ -28,6 +24,12 @@ from idleq.scheduler.core.facts import (
 )
 from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.core.sitefacts import (
+    GapClosed,
+    MainJobHeldUp,
+    NodesSeen,
+    RequestsSlowed,
+)
 from idleq.scheduler.report.errors import BrokenHistory
 from idleq.scheduler.report.history import History
 from idleq.scheduler.report.segment import Ending, Segment

@@ -11,14 +11,11 @@ from idleq.scheduler.core.facts import (
     EntryAdded,
     EntryCancelled,
     Fact,
-    GapClosed,
     JobDone,
     JobFailed,
     JobHeldBack,
     JobLetGo,
     JobWithdrawn,
-    MainJobHeldUp,
-    NodesSeen,
     PolicySet,
     SegmentFailed,
     SegmentFrozen,
@@ -31,6 +28,7 @@ from idleq.scheduler.core.facts import (
 from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.sitefacts import GapClosed, MainJobHeldUp, NodesSeen
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import ArrayRange, JobSpec, Submission
 

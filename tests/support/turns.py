@@ -2,7 +2,8 @@
 
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis
 from idleq.scheduler.core.commands import Kill
-from idleq.scheduler.core.facts import AllocationEnded, EntryReady, Fact
+from idleq.scheduler.core.facts import EntryReady, Fact
+from idleq.scheduler.core.sitefacts import AllocationEnded
 from idleq.scheduler.ports import Turn
 
 

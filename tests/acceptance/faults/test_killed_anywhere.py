@@ -12,7 +12,7 @@ from itertools import product
 import pytest
 
 from idleq.scheduler.api.client import Json
-from idleq.scheduler.core.facts import RequestsSlowed
+from idleq.scheduler.core.sitefacts import RequestsSlowed
 from idleq.scheduler.errors import Refused
 from support.accepted import Crowd, count
 from support.faults import AGENT, CLUSTER, DAEMON, SAME

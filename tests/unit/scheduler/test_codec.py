@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from idleq.ids import EntryId, JobId, NodeName
 from idleq.scheduler import codec
 from idleq.scheduler.core.commands import Command
-from idleq.scheduler.core.facts import EntryReady, Fact, NodesSeen, SegmentStarted
+from idleq.scheduler.core.facts import EntryReady, Fact, SegmentStarted
 from idleq.scheduler.core.inputs import Input, JobHeld, NodeReport, Tick
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.sitefacts import NodesSeen
 from idleq.scheduler.errors import BadMessage
 
 FAMILIES = {"fact": Fact, "command": Command, "input": Input}

@@ -12,7 +12,7 @@ from idleq.scheduler.core.commands import (
     RequestAllocation,
     SegmentPlan,
 )
-from idleq.scheduler.core.facts import AllocationEnded, Fact
+from idleq.scheduler.core.facts import Fact
 from idleq.scheduler.core.inputs import (
     AgentReady,
     AllocationGranted,
@@ -27,6 +27,7 @@ from idleq.scheduler.core.inputs import (
     ViewChanged,
 )
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.sitefacts import AllocationEnded
 from idleq.scheduler.core.submission import JobSpec
 from idleq.simulator.agents import GuestCosts
 from idleq.simulator.experiment import Experiment, replay

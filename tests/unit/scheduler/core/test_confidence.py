@@ -8,10 +8,10 @@ from idleq.ids import Millis
 from idleq.scheduler.codec import decode_fact
 from idleq.scheduler.core.cause import Cause, CauseKind
 from idleq.scheduler.core.confidence import Belief, TrackRecord
-from idleq.scheduler.core.facts import GapClosed
 from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.noderows import node_rows
 from idleq.scheduler.core.resources import NOTHING
+from idleq.scheduler.core.sitefacts import GapClosed
 from support.engines import Told, report
 
 JOB, MAINTENANCE = CauseKind.JOB, CauseKind.MAINTENANCE

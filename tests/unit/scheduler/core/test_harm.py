@@ -4,10 +4,10 @@ import pytest
 
 from idleq.ids import Millis, NodeName
 from idleq.scheduler.core.commands import RequestAllocation
-from idleq.scheduler.core.facts import MainJobHeldUp, RequestsSlowed
 from idleq.scheduler.core.harm import MEMORY_MS, MOST_DOUBLINGS, REMEMBERED
 from idleq.scheduler.core.inputs import CommandFailed, MainJobStarted
 from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.core.sitefacts import MainJobHeldUp, RequestsSlowed
 from support.engines import Told, report
 
 POLICY = Policy(back_off_ms=Millis(60_000), slow_ms=Millis(5_000))

@@ -1,6 +1,6 @@
 """What guests cost main jobs."""
 
-from idleq.scheduler.core.facts import RequestsSlowed
+from idleq.scheduler.core.sitefacts import RequestsSlowed
 from idleq.scheduler.report import build
 from idleq.scheduler.report.harm import Harm, HarmRow
 from support.journals import Story, moment

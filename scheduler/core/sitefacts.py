@@ -1,0 +1,130 @@
+"""The facts about the site: its nodes, their gaps, its main jobs, and the allocations that it gives us."""
+
+from dataclasses import dataclass
+
+from idleq.ids import AllocationId, CommandId, Millis, NodeName
+from idleq.scheduler.core.cause import CauseKind
+from idleq.scheduler.core.commands import Mode
+from idleq.scheduler.core.inputs import NodeReport
+from idleq.scheduler.core.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodesSeen:
+    """These nodes look like this now, and those are no longer there."""
+
+    deltas: tuple[NodeReport, ...]
+    gone: tuple[NodeName, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapClosed:
+    """Main jobs, or a reservation, took what had been free on *node* since *opened_at*.
+
+    *planned_end* is what the plan had named just before, None if nothing; *warned_ms* since how long it had named an end; *first_end*
+    is what it had named first, and *cause* what the end was of. The last two are None where nothing was planned, or no cause said.
+    """
+
+    node: NodeName
+    opened_at: Millis
+    planned_end: Millis | None
+    warned_ms: Millis
+    first_end: Millis | None = None
+    cause: CauseKind | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MainJobHeldUp:
+    """A main job started where guests had to leave (harm is what it waited, and any guest still alive)."""
+
+    main_job: str
+    nodes: tuple[NodeName, ...]
+    waited_ms: Millis
+    bound_ms: Millis
+    guests_alive: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationAsked:
+    """The site's scheduler is asked for an allocation, which fits into the gap *seen_on* that node, for jobs of *user* ("" for anybody's)."""
+
+    allocation: AllocationId
+    mode: Mode
+    node: NodeName | None
+    resources: Resources
+    min_ms: Millis
+    max_ms: Millis
+    command: CommandId
+    seen_on: NodeName | None = None
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationStarted:
+    """The site's scheduler started it."""
+
+    allocation: AllocationId
+    node: NodeName
+    resources: Resources
+    until: Millis | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentArrived:
+    """Its agent is up and takes jobs."""
+
+    allocation: AllocationId
+    node: NodeName
+    resources: Resources
+    until: Millis | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationClosing:
+    """Its agent was told to go: no more jobs are bound to it."""
+
+    allocation: AllocationId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationReleased:
+    """We give it back."""
+
+    allocation: AllocationId
+    reason: str
+    command: CommandId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationEnded:
+    """It is over."""
+
+    allocation: AllocationId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrayGranted:
+    """An allocation that was given up was granted all the same; it is given back."""
+
+    allocation: AllocationId
+    command: CommandId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseDelayed:
+    """It could not be given back; that is tried again at *again_at*."""
+
+    allocation: AllocationId
+    reason: str
+    again_at: Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestsSlowed:
+    """The site's scheduler refused a request, or (*for_harm*) main jobs waited too long: none is made before *until*."""
+
+    until: Millis
+    reason: str
+    for_harm: bool = False
