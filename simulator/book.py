@@ -12,9 +12,10 @@ from pathlib import Path
 
 from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.atomic import write_atomically
-from idleq.scheduler.codec import decode_plain, to_plain
+from idleq.scheduler.codec import decode_plain
 from idleq.scheduler.core.commands import RequestAllocation
 from idleq.scheduler.errors import BadMessage
+from idleq.scheduler.plain import to_plain
 from idleq.simulator.errors import BadRecords
 
 

@@ -30,6 +30,7 @@ DECIDING_MODULES = (
     "scheduler/codec.py",
     "scheduler/jobfile.py",
     "scheduler/jobkeys.py",
+    "scheduler/plain.py",
     "scheduler/units.py",
 )
 NEWLINE = b"\n"

@@ -26,7 +26,7 @@ from idleq.simulator.events import (
 from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import ARRIVE, REACT, Between, Moment, advance, go_on
 from idleq.simulator.outages import Outage
-from idleq.simulator.placement import Placement, Sharing
+from idleq.simulator.placement import Placement, SizeUnit
 from idleq.simulator.queueing import Policy, Semantics, easy
 from idleq.simulator.world import Foresight
 from idleq.simulator.worlds import world_for
@@ -102,7 +102,7 @@ class Experiment:
         grace_ms: Millis = Millis(0),
         policy: Policy = easy,
         semantics: Semantics = Semantics.PER_TIMESTAMP,
-        sharing: Sharing = Sharing.NODES,
+        sharing: SizeUnit = SizeUnit.NODES,
         placement: Placement = Placement.LOWEST,
         epoch: Millis = Millis(0),
         keeps_diary: bool = True,

@@ -10,7 +10,7 @@ from idleq.scheduler.core.resources import Resources
 from idleq.simulator.events import WorldEvent
 from idleq.simulator.guests import Node
 from idleq.simulator.jobs import MainJob, NodeSpec
-from idleq.simulator.placement import Parts, Placement, Sharing
+from idleq.simulator.placement import Parts, Placement, SizeUnit
 from idleq.simulator.queueing.fitting import Fitting
 from idleq.simulator.world import Foresight, World
 
@@ -42,7 +42,7 @@ class FittingWorld(World):
         *,
         policy: Fitting,
         grace_ms: Millis = Millis(0),
-        sharing: Sharing = Sharing.CORES,
+        sharing: SizeUnit = SizeUnit.CORES,
         placement: Placement = Placement.LOWEST,
         foresight: Foresight | None = None,
     ) -> None:

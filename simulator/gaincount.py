@@ -13,7 +13,7 @@ from idleq.simulator.harm import over_bound
 from idleq.simulator.harvest import IdleGap, harvestable_ms, share
 from idleq.simulator.ledger import Ledger
 from idleq.simulator.pieces import OVERHEAD, Floats, Part
-from idleq.simulator.placement import Sharing
+from idleq.simulator.placement import SizeUnit
 from idleq.simulator.scenario import Scenario, kinds_of
 from idleq.simulator.stage import Stage
 from idleq.simulator.tails import tail_waste
@@ -171,7 +171,7 @@ def gain_of(scenario: Scenario, stage: Stage, recorded: Recorded) -> Gain:
 
 def unit_cores_of(scenario: Scenario) -> int:
     """Return how many cores a unit has that main jobs take."""
-    return 1 if scenario.sharing is Sharing.CORES else scenario.node_cores
+    return 1 if scenario.sharing is SizeUnit.CORES else scenario.node_cores
 
 
 def capacity_of(scenario: Scenario, stage: Stage) -> int:

@@ -14,7 +14,7 @@ from idleq.simulator.harvest import IdleGap
 from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import AWAY, GUEST_PASS, Moment, advance
 from idleq.simulator.outages import Kind, Outage
-from idleq.simulator.placement import Sharing
+from idleq.simulator.placement import SizeUnit
 from idleq.simulator.queueing import Policy, easy
 from idleq.simulator.queueing.around import Evading, evading
 from idleq.simulator.queueing.conservative import conservative
@@ -46,10 +46,10 @@ class OutageWorld(World):
         *,
         policy: Policy = easy,
         grace_ms: Millis = Millis(0),
-        sharing: Sharing = Sharing.NODES,
+        sharing: SizeUnit = SizeUnit.NODES,
         foresight: Foresight | None = None,
     ) -> None:
-        if sharing is not Sharing.NODES:
+        if sharing is not SizeUnit.NODES:
             raise ImpossibleParameters("outages with guests go with nodes that main jobs do not share")
         self._around = going_around(policy, len(nodes), outages)
         self._reservations = [one for one in outages if one.kind is Kind.RESERVATION]

@@ -13,7 +13,7 @@ Parts = tuple[tuple[int, int], ...]
 """What a main job holds: nodes by their place in the site's list, and units of each."""
 
 
-class Sharing(StrEnum):
+class SizeUnit(StrEnum):
     """What a main job's size counts."""
 
     #: Whole nodes; a node is one unit.
@@ -31,9 +31,9 @@ class Placement(StrEnum):
     BEST_FIT = "best-fit"
 
 
-def units_of(node: NodeSpec, sharing: Sharing) -> int:
+def units_of(node: NodeSpec, sharing: SizeUnit) -> int:
     """Return how many units main jobs can hold of *node*."""
-    return 1 if sharing is Sharing.NODES else node.resources.cores
+    return 1 if sharing is SizeUnit.NODES else node.resources.cores
 
 
 def room_beside(node: Resources, used: int, units: int) -> Resources:

@@ -14,7 +14,7 @@ from idleq.simulator.estimates import Estimates
 from idleq.simulator.guestload import GuestStream
 from idleq.simulator.metrics import TAU
 from idleq.simulator.outagesource import REPAIR_HOURS, OutageSource
-from idleq.simulator.placement import Placement, Sharing
+from idleq.simulator.placement import Placement, SizeUnit
 from idleq.simulator.queueing.catalog import Reservation, policy_named
 from idleq.simulator.queueing.policy import DEPTHS as FITTING
 from idleq.simulator.queueing.policy import Semantics
@@ -97,7 +97,7 @@ class Scenario:
     slurm: Mapping[str, str] = field(default_factory=dict)
     tau: int = TAU
     node_cores: int = 1
-    sharing: Sharing = Sharing.CORES
+    sharing: SizeUnit = SizeUnit.CORES
     placement: Placement = Placement.LOWEST
     memory: int | None = None
     gpus: int = 0
@@ -151,7 +151,7 @@ class Scenario:
     @property
     def has_whole_nodes(self) -> bool:
         """Whether each node is all one main job's."""
-        return self.sharing is Sharing.NODES or self.node_cores == 1
+        return self.sharing is SizeUnit.NODES or self.node_cores == 1
 
     @property
     def counts_memory(self) -> bool:

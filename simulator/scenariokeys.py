@@ -14,7 +14,7 @@ from idleq.simulator.costs import GuestCosts, equal_costs
 from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.estimates import Estimates
 from idleq.simulator.guestkeys import JobReader, guests_shown, read_guests
-from idleq.simulator.placement import Placement, Sharing
+from idleq.simulator.placement import Placement, SizeUnit
 from idleq.simulator.queueing.catalog import POLICIES, Reservation
 from idleq.simulator.queueing.policy import Semantics
 from idleq.simulator.queueing.slurm import settings_from
@@ -56,7 +56,7 @@ KEYS: Mapping[str, Key] = {
         Key("slurm", "slurm", _slurm, dict),
         Key("tau", "tau", whole(1)),
         Key("node_cores", "node_cores", whole(1, 10**5)),
-        Key("sharing", "sharing", one_of(Sharing), str),
+        Key("sharing", "sharing", one_of(SizeUnit), str),
         Key("placement", "placement", one_of(Placement), str),
         Key("memory", "memory", unless(None, some_size)),
         Key("gpus", "gpus", whole(0, 1000)),

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from idleq.ids import Millis
 from idleq.scheduler.atomic import write_atomically
-from idleq.scheduler.codec import from_json, to_json
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.errors import BadMessage
 from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.plain import from_json, to_json
 from idleq.simulator.errors import BadSettings
 from idleq.simulator.jobs import MainJob, NodeSpec, numbered_nodes, scaled
-from idleq.simulator.placement import Sharing
+from idleq.simulator.placement import SizeUnit
 from idleq.simulator.swf import clean, read_swf
 from idleq.simulator.synthetic import Stream, busy_cluster, synthetic
 
@@ -66,7 +66,7 @@ class ClusterSettings:
     speed_up: int = 100
     slow_down: int = 1
     skip_ms: Millis = Millis(0)
-    sharing: Sharing = Sharing.NODES
+    sharing: SizeUnit = SizeUnit.NODES
     format: int = FORMAT
 
 
@@ -150,7 +150,7 @@ def _stream(settings: ClusterSettings) -> Stream:
 
 
 def _from_trace(settings: ClusterSettings) -> Iterator[MainJob]:
-    units = sum(1 if settings.sharing is Sharing.NODES else node.resources.cores for node in settings.nodes)
+    units = sum(1 if settings.sharing is SizeUnit.NODES else node.resources.cores for node in settings.nodes)
     jobs = clean(read_swf(Path(settings.trace)), units).jobs
     skip = settings.skip_ms // 1000
     first = jobs[0].submit + skip

@@ -12,7 +12,7 @@ from idleq.simulator.jobs import MainJob, scaled
 from idleq.simulator.metrics import WARM_UP
 from idleq.simulator.outagerun import OutageRun
 from idleq.simulator.outages import Outage
-from idleq.simulator.placement import Sharing
+from idleq.simulator.placement import SizeUnit
 from idleq.simulator.places import Places
 from idleq.simulator.queueing import Policy, replay
 from idleq.simulator.queueing.around import Evading, evading
@@ -136,9 +136,9 @@ def outages_of(scenario: Scenario, whole: Trace, part: Trace) -> tuple[Outage, .
     return tuple(replace(one, begin=one.begin * SECOND, until=one.until * SECOND) for one in found)
 
 
-def sharing_of(scenario: Scenario) -> Sharing:
+def sharing_of(scenario: Scenario) -> SizeUnit:
     """Return what main jobs take; nodes of one core are whole nodes."""
-    return Sharing.NODES if scenario.has_whole_nodes else Sharing.CORES
+    return SizeUnit.NODES if scenario.has_whole_nodes else SizeUnit.CORES
 
 
 def nodes_of(processors: int, node_cores: int) -> int:
@@ -156,7 +156,7 @@ def nodes_of(processors: int, node_cores: int) -> int:
 
 def units_of(scenario: Scenario, nodes: int) -> list[int]:
     """Return how many units of each node main jobs can hold."""
-    return [scenario.node_cores if scenario.sharing is Sharing.CORES else 1] * nodes
+    return [scenario.node_cores if scenario.sharing is SizeUnit.CORES else 1] * nodes
 
 
 def _going_around(scenario: Scenario, units: int, outages: tuple[Outage, ...]) -> Evading:
@@ -170,7 +170,7 @@ def policy_of(scenario: Scenario, units: int, outages: tuple[Outage, ...] = ()) 
     if scenario.counts_memory:
         return Fitting([scenario.node] * (units // scenario.node_cores), scenario.policy, scenario.placement)
     settings = in_milliseconds(settings_from(scenario.slurm))
-    node_cores = scenario.node_cores if scenario.sharing is Sharing.CORES else 1
+    node_cores = scenario.node_cores if scenario.sharing is SizeUnit.CORES else 1
     return policy_named(scenario.policy, units, scenario.reservation, settings, node_cores)
 
 
@@ -200,7 +200,7 @@ def _jobs(table: JobTable, scenario: Scenario) -> tuple[MainJob, ...]:
     table = estimated(table, scenario.estimates, scenario.over, scenario.seed)
     if scenario.policy == "slurm":
         table = in_whole_minutes(table)
-    if scenario.sharing is Sharing.NODES:
+    if scenario.sharing is SizeUnit.NODES:
         table = in_whole_nodes(table, scenario.node_cores, scenario.memory)
     jobs = tuple(scaled(table.jobs(), SECOND))
     return tuple(shaken(jobs, scenario.seed, scenario.shake_ms)) if scenario.shake_ms else jobs

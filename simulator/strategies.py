@@ -21,7 +21,7 @@ from idleq.simulator.jobs import MainJob, numbered_nodes
 from idleq.simulator.kernel import Between
 from idleq.simulator.outages import Outage
 from idleq.simulator.outageworld import unheld_around
-from idleq.simulator.placement import Placement, Sharing
+from idleq.simulator.placement import Placement, SizeUnit
 from idleq.simulator.queueing import Policy, Semantics, easy
 from idleq.simulator.tuning import LONGEST_MS, closing_together, engine_policy, least_cost_ms, specs_in
 
@@ -69,7 +69,7 @@ class Site:
     grace_ms: Millis = Millis(0)
     policy: Policy = easy
     semantics: Semantics = Semantics.PER_TIMESTAMP
-    sharing: Sharing = Sharing.NODES
+    sharing: SizeUnit = SizeUnit.NODES
     placement: Placement = Placement.LOWEST
     mode: Mode = Mode.PREEMPTIBLE
     longest_ms: Millis = LONGEST_MS
@@ -78,7 +78,7 @@ class Site:
     @property
     def units(self) -> int:
         """What of each node main jobs can hold."""
-        return self.node.cores if self.sharing is Sharing.CORES else 1
+        return self.node.cores if self.sharing is SizeUnit.CORES else 1
 
     def gaps(self) -> list[IdleGap]:
         """Return the gaps of the run without guests."""

@@ -12,10 +12,11 @@ from types import UnionType
 from typing import Any
 
 from idleq.ids import AllocationId
-from idleq.scheduler.codec import decode_plain, to_plain
+from idleq.scheduler.codec import decode_plain
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.inputs import Input
 from idleq.scheduler.errors import BadMessage
+from idleq.scheduler.plain import to_plain
 
 LONGEST_LINE = 64 * 1024 * 1024
 """A peer that sends more without an end of line is not one of ours."""

@@ -18,7 +18,7 @@ from idleq.simulator.kernel import END, GUEST_PASS, LATE_END, SHOW, Moment
 from idleq.simulator.placement import (
     Parts,
     Placement,
-    Sharing,
+    SizeUnit,
     must_leave,
     planned_starts,
     planned_starts_on_whole_nodes,
@@ -54,7 +54,7 @@ class World:
         policy: Policy = easy,
         semantics: Semantics = Semantics.PER_TIMESTAMP,
         grace_ms: Millis = Millis(0),
-        sharing: Sharing = Sharing.NODES,
+        sharing: SizeUnit = SizeUnit.NODES,
         placement: Placement = Placement.LOWEST,
         held_up: Mapping[int, Millis] | None = None,
         plan_depth: int = PLAN_DEPTH,

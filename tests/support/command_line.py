@@ -12,7 +12,6 @@ from idleq.cli.entry import run
 from idleq.cli.session import Session
 from idleq.errors import IdleqError
 from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
-from idleq.scheduler.codec import to_plain
 from idleq.scheduler.core.explain import Explanation, Prospect
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, Summary
@@ -20,6 +19,7 @@ from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec, Submission
 from idleq.scheduler.errors import DaemonAway
 from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.plain import to_plain
 
 NOW = Millis(1_780_000_000_000)
 SECOND, MINUTE = 1_000, 60_000

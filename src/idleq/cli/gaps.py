@@ -135,6 +135,14 @@ def _belief(row: GapRow) -> GapRow:
     return replace(row, early=None, trust=None, cases=0)
 
 
+def _beginning(begins: str) -> str:
+    return "begins at an unknown time" if begins == "unknown" else f"begins {begins}"
+
+
+def _ending(ends: str) -> str:
+    return "no end is known" if ends == "unknown" else f"ends {ends}"
+
+
 def gap_line(row: GapRow, now: int) -> str:
     """Return one gap as a line of its own."""
     begins, ends, early = _times(row, now)
@@ -143,9 +151,9 @@ def gap_line(row: GapRow, now: int) -> str:
             return f"{row.node}: closed ({row.why or 'no reason is known'})"
         case GapState.OPEN:
             surely = "" if early == "-" else f", at least {early.removeprefix('in ')}"
-            return f"{row.node}: {resources(row.free)} free until {ends}{surely} ({row.why})"
+            return f"{row.node}: {resources(row.free)} free, {_ending(ends)}{surely} ({row.why})"
         case GapState.COMING:
-            return f"{row.node}: a gap from {begins} until {ends} ({row.why})"
+            return f"{row.node}: a gap {_beginning(begins)}, {_ending(ends)} ({row.why})"
         case _:
             assert_never(row.state)
 

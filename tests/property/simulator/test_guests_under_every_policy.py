@@ -13,7 +13,7 @@ from idleq.simulator.costs import equal_costs
 from idleq.simulator.events import Ended, Granted, MainEnded, MainStarted
 from idleq.simulator.guestload import always_enough
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.placement import Placement, Sharing
+from idleq.simulator.placement import Placement, SizeUnit
 from idleq.simulator.queueing import Policy, Semantics, replay
 from idleq.simulator.queueing.catalog import POLICIES, Reservation, policy_named
 from idleq.simulator.queueing.slurm import SlurmSettings
@@ -33,21 +33,21 @@ QUEUES = list(product([*BY_COUNT, *BY_NODES], Semantics))
 every_queue = pytest.mark.parametrize(("named", "semantics"), QUEUES)
 Named = tuple[str, Reservation]
 
-sharings = st.sampled_from(list(Sharing))
+sharings = st.sampled_from(list(SizeUnit))
 
 
-def units(sharing: Sharing) -> int:
-    return NODES * (CORES if sharing is Sharing.CORES else 1)
+def units(sharing: SizeUnit) -> int:
+    return NODES * (CORES if sharing is SizeUnit.CORES else 1)
 
 
-def policy(named: Named, sharing: Sharing) -> Policy:
+def policy(named: Named, sharing: SizeUnit) -> Policy:
     name, reservation = named
-    node_cores = CORES if sharing is Sharing.CORES else 1
+    node_cores = CORES if sharing is SizeUnit.CORES else 1
     return policy_named(name, units(sharing), reservation, SLURM, node_cores)
 
 
 @st.composite
-def lives(draw: st.DrawFn) -> tuple[list[MainJob], Sharing]:
+def lives(draw: st.DrawFn) -> tuple[list[MainJob], SizeUnit]:
     """Often several jobs in one instant, and limits that are met or shorter than the guests' grace."""
     sharing = draw(sharings)
     jobs, submit = [], 0
@@ -58,7 +58,7 @@ def lives(draw: st.DrawFn) -> tuple[list[MainJob], Sharing]:
     return jobs, sharing
 
 
-def live(jobs: list[MainJob], sharing: Sharing, named: Named, semantics: Semantics, grace: int) -> Lived:
+def live(jobs: list[MainJob], sharing: SizeUnit, named: Named, semantics: Semantics, grace: int) -> Lived:
     make = world_for(policy(named, sharing), semantics, Placement.LOWEST, ())
     options = {"sharing": sharing, "grace_ms": Millis(grace)}
     lived = Lived(jobs, nodes=NODES, node=NODE, options=options, make=make)
@@ -74,7 +74,7 @@ def live(jobs: list[MainJob], sharing: Sharing, named: Named, semantics: Semanti
 @settings(max_examples=25, deadline=None)
 @given(life=lives())
 def test_without_grace_guests_move_no_main_job(
-    named: Named, semantics: Semantics, life: tuple[list[MainJob], Sharing]
+    named: Named, semantics: Semantics, life: tuple[list[MainJob], SizeUnit]
 ) -> None:
     jobs, sharing = life
     alone = replay(jobs, units(sharing), policy(named, sharing), semantics)
@@ -85,10 +85,10 @@ def test_without_grace_guests_move_no_main_job(
 @settings(max_examples=25, deadline=None)
 @given(life=lives(), grace=st.sampled_from([1, 8, 40]))
 def test_no_node_holds_more_than_it_has_and_every_main_job_runs_whole_and_waits_within_its_bound(
-    named: Named, semantics: Semantics, life: tuple[list[MainJob], Sharing], grace: int
+    named: Named, semantics: Semantics, life: tuple[list[MainJob], SizeUnit], grace: int
 ) -> None:
     jobs, sharing = life
-    unit = CORES if sharing is Sharing.NODES else 1
+    unit = CORES if sharing is SizeUnit.NODES else 1
     held: dict[object, list[tuple[NodeName, int]]] = {}
     begun: dict[int, int] = {}
     ran: dict[int, int] = {}
@@ -116,7 +116,7 @@ def test_no_node_holds_more_than_it_has_and_every_main_job_runs_whole_and_waits_
 @settings(max_examples=8, deadline=None)
 @given(life=lives())
 def test_the_engines_guests_move_no_main_job_and_stay_within_the_gaps(
-    named: Named, semantics: Semantics, life: tuple[list[MainJob], Sharing]
+    named: Named, semantics: Semantics, life: tuple[list[MainJob], SizeUnit]
 ) -> None:
     jobs, sharing = in_seconds(life[0]), life[1]
     alone = replay(jobs, units(sharing), policy(named, sharing), semantics)

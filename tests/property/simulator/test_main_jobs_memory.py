@@ -14,7 +14,7 @@ from idleq.simulator.events import Ended, Granted, MainEnded, MainStarted
 from idleq.simulator.fittingworld import FittingWorld
 from idleq.simulator.guestload import always_enough
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.placement import Parts, Placement, Sharing
+from idleq.simulator.placement import Parts, Placement, SizeUnit
 from idleq.simulator.queueing import replay
 from idleq.simulator.queueing.catalog import policy_named
 from idleq.simulator.queueing.fitting import Fitting
@@ -160,7 +160,7 @@ def test_without_grace_guests_move_no_main_job(jobs: list[MainJob], policy: str,
 
 def life(jobs: list[MainJob], policy: str, placement: Placement, grace: int) -> Lived:
     fitting = Fitting([NODE] * NODES, policy, placement)
-    options = {"policy": fitting, "placement": placement, "sharing": Sharing.CORES, "grace_ms": Millis(grace)}
+    options = {"policy": fitting, "placement": placement, "sharing": SizeUnit.CORES, "grace_ms": Millis(grace)}
     lived = Lived(jobs, nodes=NODES, node=NODE, make=FittingWorld, options=options)
     for number in range(40):
         lived.to(number * 10)
@@ -177,7 +177,7 @@ def test_the_engines_guests_move_no_main_job_either(policy: str, jobs: list[Main
     alone = replay(jobs, NODES * CORES, Fitting([NODE] * NODES, policy))
     until = Millis(max((alone[job.id] + job.run for job in jobs), default=1000))
     fitting = Fitting([NODE] * NODES, policy)
-    site = Site(nodes=NODES, node=NODE, jobs=jobs, until=until, sharing=Sharing.CORES, policy=fitting)
+    site = Site(nodes=NODES, node=NODE, jobs=jobs, until=until, sharing=SizeUnit.CORES, policy=fitting)
     gaps = replace(site, policy=Fitting([NODE] * NODES, policy)).gaps()
     outcome = run(site, Strategy.IDLEQ, always_enough(Resources(1, 60), 20), equal_costs(Millis(2)), gaps)
     assert outcome.main_starts == alone

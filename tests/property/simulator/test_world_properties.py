@@ -8,7 +8,7 @@ from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.simulator.events import Ended, Granted, MainEnded, MainStarted, Preempting, WorldEvent
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.placement import Placement, Sharing, place
+from idleq.simulator.placement import Placement, SizeUnit, place
 from idleq.simulator.queueing import easy, replay
 from support.world import Site, main_job
 
@@ -58,7 +58,7 @@ def wishes(modes: list[Mode]) -> st.SearchStrategy[list[Wish]]:
 
 
 def live(
-    jobs: list[MainJob], asked: list[Wish], sharing: Sharing, grace: int, placement: Placement = Placement.LOWEST
+    jobs: list[MainJob], asked: list[Wish], sharing: SizeUnit, grace: int, placement: Placement = Placement.LOWEST
 ) -> Site:
     options = {"sharing": sharing, "placement": placement, "grace_ms": Millis(grace)}
     site = Site(jobs, nodes=NODES, node=NODE, options=options)
@@ -82,15 +82,15 @@ def live(
     return site
 
 
-sharings = st.sampled_from(list(Sharing))
+sharings = st.sampled_from(list(SizeUnit))
 
 
-def largest(sharing: Sharing) -> int:
-    return NODES if sharing is Sharing.NODES else NODES * CORES
+def largest(sharing: SizeUnit) -> int:
+    return NODES if sharing is SizeUnit.NODES else NODES * CORES
 
 
 @st.composite
-def lives(draw: st.DrawFn, modes: list[Mode]) -> tuple[list[MainJob], list[Wish], Sharing]:
+def lives(draw: st.DrawFn, modes: list[Mode]) -> tuple[list[MainJob], list[Wish], SizeUnit]:
     sharing = draw(sharings)
     return draw(streams(largest(sharing))), draw(wishes(modes)), sharing
 
@@ -98,7 +98,7 @@ def lives(draw: st.DrawFn, modes: list[Mode]) -> tuple[list[MainJob], list[Wish]
 @settings(max_examples=80)
 @given(lives(list(Mode)), st.integers(0, 50), st.sampled_from(list(Placement)))
 def test_no_node_ever_holds_more_than_it_has(
-    life: tuple[list[MainJob], list[Wish], Sharing], grace: int, placement: Placement
+    life: tuple[list[MainJob], list[Wish], SizeUnit], grace: int, placement: Placement
 ) -> None:
     jobs, asked, sharing = life
     site = live(jobs, asked, sharing, grace, placement)
@@ -116,7 +116,7 @@ def note(
     event: WorldEvent,
     guests: dict[AllocationId, Granted],
     main_cores: dict[int, dict[NodeName, int]],
-    sharing: Sharing,
+    sharing: SizeUnit,
 ) -> None:
     match event:
         case Granted():
@@ -125,7 +125,7 @@ def note(
             guests.pop(allocation, None)
         case MainStarted(job=job):
             assert sum(event.units) == job.size
-            unit_cores = CORES if sharing is Sharing.NODES else 1
+            unit_cores = CORES if sharing is SizeUnit.NODES else 1
             main_cores[job.id] = {
                 node: units * unit_cores for node, units in zip(event.nodes, event.units, strict=True)
             }
@@ -138,7 +138,7 @@ def note(
 @settings(max_examples=80)
 @given(lives([Mode.PREEMPTIBLE]))
 def test_without_grace_main_jobs_start_exactly_as_they_would_without_guests(
-    life: tuple[list[MainJob], list[Wish], Sharing],
+    life: tuple[list[MainJob], list[Wish], SizeUnit],
 ) -> None:
     jobs, asked, sharing = life
     assert live(jobs, asked, sharing, grace=0).starts() == replay(jobs, largest(sharing), easy)
@@ -147,7 +147,7 @@ def test_without_grace_main_jobs_start_exactly_as_they_would_without_guests(
 @settings(max_examples=80)
 @given(lives(list(Mode)), st.integers(0, 50))
 def test_every_main_job_runs_once_for_its_whole_run_and_waits_for_guests_within_the_bound(
-    life: tuple[list[MainJob], list[Wish], Sharing], grace: int
+    life: tuple[list[MainJob], list[Wish], SizeUnit], grace: int
 ) -> None:
     jobs, asked, sharing = life
     site = live(jobs, asked, sharing, grace)
@@ -179,9 +179,9 @@ def test_best_fit_takes_what_is_free_on_as_few_nodes_as_will_do(asked: tuple[lis
 
 
 @settings(max_examples=60)
-@given(streams(NODES * CORES), st.sampled_from(list(Sharing)))
+@given(streams(NODES * CORES), st.sampled_from(list(SizeUnit)))
 def test_on_nodes_of_one_core_both_placements_are_the_same_to_the_last_event(
-    jobs: list[MainJob], sharing: Sharing
+    jobs: list[MainJob], sharing: SizeUnit
 ) -> None:
     sites = [
         Site(jobs, nodes=NODES * CORES, node=Resources(1, 100), options={"sharing": sharing, "placement": placement})
@@ -195,7 +195,7 @@ def test_on_nodes_of_one_core_both_placements_are_the_same_to_the_last_event(
 
 @settings(max_examples=60)
 @given(lives([Mode.PREEMPTIBLE]))
-def test_without_grace_placement_moves_no_main_job(life: tuple[list[MainJob], list[Wish], Sharing]) -> None:
+def test_without_grace_placement_moves_no_main_job(life: tuple[list[MainJob], list[Wish], SizeUnit]) -> None:
     jobs, asked, sharing = life
     best = live(jobs, asked, sharing, 0, Placement.BEST_FIT)
     assert best.starts() == replay(jobs, largest(sharing), easy)
@@ -204,7 +204,7 @@ def test_without_grace_placement_moves_no_main_job(life: tuple[list[MainJob], li
 @settings(max_examples=40)
 @given(lives(list(Mode)), st.integers(0, 50))
 def test_the_same_life_twice_is_the_same_to_the_last_event(
-    life: tuple[list[MainJob], list[Wish], Sharing], grace: int
+    life: tuple[list[MainJob], list[Wish], SizeUnit], grace: int
 ) -> None:
     jobs, asked, sharing = life
     assert live(jobs, asked, sharing, grace).diary == live(jobs, asked, sharing, grace).diary
@@ -213,7 +213,7 @@ def test_the_same_life_twice_is_the_same_to_the_last_event(
 @settings(max_examples=80)
 @given(lives([Mode.PREEMPTIBLE]), st.integers(1, 50))
 def test_whoever_is_preempted_or_granted_ends_and_no_later_than_promised(
-    life: tuple[list[MainJob], list[Wish], Sharing], grace: int
+    life: tuple[list[MainJob], list[Wish], SizeUnit], grace: int
 ) -> None:
     jobs, asked, sharing = life
     due: dict[AllocationId, int] = {}
@@ -234,7 +234,7 @@ def test_whoever_is_preempted_or_granted_ends_and_no_later_than_promised(
 @settings(max_examples=60)
 @given(lives([Mode.PREEMPTIBLE]), st.integers(1, 50))
 def test_a_world_built_again_from_what_was_held_up_takes_the_same_course(
-    life: tuple[list[MainJob], list[Wish], Sharing], grace: int
+    life: tuple[list[MainJob], list[Wish], SizeUnit], grace: int
 ) -> None:
     jobs, asked, sharing = life
     lived = live(jobs, asked, sharing, grace)

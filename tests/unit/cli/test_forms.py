@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from idleq.scheduler.codec import to_plain
+from idleq.scheduler.plain import to_plain
 from support.command_line import (
     BUSY_NODE,
     DETAIL,

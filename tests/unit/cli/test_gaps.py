@@ -13,9 +13,9 @@ from idleq.cli.commands.gaps import Moment, draw
 from idleq.cli.gaps import GapRow, GapState, changed, gap_row
 from idleq.cli.session import Session
 from idleq.ids import Millis, NodeName
-from idleq.scheduler.codec import to_plain
 from idleq.scheduler.core.rows import NodeRow
 from idleq.scheduler.errors import DaemonAway
+from idleq.scheduler.plain import to_plain
 from support.command_line import BUSY_NODE, DOWN_NODE, FREE_NODE, GUEST_NODE, MINUTE, NOW, SECOND, CommandLine, FakeWire
 
 PLANNED = replace(
@@ -104,11 +104,11 @@ def test_watching_tells_each_change_once_and_no_passing_of_time(idleq: CommandLi
     lines = told(idleq, looks=[(PLANNED, DOWN_NODE), (nearer, DOWN_NODE), (longer,), (longer, COMING)])
 
     assert [line.partition("  ")[2] for line in lines] == [
-        "n1: 4 cores, 8G free until in 1m35s, at least 9s (the plan of job 4)",
+        "n1: 4 cores, 8G free, ends in 1m35s, at least 9s (the plan of job 4)",
         "n4: closed (drain)",
-        "n1: 4 cores, 8G free until in 10m, at least 9s (the plan of job 4)",
+        "n1: 4 cores, 8G free, ends in 10m, at least 9s (the plan of job 4)",
         "n4: gone",
-        "n2: a gap from in 3m until in 9m (jobs 7, 8 end by time limit; then maintenance upkeep)",
+        "n2: a gap begins in 3m, ends in 9m (jobs 7, 8 end by time limit; then maintenance upkeep)",
     ]
 
 

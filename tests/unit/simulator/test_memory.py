@@ -9,7 +9,7 @@ from idleq.simulator.errors import BadTrace, ImpossibleParameters
 from idleq.simulator.gain import run_scenario
 from idleq.simulator.jobmemory import TOO_MUCH, in_whole_nodes, with_memory
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.placement import Placement, Sharing
+from idleq.simulator.placement import Placement, SizeUnit
 from idleq.simulator.places import Places
 from idleq.simulator.queueing import replay
 from idleq.simulator.queueing.fitting import Fitting
@@ -132,6 +132,6 @@ def test_what_cannot_be_is_said(log: Path, given: dict[str, object], message: st
 
 def test_memory_and_gpus_read_as_they_are_written(log: Path) -> None:
     asked = scenario(log, memory="4G", gpus=2, guests="stream:gpus=1", sharing="nodes")
-    assert (asked.node, asked.sharing) == (Resources(4, 4 * GB, 2), Sharing.NODES)
+    assert (asked.node, asked.sharing) == (Resources(4, 4 * GB, 2), SizeUnit.NODES)
     assert scenario_of(plain(asked)) == asked
     assert plain(asked)["guests"].endswith(",gpus=1")

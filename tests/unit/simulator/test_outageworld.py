@@ -18,7 +18,7 @@ from idleq.simulator.kernel import advance
 from idleq.simulator.outagerun import OutageRun
 from idleq.simulator.outages import Kind, Outage, failures
 from idleq.simulator.outageworld import OutageWorld, unheld_around
-from idleq.simulator.placement import Sharing
+from idleq.simulator.placement import SizeUnit
 from idleq.simulator.queueing.around import evading
 from idleq.simulator.queueing.compressing import Compressing
 from idleq.simulator.strategies import Outcome, Site, Strategy, run
@@ -108,7 +108,7 @@ def test_a_main_job_that_waits_for_a_guest_on_a_node_that_fails_goes_back_to_the
 def test_what_cannot_go_around_outages_is_refused() -> None:
     outages = [away(Kind.OUTAGE, 12, 40, 0b11)]
     with pytest.raises(ImpossibleParameters, match="do not share"):
-        OutageWorld(Environment(), numbered_nodes(2, ONE), (), print, outages, sharing=Sharing.CORES)
+        OutageWorld(Environment(), numbered_nodes(2, ONE), (), print, outages, sharing=SizeUnit.CORES)
     with pytest.raises(ImpossibleParameters, match="from its beginning"):
         OutageWorld(Environment(), numbered_nodes(2, ONE), (), print, outages, policy=Compressing())
 

@@ -16,7 +16,7 @@ from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.estimates import Estimates
 from idleq.simulator.guestload import GuestStream
 from idleq.simulator.outagesource import OutageSource
-from idleq.simulator.placement import Placement, Sharing
+from idleq.simulator.placement import Placement, SizeUnit
 from idleq.simulator.scenario import Enough, JobFile, Scenario
 from idleq.simulator.scenariokeys import KEYS, plain, scenario_of
 from idleq.simulator.strategies import Strategy
@@ -48,7 +48,7 @@ def test_every_name_sets_what_it_names() -> None:
         slurm={"bf_interval": "60", "qos.1": "0.5"},
         tau=60,
         node_cores=4,
-        sharing=Sharing.NODES,
+        sharing=SizeUnit.NODES,
         placement=Placement.BEST_FIT,
         guests=GuestStream(
             interval_ms=60_000,

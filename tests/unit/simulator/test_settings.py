@@ -9,7 +9,7 @@ from idleq.ids import Millis, NodeName
 from idleq.scheduler.core.resources import Resources
 from idleq.simulator.errors import BadSettings, BadTrace
 from idleq.simulator.jobs import MainJob, NodeSpec, numbered_nodes, scaled
-from idleq.simulator.placement import Sharing
+from idleq.simulator.placement import SizeUnit
 from idleq.simulator.settings import (
     ClusterSettings,
     MainLoad,
@@ -80,7 +80,7 @@ def test_a_log_goes_by_faster_and_without_its_beginning(tmp_path: Path) -> None:
     trace.write_text("1 100 0 40 1 -1 -1 1 60\n2 160 0 50 2 -1 -1 2 90\n3 190 0 50 9 -1 -1 9 90\n")
     settings = replace(BUSY, main=MainLoad.TRACE, trace=str(trace), speed_up=10, skip_ms=Millis(60_000))
     assert list(main_jobs(settings)) == [MainJob(id=2, submit=0, run=5_000, limit=9_000, size=2)]
-    shared = replace(settings, sharing=Sharing.CORES, nodes=numbered_nodes(5, NODE), skip_ms=Millis(0))
+    shared = replace(settings, sharing=SizeUnit.CORES, nodes=numbered_nodes(5, NODE), skip_ms=Millis(0))
     assert [job.id for job in main_jobs(shared)] == [1, 2, 3]
 
 

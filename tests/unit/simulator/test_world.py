@@ -25,7 +25,7 @@ from idleq.simulator.guests import Request
 from idleq.simulator.placement import (
     Parts,
     Placement,
-    Sharing,
+    SizeUnit,
     must_leave,
     place,
     planned_starts,
@@ -248,7 +248,7 @@ def test_every_change_of_the_view_is_told_once_and_nothing_else() -> None:
 
 
 def test_with_shared_cores_only_the_guests_that_no_longer_fit_leave_the_youngest_first() -> None:
-    site = Site([main_job(1, 100, 50, size=2)], nodes=1, options={"sharing": Sharing.CORES, "grace_ms": Millis(9)})
+    site = Site([main_job(1, 100, 50, size=2)], nodes=1, options={"sharing": SizeUnit.CORES, "grace_ms": Millis(9)})
     for name in ("a1", "a2"):
         site.ask(name, resources=Resources(2, 1_000))
     site.to(100)
