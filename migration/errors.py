@@ -3,6 +3,8 @@
 MigrationError
 ├── StartFailed            a process could not be started, for now
 │   └── ProgramMissing     its program is not there or is no program
+├── FreezeFailed           a container could not be frozen; it goes on
+├── ThawFailed             what was frozen does not go on here
 ├── FolderRefused          a folder holds something that cannot be taken along
 ├── SnapshotNotWritten     a snapshot or an output could not be written; nothing of it is left
 └── SnapshotDamaged        a snapshot does not verify
@@ -52,3 +54,17 @@ class SnapshotDamaged(MigrationError):
     """The snapshot does not verify."""
 
     exit_code: ClassVar[int] = 34
+
+
+class FreezeFailed(MigrationError):
+    """The container goes on as if nothing had been."""
+
+    exit_code: ClassVar[int] = 25
+    transient: ClassVar[bool] = True
+
+
+class ThawFailed(MigrationError):
+    """Nothing runs; what was frozen is as it was, and may go on elsewhere."""
+
+    exit_code: ClassVar[int] = 26
+    transient: ClassVar[bool] = True

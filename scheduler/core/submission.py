@@ -13,6 +13,10 @@ PYTHON = "{python}"
 class FreezeMethod(StrEnum):
     """How a job can be stopped so that it can go on later."""
 
+    #: By criu where the node can; else it is asked to save itself, if it listens to its signal.
+    AUTO = "auto"
+    #: From outside, with all that its processes hold: it needs to know nothing of it.
+    CRIU = "criu"
     #: The workload saves itself on a signal (the workload contract).
     APP = "app"
     #: It cannot: a stop loses what the segment did.

@@ -23,7 +23,7 @@ def refused(idleq: CommandLine, *arguments: str) -> tuple[int, str]:
         (("--expected", "-5m", "count"), "idleq: the job: expected: '-5m' is negative; a duration is like 90s, 10m or 1h30m"),
         (("--max-run", "0s", "count"), "idleq: the job: max_run: it must be longer than nothing and at most ten years, not 0s"),
         (("--array", "9-0", "count"), "idleq: the job: array: the array '9-0' ends before it begins"),
-        (("--freeze", "criu", "count"), "idleq: the job: freeze: it must be one of app, none, not 'criu'"),
+        (("--freeze", "dmtcp", "count"), "idleq: the job: freeze: it must be one of app, auto, criu, none, not 'dmtcp'"),
         (("--env", "IDLEQ_CONTROL=/", "count"), "idleq: the job: environment: IDLEQ_CONTROL is set by idleq itself and cannot be given"),
         (("--retries", "-1", "count"), "idleq: the job: retries: it must be at least 0, not -1"),
         (("--after", "prepare", "count"), "idleq: the job: after: 'prepare' is no job's number"),

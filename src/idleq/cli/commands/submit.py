@@ -61,7 +61,7 @@ def submit(
         str | None, typer.Option(metavar="RANGE", help="Tasks: 0-99, 0-98:2 (step), 0-99%10 (at once).")
     ] = None,
     hold: Annotated[bool, typer.Option("--hold", help="Wait for `idleq release`.")] = False,
-    freeze: Annotated[str | None, typer.Option(metavar="app|none", help="How it is frozen.")] = None,
+    freeze: Annotated[str | None, typer.Option(metavar="auto|criu|app|none", help="How it is frozen.")] = None,
     start_daemon: Annotated[bool, typer.Option("--start-daemon", help="Start the daemon if none answers.")] = False,
 ) -> Result:
     """Submit a job: a named workload, a command after --, or a job file.
