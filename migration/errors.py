@@ -57,10 +57,14 @@ class SnapshotDamaged(MigrationError):
 
 
 class FreezeFailed(MigrationError):
-    """The container goes on as if nothing had been."""
+    """The container goes on as if nothing had been; if it *is_broken*, nobody knows how, and it has been killed."""
 
     exit_code: ClassVar[int] = 25
     transient: ClassVar[bool] = True
+
+    def __init__(self, message: str, *, is_broken: bool = False) -> None:
+        super().__init__(message)
+        self.is_broken = is_broken
 
 
 class ThawFailed(MigrationError):

@@ -122,7 +122,8 @@ class Freezer(Protocol):
         the container stood still.
 
         Raises:
-            FreezeFailed: it goes on as if nothing had been (or has ended meanwhile, which `ended` tells); *into* may hold anything.
+            FreezeFailed: it goes on as if nothing had been (or has ended meanwhile, or been killed because the engine left it
+                broken, which `ended` tells); *into* may hold anything.
         """
         ...
 

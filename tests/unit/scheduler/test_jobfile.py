@@ -135,7 +135,10 @@ def test_jobs_of_one_file_wait_for_each_other_by_name() -> None:
             'command = ["x"]\narray = "0-9%0"',
             "the job file: array: the array '0-9%0' has a 0 after %; it must be at least 1",
         ),
-        ('command = ["x"]\nfreeze = "dmtcp"', "the job file: freeze: it must be one of app, auto, criu, none, not 'dmtcp'"),
+        (
+            'command = ["x"]\nfreeze = "dmtcp"',
+            "the job file: freeze: it must be one of app, auto, criu, none, not 'dmtcp'",
+        ),
         (
             'command = ["x"]\nenvironment = {IDLEQ_CONTROL = "/"}',
             "the job file: environment: IDLEQ_CONTROL is set by idleq itself and cannot be given",
