@@ -2,7 +2,9 @@
 
 MigrationError
 ├── StartFailed            a process could not be started, for now
-│   └── ProgramMissing     its program is not there or is no program
+│   ├── ProgramMissing     its program is not there or is no program
+│   ├── ImageMissing       its image is not on this node
+│   └── MountRefused       it would be shown what it may not see
 ├── FreezeFailed           a container could not be frozen; it goes on
 ├── ThawFailed             what was frozen does not go on here
 ├── FolderRefused          a folder holds something that cannot be taken along
@@ -35,6 +37,19 @@ class ProgramMissing(StartFailed):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
+
+
+class ImageMissing(StartFailed):
+    """The image is not on this node, and images are not fetched when a job starts: bring it there by `idleq image load`."""
+
+    exit_code: ClassVar[int] = 28
+
+
+class MountRefused(StartFailed):
+    """The container would be shown what it may not see."""
+
+    exit_code: ClassVar[int] = 29
+    transient: ClassVar[bool] = False
 
 
 class FolderRefused(MigrationError):
