@@ -15,8 +15,8 @@ MOST = 64
 
 WRITABLE, READ_ONLY = "rw", "ro"
 
-RESERVED = ("/dev", "/idleq", "/proc", "/sys")
-"""Of the container: the kernel's, and where idleq's own folders are."""
+RESERVED = ("/dev", "/proc", "/run", "/sys")
+"""Of the container: the kernel's, and where its own folders are."""
 
 
 def parse_mount(text: str) -> Mount:

@@ -81,7 +81,7 @@ MOUNTS = [
     "/data:/sys/fs/cgroup",
     "/data:/dev",
     "/data:/dev/shm",
-    "/data:/idleq/control",
+    "/data:/run/idleq/control",
     "/data:/x:rw,suid,dev",
     "/data:/x:z",
     "/data:/x:ro:rw",
