@@ -5,6 +5,7 @@ MigrationError
 │   ├── ProgramMissing     its program is not there or is no program
 │   ├── ImageMissing       its image is not on this node
 │   └── MountRefused       it would be shown what it may not see
+├── ImageRefused           an engine would not take or make an image
 ├── FreezeFailed           a container could not be frozen; it goes on
 ├── ThawFailed             what was frozen does not go on here
 ├── FolderRefused          a folder holds something that cannot be taken along
@@ -43,6 +44,12 @@ class ImageMissing(StartFailed):
     """The image is not on this node, and images are not fetched when a job starts: bring it there by `idleq image load`."""
 
     exit_code: ClassVar[int] = 28
+
+
+class ImageRefused(MigrationError):
+    """An engine would not list, load or build an image."""
+
+    exit_code: ClassVar[int] = 9
 
 
 class MountRefused(StartFailed):
