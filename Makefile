@@ -5,7 +5,7 @@ PYTEST := $(VENV)/bin/pytest
 ARGS ?=
 export PYTHON
 
-.PHONY: help demo test coverage bench check docs testbed-up testbed-down testbed-shell clean distclean
+.PHONY: help demo test coverage bench check docs image testbed-up testbed-down testbed-shell clean distclean
 
 help:
 	@echo "make demo      install idleq into .venv and run a training job in the idle gaps of a small busy cluster"
@@ -14,6 +14,7 @@ help:
 	@echo "make coverage  which lines and branches the quick tests reach; the core must be reached whole"
 	@echo "make bench     run the benchmarks; the table is also written to bench/results.json"
 	@echo "make docs      write the pages that are made from the code"
+	@echo "make image     build the image of the workloads (BASE=NAME to start from another image, ENGINE=podman, WHEELS=FOLDER)"
 	@echo "make testbed-up|testbed-down|testbed-shell"
 	@echo "               a real Slurm cluster on this machine, for tests (Debian, as root; ARGS=\"n1 --user=bob\" for a shell elsewhere)"
 	@echo "make clean     remove what builds, tests and tools have left (distclean: .venv as well)"
@@ -40,6 +41,9 @@ docs: $(VENV)/.installed-dev
 	$(VENV)/bin/python scripts/exit-codes
 	$(VENV)/bin/python scripts/cli-reference
 	$(VENV)/bin/python scripts/configuration-reference
+
+image:
+	ENGINE=$(or $(ENGINE),docker) BASE=$(BASE) WHEELS=$(WHEELS) scripts/image
 
 testbed-up testbed-down testbed-shell: testbed-%: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(VENV)/bin/python -m testbed $* $(ARGS)

@@ -2,7 +2,12 @@
 
 MigrationError
 ├── StartFailed            a process could not be started, for now
-│   └── ProgramMissing     its program is not there or is no program
+│   ├── ProgramMissing     its program is not there or is no program
+│   ├── ImageMissing       its image is not on this node
+│   └── MountRefused       it would be shown what it may not see
+├── ImageRefused           an engine would not take or make an image
+├── FreezeFailed           a container could not be frozen; it goes on
+├── ThawFailed             what was frozen does not go on here
 ├── FolderRefused          a folder holds something that cannot be taken along
 ├── SnapshotNotWritten     a snapshot or an output could not be written; nothing of it is left
 └── SnapshotDamaged        a snapshot does not verify
@@ -35,6 +40,25 @@ class ProgramMissing(StartFailed):
         self.code = code
 
 
+class ImageMissing(StartFailed):
+    """The image is not on this node, and images are not fetched when a job starts: bring it there by `idleq image load`."""
+
+    exit_code: ClassVar[int] = 28
+
+
+class ImageRefused(MigrationError):
+    """An engine would not list, load or build an image."""
+
+    exit_code: ClassVar[int] = 9
+
+
+class MountRefused(StartFailed):
+    """The container would be shown what it may not see."""
+
+    exit_code: ClassVar[int] = 29
+    transient: ClassVar[bool] = False
+
+
 class FolderRefused(MigrationError):
     """The folder holds something that cannot be taken along."""
 
@@ -52,3 +76,21 @@ class SnapshotDamaged(MigrationError):
     """The snapshot does not verify."""
 
     exit_code: ClassVar[int] = 34
+
+
+class FreezeFailed(MigrationError):
+    """The container goes on as if nothing had been; if it *is_broken*, nobody knows how, and it has been killed."""
+
+    exit_code: ClassVar[int] = 25
+    transient: ClassVar[bool] = True
+
+    def __init__(self, message: str, *, is_broken: bool = False) -> None:
+        super().__init__(message)
+        self.is_broken = is_broken
+
+
+class ThawFailed(MigrationError):
+    """Nothing runs; what was frozen is as it was, and may go on elsewhere."""
+
+    exit_code: ClassVar[int] = 26
+    transient: ClassVar[bool] = True

@@ -1,11 +1,12 @@
-"""What a container runtime does for its caller, whichever it is: processes today, podman, docker and criu behind the same words.
+"""What a container runtime does for its caller, whichever it is: plain processes, podman and docker behind the same words.
 
 A container is named by its caller; the name goes into the container's environment as `IDLEQ_MARK`, with something that
-tells one caller from another, and by that everything that descends from it is found again.
+tells one caller from another, and by that everything that descends from it is found again. Engines carry it as a label too.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import NewType, Protocol
 
@@ -14,18 +15,43 @@ ContainerName = NewType("ContainerName", str)
 MARK = "IDLEQ_MARK"
 
 
+class RuntimeName(StrEnum):
+    """What can run containers."""
+
+    #: No engine: a tree of ordinary processes.
+    PROCESS = "process"
+    #: Podman, by its command line.
+    PODMAN = "podman"
+    #: Docker, by its engine's API.
+    DOCKER = "docker"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A folder of this machine as the container sees it, at *target*."""
+
+    source: Path
+    target: Path
+    is_writable: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One container to start.
+    """One container to start, without a network.
 
     Attributes:
         name: the caller's name for it.
         argv: the program and its arguments.
         environment: all of its environment but the mark.
-        folder: where it starts.
+        folder: where it starts, as it sees it.
         stdout: appended to.
         stderr: appended to.
         cores: the only cores it may use; empty for no such limit.
+        runtime: what runs it.
+        image: what it sees as its root; empty for a plain process, which sees this machine's.
+        mounts: what it sees besides. Of what is to be thawed elsewhere, the targets must be the same there; the sources need not.
+        memory: the bytes that an engine limits it to; None for no such limit.
+        may_freeze: whether it is to be frozen with all that it holds, for which a plain process is started in namespaces of its own.
     """
 
     name: ContainerName
@@ -35,6 +61,11 @@ class Order:
     stdout: Path
     stderr: Path
     cores: frozenset[int] = frozenset()
+    runtime: RuntimeName = RuntimeName.PROCESS
+    image: str = ""
+    mounts: Sequence[Mount] = ()
+    memory: int | None = None
+    may_freeze: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +98,41 @@ class Runtime(Protocol):
 
     def ended(self) -> list[Ended]:
         """Return those that have ended since the last call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenState:
+    """What a freeze has left: its bytes in the folder, and for how long the processes stood still until their memory was there."""
+
+    bytes: int
+    stopped_ms: int
+
+
+class Freezer(Protocol):
+    """Freezes running containers with all that they hold, their memory included, and lets them go on elsewhere.
+
+    Both calls take seconds, and may be made from another thread than the Runtime's, one at a time.
+    """
+
+    def freeze(self, name: ContainerName, into: Path) -> FrozenState:
+        """Put everything of the container into the empty folder *into*; then it is gone, and `ended` does not tell of it.
+
+        The folders that are mounted into it are not part of it: their content is the caller's to keep, and is as it was when
+        the container stood still.
+
+        Raises:
+            FreezeFailed: it goes on as if nothing had been (or has ended meanwhile, or been killed because the engine left it
+                broken, which `ended` tells); *into* may hold anything.
+        """
+        ...
+
+    def thaw(self, order: Order, images: Path) -> None:
+        """Let what was frozen into *images* go on as *order*, whose argv and environment are those that it was started with.
+
+        Raises:
+            ThawFailed: nothing of it runs, and what was frozen is as it was.
+        """
         ...
 
 

@@ -1,9 +1,10 @@
-"""Containers without a container engine: ordinary processes, each in a session of its own.
+"""Containers without a container engine: ordinary processes, each in a session of its own, and frozen by criu if they may be.
 
 Facts that shape this module: the process that this runs in adopts every orphan below it (it is their "subreaper"), so
 that nothing can leave the tree by losing its parent; a process that has been sent SIGKILL cannot fork any more, so that
 looking again until there is nobody new ends a whole tree; and a leader that is not yet reaped keeps its number, so that
-nobody else can be taken for its session.
+nobody else can be taken for its session. The leader of what may be frozen stands for it here: the guest's own leader is
+inside (see enclosure).
 """
 
 import contextlib
@@ -11,15 +12,18 @@ import errno
 import os
 import resource
 import secrets
+import shutil
 import signal
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from idleq.migration import enclosed
 from idleq.migration.descent import leaders_first, owners
-from idleq.migration.errors import ProgramMissing, StartFailed
-from idleq.migration.ports import MARK, ContainerName, Ended, Order
+from idleq.migration.errands import Errands
+from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed, ThawFailed
+from idleq.migration.ports import MARK, ContainerName, Ended, FrozenState, Order
 from idleq.processes import Process, adopt_orphans, read_children, read_processes, read_variable, resident_share
 
 OPEN_FILES = 65_536
@@ -34,11 +38,14 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 @dataclass(slots=True)
 class ProcessRuntime:
-    """The containers of this process, which must start no other child processes than these."""
+    """The containers of this process, which must start no other child processes than these and its *errands*."""
 
+    errands: Errands = field(default_factory=Errands)
     _leaders: dict[ContainerName, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     # Names are unique to our caller only: another one on this machine may use the same.
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
+    _enclosed: dict[ContainerName, Order] = field(default_factory=dict)
+    _freezing: set[ContainerName] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         try:
@@ -48,29 +55,84 @@ class ProcessRuntime:
 
     def start(self, order: Order) -> None:
         """See Runtime; the process is a session and a group of its own."""
-        with _appended(order.stdout) as stdout, _appended(order.stderr) as stderr:
-            try:
-                # Without close_fds and preexec_fn Python uses vfork: no copy of this process's page tables.
-                leader = subprocess.Popen(
-                    list(order.argv),
-                    stdin=subprocess.DEVNULL,
-                    stdout=stdout,
-                    stderr=stderr,
-                    cwd=order.folder,
-                    env={**order.environment, MARK: f"{order.name}/{self._mine}"},
-                    close_fds=False,
-                    start_new_session=True,
-                )
-            except (OSError, ValueError) as error:
-                raise _refusal(order, error) from error
+        argv, folder = list(order.argv), order.folder
+        if order.may_freeze:
+            _check_program(order)
+            argv, folder = enclosed.enclosed_argv(order), Path("/")
+        try:
+            leader = self._popen(order, argv, folder)
+        except (OSError, ValueError) as error:
+            raise _refusal(order, error) from error
+        if order.may_freeze:
+            self._enclosed[order.name] = order
         self._leaders[order.name] = leader
+
+    def freeze(self, name: ContainerName, into: Path) -> FrozenState:
+        """See Freezer."""
+        order, outer = self._enclosed.get(name), self._leaders.get(name)
+        if order is None or outer is None:
+            raise FreezeFailed("it was not started as one that may be frozen")
+        self._freezing.add(name)
+        try:
+            state = enclosed.freeze(self.errands, order, outer.pid, into)
+            outer.wait()  # its processes are dead, and it ends with the last of them
+            self._forget(name)
+        except FreezeFailed as error:
+            if error.is_broken:
+                self.kill([name])
+            raise
+        finally:
+            self._freezing.discard(name)
+        return state
+
+    def thaw(self, order: Order, images: Path) -> None:
+        """See Freezer."""
+
+        def start(argv: list[str], answer: int) -> "subprocess.Popen[bytes]":
+            outer = self.errands.begin(lambda: self._popen(order, argv, Path("/"), (answer,)))
+            begun.append(outer.pid)
+            return outer
+
+        begun: list[int] = []
+        try:
+            outer = enclosed.thaw(order, images, start)
+            self._enclosed[order.name] = order
+            self._leaders[order.name] = outer
+        except OSError as error:
+            raise ThawFailed(f"it cannot go on here: {error}") from error
+        finally:
+            self.errands.end(begun)
+
+    def _popen(
+        self, order: Order, argv: Sequence[str], folder: Path, files: Sequence[int] = ()
+    ) -> "subprocess.Popen[bytes]":
+        with _appended(order.stdout) as stdout, _appended(order.stderr) as stderr:
+            # Without close_fds and preexec_fn Python uses vfork: no copy of this process's page tables.
+            leader = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                cwd=folder,
+                env={**order.environment, MARK: f"{order.name}/{self._mine}"},
+                close_fds=bool(files),
+                pass_fds=files,
+                start_new_session=True,
+            )
         _limit(leader.pid, order.cores)
+        return leader
+
+    def _forget(self, name: ContainerName) -> "subprocess.Popen[bytes]":
+        self._enclosed.pop(name, None)
+        return self._leaders.pop(name)
 
     def signal(self, name: ContainerName, number: int) -> None:
         """See Runtime; helpers that the program started get no signal, which they would not expect."""
         if leader := self._leaders.get(name):
+            inner = enclosed.leader_of(leader.pid) if name in self._enclosed else leader.pid
             with contextlib.suppress(ProcessLookupError):
-                os.kill(leader.pid, number)
+                if inner is not None:
+                    os.kill(inner, number)
 
     def kill(self, names: Collection[ContainerName]) -> None:
         """See Runtime; found by session, group, descent and mark."""
@@ -87,14 +149,15 @@ class ProcessRuntime:
 
     def ended(self) -> list[Ended]:
         """See Runtime; what a container leaves running behind it is killed first."""
-        over = [name for name, leader in self._leaders.items() if _has_ended(leader.pid)]
+        leaders = list(self._leaders.items())  # a freeze in another thread takes its own out
+        over = [name for name, leader in leaders if name not in self._freezing and _has_ended(leader.pid)]
         if over and self._reap_strays():
             self.kill(over)
             living = set(self._members(over).values())
             over = [name for name in over if name not in living]
             self._reap_strays()
         # Reaping gives the leader's number back: only now, when nobody is left in its session.
-        return [Ended(name, self._leaders.pop(name).wait()) for name in over]
+        return [Ended(name, self._forget(name).wait()) for name in over]
 
     def over(self, limits: Mapping[ContainerName, int]) -> dict[ContainerName, int]:
         """See Meter; pages that processes of a tree share are counted once."""
@@ -131,7 +194,7 @@ class ProcessRuntime:
 
     def _roots(self, processes: Mapping[int, Process], *, own_children_only: bool = False) -> dict[int, str]:
         """Return the leaders, and by their marks those that have left their leader's session and descent."""
-        leaders: dict[int, str] = {leader.pid: name for name, leader in self._leaders.items()}
+        leaders: dict[int, str] = {leader.pid: name for name, leader in list(self._leaders.items())}
         owned = owners(processes, leaders)
         me = os.getpid()
         for pid, process in processes.items():
@@ -143,11 +206,25 @@ class ProcessRuntime:
         return leaders
 
     def _strays(self) -> set[int]:
-        return read_children() - {leader.pid for leader in self._leaders.values()}
+        return self.errands.others() - {leader.pid for leader in list(self._leaders.values())}
 
     def _reap_strays(self) -> set[int]:
         """Return the adopted orphans that live; those that have ended are gone for good."""
         return {pid for pid in self._strays() if not _reaped(pid)}
+
+
+def _check_program(order: Order) -> None:
+    """Raise ProgramMissing if there is none: of one inside namespaces of its own only an exit code would tell."""
+    program = order.argv[0] if order.argv else ""
+    if not program or "\0" in program:
+        raise ProgramMissing(f"there is no program {program!r} on this node", NOT_FOUND)
+    found = shutil.which(program, path=order.environment.get("PATH", os.defpath))
+    if "/" not in program and found is None:
+        raise ProgramMissing(f"there is no program {program!r} on this node", NOT_FOUND)
+    if program.startswith("/") and found is None:
+        is_there = Path(program).exists()
+        word = "cannot be run here" if is_there else "is not on this node"
+        raise ProgramMissing(f"{program!r} {word}", NOT_EXECUTABLE if is_there else NOT_FOUND)
 
 
 def _refusal(order: Order, error: OSError | ValueError) -> StartFailed:

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 from idleq.ids import Millis
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.errors import BadConfig
+from idleq.scheduler.images import parse_image
 from idleq.scheduler.keys import keys, read_settings, read_table, refuse_unknown, words_of
+from idleq.scheduler.mounts import parse_path
 
 GIGABYTE = 2**30
 POLICY = Policy()
@@ -112,6 +114,19 @@ class SlurmSettings:
     poll_ms: Millis = Millis(5000)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSettings:
+    """What jobs in containers may have.
+
+    Attributes:
+        roots: the folders of the nodes of which a container may be shown something, by their full paths; none is the safe beginning. A guest reads there what the agent's user may read, so let nothing lie in them that is not for every job.
+        image: the image that the named jobs run in; where it is not set they run as plain processes of the node's own Python.
+    """  # fmt: skip
+
+    roots: tuple[str, ...] = ()
+    image: str = ""
+
+
 ClusterSettings = LocalSettings | EmbeddedSettings | SlurmSettings
 
 
@@ -122,6 +137,7 @@ class Config:
     server: ServerSettings = ServerSettings()
     policy: Policy = POLICY
     cluster: ClusterSettings = LocalSettings()
+    containers: ContainerSettings = ContainerSettings()
 
     @property
     def transport(self) -> Literal["api", "spool"]:
@@ -172,10 +188,12 @@ def parse_config(data: Mapping[str, Any], source: str) -> Config:
         BadConfig: naming *source*, the key and what is allowed.
     """
     try:
-        refuse_unknown(data, ("server", "policy", "cluster"), "")
+        refuse_unknown(data, ("server", "policy", "cluster", "containers"), "")
         server = read_settings(ServerSettings, data, "server")
         policy = read_settings(Policy, data, "policy")
-        config = Config(server=server, policy=policy, cluster=_cluster(data, policy))
+        containers = read_settings(ContainerSettings, data, "containers")
+        config = Config(server=server, policy=policy, cluster=_cluster(data, policy), containers=containers)
+        _check_containers(containers)
         _check_server(server)
         if isinstance(config.cluster, SlurmSettings) and config.cluster.rest:
             _check_rest(config.cluster.rest)
@@ -207,6 +225,20 @@ def _check_server(server: ServerSettings) -> None:
     if server.database and not server.database.startswith(DATABASES):
         # The URL may hold a password, so it is not repeated.
         raise ValueError(f"server.database: the URL does not begin with {words_of(DATABASES)}")
+
+
+def _check_containers(containers: ContainerSettings) -> None:
+    try:
+        for root in containers.roots:
+            if parse_path(root) == "/":
+                raise ValueError("/ would show containers all of the node, the server directory included")
+    except ValueError as error:
+        raise ValueError(f"containers.roots: {error}") from None
+    try:
+        if containers.image:
+            parse_image(containers.image)
+    except ValueError as error:
+        raise ValueError(f"containers.image: {error}") from None
 
 
 def _check_rest(url: str) -> None:

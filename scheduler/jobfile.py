@@ -37,18 +37,20 @@ Catalog = Mapping[str, NamedJob]
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
-def read_catalog(text: str) -> dict[str, NamedJob]:
-    """Return the named jobs; raise BadJobFile if *text* is no catalog."""
+def read_catalog(text: str, *, image: str = "") -> dict[str, NamedJob]:
+    """Return the named jobs, to run in *image* if there is one; raise BadJobFile if *text* is no catalog."""
     document = _document(text, "the catalog of named jobs")
     jobs = document.get("jobs", {})
     if not isinstance(jobs, dict):
         raise BadJobFile("the catalog of named jobs: jobs must be a table of tables, like [jobs.count]")
-    return {name: _named(name, table) for name, table in jobs.items()}
+    return {name: _named(name, table, image) for name, table in jobs.items()}
 
 
-def _named(name: str, table: object) -> NamedJob:
+def _named(name: str, table: object, image: str) -> NamedJob:
     values = checked(table, CATALOG_KEYS, f"named job {name!r}")
     description = str(values.pop("description", ""))
+    if image:
+        values.setdefault("image", image)
     return NamedJob(name=name, description=description, spec=spec_of(values, name, f"named job {name!r}"))
 
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.core.submission import FreezeMethod, JobSpec
+from idleq.scheduler.core.submission import FreezeMethod, JobSpec, Mount, RuntimeWish
 from idleq.scheduler.errors import BadJobFile
+from idleq.scheduler.images import parse_image
+from idleq.scheduler.mounts import check_together, parse_mount, parse_path
 from idleq.scheduler.ranges import parse_array
 from idleq.scheduler.units import parse_duration, parse_size
 
@@ -107,6 +109,12 @@ def _after(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _mounts(value: object) -> tuple[Mount, ...]:
+    mounts = tuple(parse_mount(one) for one in _arguments(value))
+    check_together(mounts)
+    return mounts
+
+
 def _pairs(value: object, check: Callable[[str], None]) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Mapping):
         raise ValueError(f'it must be a table, like {{ KEY = "value" }}, not {value!r}')
@@ -162,6 +170,10 @@ SPEC_KEYS: dict[str, Reader] = {
     "retries": _whole(0, LARGEST_COUNT),
     "freeze": _one_of(FreezeMethod),
     "signal": _one_of(name for name in SIGNALS if name in signal.Signals.__members__),
+    "image": _as(parse_image),
+    "runtime": _one_of(RuntimeWish),
+    "mounts": _mounts,
+    "workdir": _as(parse_path),
 }
 
 JOB_KEYS = SPEC_KEYS | {
@@ -179,10 +191,17 @@ CATALOG_KEYS = {
     "expected_duration": _some_time,
 }
 
+RIGHTS = frozenset({
+    "cap_add", "cap-add", "capabilities", "cgroup_parent", "device", "devices", "entrypoint", "host", "ipc", "network", "options", "pid",
+    "podman_args", "docker_args", "ports", "privileged", "security_opt", "security-opt", "sysctls", "user", "userns", "volumes_from",
+})  # fmt: skip
+"""What containers elsewhere can be given, and no guest ever is."""
+
 OTHER_WORDS = {
     "env": "environment", "environ": "environment", "label": "labels", "max-run": "max_run", "mem": "memory", "cpus": "cores",
     "dependencies": "after", "argv": "command", "arguments": "args", "held": "hold", "expected_duration": "expected",
-    "time": "max_run", "duration": "expected", "gres": "gpus",
+    "time": "max_run", "duration": "expected", "gres": "gpus", "volume": "mounts", "volumes": "mounts", "bind": "mounts",
+    "container": "image", "engine": "runtime",
 }  # fmt: skip
 """What people write who know the options of `idleq submit`, or of Slurm."""
 
@@ -197,6 +216,10 @@ def checked(table: object, keys: Mapping[str, Reader], where: str) -> dict[str, 
         raise BadJobFile(f"{where}: it must be a table of keys and values, not {table!r}")
     values = {}
     for key, value in table.items():
+        if key in RIGHTS and key not in keys:
+            raise BadJobFile(
+                f"{where}: there is no key {key!r}: a guest has no rights on its node and no network, and none can be given"
+            )
         if key not in keys:
             raise BadJobFile(f"{where}: {no_such('key', key, keys)}")
         try:
@@ -233,7 +256,8 @@ def spec_of(
             name=name, argv=values["command"], resources=Resources(1, DEFAULT_MEMORY), freeze=FreezeMethod.NONE
         )
     held = base.resources
-    return replace(
+    runtime = RuntimeWish(values.get("runtime", base.runtime))
+    spec = replace(
         base,
         name=values.get("name", name),
         argv=(*base.argv, *arguments),
@@ -248,4 +272,22 @@ def spec_of(
         retries=values.get("retries", base.retries),
         freeze=FreezeMethod(values.get("freeze", base.freeze)),
         signal=values.get("signal", base.signal),
+        image=values.get("image", "" if runtime is RuntimeWish.PROCESS else base.image),
+        runtime=runtime,
+        mounts=values.get("mounts", base.mounts),
+        workdir=values.get("workdir", base.workdir),
     )
+    if problem := container_problem(spec):
+        raise BadJobFile(f"{where}: {problem}")
+    return spec
+
+
+def container_problem(spec: JobSpec) -> str:
+    """Say which of the keys for containers do not go together; empty if they do."""
+    if spec.image and spec.runtime is RuntimeWish.PROCESS:
+        return 'image: a job with runtime = "process" has none'
+    if not spec.image and spec.runtime in {RuntimeWish.PODMAN, RuntimeWish.DOCKER}:
+        return f'runtime: "{spec.runtime}" runs images, and this job has none; give image = "NAME"'
+    if not spec.image and (spec.mounts or spec.workdir):
+        return f"{'mounts' if spec.mounts else 'workdir'}: only a job with an image has that; others see the node's own files"
+    return ""

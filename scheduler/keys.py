@@ -13,6 +13,7 @@ from idleq.scheduler.units import DURATION_HELP, SIZE_HELP, format_duration, for
 S = TypeVar("S")
 N = TypeVar("N", int, float)
 
+TEXTS_HELP = 'a list of texts, like ["/data"]'
 NO_END = float("inf")
 CENTURY_MS = 100 * 366 * 24 * 3_600_000
 
@@ -43,7 +44,7 @@ class Key:
     Attributes:
         name: what a person writes.
         field: the attribute that it sets.
-        form: what it holds: "duration", "size", int, float, str, an enum, or the words to choose from.
+        form: what it holds: "duration", "size", int, float, str, list (of texts), an enum, or the words to choose from.
         default: what holds where it is not set.
     """
 
@@ -72,6 +73,8 @@ class Key:
             return f'"{format_duration(Millis(value))}"'
         if self.form == "size" and isinstance(value, int):
             return f'"{format_size(value)}"'
+        if isinstance(value, tuple):
+            return f"[{', '.join(map(self.show, value))}]"
         return f'"{value}"' if isinstance(value, str) else str(value)
 
     def allowed(self) -> str:
@@ -80,6 +83,8 @@ class Key:
             return words_of(self.words)
         if self.form is str:
             return "text in quotes"
+        if self.form is list:
+            return TEXTS_HELP
         least, most = self.limits
         if most == NO_END:
             return f"{self.show(least)} or more"
@@ -102,6 +107,8 @@ def _key(field: str, hint: object, default: object) -> Key:
 def _form(hint: object) -> type | tuple[str, ...]:
     if typing.get_origin(hint) is Literal:
         return typing.get_args(hint)
+    if typing.get_origin(hint) is tuple:
+        return list
     return cast("type", next((arm for arm in typing.get_args(hint) if arm is not type(None)), hint))
 
 
@@ -152,6 +159,8 @@ def _read(key: Key, value: object) -> object:
             return enum(_one_of(key.words, value))
         case _ if key.form is int:
             return _within(key, _of(int, value, "a whole number"))
+        case _ if key.form is list:
+            return tuple(_of(str, text, "text in quotes") for text in _of(list, value, TEXTS_HELP))
         case _ if key.form is float:
             return _within(key, float(_of((int, float), value, "a number")))
         case _:

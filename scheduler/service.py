@@ -188,6 +188,7 @@ class Service:
             shut_down=self.stop,
             first_view_ms=FIRST_VIEW_MS,
             epoch=self._parts.epoch,
+            mount_roots=self._parts.config.containers.roots,
         )
 
     def _leave(self, api: ApiServer, token: str) -> None:

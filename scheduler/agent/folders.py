@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import stat
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,9 @@ from idleq.scheduler.core.submission import PYTHON, JobSpec
 SEGMENT_FORMAT = 1
 
 PRIVATE = 0o700
+
+INSIDE = Path("/run/idleq")
+"""Where a guest in namespaces of its own sees its folders, on every node: what it has open there is found again after a move."""
 
 CONTROL = "IDLEQ_CONTROL"
 """Tells the guest where its control folder is, and anybody else whose guest a process is."""
@@ -50,6 +52,11 @@ class Folders:
     def temporary(self) -> Path:
         """Its TMPDIR."""
         return self.root / "tmp"
+
+    @property
+    def mounted(self) -> tuple[Path, ...]:
+        """What a guest in namespaces of its own is given of them."""
+        return self.checkpoint, self.output, self.control, self.temporary
 
     @property
     def segment_file(self) -> Path:
@@ -182,6 +189,6 @@ def environment_of(
     return {**clean, "TMPDIR": str(folders.temporary), **dict(spec.environment), **contract}
 
 
-def argv_of(spec: JobSpec) -> tuple[str, ...]:
-    """Return the program and its arguments as they are on this node."""
-    return tuple(argument.replace(PYTHON, sys.executable) for argument in spec.argv)
+def argv_of(spec: JobSpec, python: str) -> tuple[str, ...]:
+    """Return the program and its arguments as they are where the interpreter is *python*."""
+    return tuple(argument.replace(PYTHON, python) for argument in spec.argv)

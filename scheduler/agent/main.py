@@ -9,7 +9,9 @@ from pathlib import Path
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from idleq.migration.ports import RuntimeName
 from idleq.migration.process import ProcessRuntime
+from idleq.migration.runtimes import FullRuntime, Runtimes
 from idleq.processes import read_processes, read_variable
 from idleq.scheduler.agent.api_link import ApiLink
 from idleq.scheduler.agent.background import Background
@@ -81,12 +83,12 @@ def serve(node: Node, courier: Courier, wakeup: Wakeup) -> None:
 def node_of(
     settings: AgentSettings, paths: ServerPaths, clock: Clock, wake: Callable[[], None], log: FilteringBoundLogger
 ) -> Node:
-    """Return the node with the process runtime."""
+    """Return the node with all that serves it."""
     return Node(
         settings=settings,
         paths=paths,
         clock=clock,
-        runtime=ProcessRuntime(),
+        runtime=runtimes_of(settings),
         reports=open_reports(paths.allocation(settings.allocation).reports),
         background=Background(wake),
         room=room_of(settings.resources, sorted(os.sched_getaffinity(0)), os.environ),
@@ -94,6 +96,23 @@ def node_of(
         environment=os.environ,
         log=log,
     )
+
+
+def runtimes_of(settings: AgentSettings) -> Runtimes:
+    """Return the runtimes of this node; plain processes are begun with, as they change whose orphans are adopted."""
+    processes = ProcessRuntime()
+    return Runtimes(
+        {
+            RuntimeName.PROCESS: lambda: processes,
+            RuntimeName.DOCKER: lambda: _docker(settings),
+        }
+    )
+
+
+def _docker(settings: AgentSettings) -> FullRuntime:
+    from idleq.migration.docker import DockerRuntime
+
+    return DockerRuntime(owner=str(settings.scratch))
 
 
 def courier_of(

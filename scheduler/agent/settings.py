@@ -52,6 +52,7 @@ class AgentSettings:
         grace_ms: from SIGTERM until everything here is killed.
         transport: how it reaches the daemon.
         pace: how often things are looked at.
+        mount_roots: the folders of the node of which containers may be shown something.
     """
 
     server_dir: Path
@@ -63,3 +64,4 @@ class AgentSettings:
     grace_ms: Millis = Millis(30_000)
     transport: Transport = Transport.API
     pace: Pace = field(default_factory=Pace)
+    mount_roots: tuple[str, ...] = ()

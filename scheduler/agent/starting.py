@@ -2,18 +2,21 @@
 
 from idleq.ids import Millis
 from idleq.migration import snapshot
-from idleq.migration.errors import ProgramMissing, SnapshotDamaged, StartFailed
-from idleq.migration.ports import Order
+from idleq.migration.errors import MountRefused, ProgramMissing, SnapshotDamaged, StartFailed
 from idleq.scheduler.agent.background import NORMAL
 from idleq.scheduler.agent.decide import Cause, Phase
-from idleq.scheduler.agent.folders import PRIVATE, Folders, argv_of, environment_of, segment_text
+from idleq.scheduler.agent.folders import PRIVATE, Folders, segment_text
 from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.node import Node
+from idleq.scheduler.agent.ordering import order_of
 from idleq.scheduler.agent.outcome import KILLED
 from idleq.scheduler.agent.room import Share
 from idleq.scheduler.core.commands import Launch
 from idleq.scheduler.core.inputs import CommandFailed, Exited, Launched, SnapshotRejected
 from idleq.scheduler.core.snapshot import Snapshot
+
+NOT_SHOWN = 77
+"""The code of a segment that would have been shown what it may not see (sysexits' EX_NOPERM)."""
 
 
 def on_launch(node: Node, command: Launch, leave_reason: str) -> None:
@@ -129,28 +132,17 @@ def _start(node: Node, guest: Guest, thaw_ms: Millis) -> None:
         node.finish(guest, _exited(guest, now, KILLED, "agent", stop.reason))
         return
     try:
-        node.runtime.start(_order(node, guest))
+        segment = node.paths.job(launch.job).segment(launch.fence)
+        node.runtime.start(order_of(guest, segment, node.environment, node.settings.mount_roots))
     except ProgramMissing as error:
         node.finish(guest, _exited(guest, now, error.code, "workload", str(error)))
+    except MountRefused as error:
+        node.finish(guest, _exited(guest, now, NOT_SHOWN, "workload", str(error)))
     except StartFailed as error:
         _fail(node, guest, str(error))
     else:
         guest.phase, guest.started_at, guest.saved_at = Phase.RUNNING, now, now
         node.reports.add(Launched(job=launch.job, fence=launch.fence, at=now, thaw_ms=thaw_ms))
-
-
-def _order(node: Node, guest: Guest) -> Order:
-    launch = guest.launch
-    segment = node.paths.job(launch.job).segment(launch.fence)
-    return Order(
-        name=guest.name,
-        argv=argv_of(launch.spec),
-        environment=environment_of(launch.job, launch.spec, guest.folders, guest.share.gpus, node.environment),
-        folder=guest.folders.output,
-        stdout=segment.stdout,
-        stderr=segment.stderr,
-        cores=guest.share.cores,
-    )
 
 
 def _fail(node: Node, guest: Guest, reason: str) -> None:

@@ -36,6 +36,7 @@ class Office:
         epoch: higher than that of every daemon before it.
         shut_down: makes the daemon stop.
         first_view_ms: how long jobs wait to be taken in until the cluster has been seen, so that too large ones are refused.
+        mount_roots: the folders of the nodes of which containers may see something.
     """
 
     mailbox: Mailbox
@@ -48,6 +49,7 @@ class Office:
     epoch: int
     shut_down: Callable[[], None]
     first_view_ms: int = 0
+    mount_roots: tuple[str, ...] = ()
 
     async def ask(self, said: Input) -> Decision:
         """Have *said* decided and journalled.

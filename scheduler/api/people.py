@@ -50,7 +50,7 @@ def people_routes(office: Office) -> APIRouter:
     async def submit(request: Request) -> Response:
         said = await read_as(request, JobsSubmitted)
         for submission in said.submissions:
-            check(submission.spec)
+            check(submission.spec, office.mount_roots)
         await office.await_first_view()
         decision = await office.ask(said)
         return answer(Submitted(decision.entries))

@@ -46,7 +46,11 @@ def greet(draft: Draft, what: AgentReady) -> None:
         ends = [end for end in (allocation.until, what.until) if end is not None]
         draft.record(
             AgentArrived(
-                allocation=allocation.id, node=what.node, resources=what.resources, until=min(ends, default=None)
+                allocation=allocation.id,
+                node=what.node,
+                resources=what.resources,
+                until=min(ends, default=None),
+                abilities=what.abilities,
             )
         )
     _agree_on_guests(draft, allocation, dict(what.guests))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from idleq.ids import JobId, Millis, NodeName
+from idleq.scheduler.core.abilities import lacking
 from idleq.scheduler.core.cause import in_words
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.job import (
@@ -153,6 +154,8 @@ def _prospect(state: State, entry: Entry, job: Job, node: Node, now: Millis) -> 
         return False, "it is too small"
     if node.gap is None:
         return False, f"main jobs have it ({report.main_job})" if report.main_job else "main jobs have it"
+    if node.abilities is not None and (lacks := next(lacking(node.abilities, entry.spec, job), "")):
+        return False, lacks
     held = state.allocations.get(node.allocation) if node.allocation is not None else None
     if not need.fits_in(node.gap.free if held is None else held.room):
         return False, "what is free of it is too small"

@@ -150,6 +150,7 @@ class AgentReady:
         resources: what it may hand out, its guests included.
         until: when it must be gone, by its own clock; None if it does not know.
         guests: the segments that it hosts now.
+        abilities: what its node can do beyond running and stopping processes (see abilities).
     """
 
     allocation: AllocationId
@@ -157,6 +158,7 @@ class AgentReady:
     resources: Resources
     until: Millis | None
     guests: tuple[tuple[JobId, Fence], ...] = ()
+    abilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from idleq.ids import Millis
+from idleq.scheduler.core.abilities import is_able
 from idleq.scheduler.core.commands import Sharing
 from idleq.scheduler.core.costs import Costs
 from idleq.scheduler.core.entry import Entry
@@ -80,6 +81,7 @@ class Looks:
         coming: the lines that fit and were not looked at yet, those first of whom most can come; *next* is the first.
         level: that of the heads that *coming* has got to.
         chosen: the line that was chosen from last.
+        abilities: what can be done where they would start; None if that is not known.
     """
 
     found: dict[Place, Found | None] = field(default_factory=dict)
@@ -90,6 +92,7 @@ class Looks:
     next: Line | None = None
     level: int = 0
     chosen: Line | None = None
+    abilities: frozenset[str] | None = None
 
 
 def choose(
@@ -156,7 +159,7 @@ def _rank(looks: Looks, state: State, line: Line, length_ms: Millis, now: Millis
     """Look into *line*, and put whom it has for the gap where they belong."""
     head = line.places[0]
     if head not in looks.found:
-        looks.found[head] = _first_that_pays(state, line, length_ms, now)
+        looks.found[head] = _first_that_pays(state, line, length_ms, now, looks.abilities)
     found = looks.found[head]
     if found is not None:
         heappush(looks.ranked, (*found, line))
@@ -166,9 +169,11 @@ def _level(place: Place, now: Millis, patience_ms: Millis) -> int:
     return (now - place.standing) // patience_ms
 
 
-def _first_that_pays(state: State, line: Line, length_ms: Millis, now: Millis) -> Found | None:
+def _first_that_pays(
+    state: State, line: Line, length_ms: Millis, now: Millis, abilities: frozenset[str] | None
+) -> Found | None:
     """Return the first in *line* that would make more of the gap than it costs, with its rank."""
-    found = first_paying(state, line, length_ms)
+    found = first_paying(state, line, length_ms, abilities)
     if found is None:
         return None
     candidate, worth = found
@@ -178,8 +183,13 @@ def _first_that_pays(state: State, line: Line, length_ms: Millis, now: Millis) -
     return (-level, -fit, place.standing, place.entry, place.ordinal), candidate
 
 
-def first_paying(state: State, line: Line, length_ms: Millis) -> tuple[Candidate, Stretch] | None:
-    """Return the first of those that are looked at in *line* for whom a gap of *length_ms* pays, and what it would make of it."""
+def first_paying(
+    state: State, line: Line, length_ms: Millis, abilities: frozenset[str] | None = None
+) -> tuple[Candidate, Stretch] | None:
+    """Return the first of those that are looked at in *line* for whom a gap of *length_ms* pays, and what it would make of it.
+
+    Whoever needs what is not among *abilities* (None: not known) is passed over.
+    """
     entries, jobs, candidates = state.entries, state.jobs, line.candidates
     refused: JobSpec | None = None
     was_fresh, left_ms = False, length_ms
@@ -188,6 +198,8 @@ def first_paying(state: State, line: Line, length_ms: Millis) -> tuple[Candidate
         spec = entries[candidate.entry].submission.spec
         job = None if candidate.job is None else jobs[candidate.job]
         is_fresh = job is None or not job.snapshots
+        if not is_able(abilities, spec, job):
+            continue
         if spec is refused and is_fresh is was_fresh and not _ends_within(spec, job, left_ms):
             continue  # the gap would be to it what it was to the one before
         worth = stretch(spec, job, length_ms, state.costs, state.policy)
@@ -217,9 +229,14 @@ def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: M
         if _level(head, now, patience_ms) <= level:
             break
         has_waited = now - state.entries[head.entry].queued_since >= patience_ms
-        if has_waited and not line.need.fits_in(room):
+        if has_waited and not line.need.fits_in(room) and _may_host(state, allocation, line.candidates[head]):
             return True
     return False
+
+
+def _may_host(state: State, allocation: Allocation, candidate: Candidate) -> bool:
+    entry, job = entry_and_job(state, candidate)
+    return is_able(allocation.abilities, entry.spec, job)
 
 
 def owner_of(state: State, allocation: Allocation) -> str:

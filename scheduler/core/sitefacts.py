@@ -71,12 +71,13 @@ class AllocationStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentArrived:
-    """Its agent is up and takes jobs."""
+    """Its agent is up and takes jobs; its node has these *abilities*."""
 
     allocation: AllocationId
     node: NodeName
     resources: Resources
     until: Millis | None
+    abilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

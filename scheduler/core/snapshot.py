@@ -17,6 +17,7 @@ class Snapshot:
         taken_at: when it was published.
         run_ms: how long the job had run in all, up to the state it holds.
         step: how far the workload said it was by then; 0 if it does not say.
+        needs: the abilities that a node must have for it to go on there.
     """
 
     id: SnapshotId
@@ -26,3 +27,4 @@ class Snapshot:
     taken_at: Millis
     run_ms: Millis
     step: int = 0
+    needs: tuple[str, ...] = ()

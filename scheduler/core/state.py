@@ -58,6 +58,7 @@ class Allocation:
         ahead: those of them that start once there is room, in this order; they hold nothing yet.
         idle_since: since when it hosts nobody, None while it does.
         failed_launches: how many launches in a row failed there.
+        abilities: what its node can do, once its agent has said so.
     """
 
     id: AllocationId
@@ -77,6 +78,7 @@ class Allocation:
     ahead: dict[JobId, None] = field(default_factory=dict)
     idle_since: Millis | None = None
     failed_launches: int = 0
+    abilities: frozenset[str] = frozenset()
 
     @property
     def ends_by(self) -> Millis | None:
@@ -106,6 +108,7 @@ class Node:
         allocation: what we hold of it, None if nothing.
         place: the gap's place among the free nodes (see `hazard.place_of`).
         counted_until: up to when the hazard has counted that the gap stayed open.
+        abilities: what the last agent there said that it can do; None if there was none.
     """
 
     report: NodeReport
@@ -115,6 +118,7 @@ class Node:
     allocation: AllocationId | None = None
     place: int = PLACES - 1
     counted_until: Millis = Millis(0)
+    abilities: frozenset[str] | None = None
 
     def outlook(self, gap: Gap) -> Outlook:
         """Return what is shown of *gap*, which is this node's."""

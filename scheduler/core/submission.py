@@ -13,10 +13,36 @@ PYTHON = "{python}"
 class FreezeMethod(StrEnum):
     """How a job can be stopped so that it can go on later."""
 
+    #: By criu where the node can; else it is asked to save itself, if it listens to its signal.
+    AUTO = "auto"
+    #: From outside, with all that its processes hold: it needs to know nothing of it.
+    CRIU = "criu"
     #: The workload saves itself on a signal (the workload contract).
     APP = "app"
     #: It cannot: a stop loses what the segment did.
     NONE = "none"
+
+
+class RuntimeWish(StrEnum):
+    """What a job is to be run by."""
+
+    #: What the node has: for an image podman before docker, for none plain processes.
+    AUTO = "auto"
+    #: Podman, and nothing else.
+    PODMAN = "podman"
+    #: Docker, and nothing else.
+    DOCKER = "docker"
+    #: Plain processes, without an image.
+    PROCESS = "process"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A file or folder of the node that a job in a container sees as *target*."""
+
+    source: str
+    target: str
+    is_writable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +61,10 @@ class JobSpec:
         retries: how often a failure of the workload itself is tried again.
         freeze: how it is frozen.
         signal: the signal that asks it to save and leave.
+        image: the image of its container; empty for a job that runs as a plain process.
+        runtime: what it is to be run by.
+        mounts: what it sees in its container besides its own folders.
+        workdir: where its program starts in the container; empty for its output folder.
     """
 
     name: str
@@ -48,6 +78,10 @@ class JobSpec:
     retries: int = 0
     freeze: FreezeMethod = FreezeMethod.APP
     signal: str = "SIGUSR1"
+    image: str = ""
+    runtime: RuntimeWish = RuntimeWish.AUTO
+    mounts: tuple[Mount, ...] = ()
+    workdir: str = ""
 
 
 @dataclass(frozen=True, slots=True)

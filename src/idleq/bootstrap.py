@@ -86,8 +86,11 @@ def run_once(paths: "ServerPaths", now: Millis, *, cluster: str | None = None) -
 def run_agent(settings: "AgentSettings") -> int:
     """Be an agent until there is nothing left to do; return the exit code."""
     from idleq.scheduler.agent.main import run
+    from idleq.scheduler.config import load_config
+    from idleq.scheduler.paths import ServerPaths
 
-    return run(settings)
+    containers = load_config(ServerPaths(settings.server_dir).config).containers
+    return run(replace(settings, mount_roots=containers.roots))
 
 
 def run_cluster(server_dir: Path) -> None:

@@ -65,6 +65,36 @@ def boot_id() -> str:
     return (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
+def read_program(pid: int) -> str:
+    """Return the name of the program file that *pid* runs; empty if it lives no more or is not ours to look at."""
+    try:
+        return (PROC / str(pid) / "exe").readlink().name
+    except OSError:
+        return ""
+
+
+def children_of(pid: int) -> set[int]:
+    """Return the children of the first thread of *pid*, which has one thread."""
+    try:
+        return set(map(int, (PROC / f"{pid}/task/{pid}/children").read_bytes().split()))
+    except OSError:
+        return set()
+
+
+def read_signals(pid: int) -> tuple[int, int]:
+    """Return the signals that *pid* catches and those that it ignores, as bit masks (signal 1 is bit 0)."""
+    try:
+        lines = (PROC / str(pid) / "status").read_bytes().splitlines()
+    except OSError:
+        return 0, 0
+    masks = {
+        key: int(value, 16)
+        for key, _, value in (line.partition(b":") for line in lines)
+        if key.startswith(b"Sig") and key != b"SigQ"
+    }
+    return masks.get(b"SigCgt", 0), masks.get(b"SigIgn", 0)
+
+
 def read_children() -> set[int]:
     """Return the children of this process, those that it adopted and those that wait to be reaped included.
 

@@ -53,6 +53,7 @@ class Desk:
             daemon_id="d1",
             epoch=1,
             shut_down=lambda: self.stops.append("stop"),
+            mount_roots=("/data",),
         )
         self.app = make_app(self.office, PEOPLE, quiet_log())
         self.people = Caller(self.app, PEOPLE)

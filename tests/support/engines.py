@@ -107,12 +107,21 @@ class Told:
         """Show nodes."""
         return self.tell(ViewChanged(deltas=reports))
 
-    def grant(self, allocation: str, node: str, *, until: int | None = None, resources: Resources = NODE) -> Decision:
+    def grant(
+        self,
+        allocation: str,
+        node: str,
+        *,
+        until: int | None = None,
+        resources: Resources = NODE,
+        abilities: tuple[str, ...] = (),
+    ) -> Decision:
         """Start an allocation and its agent; return what the agent's arrival led to."""
         end = None if until is None else Millis(until)
         name, where = AllocationId(allocation), NodeName(node)
         self.tell(AllocationGranted(allocation=name, node=where, resources=resources, until=end))
-        return self.tell(AgentReady(allocation=name, node=where, resources=resources, until=end))
+        ready = AgentReady(allocation=name, node=where, resources=resources, until=end, abilities=abilities)
+        return self.tell(ready)
 
     def launched(self, job: str, fence: int = 1, thaw_ms: int = 0) -> Decision:
         """Say that a segment's process is up."""

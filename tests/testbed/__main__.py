@@ -9,6 +9,7 @@ from pathlib import Path
 
 from testbed.cluster import LOGIN, Testbed
 from testbed.errors import TestbedError
+from testbed.images import find_or_make_image
 from testbed.roots import TRIXIE, cache, find_or_make
 
 
@@ -20,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("up", help="start it (the first time makes its root file system: some minutes)")
     verbs.add_parser("root", help="make its root file system if the cache has none, and leave it at that")
+    verbs.add_parser("image", help="make the image of the workloads if the cache has none, and leave it at that")
     verbs.add_parser("down", help="remove every trace of it")
     shell = verbs.add_parser("shell", help="a shell on a node")
     shell.add_argument("node", nargs="?", default=LOGIN)
@@ -46,6 +48,8 @@ def _do(wanted: argparse.Namespace, testbed: Testbed) -> int:
             print(f"up after {time.monotonic() - begun:.1f} s: make testbed-shell, make testbed-down")
         case "root":
             print(find_or_make(TRIXIE))
+        case "image":
+            print(find_or_make_image(TRIXIE))
         case "down":
             testbed.down()
         case _:

@@ -12,6 +12,7 @@ from pathlib import Path
 from testbed import python, slurmconf
 from testbed.cgroups import Groups
 from testbed.errors import CommandRefused, TestbedError
+from testbed.images import copy_for_docker, copy_for_podman, find_or_make_image
 from testbed.machine import Bind, First, Node, Warden
 from testbed.roots import TRIXIE, Root, cache, find_or_make
 from testbed.waiting import wait_for
@@ -65,6 +66,11 @@ class Testbed:
         return self.folder / "shared"
 
     @property
+    def images(self) -> Path:
+        """Podman's images for all nodes, which see them as /shared/images."""
+        return self.shared / "images"
+
+    @property
     def small(self) -> Path:
         """Another such folder, that is full with `SMALL_MB`."""
         return self.folder / "small"
@@ -82,6 +88,16 @@ class Testbed:
             for start in starts:
                 start.result()
         self.wait_until_idle()
+
+    def bring_image(self) -> None:
+        """Let every compute node have the image of the workloads, for podman and for docker; nothing if they have it."""
+        if self.images.exists():
+            return
+        image = find_or_make_image(self._recipe)
+        for node in self.compute:
+            copy_for_docker(image, self.folder / "nodes" / node.name / "docker")
+            node.run_script("containers.sh")
+        copy_for_podman(image, self.images)
 
     def down(self) -> None:
         """Remove every process, mount, namespace, control group and file of it; nothing if there is none."""

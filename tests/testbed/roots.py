@@ -72,7 +72,7 @@ def find_or_make(root: Root) -> Path:
     folder = cache() / "roots" / root.key
     if folder.is_dir():
         return folder
-    with _one_at_a_time(folder.parent):
+    with one_at_a_time(folder.parent):
         if not folder.is_dir():
             _make(root, folder)
             _forget_others(root, folder)
@@ -85,15 +85,15 @@ def _make(root: Root, folder: Path) -> None:
     beside, said = folder.with_suffix(".new"), folder.with_suffix(".log")
     shutil.rmtree(beside, ignore_errors=True)
     said.unlink(missing_ok=True)
-    _run([*APART, "sh", str(RECIPE / "root.sh"), root.suite, str(beside), *root.packages], said)
+    run_recipe([*APART, "sh", str(RECIPE / "root.sh"), root.suite, str(beside), *root.packages], said)
     if root.has_accounting:
         conf = folder.with_suffix(".conf")
         conf.write_text(slurmconf.ACCOUNTING)
-        _run([*OFFLINE, "sh", str(RECIPE / "accounting.sh"), str(beside), str(conf), slurmconf.CLUSTER], said)
+        run_recipe([*OFFLINE, "sh", str(RECIPE / "accounting.sh"), str(beside), str(conf), slurmconf.CLUSTER], said)
     beside.rename(folder)
 
 
-def _run(argv: list[str], said: Path) -> None:
+def run_recipe(argv: list[str], said: Path) -> None:
     with said.open("ab") as log:
         code = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False).returncode
     if code != 0:
@@ -108,7 +108,7 @@ def _forget_others(root: Root, folder: Path) -> None:
 
 
 @contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
+def one_at_a_time(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

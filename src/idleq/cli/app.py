@@ -5,7 +5,9 @@ import typer
 from idleq.cli.commands.daemon import daemon_app
 from idleq.cli.commands.demo import demo
 from idleq.cli.commands.doctor import doctor
+from idleq.cli.commands.fetch import fetch
 from idleq.cli.commands.gaps import gaps
+from idleq.cli.commands.image import image_app
 from idleq.cli.commands.init import init_app
 from idleq.cli.commands.inside import agent, cluster_app
 from idleq.cli.commands.jobs import cancel, explain, hold, ps, release
@@ -39,10 +41,11 @@ def idleq(
 
 
 app.command(cls=SubmitCommand, context_settings={"allow_interspersed_args": False})(submit)
-for one in (ps, status, logs, wait, cancel, hold, release, explain, nodes, gaps, pause, resume):
+for one in (ps, status, logs, wait, fetch, cancel, hold, release, explain, nodes, gaps, pause, resume):
     app.command(cls=IdleqCommand)(one)
 app.add_typer(init_app, name="init")
 app.add_typer(daemon_app, name="daemon")
+app.add_typer(image_app, name="image")
 for one in (report, doctor, demo):
     app.command(cls=IdleqCommand)(one)
 app.add_typer(simulate_app, name="simulate")

@@ -19,7 +19,7 @@ def located(submission: "Submission", folder: Path, where: str) -> "Submission":
         BadJobFile: beginning with *where*: there is no such program, or it may not be run.
     """
     program, *arguments = submission.spec.argv
-    if "/" not in program:
+    if "/" not in program or submission.spec.image:  # an image has programs of its own
         return submission
     path = folder / program
     if problem := _problem(path):

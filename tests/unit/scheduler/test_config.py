@@ -9,6 +9,7 @@ from idleq.ids import Millis
 from idleq.scheduler.config import (
     CLUSTERS,
     Config,
+    ContainerSettings,
     EmbeddedSettings,
     LocalSettings,
     ServerSettings,
@@ -53,6 +54,9 @@ def test_every_kind_of_value_is_read_in_human_units(file: Path) -> None:
         speed = 60.5
         trace = "kth.swf"
         grace = "5s"
+        [containers]
+        roots = ["/data", "/projects/iact"]
+        image = "idleq-workloads:2"
     """)
     assert load_config(file) == Config(
         server=ServerSettings(
@@ -62,6 +66,7 @@ def test_every_kind_of_value_is_read_in_human_units(file: Path) -> None:
         cluster=EmbeddedSettings(
             nodes=8, memory_bytes=3 * 2**29, load=1.0, speed=60.5, trace="kth.swf", grace_ms=Millis(5000)
         ),
+        containers=ContainerSettings(roots=("/data", "/projects/iact"), image="idleq-workloads:2"),
     )
 
 
@@ -98,6 +103,12 @@ def test_an_address_that_nodes_cannot_reach_is_refused(address: str) -> None:
         ("policy.leese = '3s'", "there is no key policy.leese; did you mean policy.lease?"),
         ("server.colour = 1", "there is no key server.colour; there are address, database, port, takeover, transport"),
         ("policy = 3", "policy is 3; it is a table"),
+        ("containers.roots = '/data'", "containers.roots: '/data' is not a list of texts, like [\"/data\"]"),
+        ("containers.roots = [7]", "containers.roots: 7 is not text in quotes"),
+        ("containers.roots = ['/']", "containers.roots: / would show containers all of the node"),
+        ("containers.roots = ['data']", "containers.roots: 'data' is no full path"),
+        ("containers.roots = ['/data/../etc']", "containers.roots: '/data/../etc' holds '..'"),
+        ("containers.image = '-x'", "containers.image: '-x' is no name of an image"),
         ("policy.lease = 30", 'policy.lease: 30 is not a duration like "30s"'),
         ("policy.lease = '-30s'", "policy.lease: '-30s' is not a duration like \"30s\""),
         ("policy.lease = '0s'", 'policy.lease: "0s" is not allowed; it must be "1ms" to "36600d"'),

@@ -4,7 +4,7 @@ import pytest
 
 from idleq.ids import EntryId, Millis
 from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, Submission
+from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, Mount, RuntimeWish, Submission
 from idleq.scheduler.errors import BadJobFile
 from idleq.scheduler.jobfile import NamedJob, read_catalog, read_job_file
 
@@ -67,6 +67,10 @@ def test_every_key_reaches_the_submission() -> None:
         retries = 3
         freeze = "none"
         signal = "SIGUSR2"
+        image = "site/image:1"
+        runtime = "podman"
+        mounts = ["/data", "/data/out:/out:rw"]
+        workdir = "/out"
         after = [17, "18"]
         array = "0-98:2%10"
         hold = true
@@ -83,6 +87,10 @@ def test_every_key_reaches_the_submission() -> None:
         retries=3,
         freeze=FreezeMethod.NONE,
         signal="SIGUSR2",
+        image="site/image:1",
+        runtime=RuntimeWish.PODMAN,
+        mounts=(Mount(source="/data", target="/data"), Mount(source="/data/out", target="/out", is_writable=True)),
+        workdir="/out",
     )
     after = (EntryId(17), EntryId(18))
     assert read(text) == (Submission(spec=spec, array=ArrayRange(0, 98, 2, 10), after=after, held=True),)
@@ -135,7 +143,10 @@ def test_jobs_of_one_file_wait_for_each_other_by_name() -> None:
             'command = ["x"]\narray = "0-9%0"',
             "the job file: array: the array '0-9%0' has a 0 after %; it must be at least 1",
         ),
-        ('command = ["x"]\nfreeze = "criu"', "the job file: freeze: it must be one of app, none, not 'criu'"),
+        (
+            'command = ["x"]\nfreeze = "dmtcp"',
+            "the job file: freeze: it must be one of app, auto, criu, none, not 'dmtcp'",
+        ),
         (
             'command = ["x"]\nenvironment = {IDLEQ_CONTROL = "/"}',
             "the job file: environment: IDLEQ_CONTROL is set by idleq itself and cannot be given",
@@ -214,6 +225,19 @@ def test_tables_of_jobs_in_the_plural_are_told_their_name() -> None:
     assert refusal('[[jobs]]\ncommand = ["true"]') == (
         "the job file: there is no key 'jobs'; did you mean [[job]], one such table for each job?"
     )
+
+
+def test_named_jobs_run_in_the_image_of_the_site_unless_told_otherwise() -> None:
+    catalog = read_catalog(CATALOG_TEXT, image="site/workloads:1")
+
+    def image(text: str) -> tuple[str, RuntimeWish]:
+        (one,) = read_job_file(text, catalog)
+        return one.spec.image, one.spec.runtime
+
+    assert image('workload = "train"') == ("site/workloads:1", RuntimeWish.AUTO)
+    assert image('workload = "train"\nimage = "mine"\nruntime = "docker"') == ("mine", RuntimeWish.DOCKER)
+    assert image('workload = "train"\nruntime = "process"') == ("", RuntimeWish.PROCESS)
+    assert image('command = ["x"]') == ("", RuntimeWish.AUTO)
 
 
 def test_a_named_jobs_duration_is_not_assumed_of_one_with_other_arguments() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from idleq.cli.containeroptions import Image, Mounts, Runtime, Workdir
 from idleq.cli.options import AnyContext, IdleqCommand, session_of
 from idleq.cli.result import Result, Table
 
@@ -61,7 +62,11 @@ def submit(
         str | None, typer.Option(metavar="RANGE", help="Tasks: 0-99, 0-98:2 (step), 0-99%10 (at once).")
     ] = None,
     hold: Annotated[bool, typer.Option("--hold", help="Wait for `idleq release`.")] = False,
-    freeze: Annotated[str | None, typer.Option(metavar="app|none", help="How it is frozen.")] = None,
+    freeze: Annotated[str | None, typer.Option(metavar="auto|criu|app|none", help="How it is frozen.")] = None,
+    image: Image = None,
+    runtime: Runtime = None,
+    mount: Mounts = None,
+    workdir: Workdir = None,
     start_daemon: Annotated[bool, typer.Option("--start-daemon", help="Start the daemon if none answers.")] = False,
 ) -> Result:
     """Submit a job: a named workload, a command after --, or a job file.
@@ -71,13 +76,15 @@ def submit(
     """
     from idleq.cli.catalog import load_catalog
 
-    session, catalog = session_of(context), load_catalog()
+    session = session_of(context)
+    catalog = load_catalog(session.paths.config)
     if list_workloads:
         return listed(catalog)
     options = {
         "name": name, "cores": cores, "memory": memory, "gpus": gpus, "expected": expected, "max_run": max_run,
         "priority": priority, "labels": pairs(label, "--label"), "environment": pairs(env, "--env"), "retries": retries,
-        "after": after or None, "array": array, "hold": hold or None, "freeze": freeze,
+        "after": after or None, "array": array, "hold": hold or None, "freeze": freeze, "image": image, "runtime": runtime,
+        "mounts": mount or None, "workdir": workdir,
     }  # fmt: skip
     table = {key: value for key, value in options.items() if value is not None}
     if file is not None:

@@ -1,7 +1,6 @@
 """A segment's folders, and what a workload is told."""
 
 import json
-import sys
 from pathlib import Path
 
 from idleq.ids import Fence, JobId, Millis
@@ -53,7 +52,7 @@ def test_the_segment_file_says_what_changes_per_segment() -> None:
 
 
 def test_python_stands_for_the_nodes_interpreter() -> None:
-    assert argv_of(SPEC) == (sys.executable, "-c", f"print('{sys.executable}')")
+    assert argv_of(SPEC, "/opt/python") == ("/opt/python", "-c", "print('/opt/python')")
 
 
 def test_folders_that_come_back_as_they_were_made_are_handed_out_again(tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""What is said to criu, and what it says: pure functions."""
+
+import re
+from pathlib import Path
+
+from idleq.migration.enclosure import LEADER
+
+DUMP_LOG, RESTORE_LOG = "dump.log", "restore.log"
+
+GHOST_LIMIT = 1 << 30
+"""Files that are open and deleted (temporary ones) are kept up to this size; criu's own limit is one megabyte."""
+
+OLDEST = (3, 15)
+"""The first that restores time namespaces and process numbers by clone3, on the kernels of its time."""
+
+VDSO_CHANGED = (6, 16)
+"""Since this kernel the vDSO has an area that criu before 4.1 does not know: `vdso: Unexpected rt vDSO area bounds`."""
+
+OLDEST_FOR_VDSO = (4, 1)
+
+ENGINE_OPTIONS = ("--file-locks", "--manage-cgroups=ignore")
+"""Locks on files are kept; the processes stay in the control groups of whoever thaws them, which are the allocation's."""
+
+HARMLESS = ("tun: Unable to create tun", "rlimit: Can't setup RLIMIT_NOFILE for self")
+"""Begin what criu calls errors and goes on from."""
+
+_VERSION = re.compile(r"^Version:\s*(\d+)\.(\d+)", re.MULTILINE)
+_RELEASE = re.compile(r"^(\d+)\.(\d+)")
+_STOPPED = re.compile(r"Frozen time:\s*(\d+) us")
+_ERROR = re.compile(r"^(?:\(\d+\.\d+\)\s*)?(?:\s*\d+:\s*)?Error \([^)]*\): (?P<text>.+)$", re.MULTILINE)
+
+
+def dump_argv(program: str, first: int, images: Path) -> list[str]:
+    """Return what freezes the guest whose first process is *first* here; it is run among its namespaces, so that they are not part of it."""
+    return [
+        *("nsenter", "--target", str(first), "--mount", "--pid", "--"),
+        *(program, "dump", "--tree", str(LEADER), "--images-dir", str(images), "--log-file", DUMP_LOG, "-v4"),
+        *("--display-stats", "--ghost-limit", str(GHOST_LIMIT), *ENGINE_OPTIONS),
+    ]
+
+
+def restore_argv(program: str, images: Path, stdout: str, stderr: str) -> list[str]:
+    """Return what lets it go on; {stdout} and {stderr} are the open files that take the place of those it had at these paths."""
+    outputs = (("{stdout}", stdout), ("{stderr}", stderr))
+    inherited = [word for number, path in outputs for word in ("--inherit-fd", f"fd[{number}]:{path.lstrip('/')}")]
+    return [
+        *(program, "restore", "--images-dir", str(images), "--log-file", RESTORE_LOG, "-v4"),
+        *("--restore-detached", *inherited, *ENGINE_OPTIONS),
+    ]
+
+
+def version_of(said: str) -> tuple[int, int] | None:
+    """Return the version that `criu --version` printed, None if that is not what it printed."""
+    found = _VERSION.search(said)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def oldest_for(release: str) -> tuple[int, int]:
+    """Return the oldest criu that works on the kernel *release*."""
+    found = _RELEASE.match(release)
+    is_new = found is not None and (int(found[1]), int(found[2])) >= VDSO_CHANGED
+    return OLDEST_FOR_VDSO if is_new else OLDEST
+
+
+def stopped_ms(said: str) -> int:
+    """Return for how long processes stood still, by what a dump printed; 0 if it did not say."""
+    found = _STOPPED.search(said)
+    return round(int(found[1]) / 1000) if found else 0
+
+
+def reason(log: str, otherwise: str) -> str:
+    """Return why criu failed: the first error in its *log*, which the later ones follow from."""
+    errors = [text for found in _ERROR.finditer(log) if not (text := found["text"]).startswith(HARMLESS)]
+    return errors[0] if errors else otherwise

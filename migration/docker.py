@@ -1,0 +1,228 @@
+"""Docker's containers: started, frozen and thawed by its engine, each on this node's own.
+
+Facts that shape this module: the engine restores only what lies in the new container's own folder, so a freeze moves its
+images out of there and a thaw puts them there; what a container wrote to its root is in no checkpoint, so its root is
+read-only; and the engine outlives us, so what an earlier caller of the same owner has left is ended first.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from signal import SIGKILL
+from threading import Thread
+from typing import BinaryIO, TypeVar
+
+from idleq.migration.confinement import Confinement, cgroup_of, confine
+from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError
+from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
+from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
+
+T = TypeVar("T")
+
+KILLED_FROM, SIGNALS = 128, 64
+"""The engine tells a signal as 128 and its number, like shells."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """A container of ours; *follower* writes down what it prints, and then tells its end."""
+
+    order: Order
+    number: str
+    follower: Thread
+    is_freezing: bool = False
+
+
+@dataclass(slots=True)
+class DockerRuntime:
+    """The containers of this process on the node's docker; *owner* is the same for one that takes its place after a crash."""
+
+    owner: str
+    connect: Callable[[], DockerEngine] = DockerEngine
+    cgroup_parent: str = field(default_factory=lambda: cgroup_of(Path("/proc/self/cgroup").read_text(encoding="utf-8")))
+    _mine: str = field(default_factory=lambda: secrets.token_hex(8))
+    _running: dict[ContainerName, _Running] = field(default_factory=dict)
+    _ends: "SimpleQueue[tuple[_Running, int]]" = field(default_factory=SimpleQueue)
+
+    def __post_init__(self) -> None:
+        with self._engine() as engine:
+            for number in engine.of_owner(self.owner):
+                engine.remove(number)
+
+    def start(self, order: Order) -> None:
+        """See Runtime."""
+        with self._engine() as engine:
+            number = engine.create(_unique(), self._confined(order))
+            try:
+                self._follow(order, number, lambda: engine.start(number))
+            except BaseException:
+                engine.remove(number)
+                raise
+
+    def signal(self, name: ContainerName, number: int) -> None:
+        """See Runtime."""
+        if running := self._running.get(name):
+            with self._engine() as engine:
+                engine.kill(running.number, number)
+
+    def kill(self, names: Collection[ContainerName]) -> None:
+        """See Runtime; when its first process dies, the kernel ends all others in the container."""
+        for name in names:
+            self.signal(name, SIGKILL)
+
+    def ended(self) -> list[Ended]:
+        """See Runtime; what has ended is removed from the engine."""
+        told: list[Ended] = []
+        for running, code in _all_of(self._ends):
+            if self._running.get(running.order.name) is not running:
+                continue  # it was frozen, or goes on after a freeze that failed
+            if running.is_freezing:
+                self._ends.put((running, code))
+            else:
+                told.append(Ended(running.order.name, code))
+                self._forget(running)
+        return told
+
+    def over(self, limits: Mapping[ContainerName, int]) -> dict[ContainerName, int]:  # noqa: ARG002 - the engine holds them
+        """See Meter: the kernel ends a container that would use more than its order says."""
+        return {}
+
+    def freeze(self, name: ContainerName, into: Path) -> FrozenState:
+        """See Freezer; its processes stand still for no longer than the engine takes to answer."""
+        running = self._running.get(name)
+        if running is None:
+            raise FreezeFailed(f"{name} does not run here")
+        running.is_freezing = True
+        try:
+            with self._engine() as engine:
+                began = time.monotonic()
+                images = self._checkpointed(engine, running)
+                stopped_ms = round((time.monotonic() - began) * 1000)
+                self._moved(engine, running, images, into)
+        finally:
+            running.is_freezing = False
+        self._forget(running)
+        return FrozenState(bytes=_size(into), stopped_ms=stopped_ms)
+
+    def thaw(self, order: Order, images: Path) -> None:
+        """See Freezer."""
+        try:
+            with self._engine() as engine:
+                number = engine.create(_unique(), self._confined(order))
+                try:
+                    shutil.copytree(images, engine.checkpoints(number) / CHECKPOINT, copy_function=_link_or_copy)
+                    self._follow(order, number, lambda: engine.start_from(number))
+                except BaseException:
+                    engine.remove(number)
+                    raise
+        except (*EngineError, OSError, StartFailed) as error:
+            raise ThawFailed(f"docker cannot let {order.name} go on here: {error}") from error
+
+    def close(self) -> None:
+        """End everything that was started here."""
+        with self._engine() as engine:
+            for running in list(self._running.values()):
+                engine.remove(running.number)
+                running.follower.join()
+        self._running.clear()
+
+    def _checkpointed(self, engine: DockerEngine, running: _Running) -> Path:
+        """Return where the engine has put what the container held."""
+        try:
+            return engine.checkpoint(running.number)
+        except EngineError as error:
+            raise FreezeFailed(f"docker cannot freeze {running.order.name}: {error}") from error
+
+    def _moved(self, engine: DockerEngine, running: _Running, images: Path, into: Path) -> None:
+        """Take *images* out of the engine's folder; where that fails, the container goes on from them."""
+        try:
+            shutil.copytree(images, into, copy_function=_link_or_copy, dirs_exist_ok=True)
+        except OSError as error:
+            message = f"what {running.order.name} held cannot be put into {into}: {error.strerror or error}"
+            try:
+                self._follow(running.order, running.number, lambda: engine.start_from(running.number))
+            except (*EngineError, StartFailed) as problem:
+                raise FreezeFailed(f"{message}; and it does not go on: {problem}", is_broken=True) from error
+            raise FreezeFailed(message) from error
+
+    def _follow(self, order: Order, number: str, go: Callable[[], None]) -> None:
+        """Let the container *go*, once somebody listens to what it prints."""
+        with contextlib.ExitStack() as opened:
+            stdout, stderr = (opened.enter_context(_appended(path)) for path in (order.stdout, order.stderr))
+            engine = opened.enter_context(self._engine())
+            output = engine.attach(number)
+            go()
+            rest = opened.pop_all()
+
+        def follow() -> None:
+            with rest, contextlib.suppress(*EngineError, OSError):
+                for out, err in output:
+                    stdout.write(out or b"")
+                    stderr.write(err or b"")
+            with self._engine() as asked:
+                self._ends.put((running, _code(asked.wait(number))))
+
+        running = _Running(order, number, Thread(target=follow, name=f"follow-{order.name}", daemon=True))
+        self._running[order.name] = running
+        running.follower.start()
+
+    def _forget(self, running: _Running) -> None:
+        del self._running[running.order.name]
+        running.follower.join()
+        with self._engine() as engine:
+            engine.remove(running.number)
+
+    def _confined(self, order: Order) -> Confinement:
+        user = f"{os.getuid()}:{os.getgid()}"
+        return confine(order, whose=self._mine, owner=self.owner, user=user, cgroup_parent=self.cgroup_parent)
+
+    @contextlib.contextmanager
+    def _engine(self) -> Iterator[DockerEngine]:
+        engine = self.connect()
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+
+def _all_of(queue: "SimpleQueue[T]") -> list[T]:
+    return [queue.get() for _ in range(queue.qsize())]
+
+
+def _unique() -> str:
+    return f"idleq-{secrets.token_hex(8)}"
+
+
+def _code(said: int) -> int:
+    """Return an exit code as `Ended` has it."""
+    is_signal = KILLED_FROM < said <= KILLED_FROM + SIGNALS
+    return KILLED_FROM - said if is_signal else said
+
+
+@contextlib.contextmanager
+def _appended(path: Path) -> Iterator[BinaryIO]:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise StartFailed(f"cannot write {path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "ab", buffering=0) as file:
+        yield file
+
+
+def _link_or_copy(source: str, target: str) -> str:
+    """On one file system a second name is enough: nobody writes to a checkpoint's files."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,142 @@
+"""Docker's engine, as far as guests need it; the verbs for checkpoints are asked through the same client, which has none of its own."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound
+
+from idleq.migration.confinement import MARK_LABEL, OWNER_LABEL, Confinement, docker_request
+from idleq.migration.errors import ImageMissing, ProgramMissing, StartFailed
+
+CHECKPOINT = "idleq"
+PATIENCE_SECONDS = 600
+"""Of one request: a freeze of much memory to a slow disk takes minutes."""
+
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+"""What shells answer for a program that is missing, or is there and cannot be run."""
+
+GONE = 404
+NOT_RUNNING = 409
+
+EngineError = (DockerException, requests.RequestException)
+"""Whatever the client raises where the engine will not, or is not there."""
+
+
+class DockerEngine:
+    """One connection to the engine; each thread has its own."""
+
+    def __init__(self, address: str | None = None) -> None:
+        try:
+            self._api: Any = docker.APIClient(address, version="auto", timeout=PATIENCE_SECONDS)
+        except EngineError as error:
+            raise StartFailed(f"docker's engine does not answer: {error}") from error
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._api.close()
+
+    def version(self) -> str:
+        """Return the engine's version."""
+        return str(self._api.version()["Version"])
+
+    def create(self, name: str, container: Confinement) -> str:
+        """Make *container*, and return the engine's number for it.
+
+        Raises:
+            ImageMissing, StartFailed: nothing was made.
+        """
+        try:
+            return str(self._api.create_container_from_config(docker_request(container), name)["Id"])
+        except ImageNotFound as error:
+            message = f"the image {container.image!r} is not on this node: bring it there by `idleq image load`"
+            raise ImageMissing(message) from error
+        except EngineError as error:
+            raise StartFailed(f"docker cannot make a container of {container.image!r}: {_words(error)}") from error
+
+    def start(self, number: str) -> None:
+        """Start what was made.
+
+        Raises:
+            ProgramMissing, StartFailed: it does not run.
+        """
+        try:
+            self._api.start(number)
+        except EngineError as error:
+            raise _refusal(_words(error)) from error
+
+    def attach(self, number: str) -> Iterator[tuple[bytes | None, bytes | None]]:
+        """Return what the container prints from now on, to its end: standard output or standard error."""
+        output: Iterator[tuple[bytes | None, bytes | None]] = self._api.attach(number, stream=True, demux=True)
+        return output
+
+    def wait(self, number: str) -> int:
+        """Return the exit code of a container once nothing of it lives."""
+        return int(self._api.wait(number)["StatusCode"])
+
+    def kill(self, number: str, signal: int) -> None:
+        """Send *signal* to the first process; one that has ended takes none."""
+        try:
+            self._api.kill(number, signal)
+        except APIError as error:
+            if error.status_code not in {GONE, NOT_RUNNING}:
+                raise
+
+    def remove(self, number: str) -> None:
+        """End the container if it runs, and forget it."""
+        try:
+            self._api.remove_container(number, force=True, v=True)
+        except APIError as error:
+            if error.status_code not in {GONE, NOT_RUNNING}:  # being removed already
+                raise
+
+    def is_running(self, number: str) -> bool:
+        """Whether the container runs."""
+        return bool(self._api.inspect_container(number)["State"]["Running"])
+
+    def of_owner(self, owner: str) -> list[str]:
+        """Return the numbers of all containers of *owner*, also of those that have ended."""
+        found = self._api.containers(all=True, quiet=True, filters={"label": [f"{OWNER_LABEL}={owner}", MARK_LABEL]})
+        return [str(one["Id"]) for one in found]
+
+    def checkpoint(self, number: str) -> Path:
+        """Freeze the container, and return the folder with what it held; it does not run any more then.
+
+        Raises:
+            DockerException, RequestException: the engine would not.
+        """
+        self._ask("post", f"/containers/{number}/checkpoints", {"CheckpointID": CHECKPOINT, "Exit": True})
+        return self.checkpoints(number) / CHECKPOINT
+
+    def start_from(self, number: str) -> None:
+        """Let the container go on from the checkpoint that lies in its folder; the engine needs it no more then."""
+        self._ask("post", f"/containers/{number}/start?checkpoint={CHECKPOINT}", None)
+        shutil.rmtree(self.checkpoints(number) / CHECKPOINT, ignore_errors=True)
+
+    def checkpoints(self, number: str) -> Path:
+        """Return the folder of the container's checkpoints: the engine takes them from nowhere else (moby#37344)."""
+        return Path(self._api.info()["DockerRootDir"]) / "containers" / number / "checkpoints"
+
+    def _ask(self, verb: str, path: str, body: dict[str, Any] | None) -> None:
+        url = f"{self._api.base_url}/v{self._api.api_version}{path}"
+        answer = self._api.request(verb, url, json=body, timeout=PATIENCE_SECONDS)
+        try:
+            answer.raise_for_status()
+        except requests.HTTPError as error:
+            raise APIError(str(error), response=answer, explanation=answer.text.strip()) from error
+
+
+def _refusal(words: str) -> StartFailed:
+    """Return what it means that a container did not start: the runtime's words are all there is."""
+    if "executable file not found" in words or "no such file or directory" in words:
+        return ProgramMissing(f"there is no such program in the image: {words}", NOT_FOUND)
+    if "permission denied" in words or "exec format error" in words or "is a directory" in words:
+        return ProgramMissing(f"it cannot be run in the image: {words}", NOT_EXECUTABLE)
+    return StartFailed(f"docker cannot start it now: {words}")
+
+
+def _words(error: Exception) -> str:
+    return str(getattr(error, "explanation", None) or error)

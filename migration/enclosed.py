@@ -1,0 +1,132 @@
+"""Freezes and thaws plain process trees by criu."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from idleq.migration import criu, enclosure
+from idleq.migration.enclosure import LEADER
+from idleq.migration.errands import Done, Errands
+from idleq.migration.errors import FreezeFailed, ThawFailed
+from idleq.migration.ports import FrozenState, Order
+from idleq.processes import children_of, read_processes
+
+OUTPUTS = "idleq.json"
+"""Where what was frozen had written to, beside criu's images."""
+
+SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+"""Where criu lies; not everybody's PATH has them."""
+
+PATIENCE_SECONDS = enclosure.PATIENCE_SECONDS
+
+
+def find_criu(path: str | None = None) -> str | None:
+    """Return criu's place on this machine, None if it has none; *path* is searched first."""
+    searched = os.environ.get("PATH", os.defpath) if path is None else path
+    return shutil.which("criu", path=os.pathsep.join((searched, *SYSTEM_FOLDERS)))
+
+
+def enclosed_argv(order: Order, restore: list[str] | None = None, answer: int | None = None) -> list[str]:
+    """Return what starts *order* in namespaces of its own, or lets it go on there by *restore*."""
+    spec = enclosure.spec_text(
+        parent=os.getpid(),
+        argv=list(order.argv),
+        folder=str(order.folder),
+        mounts=[(str(mount.source), str(mount.target), mount.is_writable) for mount in order.mounts],
+        restore=restore or [],
+        answer=answer,
+    )
+    return [sys.executable, "-I", "-S", enclosure.__file__, spec]
+
+
+def leader_of(outer: int) -> int | None:
+    """Return the number here of the guest's leader, whose outer process is *outer*; None if it has none (yet)."""
+    first = first_of(outer)
+    if first is None:
+        return None
+    # The kernel's list of children may lack some while others end; all processes are looked through only then.
+    children = children_of(first)
+    leader = next((pid for pid in children if _inner_number(pid) == LEADER), None)
+    if leader is None:
+        everybody = read_processes().values()
+        descent = (process.pid for process in everybody if process.parent == first and process.pid not in children)
+        leader = next((pid for pid in descent if _inner_number(pid) == LEADER), None)
+    return leader
+
+
+def first_of(outer: int) -> int | None:
+    """Return the number here of the first process inside, the only child of *outer*."""
+    return next(iter(children_of(outer)), None)
+
+
+def freeze(errands: Errands, order: Order, outer: int, into: Path) -> FrozenState:
+    """Dump the guest of *outer*; when this returns, its processes are dead or dying.
+
+    Raises:
+        FreezeFailed: it goes on; *is_broken* says that nobody knows how.
+    """
+    program, first = find_criu(), first_of(outer)
+    if program is None or first is None:
+        raise FreezeFailed("there is no criu on this node" if program is None else "it has ended")
+    try:
+        (into / OUTPUTS).write_text(json.dumps({"stdout": str(order.stdout), "stderr": str(order.stderr)}))
+        ran = errands.run(criu.dump_argv(program, first, into), seconds=PATIENCE_SECONDS)
+    except OSError as error:
+        raise FreezeFailed(f"it cannot be frozen into {into}: {error.strerror}") from error
+    if ran.code != 0:
+        raise FreezeFailed(f"criu: {_why(ran, into / criu.DUMP_LOG)}", is_broken=ran.code < 0)
+    (into / criu.DUMP_LOG).unlink(missing_ok=True)
+    size = sum(path.stat().st_size for path in into.iterdir())
+    return FrozenState(bytes=size, stopped_ms=criu.stopped_ms(ran.stdout + ran.stderr))
+
+
+def thaw(
+    order: Order, images: Path, start: Callable[[list[str], int], "subprocess.Popen[bytes]"]
+) -> "subprocess.Popen[bytes]":
+    """Let what is in *images* go on by *start*, which is given a command and an open file to pass on; return the outer process.
+
+    Raises:
+        ThawFailed: nothing of it runs.
+    """
+    program = find_criu()
+    if program is None:
+        raise ThawFailed("there is no criu on this node")
+    try:
+        had = json.loads((images / OUTPUTS).read_text())
+        restore = criu.restore_argv(program, images, had["stdout"], had["stderr"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ThawFailed(f"what was frozen is not whole: {error}") from error
+    answers, told = os.pipe()
+    try:
+        outer = start(enclosed_argv(order, restore, told), told)
+    finally:
+        os.close(told)
+    with os.fdopen(answers, "rb") as reading:
+        answer = reading.read().decode(errors="replace")
+    if answer or leader_of(outer.pid) is None:
+        os.kill(outer.pid, signal.SIGKILL)
+        outer.wait()
+        raise ThawFailed(f"criu: {_why(Done(1, answer, ''), images / criu.RESTORE_LOG)}")
+    return outer
+
+
+def _why(ran: Done, log: Path) -> str:
+    try:
+        text = log.read_text(errors="replace")
+    except OSError:
+        text = ""
+    said = (ran.stderr or ran.stdout).strip().splitlines()
+    return criu.reason(text, said[-1] if said else f"it ended with {ran.code}")
+
+
+def _inner_number(pid: int) -> int | None:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[-1]) for line in lines if line.startswith("NSpid:")), None)

@@ -1,0 +1,237 @@
+"""The two processes around a guest that is to be frozen from outside; run as a program of its own, by any Python, alone.
+
+The outer one is the agent's child. It makes namespaces of its own for processes and mounts, so that the guest's process
+numbers are free wherever it goes on, and its folders lie at the same place; and it ends as the guest ends. The first one is
+process 1 in there: the parent of the guest's leader and of all orphans, and not part of what is frozen. If either dies, the
+kernel ends all that is inside; the outer one dies with the agent.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+LEADER = 300
+"""The leader's number inside: below it the kernel hands out none when numbers begin anew, so criu's own processes have room there."""
+
+CANNOT_BE_MADE = 71
+"""The exit code where the namespaces cannot be made (sysexits' EX_OSERR)."""
+
+NOT_STARTED = 127
+
+PATIENCE_SECONDS = 600
+"""Of images that are not whole, criu may wait for ever for what is not there."""
+
+VISIT_SECONDS = 0.005
+"""How often it is looked whether criu has left: the few milliseconds that it needs to come to its end."""
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNS, _CLONE_NEWPID = 0x00020000, 0x20000000
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_SLAVE = (
+    1, 2, 4, 8, 32, 4096, 16384, 1 << 19,
+)  # fmt: skip
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def main(arguments: Sequence[str]) -> NoReturn:
+    """Be the outer process for what *arguments* describe (`spec_text`)."""
+    spec = json.loads(arguments[0])
+    _die_with_parent()
+    if os.getppid() != spec["parent"]:
+        os._exit(CANNOT_BE_MADE)
+    try:
+        _call("unshare", _CLONE_NEWNS | _CLONE_NEWPID)
+        _mount("none", "/", None, _MS_REC | _MS_SLAVE)
+        _see(spec["mounts"])
+        ends, told = os.pipe()
+        first = os.fork()
+    except OSError as error:
+        _answer(spec, f"no namespaces can be made for it: {error}")
+        os._exit(CANNOT_BE_MADE)
+    if first == 0:
+        os.close(ends)
+        _be_first(spec, told)
+    os.close(told)
+    if spec["answer"] is not None:
+        os.close(spec["answer"])
+    text = os.read(ends, 64)
+    _, status = os.waitpid(first, 0)
+    _end_like(int(text) if text else status)
+
+
+def spec_text(
+    *,
+    parent: int,
+    argv: Sequence[str],
+    folder: str,
+    mounts: Sequence[tuple[str, str, bool]],
+    restore: Sequence[str] = (),
+    answer: int | None = None,
+) -> str:
+    """Return what `main` takes.
+
+    Attributes:
+        parent: who starts it; with that process's death it dies.
+        argv: the guest's program and its arguments.
+        folder: where it starts.
+        mounts: sources, targets, and whether they can be written.
+        restore: what lets a frozen guest go on, instead of starting one.
+        answer: an open file to which a restore's end is written: nothing if it succeeded, else why it did not.
+    """
+    spec = {"parent": parent, "argv": argv, "folder": folder, "mounts": mounts, "restore": restore, "answer": answer}
+    return json.dumps(spec)
+
+
+def _be_first(spec: Mapping[str, Any], told: int) -> NoReturn:
+    try:
+        _die_with_parent()
+        _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+        # Whoever signals this process means the guest; to the first of its namespace only SIGKILL from outside gets through.
+        if spec["restore"]:
+            _restore(spec)
+        else:
+            _start(spec)
+        status = _status_of(LEADER)
+        while _visitors():
+            time.sleep(VISIT_SECONDS)  # what has just frozen the guest would be ended with this process
+        os.write(told, str(status).encode())
+    except OSError as error:
+        _answer(spec, str(error))
+        sys.stderr.write(f"idleq: {error}\n")
+        os._exit(CANNOT_BE_MADE)
+    os._exit(0)
+
+
+def _start(spec: Mapping[str, Any]) -> None:
+    _next_number(LEADER)
+    if os.fork() == 0:
+        try:
+            os.setsid()
+            # Orphans inside become the leader's children, so that they are part of what is frozen.
+            _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+            _prctl(_PR_SET_PDEATHSIG, 0)
+            os.chdir(spec["folder"])
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so
+            os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+            os.execvpe(spec["argv"][0], spec["argv"], os.environ)  # noqa: S606 - no shell is what is wanted
+        except OSError as error:
+            sys.stderr.write(f"idleq: {spec['argv'][0]}: {error.strerror}\n")
+            sys.stderr.flush()
+        os._exit(NOT_STARTED)
+
+
+def _restore(spec: Mapping[str, Any]) -> None:
+    """Run criu, which leaves the guest as an orphan: this process's child."""
+    if spec["answer"] is not None:
+        os.set_inheritable(spec["answer"], False)
+    stdout, stderr = os.dup(1), os.dup(2)
+    try:
+        ran = subprocess.run(
+            [word.format(stdout=stdout, stderr=stderr) for word in spec["restore"]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(stdout, stderr),
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        _answer(spec, f"criu has not come to an end within {PATIENCE_SECONDS} s")
+        os._exit(CANNOT_BE_MADE)
+    if ran.returncode != 0:
+        _answer(spec, ran.stdout.decode(errors="replace").strip() or f"criu ended with {ran.returncode}")
+        os._exit(CANNOT_BE_MADE)
+    _next_number(max(_numbers()) + 1)
+    _answer(spec, "")
+
+
+def _answer(spec: Mapping[str, Any], text: str) -> None:
+    if spec["answer"] is not None:
+        with contextlib.suppress(OSError):
+            os.write(spec["answer"], text.encode()[-4096:])
+            os.close(spec["answer"])
+
+
+def _status_of(pid: int) -> int:
+    """Reap whoever ends until *pid* does; return how it ended."""
+    while True:
+        ended, status = os.waitpid(-1, 0)
+        if ended == pid:
+            return status
+
+
+def _visitors() -> bool:
+    """Whether there is a process in here whose parent is outside, besides this one: criu while it freezes."""
+    others = (name for name in _numbers() if name != os.getpid())
+    return any(_parent_of(number) == 0 for number in others)
+
+
+def _numbers() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - names only, and quick
+
+
+def _parent_of(number: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{number}/stat").read_bytes().rpartition(b")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def _end_like(status: int) -> NoReturn:
+    if os.WIFSIGNALED(status):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        number = os.WTERMSIG(status)
+        with contextlib.suppress(OSError):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+        os.kill(os.getpid(), number)
+    os._exit(os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else CANNOT_BE_MADE)
+
+
+def _see(mounts: Sequence[tuple[str, str, bool]]) -> None:
+    """Bind each source on its target; the targets lie in folders of this namespace only."""
+    for parent in sorted({str(Path(target).parent) for _, target, _ in mounts}):
+        Path(parent).mkdir(parents=True, exist_ok=True)
+        _mount("idleq", parent, "tmpfs", _MS_NOSUID | _MS_NODEV)
+    for source, target, is_writable in mounts:
+        Path(target).mkdir()
+        _mount(source, target, None, _MS_BIND)
+        if not is_writable:
+            _mount(source, target, None, _MS_BIND | _MS_REMOUNT | _MS_RDONLY)
+
+
+def _next_number(pid: int) -> None:
+    """Let the next process in here have the number *pid*, or the first free one after it."""
+    Path("/proc/sys/kernel/ns_last_pid").write_text(str(max(pid, LEADER) - 1), encoding="ascii")
+
+
+def _die_with_parent() -> None:
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
+    _call("prctl", option, value, 0, 0, 0)
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int) -> None:
+    kind_bytes = None if kind is None else kind.encode()
+    _call("mount", os.fsencode(source), os.fsencode(target), kind_bytes, ctypes.c_ulong(flags), None)
+
+
+def _call(name: str, *arguments: object) -> None:
+    if getattr(_LIBC, name)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

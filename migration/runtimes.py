@@ -1,0 +1,86 @@
+"""All runtimes of a node as one: what is asked of a container goes to the runtime that its order named."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
+from idleq.migration.ports import ContainerName, Ended, Freezer, FrozenState, Meter, Order, Runtime, RuntimeName
+
+
+class FullRuntime(Runtime, Freezer, Meter, Protocol):
+    """A runtime that also freezes and measures, and ends with its caller."""
+
+    def close(self) -> None:
+        """Kill everything that still lives."""
+        ...
+
+
+@dataclass(slots=True)
+class Runtimes:
+    """The runtimes that *makers* make, each when it is first asked for: most nodes never start a container."""
+
+    makers: Mapping[RuntimeName, Callable[[], FullRuntime]]
+    _made: dict[RuntimeName, FullRuntime] = field(default_factory=dict)
+    _where: dict[ContainerName, RuntimeName] = field(default_factory=dict)
+
+    def start(self, order: Order) -> None:
+        """See Runtime."""
+        self._of(order.runtime).start(order)
+        self._where[order.name] = order.runtime
+
+    def signal(self, name: ContainerName, number: int) -> None:
+        """See Runtime."""
+        if name in self._where:
+            self._made[self._where[name]].signal(name, number)
+
+    def kill(self, names: Collection[ContainerName]) -> None:
+        """See Runtime; each runtime is asked once, about all of its own."""
+        for kind, runtime in self._made.items():
+            if own := [name for name in names if self._where.get(name) is kind]:
+                runtime.kill(own)
+
+    def ended(self) -> list[Ended]:
+        """See Runtime."""
+        told = [ended for runtime in list(self._made.values()) for ended in runtime.ended()]
+        for ended in told:
+            self._where.pop(ended.name, None)
+        return told
+
+    def over(self, limits: Mapping[ContainerName, int]) -> dict[ContainerName, int]:
+        """See Meter."""
+        found: dict[ContainerName, int] = {}
+        for kind, runtime in self._made.items():
+            own = {name: limit for name, limit in limits.items() if self._where.get(name) is kind}
+            found |= runtime.over(own) if own else {}
+        return found
+
+    def freeze(self, name: ContainerName, into: Path) -> FrozenState:
+        """See Freezer."""
+        if name not in self._where:
+            raise FreezeFailed(f"{name} does not run here")
+        state = self._made[self._where[name]].freeze(name, into)
+        del self._where[name]
+        return state
+
+    def thaw(self, order: Order, images: Path) -> None:
+        """See Freezer."""
+        try:
+            runtime = self._of(order.runtime)
+        except StartFailed as error:
+            raise ThawFailed(str(error)) from error
+        runtime.thaw(order, images)
+        self._where[order.name] = order.runtime
+
+    def close(self) -> None:
+        """See FullRuntime."""
+        for runtime in self._made.values():
+            runtime.close()
+
+    def _of(self, kind: RuntimeName) -> FullRuntime:
+        if kind not in self.makers:
+            raise StartFailed(f"this node has no {kind}")
+        if kind not in self._made:
+            self._made[kind] = self.makers[kind]()
+        return self._made[kind]

@@ -1,0 +1,361 @@
+"""What every runtime holds: plain processes, those that may be frozen, and podman's containers where this machine has them.
+
+Where there is no criu, what is frozen is left out here; the testbed's nodes have all of it, and run this very file.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Thread
+from typing import Protocol
+
+import pytest
+
+from idleq.migration.errors import FreezeFailed, ProgramMissing, ThawFailed
+from idleq.migration.ports import ContainerName, Ended, Freezer, Mount, Order, Runtime
+from idleq.migration.process import ProcessRuntime
+from idleq.processes import read_processes, read_program, read_variable
+from testbed.waiting import wait_for
+
+INSIDE = Path("/run/idleq")
+C1, C2 = ContainerName("a1/1/1"), ContainerName("a1/1/2")
+PATIENCE_SECONDS = 30
+
+COUNT = """
+import sys, time
+from pathlib import Path
+with Path("counted").open("w") as file:
+    for number in range(int(sys.argv[1])):
+        file.write(f"{number}\\n")
+        file.flush()
+        print(number, flush=True)
+        time.sleep(0.01)
+"""
+
+HEARS = """
+import signal, sys, time
+from pathlib import Path
+signal.signal(signal.SIGUSR1, lambda *_: sys.exit(7))
+Path("counted").write_text("ready\\n")
+while True:
+    time.sleep(600)
+"""
+
+CONNECTS = """
+import signal, socket, sys, time
+from pathlib import Path
+signal.signal(signal.SIGUSR1, lambda *_: sys.exit(7))
+connected = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+Path("counted").write_text("ready\\n")
+while True:
+    time.sleep(600)
+"""
+
+LEAVES = """
+import os, time
+from pathlib import Path
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        Path("counted").write_text("ready\\n")
+        time.sleep(600)
+    os._exit(0)
+os.wait()
+while not Path("counted").exists():
+    time.sleep(0.01)
+os._exit(3)
+"""
+
+
+class FullRuntime(Runtime, Freezer, Protocol):
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Bench:
+    """A runtime, and the folder that its containers work in."""
+
+    runtime: FullRuntime
+    folder: Path
+    may_freeze: bool
+    told: list[Ended] = field(default_factory=list)
+
+    def order(self, *argv: str, name: ContainerName = C1, environment: Mapping[str, str] | None = None) -> Order:
+        return Order(
+            name=name,
+            argv=argv,
+            environment={"PATH": os.environ["PATH"], **(environment or {})},
+            folder=INSIDE / "work" if self.may_freeze else self.folder / "work",
+            stdout=self.folder / f"stdout-{name.rpartition('/')[2]}",
+            stderr=self.folder / f"stderr-{name.rpartition('/')[2]}",
+            mounts=[
+                Mount(source=self.folder / "work", target=INSIDE / "work", is_writable=True),
+                Mount(source=self.folder / "given", target=INSIDE / "given"),
+            ]
+            if self.may_freeze
+            else (),
+            may_freeze=self.may_freeze,
+        )
+
+    def python(self, code: str, *arguments: str) -> Order:
+        return self.order(sys.executable, "-I", "-S", "-c", code, *arguments)
+
+    def lines(self) -> list[str]:
+        path = self.folder / "work" / "counted"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def wait_for_lines(self, least: int) -> None:
+        wait_for(f"{least} lines", lambda: len(self.lines()) >= least, seconds=PATIENCE_SECONDS)
+
+    def wait_for_end(self) -> list[Ended]:
+        wait_for("the end", self._look, seconds=PATIENCE_SECONDS)
+        return self.told
+
+    def _look(self) -> bool:
+        self.told += self.runtime.ended()
+        return bool(self.told)
+
+    def survivors(self) -> list[int]:
+        marks = {f"{C1}/", f"{C2}/"}
+        return [
+            pid
+            for pid, process in read_processes().items()
+            if not process.is_zombie
+            and any((read_variable(pid, "IDLEQ_MARK") or "").startswith(mark) for mark in marks)
+        ]
+
+
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
+CRIU = pytest.mark.skipif(shutil.which("criu") is None, reason="there is no criu here")
+
+
+@contextmanager
+def full_disk(folder: Path) -> Iterator[Path]:
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "small", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def bench_of(kind: str, folder: Path) -> Iterator[Bench]:
+    for name in ("work", "given"):
+        (folder / name).mkdir()
+    bench = Bench(ProcessRuntime(), folder, may_freeze=kind != "process")
+    yield bench
+    bench.runtime.close()
+    wait_for("everything to be gone", lambda: not bench.survivors(), seconds=PATIENCE_SECONDS)
+
+
+@pytest.fixture(params=["process", pytest.param("enclosed", marks=ROOT)])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    with bench_of(request.param, tmp_path) as bench:
+        yield bench
+
+
+@pytest.fixture(params=[pytest.param("enclosed", marks=[ROOT, CRIU])])
+def freezer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    with bench_of(request.param, tmp_path) as bench:
+        yield bench
+
+
+def test_the_exit_code_is_told_once(bench: Bench) -> None:
+    bench.runtime.start(bench.order("/bin/sh", "-c", "exit 5"))
+
+    assert bench.wait_for_end() == [Ended(C1, 5)]
+    assert bench.runtime.ended() == []
+
+
+def test_one_that_is_ended_by_a_signal_is_told_with_it(bench: Bench) -> None:
+    bench.runtime.start(bench.order("/bin/sh", "-c", "kill -TERM $$"))
+
+    assert bench.wait_for_end() == [Ended(C1, -signal.SIGTERM)]
+
+
+def test_a_signal_reaches_the_program(bench: Bench) -> None:
+    bench.runtime.start(bench.python(HEARS))
+    bench.wait_for_lines(1)
+
+    bench.runtime.signal(C1, signal.SIGUSR1)
+
+    assert bench.wait_for_end() == [Ended(C1, 7)]
+
+
+def test_killed_it_is_gone_with_all_that_descends_from_it(bench: Bench) -> None:
+    bench.runtime.start(bench.order("/bin/sh", "-c", "setsid sleep 600 & echo ready > counted; sleep 600"))
+    bench.wait_for_lines(1)
+
+    bench.runtime.kill([C1])
+
+    assert bench.wait_for_end() == [Ended(C1, -signal.SIGKILL)]
+    assert bench.survivors() == []
+
+
+def test_when_it_is_told_to_have_ended_nothing_of_it_lives(bench: Bench) -> None:
+    bench.runtime.start(bench.python(LEAVES))
+
+    assert bench.wait_for_end() == [Ended(C1, 3)]
+    assert bench.survivors() == []
+
+
+def test_what_it_prints_is_appended_to_its_files(bench: Bench) -> None:
+    order = bench.order("/bin/sh", "-c", "echo said; echo wrong >&2")
+    order.stdout.write_text("before\n")
+
+    bench.runtime.start(order)
+
+    bench.wait_for_end()
+    assert (order.stdout.read_text(), order.stderr.read_text()) == ("before\nsaid\n", "wrong\n")
+
+
+def test_a_program_that_is_not_there_is_refused(bench: Bench) -> None:
+    with pytest.raises(ProgramMissing, match="there is no program 'no-such-program' on this node"):
+        bench.runtime.start(bench.order("no-such-program"))
+    assert bench.runtime.ended() == []
+
+
+def test_it_has_the_environment_that_was_ordered_and_its_mark(bench: Bench) -> None:
+    bench.runtime.start(bench.order("/usr/bin/env", environment={"GREETING": "hello there"}))
+
+    bench.wait_for_end()
+    names = {line.partition("=")[0] for line in bench.order("env").stdout.read_text().splitlines()}
+    assert {"PATH", "GREETING", "IDLEQ_MARK"} <= names <= {"PATH", "GREETING", "IDLEQ_MARK", "LC_CTYPE"}
+
+
+def test_what_is_mounted_can_be_written_only_if_that_was_ordered(bench: Bench) -> None:
+    if not bench.may_freeze:
+        pytest.skip("it sees this machine as it is")
+    bench.runtime.start(bench.order("/bin/sh", "-c", f"echo x > {INSIDE}/work/here && ! echo x > {INSIDE}/given/there"))
+
+    assert bench.wait_for_end() == [Ended(C1, 0)]
+    assert (bench.folder / "work" / "here").exists()
+    assert not (INSIDE / "work").exists(), "nobody else sees it"
+
+
+def test_frozen_and_thawed_again_and_again_it_goes_on_where_it_was(freezer: Bench) -> None:
+    order = freezer.python(COUNT, "200")
+    freezer.runtime.start(order)
+    for turn in range(1, 4):
+        images = freezer.folder / f"images-{turn}"
+        images.mkdir()
+        freezer.wait_for_lines(40 * turn)
+        state = freezer.runtime.freeze(order.name, images)
+        assert state.bytes == sum(path.stat().st_size for path in images.rglob("*") if path.is_file())
+        assert (freezer.survivors(), freezer.runtime.ended()) == ([], [])
+        order = replace(order, name=ContainerName(f"a1/1/{turn + 1}"), stdout=freezer.folder / f"stdout-{turn + 1}")
+        freezer.runtime.thaw(order, images)
+
+    assert freezer.wait_for_end() == [Ended(order.name, 0)]
+    said = "".join((freezer.folder / f"stdout-{turn}").read_text() for turn in range(1, 5))
+    assert freezer.lines() == said.splitlines() == [str(number) for number in range(200)]
+
+
+def test_one_that_is_connected_to_somebody_outside_cannot_be_frozen_and_goes_on(freezer: Bench) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as outside:
+        images = freezer.folder / "images"
+        images.mkdir()
+        freezer.runtime.start(freezer.python(CONNECTS, str(outside.getsockname()[1])))
+        freezer.wait_for_lines(1)
+
+        with pytest.raises(FreezeFailed, match="criu: inet: Connected TCP socket, consider using --tcp-established"):
+            freezer.runtime.freeze(C1, images)
+
+        freezer.runtime.signal(C1, signal.SIGUSR1)
+        assert freezer.wait_for_end() == [Ended(C1, 7)]
+
+
+def test_when_the_disk_is_full_it_goes_on(freezer: Bench) -> None:
+    with full_disk(freezer.folder / "full") as full:
+        freezer.runtime.start(freezer.python(COUNT, "100"))
+        freezer.wait_for_lines(1)
+
+        with pytest.raises(FreezeFailed, match="No space left on device"):
+            freezer.runtime.freeze(C1, full)
+
+        assert freezer.wait_for_end() == [Ended(C1, 0)]
+        assert freezer.lines() == [str(number) for number in range(100)]
+
+
+def test_one_whose_criu_is_killed_half_way_is_ended_and_told(freezer: Bench) -> None:
+    images = freezer.folder / "images"
+    images.mkdir()
+    freezer.runtime.start(freezer.python(COUNT, "1000"))
+    freezer.wait_for_lines(1)
+    failures: list[FreezeFailed] = []
+
+    def freeze() -> None:
+        try:
+            freezer.runtime.freeze(C1, images)
+        except FreezeFailed as failure:
+            failures.append(failure)
+
+    thread = Thread(target=freeze)
+    thread.start()
+    wait_for("criu to write", (images / "dump.log").exists, seconds=PATIENCE_SECONDS, every=0.001)
+    for pid in read_processes():
+        if read_program(pid) == "criu":
+            os.kill(pid, signal.SIGKILL)
+    thread.join()
+
+    if failures:
+        assert freezer.wait_for_end() == [Ended(C1, -signal.SIGKILL)]
+    assert freezer.survivors() == []
+
+
+@pytest.mark.parametrize("damage", ["core-300.img", "pstree.img", "idleq.json"])
+def test_what_is_damaged_is_not_thawed_and_nothing_of_it_runs(freezer: Bench, damage: str) -> None:
+    order, images = freezer.python(COUNT, "100"), freezer.folder / "images"
+    images.mkdir()
+    freezer.runtime.start(order)
+    freezer.wait_for_lines(1)
+    freezer.runtime.freeze(C1, images)
+    (images / damage).write_bytes((images / damage).read_bytes()[:17])
+
+    with pytest.raises(ThawFailed):
+        freezer.runtime.thaw(order, images)
+
+    assert (freezer.survivors(), freezer.runtime.ended()) == ([], [])
+
+
+def test_a_file_that_has_grown_since_is_refused_and_put_back_it_goes_on(freezer: Bench) -> None:
+    order, images = freezer.python(COUNT, "60"), freezer.folder / "images"
+    images.mkdir()
+    freezer.runtime.start(order)
+    freezer.wait_for_lines(10)
+    freezer.runtime.freeze(C1, images)
+    counted = freezer.folder / "work" / "counted"
+    before = counted.read_bytes()
+    with counted.open("a") as file:
+        file.write("later\n")
+
+    with pytest.raises(ThawFailed, match="counted has bad size"):
+        freezer.runtime.thaw(order, images)
+    counted.write_bytes(before)
+    freezer.runtime.thaw(order, images)
+
+    assert freezer.wait_for_end() == [Ended(C1, 0)]
+    assert freezer.lines() == [str(number) for number in range(60)]
+
+
+def test_threads_of_the_freezer_do_not_disturb_who_looks_for_ends(freezer: Bench) -> None:
+    order, images = freezer.python(COUNT, "300"), freezer.folder / "images"
+    images.mkdir()
+    freezer.runtime.start(order)
+    freezer.runtime.start(freezer.order("/bin/sh", "-c", "exit 4", name=C2))
+    freezer.wait_for_lines(1)
+    freeze = Thread(target=lambda: freezer.runtime.freeze(C1, images))
+    freeze.start()
+    while freeze.is_alive():
+        freezer.told += freezer.runtime.ended()
+        freeze.join(0.001)
+
+    assert freezer.wait_for_end() == [Ended(C2, 4)]
