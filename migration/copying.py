@@ -1,11 +1,15 @@
-"""Copies that are hashed on the way and are on the disk when the call returns."""
+"""Files written and read piece by piece, hashed on the way, and on the disk when the call returns."""
 
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 BLOCK = 1 << 20
 """Bytes read at a time: large enough that hashing and writing, not calls, take the time."""
@@ -13,37 +17,114 @@ BLOCK = 1 << 20
 HALF_WRITTEN = ".tmp-"
 """Begins the name of what is not yet published."""
 
+PRIVATE = 0o600
+
+AHEAD = 8
+"""Pieces that may wait to be hashed: memory stays bounded."""
+
+BESIDE = 4 << 20
+"""From so many bytes on another thread hashes: SHA-256 is about as fast as a good disk, so that in turns they would take twice as long."""
+
+WRITTEN_BACK = 8 << 20
+"""Bytes after which the kernel is asked to begin writing: it would wait much longer, and the fsync then takes all the time."""
+
+
+class Digest:
+    """SHA-256 of pieces in their order; of many, another thread reckons it meanwhile. To be entered."""
+
+    def __init__(self) -> None:
+        self._hasher, self.length = sha256(), 0
+        self._pool: ThreadPoolExecutor | None = None
+        self._waiting: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def update(self, piece: bytes) -> None:
+        """Take *piece* in."""
+        self.length += len(piece)
+        if self.length <= BESIDE:
+            self._hasher.update(piece)
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, "digest")
+        while len(self._waiting) >= AHEAD:
+            self._waiting.popleft().result()
+        self._waiting.append(self._pool.submit(self._hasher.update, piece))
+
+    def hexdigest(self) -> str:
+        """Return the digest of all that was taken in."""
+        while self._waiting:
+            self._waiting.popleft().result()
+        return self._hasher.hexdigest()
+
 
 def copy_hashed(
     source: Path, target: Path, *, mode: int, length: int | None = None, sync: bool = True
 ) -> tuple[int, str]:
     """Copy *source* to the new file *target* and return its size and SHA-256; *length* ends the copy early."""
-    hasher, done = sha256(), 0
-    buffer = memoryview(bytearray(BLOCK))
-    with _opened(source, os.O_RDONLY) as reading, _opened(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as writing:
-        while length is None or done < length:
-            count = os.readv(reading, [buffer if length is None else buffer[: length - done]])
-            if not count:
-                break
-            hasher.update(buffer[:count])
-            _write_all(writing, buffer[:count])
-            done += count
+    with opened(source, os.O_RDONLY) as reading, new_file(target) as writing:
+        size, digest = write_hashed(read_pieces(reading, length), writing)
         os.fchmod(writing, mode)
         if sync:
             os.fsync(writing)
-    return done, hasher.hexdigest()
+    return size, digest
+
+
+def read_pieces(descriptor: int, length: int | None = None) -> Iterator[bytes]:
+    """Yield what is to be read from here on, at most *length* bytes."""
+    left = length
+    while left is None or left > 0:
+        piece = os.read(descriptor, BLOCK if left is None else min(left, BLOCK))
+        if not piece:
+            return
+        left = None if left is None else left - len(piece)
+        yield piece
+
+
+def hashed(pieces: Iterable[bytes], digest: Digest) -> Iterator[bytes]:
+    """Yield *pieces*, which *digest* sees too."""
+    for piece in pieces:
+        digest.update(piece)
+        yield piece
+
+
+def write_hashed(pieces: Iterable[bytes], descriptor: int) -> tuple[int, str]:
+    """Write *pieces*; return how many bytes they are, and their SHA-256."""
+    begun = 0
+    with Digest() as digest:
+        for piece in hashed(pieces, digest):
+            write_all(descriptor, piece)
+            if digest.length - begun >= WRITTEN_BACK:
+                # What is not on the disk yet is not thrown away by this: the kernel begins to write it, and does not wait.
+                os.posix_fadvise(descriptor, begun, digest.length - begun, os.POSIX_FADV_DONTNEED)
+                begun = digest.length
+        return digest.length, digest.hexdigest()
 
 
 def write_synced(path: Path, content: bytes) -> None:
     """Write the new file *path*; its content is on the disk, its name not yet."""
-    with _opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as writing:
-        _write_all(writing, memoryview(content))
+    with new_file(path) as writing:
+        write_all(writing, content)
         os.fsync(writing)
+
+
+def write_all(descriptor: int, content: bytes | memoryview) -> None:
+    """Write all of *content*."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def sync_folder(path: Path) -> None:
     """Make the names in *path* last through a power cut."""
-    with _opened(path, os.O_RDONLY | os.O_DIRECTORY) as folder:
+    with opened(path, os.O_RDONLY | os.O_DIRECTORY) as folder:
         os.fsync(folder)
 
 
@@ -61,15 +142,16 @@ def remove_half_written(folder: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
+def new_file(path: Path) -> contextlib.AbstractContextManager[int]:
+    """Open the new file *path* for writing, for nobody but us."""
+    return opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+
+
 @contextlib.contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+def opened(path: Path, flags: int) -> Iterator[int]:
+    """Open *path*, which must be no link."""
+    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _write_all(descriptor: int, content: memoryview) -> None:
-    while content:
-        content = content[os.write(descriptor, content) :]

@@ -10,7 +10,10 @@ MigrationError
 ├── ThawFailed             what was frozen does not go on here
 ├── FolderRefused          a folder holds something that cannot be taken along
 ├── SnapshotNotWritten     a snapshot or an output could not be written; nothing of it is left
-└── SnapshotDamaged        a snapshot does not verify
+├── SnapshotDamaged        a snapshot does not verify
+│   ├── SnapshotLocked     no key here opens it
+│   └── SnapshotUnfit      it cannot be thawed on this machine
+└── KeyUnusable            the file of the keys that encrypt snapshots cannot be used
 """
 
 from typing import ClassVar
@@ -94,3 +97,21 @@ class ThawFailed(MigrationError):
 
     exit_code: ClassVar[int] = 26
     transient: ClassVar[bool] = True
+
+
+class SnapshotLocked(SnapshotDamaged):
+    """The snapshot is encrypted, and no key here opens it."""
+
+    exit_code: ClassVar[int] = 78
+
+
+class SnapshotUnfit(SnapshotDamaged):
+    """The snapshot cannot be thawed on this machine."""
+
+    exit_code: ClassVar[int] = 79
+
+
+class KeyUnusable(MigrationError):
+    """The file of the keys that encrypt snapshots cannot be used."""
+
+    exit_code: ClassVar[int] = 80

@@ -1,27 +1,32 @@
 """Snapshots and published outputs: there whole or not at all, and used only after every byte of them has been verified.
 
 SNAPSHOT/manifest.json      what is in it, with size and SHA-256 of every file
-        /files/...          the files
+        /files/...          the files, as they are or compressed and encrypted
 """
 
 import contextlib
 import os
 import re
 import shutil
-import stat
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 
-from idleq.migration import copying
+from idleq.migration import copying, stored
 from idleq.migration.errors import SnapshotDamaged, SnapshotNotWritten
 from idleq.migration.manifest import FileEntry, Manifest, Origin, decode, digest_of, encode
+from idleq.migration.packer import PLAIN, Packer
+from idleq.migration.packing import Unpacking
+from idleq.migration.sealing import NO_KEYS, Keyring
 from idleq.migration.tree import Item, list_folder
 
 MANIFEST = "manifest.json"
 FILES = "files"
 OUTPUT = "output"
+
+PRIVATE = 0o700
+"""Of every folder: snapshots may hold what a process had in its memory."""
 
 KEPT = 2
 """The newest snapshot and one to fall back to."""
@@ -29,7 +34,7 @@ KEPT = 2
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What is on the disk now: the digest of its manifest, and the bytes of its files."""
+    """What is on the disk now: the digest of its manifest, and the bytes that its files take."""
 
     digest: str
     bytes: int
@@ -39,9 +44,15 @@ NO_OUTPUT = Published(digest_of(encode(Manifest(kind=OUTPUT, files=(), folders=(
 
 
 def publish(
-    items: Sequence[Item], target: Path, *, kind: str, origin: Origin, check: Callable[[], None] = lambda: None
+    items: Sequence[Item],
+    target: Path,
+    *,
+    kind: str,
+    origin: Origin,
+    check: Callable[[], None] = lambda: None,
+    packer: Packer = PLAIN,
 ) -> Published:
-    """Make the snapshot *target* of *items*; *check* may still refuse it once everything is copied.
+    """Make the snapshot *target* of *items*, packed by *packer*; *check* may still refuse it once everything is copied.
 
     Raises:
         FolderRefused: *check* did.
@@ -51,15 +62,15 @@ def publish(
     with _nothing_left(target, beside):
         target.parent.mkdir(parents=True, exist_ok=True)
         copying.remove_half_written(target.parent)
-        beside.mkdir()
-        manifest = _copy_all(items, beside / FILES, kind, origin)
+        beside.mkdir(mode=PRIVATE)
+        manifest = _store_all(items, beside / FILES, kind, origin, packer)
         check()
         text = encode(manifest)
         copying.write_synced(beside / MANIFEST, text)
         copying.sync_folder(beside)
         beside.rename(target)
         copying.sync_folder(target.parent)
-    return Published(digest_of(text), manifest.bytes)
+    return Published(digest_of(text), manifest.stored)
 
 
 def publish_output(folder: Path, target: Path, manifest_path: Path) -> Published:
@@ -75,7 +86,7 @@ def publish_output(folder: Path, target: Path, manifest_path: Path) -> Published
         if not items:
             target.mkdir()
             return NO_OUTPUT
-        manifest = _copy_all(items, beside, OUTPUT, None)
+        manifest = _copy_all(items, beside)
         text = encode(manifest)
         copying.write_synced(manifest_beside, text)
         manifest_beside.rename(manifest_path)
@@ -84,19 +95,21 @@ def publish_output(folder: Path, target: Path, manifest_path: Path) -> Published
     return Published(digest_of(text), manifest.bytes)
 
 
-def restore(snapshot: Path, digest: str, folders: Mapping[str, Path]) -> Manifest:
-    """Copy the snapshot's files into *folders* (first part of the path -> an empty folder), verifying each on the way.
+def restore(snapshot: Path, digest: str, folders: Mapping[str, Path], keys: Keyring = NO_KEYS) -> Manifest:
+    """Unpack the snapshot's files into *folders* (first part of the path -> an empty folder), verifying each on the way.
 
     Raises:
+        SnapshotLocked: none of *keys* opens it.
         SnapshotDamaged: something is missing, too short or not what it was; *folders* are empty again.
         OSError: *folders* cannot be written; they are empty again.
     """
     manifest = read_manifest(snapshot, digest)
+    unpacking = Unpacking.of(manifest, keys)
     try:
         for path in manifest.folders:
             _place(path, folders).mkdir(parents=True, exist_ok=True)
         for entry in manifest.files:
-            _restore_file(snapshot / FILES / entry.path, _place(entry.path, folders), entry)
+            stored.restore(snapshot / FILES / entry.path, _place(entry.path, folders), entry, unpacking)
     except BaseException:
         for folder in folders.values():
             _empty(folder)
@@ -105,14 +118,14 @@ def restore(snapshot: Path, digest: str, folders: Mapping[str, Path]) -> Manifes
 
 
 def verify(snapshot: Path, digest: str) -> Manifest:
-    """Return the snapshot's manifest once every byte has been read and compared.
+    """Return the snapshot's manifest once every byte that is stored has been read and compared, which needs no key.
 
     Raises:
         SnapshotDamaged: something is missing, too short or not what it was.
     """
     manifest = read_manifest(snapshot, digest)
     for entry in manifest.files:
-        _check_file(snapshot / FILES / entry.path, entry)
+        stored.check(snapshot / FILES / entry.path, entry)
     return manifest
 
 
@@ -131,11 +144,15 @@ def prune(root: Path, keep: int = KEPT, spare: Sequence[str] = ()) -> None:
     """Remove all snapshots in *root* but the newest *keep* and those that *spare* names; the numbers in their names count up."""
     old = sorted((path for path in root.iterdir() if not path.name.startswith(".")), key=_age)[:-keep]
     for path in (path for path in old if path.name not in spare):
-        # Renamed first: a snapshot that is being removed must not be taken for a damaged one.
-        doomed = copying.half_written(path)
-        with contextlib.suppress(OSError):
-            path.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+        remove(path)
+
+
+def remove(snapshot: Path) -> None:
+    """Remove it; renamed first, as a snapshot that is being removed must not be taken for a damaged one."""
+    doomed = copying.half_written(snapshot)
+    with contextlib.suppress(OSError):
+        snapshot.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _age(snapshot: Path) -> tuple[list[int], str]:
@@ -163,22 +180,43 @@ def _nothing_left(target: Path, *beside: Path) -> Iterator[None]:
         raise
 
 
-def _copy_all(items: Sequence[Item], target: Path, kind: str, origin: Origin | None) -> Manifest:
-    target.mkdir()
-    entries: list[FileEntry] = []
-    folders = [item.path for item in items if item.is_folder]
+def _store_all(items: Sequence[Item], target: Path, kind: str, origin: Origin, packer: Packer) -> Manifest:
+    packing = packer.packing_for(items, target.parent)
+    begin = time.perf_counter()
+    entries = _each(items, target, PRIVATE, lambda item, place: stored.store(item, place, packing))
+    manifest = Manifest(kind=kind, files=tuple(entries), folders=_folders(items), origin=origin, **packing.describe())
+    packer.learn(packing, manifest.stored, time.perf_counter() - begin)
+    return manifest
+
+
+def _copy_all(items: Sequence[Item], target: Path) -> Manifest:
+    """Copy results as they are: they are for people."""
+
+    def copy(item: Item, place: Path) -> FileEntry:
+        mode = item.source.stat().st_mode & 0o777
+        size, digest = copying.copy_hashed(item.source, place, mode=mode, length=item.length)
+        return FileEntry(path=item.path, size=size, sha256=digest, mode=mode, stored=size)
+
+    return Manifest(kind=OUTPUT, files=tuple(_each(items, target, 0o777, copy)), folders=_folders(items))
+
+
+def _each(items: Sequence[Item], target: Path, mode: int, keep: Callable[[Item, Path], FileEntry]) -> list[FileEntry]:
+    """Make the folder *target* with all folders among *items*, and let *keep* make the files in them; all of it lasts."""
+    target.mkdir(mode=mode)
+    entries = []
     for item in items:
-        place = target / item.path
         if item.is_folder:
-            place.mkdir()
+            (target / item.path).mkdir(mode=mode)
         else:
-            mode = item.source.stat().st_mode & 0o777
-            size, digest = copying.copy_hashed(item.source, place, mode=mode, length=item.length)
-            entries.append(FileEntry(path=item.path, size=size, sha256=digest, mode=mode))
-    for folder in folders:
+            entries.append(keep(item, target / item.path))
+    for folder in _folders(items):
         copying.sync_folder(target / folder)
     copying.sync_folder(target)
-    return Manifest(kind=kind, files=tuple(entries), folders=tuple(folders), origin=origin)
+    return entries
+
+
+def _folders(items: Sequence[Item]) -> tuple[str, ...]:
+    return tuple(item.path for item in items if item.is_folder)
 
 
 def _place(path: str, folders: Mapping[str, Path]) -> Path:
@@ -186,28 +224,6 @@ def _place(path: str, folders: Mapping[str, Path]) -> Path:
     if first not in folders:
         raise SnapshotDamaged(f"it holds {path!r}, which has no place")
     return folders[first] / rest
-
-
-def _restore_file(source: Path, target: Path, entry: FileEntry) -> None:
-    _check_size(source, entry)
-    if copying.copy_hashed(source, target, mode=entry.mode & 0o777, sync=False) != (entry.size, entry.sha256):
-        raise SnapshotDamaged(f"{entry.path!r} does not match its checksum")
-
-
-def _check_file(source: Path, entry: FileEntry) -> None:
-    _check_size(source, entry)
-    with source.open("rb") as file:
-        if file_digest(file, "sha256").hexdigest() != entry.sha256:
-            raise SnapshotDamaged(f"{entry.path!r} does not match its checksum")
-
-
-def _check_size(source: Path, entry: FileEntry) -> None:
-    try:
-        found = source.lstat()
-    except OSError as error:
-        raise SnapshotDamaged(f"{entry.path!r} cannot be read: {error.strerror}") from error
-    if not stat.S_ISREG(found.st_mode) or found.st_size != entry.size:
-        raise SnapshotDamaged(f"{entry.path!r} has {found.st_size} bytes instead of {entry.size}")
 
 
 def _empty(folder: Path) -> None:

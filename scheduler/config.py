@@ -127,6 +127,23 @@ class ContainerSettings:
     image: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotSettings:
+    """How snapshots are kept.
+
+    Attributes:
+        compression: whether they are compressed (by zstd, with a checksum): "auto" where that makes them sooner done, by the measured speeds of the file system and of the compressor.
+        key_file: of the keys that encrypt them (mode 0600), relative to the server directory: 64 hexadecimal digits a line, as `openssl rand -hex 32` makes them; the first encrypts, all of them decrypt. Nothing is encrypted where it is not set.
+        quota_bytes: how much all of them may take: above it those go that jobs could do without, the oldest first, never the last good one of a job. No limit where it is not set.
+        sweep_ms: how often the daemon looks for snapshots that nobody will thaw any more.
+    """  # fmt: skip
+
+    compression: Literal["auto", "on", "off"] = "auto"
+    key_file: str = ""
+    quota_bytes: int | None = None
+    sweep_ms: Millis = Millis(600_000)
+
+
 ClusterSettings = LocalSettings | EmbeddedSettings | SlurmSettings
 
 
@@ -138,6 +155,7 @@ class Config:
     policy: Policy = POLICY
     cluster: ClusterSettings = LocalSettings()
     containers: ContainerSettings = ContainerSettings()
+    snapshots: SnapshotSettings = SnapshotSettings()
 
     @property
     def transport(self) -> Literal["api", "spool"]:
@@ -188,11 +206,14 @@ def parse_config(data: Mapping[str, Any], source: str) -> Config:
         BadConfig: naming *source*, the key and what is allowed.
     """
     try:
-        refuse_unknown(data, ("server", "policy", "cluster", "containers"), "")
+        refuse_unknown(data, ("server", "policy", "cluster", "containers", "snapshots"), "")
         server = read_settings(ServerSettings, data, "server")
         policy = read_settings(Policy, data, "policy")
         containers = read_settings(ContainerSettings, data, "containers")
-        config = Config(server=server, policy=policy, cluster=_cluster(data, policy), containers=containers)
+        snapshots = read_settings(SnapshotSettings, data, "snapshots")
+        config = Config(
+            server=server, policy=policy, cluster=_cluster(data, policy), containers=containers, snapshots=snapshots
+        )
         _check_containers(containers)
         _check_server(server)
         if isinstance(config.cluster, SlurmSettings) and config.cluster.rest:

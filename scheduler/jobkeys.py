@@ -174,6 +174,7 @@ SPEC_KEYS: dict[str, Reader] = {
     "runtime": _one_of(RuntimeWish),
     "mounts": _mounts,
     "workdir": _as(parse_path),
+    "reproducible": _boolean,
 }
 
 JOB_KEYS = SPEC_KEYS | {
@@ -276,6 +277,7 @@ def spec_of(
         runtime=runtime,
         mounts=values.get("mounts", base.mounts),
         workdir=values.get("workdir", base.workdir),
+        reproducible=values.get("reproducible", base.reproducible),
     )
     if problem := container_problem(spec):
         raise BadJobFile(f"{where}: {problem}")

@@ -33,6 +33,9 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "memory": (1, 2**60),
     "load": (0, 2),
     "speed": (0.001, 1_000_000),
+    "generations": (2, 100),
+    "quota": (1, 2**60),
+    "sweep": (1000, CENTURY_MS),
 }
 """What a number may be, both included (durations in milliseconds, sizes in bytes); see `Key.limits` for the others."""
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from idleq.ids import CommandId, Millis
+from idleq.machines import told
 from idleq.scheduler.agent import reactor
 from idleq.scheduler.agent.courier import Courier, Heard
 from idleq.scheduler.agent.decide import GuestView, Leave, Situation, next_actions, wake_at
@@ -62,6 +63,7 @@ class Loop:
                 resources=settings.resources,
                 until=settings.until,
                 guests=(*self.node.guests, *self.node.waiting),
+                machine=told(self.node.machine),
             )
         )
 

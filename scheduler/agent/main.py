@@ -9,9 +9,12 @@ from pathlib import Path
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from idleq.migration.capabilities import machine_here
+from idleq.migration.packer import Packer
 from idleq.migration.ports import RuntimeName
 from idleq.migration.process import ProcessRuntime
 from idleq.migration.runtimes import FullRuntime, Runtimes
+from idleq.migration.sealing import NO_KEYS, read_keys
 from idleq.processes import read_processes, read_variable
 from idleq.scheduler.agent.api_link import ApiLink
 from idleq.scheduler.agent.background import Background
@@ -40,6 +43,7 @@ def run(settings: AgentSettings) -> int:
     Raises:
         AllocationUnknown: there is no such allocation.
         AgentRunning: it has an agent already.
+        KeyUnusable: the keys of snapshots cannot be read.
     """
     paths, clock = ServerPaths(settings.server_dir), AgentClock()
     where = paths.allocation(settings.allocation)
@@ -95,6 +99,10 @@ def node_of(
         scratch=Scratch(settings.scratch),
         environment=os.environ,
         log=log,
+        machine=machine_here(),
+        packer=Packer(
+            compression=settings.compression, keys=read_keys(settings.key_file) if settings.key_file else NO_KEYS
+        ),
     )
 
 

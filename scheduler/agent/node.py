@@ -6,6 +6,8 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from idleq.machines import Machine
+from idleq.migration.packer import Packer
 from idleq.migration.ports import Meter, Runtime
 from idleq.scheduler.agent.background import IDLE, Background
 from idleq.scheduler.agent.folders import Scratch
@@ -40,6 +42,8 @@ class Node:
     scratch: Scratch
     environment: Mapping[str, str]
     log: FilteringBoundLogger
+    machine: Machine
+    packer: Packer
     guests: dict[Key, Guest] = field(default_factory=dict)
     waiting: dict[Key, Launch] = field(default_factory=dict)
 

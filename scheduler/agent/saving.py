@@ -1,11 +1,13 @@
 """Snapshots: of a guest that has left to be thawed elsewhere, and of one that goes on."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from idleq.ids import Millis, SnapshotId
 from idleq.migration import snapshot
 from idleq.migration.capabilities import origin_here
 from idleq.migration.errors import FolderRefused, SnapshotNotWritten
+from idleq.migration.manifest import APP, Origin, needs_of
 from idleq.migration.tree import Item
 from idleq.scheduler.agent import saves
 from idleq.scheduler.agent.background import NORMAL
@@ -15,9 +17,6 @@ from idleq.scheduler.agent.node import Node
 from idleq.scheduler.agent.tail import whole_number
 from idleq.scheduler.core.inputs import Progressed
 from idleq.scheduler.core.snapshot import Snapshot
-
-KIND = "app"
-
 
 Problem = FolderRefused | SnapshotNotWritten
 
@@ -49,10 +48,16 @@ def _take(
 ) -> Snapshot | Problem:
     where, now = node.paths.job(guest.launch.job), node.clock.now()
     name, run_ms, step = known
+    origin = origin_of(node, guest, now)
     try:
         items = items_of()
         published = snapshot.publish(
-            items, where.snapshot(name).root, kind=KIND, origin=origin_here(now), check=lambda: check(items)
+            items,
+            where.snapshot(name).root,
+            kind=APP,
+            origin=origin,
+            check=lambda: check(items),
+            packer=node.packer,
         )
     except (FolderRefused, SnapshotNotWritten) as problem:
         return problem
@@ -60,7 +65,7 @@ def _take(
         return SnapshotNotWritten(f"the workload's folders cannot be read: {error}")
     # What this segment was thawed from did verify, which newer ones of earlier segments perhaps did not.
     verified = guest.launch.thaw_from
-    snapshot.prune(where.snapshots, spare=(verified.id,) if verified else ())
+    snapshot.prune(where.snapshots, node.settings.generations, spare=(verified.id,) if verified else ())
     return Snapshot(
         id=name,
         fence=guest.launch.fence,
@@ -69,7 +74,15 @@ def _take(
         taken_at=now,
         run_ms=run_ms,
         step=step,
+        bound_to=needs_of(APP, origin, is_reproducible=guest.launch.spec.reproducible),
     )
+
+
+def origin_of(node: Node, guest: Guest, now: Millis) -> Origin:
+    """Return where a snapshot of *guest* that is made *now* comes from."""
+    launch = guest.launch
+    parent = launch.thaw_from.id if launch.thaw_from else ""
+    return replace(origin_here(now), machine=node.machine, job=launch.job, fence=launch.fence, parent=parent)
 
 
 def on_watch(node: Node, guest: Guest, now: Millis) -> None:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from idleq.ids import AllocationId, Millis, NodeName
+from idleq.migration.packer import Compression
 from idleq.scheduler.core.resources import Resources
 
 
@@ -53,6 +54,9 @@ class AgentSettings:
         transport: how it reaches the daemon.
         pace: how often things are looked at.
         mount_roots: the folders of the node of which containers may be shown something.
+        compression: whether snapshots are compressed.
+        key_file: of the keys that encrypt them; None if nothing does.
+        generations: how many snapshots of each job are kept.
     """
 
     server_dir: Path
@@ -65,3 +69,6 @@ class AgentSettings:
     transport: Transport = Transport.API
     pace: Pace = field(default_factory=Pace)
     mount_roots: tuple[str, ...] = ()
+    compression: Compression = "auto"
+    key_file: Path | None = None
+    generations: int = 2

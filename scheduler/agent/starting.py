@@ -1,8 +1,10 @@
 """From the command to the running process."""
 
 from idleq.ids import Millis
+from idleq.machines import obstacles
 from idleq.migration import snapshot
-from idleq.migration.errors import MountRefused, ProgramMissing, SnapshotDamaged, StartFailed
+from idleq.migration.errors import MountRefused, ProgramMissing, SnapshotDamaged, SnapshotUnfit, StartFailed
+from idleq.migration.manifest import needs_of
 from idleq.scheduler.agent.background import NORMAL
 from idleq.scheduler.agent.decide import Cause, Phase
 from idleq.scheduler.agent.folders import PRIVATE, Folders, segment_text
@@ -107,10 +109,26 @@ def _thaw(node: Node, guest: Guest, thaw_from: Snapshot) -> SnapshotDamaged | OS
     where = node.paths.job(guest.launch.job).snapshot(thaw_from.id)
     folders = {"checkpoint": guest.folders.checkpoint, "output": guest.folders.output}
     try:
-        snapshot.restore(where.root, thaw_from.digest, folders)
+        check_fit(node, guest, thaw_from)
+        snapshot.restore(where.root, thaw_from.digest, folders, node.packer.keys)
     except (SnapshotDamaged, OSError) as error:
         return error
     return None
+
+
+def check_fit(node: Node, guest: Guest, thaw_from: Snapshot) -> None:
+    """Raise SnapshotUnfit, which says why, if this machine is no place for it: by its own manifest, whatever the daemon knew.
+
+    Raises:
+        SnapshotDamaged: it has no manifest that could say so.
+    """
+    launch = guest.launch
+    manifest = snapshot.read_manifest(node.paths.job(launch.job).snapshot(thaw_from.id).root, thaw_from.digest)
+    if manifest.origin is None:
+        raise SnapshotDamaged(f"snapshot {thaw_from.id} does not say where it comes from")
+    needs = needs_of(manifest.kind, manifest.origin, is_reproducible=launch.spec.reproducible)
+    if reasons := obstacles(needs, node.machine):
+        raise SnapshotUnfit(f"snapshot {thaw_from.id} cannot be thawed here: {'; '.join(reasons)}")
 
 
 def _on_thawed(node: Node, guest: Guest, thaw_from: Snapshot, problem: SnapshotDamaged | OSError | None) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from idleq.errors import IdleqError
-from idleq.ids import JobId
+from idleq.ids import JobId, SnapshotId
 from idleq.scheduler import errors
 from idleq.scheduler.api.access import Access, read_access
 from idleq.scheduler.core.submission import Submission
@@ -70,6 +70,14 @@ class Client:
     def release(self, job: JobId) -> None:
         """Let *job* start again."""
         self._call("POST", f"/v1/jobs/{_part(job)}/release")
+
+    def snapshots(self) -> Json:
+        """Return {"snapshots": rows, "is_cut": whether there are more}."""
+        return self._call("GET", "/v1/snapshots")
+
+    def remove_snapshot(self, job: JobId, snapshot: SnapshotId) -> None:
+        """Let *job* forget *snapshot*; its files are the caller's to remove."""
+        self._call("POST", f"/v1/jobs/{_part(job)}/snapshots/{_part(snapshot)}/remove")
 
     def status(self) -> Json:
         """Return everything at a glance."""
@@ -203,5 +211,5 @@ def _hint(told: Mapping[str, Any]) -> str:
     return f"({told['hint']})" if told.get("hint") else ""
 
 
-def _part(job: JobId) -> str:
-    return urllib.parse.quote(job, safe="")
+def _part(name: JobId | SnapshotId) -> str:
+    return urllib.parse.quote(name, safe="")

@@ -4,12 +4,21 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 
-from idleq.ids import JOB_NAME, EntryId, JobId
+from idleq.ids import JOB_NAME, EntryId, JobId, SnapshotId
 from idleq.scheduler.api.answers import answer
 from idleq.scheduler.api.bodies import read_as
 from idleq.scheduler.api.office import Office
 from idleq.scheduler.api.sanity import check
-from idleq.scheduler.core.inputs import Input, JobCancelled, JobHeld, JobReleased, JobsSubmitted, Paused, Resumed
+from idleq.scheduler.core.inputs import (
+    Input,
+    JobCancelled,
+    JobHeld,
+    JobReleased,
+    JobsSubmitted,
+    Paused,
+    Resumed,
+    SnapshotRemoved,
+)
 from idleq.scheduler.errors import BadMessage
 
 
@@ -67,6 +76,12 @@ def people_routes(office: Office) -> APIRouter:
     @router.post("/jobs/{job}/release")
     async def release(job: str) -> Response:
         return await accept(JobReleased(target=job_named(job)))
+
+    @router.post("/jobs/{job}/snapshots/{snapshot}/remove")
+    async def remove_snapshot(job: str, snapshot: str, request: Request) -> Response:
+        why = await read_as(request, Reason, Reason())
+        reason = why.reason or "removed by its user"
+        return await accept(SnapshotRemoved(job=job_named(job), snapshot=SnapshotId(snapshot), reason=reason))
 
     @router.post("/pause")
     async def pause(request: Request) -> Response:

@@ -51,6 +51,7 @@ def greet(draft: Draft, what: AgentReady) -> None:
                 resources=what.resources,
                 until=min(ends, default=None),
                 abilities=what.abilities,
+                machine=what.machine,
             )
         )
     _agree_on_guests(draft, allocation, dict(what.guests))

@@ -219,9 +219,9 @@ def _move_allocation(
             state.ramp = min(max(state.ramp * 3 // 2, state.ramp + 1), state.policy.max_pending)
         case AgentArrived():
             allocation.hold, allocation.resources, allocation.until = Hold.READY, fact.resources, fact.until
-            allocation.abilities = frozenset(fact.abilities)
+            allocation.abilities, allocation.machine = frozenset(fact.abilities), fact.machine
             if (node := state.nodes.get(fact.node)) is not None:
-                node.abilities = allocation.abilities
+                node.abilities, node.machine = allocation.abilities, fact.machine
             offer_room(state, allocation)
         case AllocationClosing():
             allocation.hold = Hold.CLOSING

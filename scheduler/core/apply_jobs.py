@@ -47,9 +47,6 @@ from idleq.scheduler.core.lines import leave_line, stand_alone, stand_in_line
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.state import Alarm, Allocation, State
 
-SNAPSHOTS_KEPT = 2
-"""With one alone a damaged snapshot would cost the whole job."""
-
 
 def apply_job(state: State, at: Millis, fact: JobFact) -> None:
     """Change *state* as *fact* says.
@@ -60,14 +57,16 @@ def apply_job(state: State, at: Millis, fact: JobFact) -> None:
     job = state.job(fact.job)
     assert job is not None  # facts name jobs that exist
     entry, before = state.entries[job.entry], job.segment
-    after = _step(job, before, fact, at=at, is_ready=entry.is_ready)
+    after = _step(job, before, fact, at=at, is_ready=entry.is_ready, kept=state.policy.generations)
     check(job, fact, after.state)
     _learn(state, entry, before, fact)
     if job.id not in state.jobs:
         _touch(state, entry, job)
     state.jobs[job.id] = after
     now = after.segment
-    if before is None or now is None:
+    if isinstance(fact, SnapshotDropped):
+        _stand_anew(state, entry, after)
+    elif before is None or now is None:
         _keep_books(state, entry, job, after)
     if isinstance(fact, SegmentProgressed) and fact.saved is not None and now is not None:
         # The gap has grown older: that it is still open counts, and the next save may wait for longer.
@@ -78,11 +77,11 @@ def apply_job(state: State, at: Millis, fact: JobFact) -> None:
         state.allocations[before.allocation].failed_launches += 1
 
 
-def _step(job: Job, segment: Segment | None, fact: JobFact, *, at: Millis, is_ready: bool) -> Job:
-    """Return *job*, whose present one is *segment*, as it is after *fact*."""
+def _step(job: Job, segment: Segment | None, fact: JobFact, *, at: Millis, is_ready: bool, kept: int) -> Job:
+    """Return *job*, whose present one is *segment*, as it is after *fact*; so many snapshots of it are *kept*."""
     match fact:
         case PlanMoved() | SegmentProgressed() | SegmentRunning() | FreezeAsked() | KillAsked():
-            return _within_segment(job, segment, fact, at)
+            return _within_segment(job, segment, fact, at, kept)
         case SegmentStarted():
             begun = Segment(
                 fence=fact.fence,
@@ -99,10 +98,11 @@ def _step(job: Job, segment: Segment | None, fact: JobFact, *, at: Millis, is_re
             )
             return changed(job, state=Starting(begun), fence=fact.fence)
         case SegmentFrozen() | SegmentLost() | SegmentFailed():
-            return _after_segment(job, segment, fact)
+            return _after_segment(job, segment, fact, kept)
         case SnapshotDropped(snapshot=dropped):
             left = tuple(snapshot for snapshot in job.snapshots if snapshot.id != dropped)
-            return changed(job, snapshots=left, run_ms=left[-1].run_ms if left else Millis(0))
+            run_ms = left[-1].run_ms if left else Millis(0)
+            return changed(job, snapshots=left, run_ms=job.run_ms if job.is_final else run_ms)
         case JobDone(fence=fence, ended_at=ended_at):
             return job.in_state(Done(fence, ended_at))
         case JobFailed(reason=reason, code=code, ended_at=ended_at):
@@ -123,6 +123,7 @@ def _within_segment(
     segment: Segment | None,
     fact: SegmentRunning | SegmentProgressed | PlanMoved | FreezeAsked | KillAsked,
     at: Millis,
+    kept: int,
 ) -> Job:
     assert segment is not None  # the table has these facts for active states only
     match fact:
@@ -130,7 +131,7 @@ def _within_segment(
             segment = changed(segment, plan=fact.plan, command=fact.command)
             return job.in_state(_with_segment(job.state, segment))
         case SegmentProgressed():
-            return _further(job, segment, fact, at)
+            return _further(job, segment, fact, at, kept)
         case SegmentRunning():
             segment = changed(segment, since=fact.since)
             state = Running(segment) if isinstance(job.state, Starting) else _with_segment(job.state, segment)
@@ -143,20 +144,24 @@ def _within_segment(
             assert_never(fact)
 
 
-def _further(job: Job, segment: Segment, fact: SegmentProgressed, at: Millis) -> Job:
+def _further(job: Job, segment: Segment, fact: SegmentProgressed, at: Millis, kept: int) -> Job:
     step, saved = max(job.step, fact.step), fact.saved
     segment = changed(segment, told_at=at, has_saved=segment.has_saved or saved is not None)
     state = _with_segment(job.state, segment)
     if saved is None:
         return changed(job, step=step, total=fact.total, state=state)
-    kept = (*job.snapshots, saved)[-SNAPSHOTS_KEPT:]
-    return changed(job, step=saved.step or step, total=fact.total, state=state, snapshots=kept, run_ms=saved.run_ms)
+    snapshots = (*job.snapshots, saved)[-kept:]
+    return changed(
+        job, step=saved.step or step, total=fact.total, state=state, snapshots=snapshots, run_ms=saved.run_ms
+    )
 
 
-def _after_segment(job: Job, segment: Segment | None, fact: SegmentFrozen | SegmentLost | SegmentFailed) -> Job:
+def _after_segment(
+    job: Job, segment: Segment | None, fact: SegmentFrozen | SegmentLost | SegmentFailed, kept: int
+) -> Job:
     if segment is None:  # late news of a segment that was given up
         assert isinstance(fact, SegmentFrozen)
-        return _with_snapshot(job, fact.snapshot)
+        return _with_snapshot(job, fact.snapshot, kept)
     state: JobState = Queued() if fact.delayed_until is None else Delayed(fact.delayed_until)
     if isinstance(job.state, Freezing) and job.state.hold:
         state = Held(job.state.reason)
@@ -168,7 +173,7 @@ def _after_segment(job: Job, segment: Segment | None, fact: SegmentFrozen | Segm
             return changed(job, state=state, stalled=stalled, step=_saved_step(job))
         case SegmentFrozen():
             stalled = 0 if fact.has_moved else job.stalled + 1
-            return changed(_with_snapshot(job, fact.snapshot), state=state, stalled=stalled)
+            return changed(_with_snapshot(job, fact.snapshot, kept), state=state, stalled=stalled)
         case SegmentFailed():
             return changed(job, state=state, failures=job.failures + 1, step=_saved_step(job))
         case _:
@@ -191,9 +196,9 @@ def _with_segment(state: JobState, segment: Segment) -> JobState:
             assert_never(state)
 
 
-def _with_snapshot(job: Job, snapshot: Snapshot) -> Job:
-    kept = (*job.snapshots, snapshot)[-SNAPSHOTS_KEPT:]
-    return changed(job, snapshots=kept, run_ms=snapshot.run_ms, step=snapshot.step or job.step)
+def _with_snapshot(job: Job, snapshot: Snapshot, kept: int) -> Job:
+    snapshots = (*job.snapshots, snapshot)[-kept:]
+    return changed(job, snapshots=snapshots, run_ms=snapshot.run_ms, step=snapshot.step or job.step)
 
 
 def _saved_step(job: Job) -> int:
@@ -223,6 +228,13 @@ def _touch(state: State, entry: Entry, job: Job) -> None:
     entry.touch(entry.ordinal_of(index_of(job.id)))
     entry.open[job.id] = None
     state.queue.take(entry.id, None, 1)
+
+
+def _stand_anew(state: State, entry: Entry, job: Job) -> None:
+    """Put a job that waits into the line of what it goes on from now."""
+    if isinstance(job.state, Queued):
+        state.queue.take(entry.id, job.id)
+        stand_alone(state, entry, job)
 
 
 def _keep_books(state: State, entry: Entry, before: Job, after: Job) -> None:

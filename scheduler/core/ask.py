@@ -108,9 +108,11 @@ def _length(state: State, gap: Gap, now: Millis) -> Millis:
 
 def _first_of_use(state: State, demand: Demand, gap: Gap, now: Millis) -> Line | None:
     """Return the first in *demand* who would make more of the gap than it costs, None if there is nobody."""
-    length_ms, abilities = _length(state, gap, now), state.nodes[gap.node].abilities
+    length_ms, node = _length(state, gap, now), state.nodes[gap.node]
     for line, jobs in zip(demand.lines, demand.jobs, strict=True):
-        if jobs and line.need.fits_in(gap.free) and first_paying(state, line, length_ms, abilities) is not None:
+        if not jobs or not line.need.fits_in(gap.free) or not line.suits(node.machine):
+            continue
+        if first_paying(state, line, length_ms, node.abilities) is not None:
             return line
     return None
 

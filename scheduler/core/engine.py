@@ -24,6 +24,7 @@ from idleq.scheduler.core.accept_cluster import (
     see,
 )
 from idleq.scheduler.core.accept_people import cancel, hold, pause, release, resume, submit
+from idleq.scheduler.core.accept_snapshots import remove
 from idleq.scheduler.core.apply import advance, apply
 from idleq.scheduler.core.ask import ask, give_back_idle
 from idleq.scheduler.core.bind import bind, replan
@@ -52,6 +53,7 @@ from idleq.scheduler.core.inputs import (
     Reconciled,
     Resumed,
     SnapshotRejected,
+    SnapshotRemoved,
     Tick,
     ViewChanged,
 )
@@ -152,6 +154,7 @@ ACCEPTED_BY: dict[type[Input], Callable[[Draft, Any], None]] = {
     JobReleased: release,
     Paused: pause,
     Resumed: resume,
+    SnapshotRemoved: remove,
     ViewChanged: see,
     NodeLost: lose_node,
     MainJobStarted: note_main_job,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from idleq.ids import JobId, Millis, NodeName
+from idleq.machines import obstacles
 from idleq.scheduler.core.abilities import lacking
 from idleq.scheduler.core.cause import in_words
 from idleq.scheduler.core.entry import Entry
@@ -159,6 +160,9 @@ def _prospect(state: State, entry: Entry, job: Job, node: Node, now: Millis) -> 
     held = state.allocations.get(node.allocation) if node.allocation is not None else None
     if not need.fits_in(node.gap.free if held is None else held.room):
         return False, "what is free of it is too small"
+    bound_to = job.snapshots[-1].bound_to if job.snapshots else None
+    if reasons := obstacles(bound_to, node.machine if held is None else held.machine):
+        return False, f"its snapshot cannot be thawed there: {'; '.join(reasons)}"
     if held is not None:
         length = length_of(state, held, now)
     else:

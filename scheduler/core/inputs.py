@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName, SnapshotId
+from idleq.machines import Machine
 from idleq.scheduler.core.cause import Cause
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.snapshot import Snapshot
@@ -54,6 +55,15 @@ class Paused:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
     """Jobs may start again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotRemoved:
+    """Somebody wants *snapshot* of *job* to be gone."""
+
+    job: JobId
+    snapshot: SnapshotId
+    reason: str
 
 
 # What the cluster shows.
@@ -151,6 +161,7 @@ class AgentReady:
         until: when it must be gone, by its own clock; None if it does not know.
         guests: the segments that it hosts now.
         abilities: what its node can do beyond running and stopping processes (see abilities).
+        machine: what the node is like, for deciding which snapshots can be thawed there; None if it does not say.
     """
 
     allocation: AllocationId
@@ -159,6 +170,7 @@ class AgentReady:
     until: Millis | None
     guests: tuple[tuple[JobId, Fence], ...] = ()
     abilities: tuple[str, ...] = ()
+    machine: Machine | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +295,7 @@ Input = (
     | JobReleased
     | Paused
     | Resumed
+    | SnapshotRemoved
     | ViewChanged
     | AllocationGranted
     | AllocationLost

@@ -70,7 +70,6 @@ TRANSITIONS: dict[tuple[type[JobState], type[JobFact]], tuple[type[JobState], ..
     (Held, JobWithdrawn): (Cancelled,),
     (Starting, SegmentRunning): (Running,),
     (Starting, PlanMoved): (Starting,),
-    (Starting, SnapshotDropped): (Starting,),
     (Running, SegmentProgressed): (Running,),
     (Running, PlanMoved): (Running,),
     (Freezing, SegmentProgressed): (Freezing,),
@@ -87,6 +86,9 @@ TRANSITIONS: dict[tuple[type[JobState], type[JobFact]], tuple[type[JobState], ..
     **{(state, JobDone): (Done,) for state in (Starting, Running, Freezing)},
     **{(state, JobFailed): (Failed,) for state in (Starting, Running, Freezing, Killing)},
     (Killing, JobWithdrawn): (Cancelled,),
+    # A snapshot did not verify, or somebody wants it to be gone.
+    **{(state, SnapshotDropped): (state,) for state in (Queued, Held, Delayed, Starting, Running, Freezing, Killing)},
+    **{(state, SnapshotDropped): (state,) for state in (Done, Failed, Cancelled)},
     # Late news of a segment that was given up, as long as no newer one has started.
     **{(state, SegmentFrozen): (state,) for state in (Queued, Delayed, Held)},
     **{(state, JobDone): (Done,) for state in (Queued, Delayed, Held)},

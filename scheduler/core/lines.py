@@ -41,7 +41,8 @@ def _stand(state: State, entry: Entry, job: Job) -> None:
     if (entry.id, job.id) in state.queue.shapes:
         return  # it came back together with the others of an array that had as many running as it may
     candidate = Candidate(_place(state, entry, entry.ordinal_of(index_of(job.id))), entry.id, job.id)
-    state.queue.add(Shape.of(entry.spec, entry.user), candidate, 1)
+    bound_to = job.snapshots[-1].bound_to if job.snapshots else None
+    state.queue.add(Shape.of(entry.spec, entry.user, bound_to), candidate, 1)
     _note_growth(state, entry)
 
 

@@ -37,6 +37,7 @@ class Policy:
         freeze_ms: how long a freeze takes as long as nothing has been measured.
         thaw_ms: how long a thaw takes as long as nothing has been measured.
         bandwidth: bytes a second that one node can count on writing to the shared file system.
+        generations: how many snapshots of a job are kept: the newest, and those to fall back to when one is damaged.
         margin_ms: kept free between a freeze's expected end and the gap's, for clocks and polls.
     """
 
@@ -62,4 +63,5 @@ class Policy:
     freeze_ms: Millis = Millis(10 * SECOND)
     thaw_ms: Millis = Millis(10 * SECOND)
     bandwidth: int = 200_000_000
+    generations: int = 2
     margin_ms: Millis = Millis(2 * SECOND)

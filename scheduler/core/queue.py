@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from idleq.ids import EntryId, JobId, Millis
+from idleq.machines import Machine, Needs, suits
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 
@@ -32,18 +33,19 @@ class Place(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """What decides whether a gap can hold a job, how well, and for whom."""
+    """What decides whether a gap can hold a job, how well, and for whom; *bound_to* is what the snapshot that it goes on from needs of a machine."""
 
     resources: Resources
     freeze: FreezeMethod
     doublings: int
     user: str
+    bound_to: Needs | None = None
 
     @classmethod
-    def of(cls, spec: JobSpec, user: str) -> "Shape":
+    def of(cls, spec: JobSpec, user: str, bound_to: Needs | None = None) -> "Shape":
         """Return the shape of *user*'s jobs like *spec*; expected run times count by their power of two, unknown ones as -1."""
         doublings = -1 if spec.expected_ms is None else spec.expected_ms.bit_length()
-        return cls(spec.resources, spec.freeze, doublings, user)
+        return cls(spec.resources, spec.freeze, doublings, user, bound_to)
 
     @property
     def most(self) -> int:
@@ -74,6 +76,11 @@ class Line:
     candidates: dict[Place, Candidate] = field(default_factory=dict)
     jobs: int = 0
 
+    def suits(self, machine: Machine | None) -> bool:
+        """Whether its jobs can go on on *machine*."""
+        bound_to = self.shape.bound_to
+        return bound_to is None or suits(bound_to, machine)
+
     def most_of(self, length_ms: Millis) -> int:
         """Return the most core-milliseconds that any job of the line could make of *length_ms*."""
         whole = self.need.cores * length_ms
@@ -89,18 +96,21 @@ class Queue:
         heads: the line that each line's first stands in.
         order: these firsts, the best standing first.
         shapes: where each candidate stands, and for how many jobs.
+        choosy: how many lines are of jobs that cannot go on on every machine.
     """
 
     lines: dict[Shape, Line] = field(default_factory=dict)
     heads: dict[Place, Line] = field(default_factory=dict)
     order: list[Place] = field(default_factory=list)
     shapes: dict[tuple[EntryId, JobId | None], tuple[Shape, Place, int]] = field(default_factory=dict)
+    choosy: int = 0
 
     def add(self, shape: Shape, candidate: Candidate, jobs: int) -> None:
         """Put *candidate*, which stands for so many *jobs* and is in no line, in line."""
         line = self.lines.get(shape)
         if line is None:
             line = self.lines[shape] = Line(shape, shape.resources, shape.most)
+            self.choosy += shape.bound_to is not None
         before = line.places[0] if line.places else None
         insort(line.places, candidate.place)
         line.candidates[candidate.place] = candidate
@@ -126,6 +136,7 @@ class Queue:
         self._move_head(line, before)
         if not line.places:
             del self.lines[shape]
+            self.choosy -= shape.bound_to is not None
 
     def _move_head(self, line: Line, before: Place | None) -> None:
         now = line.places[0] if line.places else None
@@ -138,25 +149,29 @@ class Queue:
             self.heads[now] = line
             insort(self.order, now)
 
-    def fitting(self, room: Resources, user: str = "") -> Iterator[tuple[Place, Line]]:
-        """Yield the lines whose jobs fit into *room*, with their firsts, the best standing first; only those of *user* if one is named."""
+    def fitting(self, room: Resources, user: str = "", machine: Machine | None = None) -> Iterator[tuple[Place, Line]]:
+        """Yield the lines whose jobs fit into *room* on *machine*, with their firsts, the best standing first; only those of *user* if one is named."""
         for head in self.order:
             line = self.heads[head]
             need = line.need
             fits = need.cores <= room.cores and need.memory <= room.memory and need.gpus <= room.gpus
-            if fits and (not user or line.shape.user == user):
+            if fits and (not user or line.shape.user == user) and line.suits(machine):
                 yield head, line
 
     def count_before(self, standing: Millis) -> int:
         """Return how many lines have a first that stands before *standing*."""
         return bisect_left(self.order, standing, key=_STANDING)
 
-    def fitting_among(self, begin: int, end: int, room: Resources, user: str = "") -> list[Line]:
+    def fitting_among(
+        self, begin: int, end: int, room: Resources, user: str = "", machine: Machine | None = None
+    ) -> list[Line]:
         """Return what `fitting` would, of those lines whose firsts are number *begin* to *end* in the order."""
         cores, memory, gpus, heads = room.cores, room.memory, room.gpus, self.heads
         lines = [heads[head] for head in self.order[begin:end]]
         if user:
             lines = [line for line in lines if line.shape.user == user]
+        if self.choosy:
+            lines = [line for line in lines if line.suits(machine)]
         return [
             line for line in lines if (need := line.need).cores <= cores and need.memory <= memory and need.gpus <= gpus
         ]

@@ -67,6 +67,27 @@ class JobDetail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotRow:
+    """A snapshot of a job that has no result.
+
+    Attributes:
+        job: whose.
+        name: the job's name.
+        snapshot: what the journal knows of it.
+        is_newest: whether the job goes on from it.
+        in_use: whether the job's present segment was thawed from it.
+        is_over: whether the job is over, so that nobody will thaw it.
+    """
+
+    job: JobId
+    name: str
+    snapshot: Snapshot
+    is_newest: bool
+    in_use: bool
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntryRow:
     """How far an entry is.
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from idleq.ids import AllocationId, CommandId, Millis, NodeName
+from idleq.machines import Machine
 from idleq.scheduler.core.cause import CauseKind
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.inputs import NodeReport
@@ -71,13 +72,14 @@ class AllocationStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentArrived:
-    """Its agent is up and takes jobs; its node has these *abilities*."""
+    """Its agent is up and takes jobs; its node has these *abilities*, and *machine* is what it is like."""
 
     allocation: AllocationId
     node: NodeName
     resources: Resources
     until: Millis | None
     abilities: tuple[str, ...] = ()
+    machine: Machine | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from idleq.ids import Fence, Millis, SnapshotId
+from idleq.machines import Needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class Snapshot:
         run_ms: how long the job had run in all, up to the state it holds.
         step: how far the workload said it was by then; 0 if it does not say.
         needs: the abilities that a node must have for it to go on there.
+        bound_to: what it needs of the machine that it is thawed on; None if any will do.
     """
 
     id: SnapshotId
@@ -28,3 +30,4 @@ class Snapshot:
     run_ms: Millis
     step: int = 0
     needs: tuple[str, ...] = ()
+    bound_to: Needs | None = None

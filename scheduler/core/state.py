@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from idleq.ids import AllocationId, CommandId, EntryId, JobId, Millis, NodeName, entry_of, index_of
+from idleq.machines import Machine
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.costs import Costs
 from idleq.scheduler.core.entry import Entry, Rest
@@ -59,6 +60,7 @@ class Allocation:
         idle_since: since when it hosts nobody, None while it does.
         failed_launches: how many launches in a row failed there.
         abilities: what its node can do, once its agent has said so.
+        machine: what its node is like, None until its agent has said so.
     """
 
     id: AllocationId
@@ -79,6 +81,7 @@ class Allocation:
     idle_since: Millis | None = None
     failed_launches: int = 0
     abilities: frozenset[str] = frozenset()
+    machine: Machine | None = None
 
     @property
     def ends_by(self) -> Millis | None:
@@ -109,6 +112,7 @@ class Node:
         place: the gap's place among the free nodes (see `hazard.place_of`).
         counted_until: up to when the hazard has counted that the gap stayed open.
         abilities: what the last agent there said that it can do; None if there was none.
+        machine: what it is like, None as long as no agent was there to say so.
     """
 
     report: NodeReport
@@ -119,6 +123,7 @@ class Node:
     place: int = PLACES - 1
     counted_until: Millis = Millis(0)
     abilities: frozenset[str] | None = None
+    machine: Machine | None = None
 
     def outlook(self, gap: Gap) -> Outlook:
         """Return what is shown of *gap*, which is this node's."""

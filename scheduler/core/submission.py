@@ -65,6 +65,7 @@ class JobSpec:
         runtime: what it is to be run by.
         mounts: what it sees in its container besides its own folders.
         workdir: where its program starts in the container; empty for its output folder.
+        reproducible: whether it goes on only where it computes alike, bit for bit: on the class of CPU that it was frozen on.
     """
 
     name: str
@@ -82,6 +83,7 @@ class JobSpec:
     runtime: RuntimeWish = RuntimeWish.AUTO
     mounts: tuple[Mount, ...] = ()
     workdir: str = ""
+    reproducible: bool = False
 
 
 @dataclass(frozen=True, slots=True)

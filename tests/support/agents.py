@@ -46,7 +46,8 @@ from idleq.scheduler.agent.settings import AgentSettings, Pace, Transport
 from idleq.scheduler.core.resources import Resources
 given = json.loads(sys.argv[1])
 given |= {"server_dir": Path(given["server_dir"]), "scratch": Path(given["scratch"]), "pace": Pace(**given["pace"]),
-          "resources": Resources(**given["resources"]), "transport": Transport(given["transport"])}
+          "resources": Resources(**given["resources"]), "transport": Transport(given["transport"]),
+          "key_file": Path(given["key_file"]) if given.get("key_file") else None}
 try:
     sys.exit(run(AgentSettings(**given)))
 except IdleqError as error:

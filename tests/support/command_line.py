@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from idleq.cli.client import Client, Jobs, JobView, Nodes, Outlook, Status, Waited
+from idleq.cli.client import Client, Jobs, JobView, Nodes, Outlook, Snapshots, Status, Waited
 from idleq.cli.entry import run
 from idleq.cli.session import Session
 from idleq.errors import IdleqError
 from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
 from idleq.scheduler.core.explain import Explanation, Prospect
 from idleq.scheduler.core.resources import NOTHING, Resources
-from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, Summary
+from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, SnapshotRow, Summary
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec, Submission
 from idleq.scheduler.errors import DaemonAway
@@ -175,6 +175,7 @@ class FakeWire:
     view: JobView = field(default_factory=lambda: JobView(ENTRY, DETAIL))
     why: Explanation = WHY
     node_rows: tuple[NodeRow, ...] = ()
+    snapshot_rows: tuple[SnapshotRow, ...] = ()
     summary: Summary = SUMMARY
     outlooks: list[tuple[Outlook, ...]] = field(default_factory=list)
     refusal: IdleqError | None = None
@@ -204,6 +205,12 @@ class FakeWire:
 
     def release(self, job: JobId) -> None:
         self._do("release", job)
+
+    def snapshots(self) -> dict[str, object]:
+        return self._plain(Snapshots(self.snapshot_rows))
+
+    def remove_snapshot(self, job: JobId, snapshot: SnapshotId) -> None:
+        self._do("remove_snapshot", job, snapshot)
 
     def status(self) -> dict[str, object]:
         return self._plain(Status("d1", 4242, self.summary))

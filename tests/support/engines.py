@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName, SnapshotId
+from idleq.machines import Machine, Needs
 from idleq.scheduler.core.commands import Command
 from idleq.scheduler.core.engine import Decision, Engine
 from idleq.scheduler.core.facts import Fact
@@ -56,7 +57,9 @@ def report(name: str, *, free: Resources = NODE, planned: int | None = None, is_
     return NodeReport(name=NodeName(name), capacity=NODE, free=free, is_up=is_up, planned_start=planned_start)
 
 
-def snapshot(job: str, fence: int, number: int, run_ms: int, taken_at: int = START) -> Snapshot:
+def snapshot(
+    job: str, fence: int, number: int, run_ms: int, taken_at: int = START, bound_to: Needs | None = None
+) -> Snapshot:
     """A snapshot of a megabyte."""
     return Snapshot(
         id=SnapshotId(f"{job}-{fence}-{number}"),
@@ -65,6 +68,7 @@ def snapshot(job: str, fence: int, number: int, run_ms: int, taken_at: int = STA
         bytes=1 << 20,
         taken_at=Millis(taken_at),
         run_ms=Millis(run_ms),
+        bound_to=bound_to,
     )
 
 
@@ -115,13 +119,17 @@ class Told:
         until: int | None = None,
         resources: Resources = NODE,
         abilities: tuple[str, ...] = (),
+        machine: Machine | None = None,
     ) -> Decision:
         """Start an allocation and its agent; return what the agent's arrival led to."""
         end = None if until is None else Millis(until)
         name, where = AllocationId(allocation), NodeName(node)
         self.tell(AllocationGranted(allocation=name, node=where, resources=resources, until=end))
-        ready = AgentReady(allocation=name, node=where, resources=resources, until=end, abilities=abilities)
-        return self.tell(ready)
+        return self.tell(
+            AgentReady(
+                allocation=name, node=where, resources=resources, until=end, abilities=abilities, machine=machine
+            )
+        )
 
     def launched(self, job: str, fence: int = 1, thaw_ms: int = 0) -> Decision:
         """Say that a segment's process is up."""

@@ -22,6 +22,7 @@ CORE_MAY_IMPORT = {
     "heapq",
     "idleq.errors",
     "idleq.ids",
+    "idleq.machines",
     "idleq.scheduler.errors",
     "itertools",
     "math",

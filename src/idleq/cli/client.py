@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from idleq.ids import EntryId, JobId
-from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, Summary
+from idleq.ids import EntryId, JobId, SnapshotId
+from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, SnapshotRow, Summary
 from idleq.scheduler.core.submission import Submission
 from idleq.scheduler.plain import from_plain
 
@@ -36,6 +36,14 @@ class Nodes:
     """Every node with its gap."""
 
     nodes: tuple[NodeRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """Rows of snapshots; *is_cut* if there are more."""
+
+    snapshots: tuple[SnapshotRow, ...]
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,8 @@ class Wire(Protocol):
     def cancel(self, job: JobId) -> None: ...
     def hold(self, job: JobId, reason: str = "") -> None: ...
     def release(self, job: JobId) -> None: ...
+    def snapshots(self) -> dict[str, object]: ...
+    def remove_snapshot(self, job: JobId, snapshot: SnapshotId) -> None: ...
     def status(self) -> dict[str, object]: ...
     def nodes(self) -> dict[str, object]: ...
     def pause(self, *, empty: bool = False, reason: str = "") -> None: ...
@@ -123,6 +133,14 @@ class Client:
     def release(self, job: JobId) -> None:
         """Let *job* start again."""
         self._wire.release(job)
+
+    def snapshots(self) -> Snapshots:
+        """Return the snapshots of all jobs that have no result."""
+        return from_plain(self._wire.snapshots(), Snapshots)
+
+    def remove_snapshot(self, job: JobId, snapshot: SnapshotId) -> None:
+        """Let *job* forget *snapshot*; its files are the caller's to remove."""
+        self._wire.remove_snapshot(job, snapshot)
 
     def status(self) -> Status:
         """Return everything at a glance."""

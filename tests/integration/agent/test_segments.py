@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from idleq.ids import Fence, JobId, Millis
+from idleq.machines import Machine
+from idleq.migration.manifest import decode, digest_of, encode
+from idleq.migration.sealing import Key
 from idleq.scheduler.core.commands import Launch, Replan, SegmentPlan
 from idleq.scheduler.core.inputs import (
     AgentLeaving,
@@ -21,6 +24,7 @@ from idleq.scheduler.core.inputs import (
     Progressed,
     SnapshotRejected,
 )
+from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod
 from idleq.scheduler.paths import JobPaths, SegmentPaths
 from support.agents import MEBI, NO_END, FakeDaemon, StartAgent, now, python, saver, shell, spec, survivors
@@ -226,6 +230,100 @@ def test_a_damaged_snapshot_is_rejected_and_nothing_is_started(
     assert isinstance(end, SnapshotRejected), end
     assert end.snapshot == taken.id
     assert not [said for said in daemon.said if isinstance(said, Launched) and said.fence == 2]
+
+
+def key_file(daemon: FakeDaemon, content: str) -> str:
+    path = daemon.paths.root / "keys"
+    path.write_text(content)
+    path.chmod(0o600)
+    return str(path)
+
+
+def test_a_snapshot_is_encrypted_and_compressed_where_that_is_set_and_thawed_again(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    start_agent(key_file=key_file(daemon, "11" * 32), compression="on")
+    daemon.launch(saver(100_000))
+    daemon.wait_for_kind(Progressed)
+    daemon.freeze()
+    taken = frozen(daemon).snapshot
+    where = job_of(daemon).snapshot(taken.id)
+    manifest = decode(where.manifest.read_bytes())
+    assert (manifest.compression, manifest.encryption) == ("zstd", "aes-256-gcm-stream")
+    assert manifest.origin is not None
+    assert (manifest.origin.job, manifest.origin.fence, manifest.origin.parent) == ("1", 1, "")
+    assert b"step" not in (where.output / "progress.jsonl").read_bytes()
+    daemon.launch(saver(taken.step + 1), fence=2, thaw_from=taken)
+    assert how(exited(daemon, fence=2)) == (0, "workload", "")
+
+
+def test_a_snapshot_that_no_key_here_opens_is_rejected_with_the_names_of_the_keys(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    agent = start_agent(key_file=key_file(daemon, "11" * 32))
+    daemon.launch(spec("/bin/sh", "-c", "echo 12 > $IDLEQ_CHECKPOINT_DIR/state; exit 85"))
+    taken = frozen(daemon).snapshot
+    agent.process.kill()
+    agent.process.wait()
+    key_file(daemon, "22" * 32)
+    start_agent(key_file=str(daemon.paths.root / "keys"))
+    daemon.launch(saver(1), fence=2, thaw_from=taken)
+    end = daemon.wait_for_end(fence=2)
+    assert isinstance(end, SnapshotRejected), end
+    assert f"encrypted with key {Key(bytes([0x11] * 32)).id}, and here is {Key(bytes([0x22] * 32)).id}" in end.reason
+
+
+@pytest.mark.parametrize("content", ["11", "zz" * 32], ids=["short", "no number"])
+def test_an_agent_whose_keys_cannot_be_read_does_not_start(
+    daemon: FakeDaemon, start_agent: StartAgent, content: str
+) -> None:
+    code, output = start_agent(key_file=key_file(daemon, content)).wait()
+    assert code == 80
+    assert "openssl rand -hex 32" in output
+
+
+def as_if_made_elsewhere(daemon: FakeDaemon, taken: Snapshot, kind: str, machine: Machine) -> Snapshot:
+    """Return the snapshot as a machine like *machine* would have made it."""
+    where = job_of(daemon).snapshot(taken.id)
+    manifest = decode(where.manifest.read_bytes())
+    assert manifest.origin is not None
+    text = encode(replace(manifest, kind=kind, origin=replace(manifest.origin, machine=machine)))
+    where.manifest.write_bytes(text)
+    return replace(taken, digest=digest_of(text))
+
+
+@pytest.mark.parametrize(
+    ("kind", "machine", "reproducible", "reason"),
+    [
+        ("criu", Machine(flags=("a_feature_of_the_future",)), False, "the CPU lacks a_feature_of_the_future"),
+        ("criu", Machine(kernel="99.1"), False, "is older than 99.1"),
+        ("app", Machine(cpu="another"), True, "its results are to come out bit for bit, and the CPU is of class"),
+    ],
+    ids=["cpu", "kernel", "reproducible"],
+)
+def test_a_snapshot_of_a_machine_that_this_one_cannot_stand_in_for_is_rejected_with_the_reason(
+    daemon: FakeDaemon,
+    start_agent: StartAgent,
+    kind: str,
+    machine: Machine,
+    reproducible: bool,  # noqa: FBT001 - a case
+    reason: str,
+) -> None:
+    start_agent()
+    daemon.launch(spec("/bin/sh", "-c", "echo 12 > $IDLEQ_CHECKPOINT_DIR/state; exit 85"))
+    taken = as_if_made_elsewhere(daemon, frozen(daemon).snapshot, kind, machine)
+    daemon.launch(saver(1, reproducible=reproducible), fence=2, thaw_from=taken)
+    end = daemon.wait_for_end(fence=2)
+    assert isinstance(end, SnapshotRejected), end
+    assert reason in end.reason
+
+
+def test_what_saved_itself_is_thawed_whatever_machine_it_was_on(daemon: FakeDaemon, start_agent: StartAgent) -> None:
+    start_agent()
+    daemon.launch(spec("/bin/sh", "-c", "echo 12 > $IDLEQ_CHECKPOINT_DIR/state; exit 85"))
+    elsewhere = Machine(flags=("a_feature_of_the_future",), kernel="99.1", cpu="another", gpu="another")
+    daemon.launch(saver(12), fence=2, thaw_from=as_if_made_elsewhere(daemon, frozen(daemon).snapshot, "app", elsewhere))
+    assert how(exited(daemon, fence=2)) == (0, "workload", "")
 
 
 def test_a_guest_that_uses_more_memory_than_it_asked_for_has_failed(

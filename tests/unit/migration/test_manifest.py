@@ -4,21 +4,74 @@ import json
 
 import pytest
 
+from idleq.machines import Machine, Needs
 from idleq.migration.errors import SnapshotDamaged
-from idleq.migration.manifest import FileEntry, Manifest, Origin, decode, digest_of, encode
+from idleq.migration.manifest import FileEntry, Manifest, Origin, decode, digest_of, encode, needs_of
 
-ENTRY = FileEntry(path="output/a b\n'\udcff", size=3, sha256="0" * 64, mode=0o640)
-MANIFEST = Manifest(
-    kind="app",
-    files=(ENTRY,),
-    folders=("output", "checkpoint"),
-    origin=Origin(created=17, kernel="6.1", machine="x86_64", cpu="abc"),
+ENTRY = FileEntry(path="output/a b\n'\udcff", size=3, sha256="0" * 64, mode=0o640, stored=3)
+SPARSE = FileEntry(path="checkpoint/s", size=9000, sha256="1" * 64, mode=0o600, stored=44, data=((0, 10), (4096, 20)))
+MACHINE = Machine(
+    architecture="x86_64",
+    kernel="6.1.0",
+    cpu="abc",
+    flags=("avx2", "fpu"),
+    gpu="H100",
+    criu="4.1.1",
+    runtimes=("podman",),
 )
+ORIGIN = Origin(
+    created=17, machine=MACHINE, runtime="podman", image="sha256:1", job="17_3", fence=4, parent="0003-0001"
+)
+MANIFEST = Manifest(
+    kind="criu",
+    files=(ENTRY, SPARSE),
+    folders=("output", "checkpoint"),
+    origin=ORIGIN,
+    compression="zstd",
+    encryption="aes-256-gcm-stream",
+    key="0123456789abcdef",
+)
+FORMAT_1 = {
+    "format": 1,
+    "kind": "app",
+    "files": [{"path": "output/x", "size": 3, "sha256": "0" * 64, "mode": 0o640}],
+    "folders": ["output"],
+    "origin": {"created": 17, "kernel": "6.1", "machine": "x86_64", "cpu": "abc"},
+}
 
 
 def test_a_manifest_comes_back_as_it_was_even_with_names_that_are_not_text() -> None:
     assert decode(encode(MANIFEST)) == MANIFEST
-    assert MANIFEST.bytes == 3
+    assert (MANIFEST.bytes, MANIFEST.stored) == (9003, 47)
+
+
+def test_a_manifest_of_the_first_format_is_still_read() -> None:
+    assert decode(json.dumps(FORMAT_1).encode()) == Manifest(
+        kind="app",
+        files=(FileEntry(path="output/x", size=3, sha256="0" * 64, mode=0o640, stored=3),),
+        folders=("output",),
+        origin=Origin(created=17, machine=Machine(architecture="x86_64", kernel="6.1", cpu="abc")),
+    )
+
+
+def test_processes_as_they_ran_need_a_machine_like_theirs_and_what_saved_itself_needs_none() -> None:
+    assert needs_of("criu", ORIGIN) == Needs(
+        architecture="x86_64",
+        kernel="6.1.0",
+        flags=("avx2", "fpu"),
+        gpu="H100",
+        criu="4.1.1",
+        runtime="podman",
+        image="sha256:1",
+    )
+    assert needs_of("app", ORIGIN) is None
+
+
+def test_results_that_shall_come_out_bit_for_bit_pin_the_class_of_the_cpu_and_the_image() -> None:
+    assert needs_of("app", ORIGIN, is_reproducible=True) == Needs(cpu="abc", image="sha256:1")
+    pinned = needs_of("criu", ORIGIN, is_reproducible=True)
+    assert pinned is not None
+    assert pinned.cpu == "abc"
 
 
 def test_the_digest_of_results_does_not_depend_on_where_they_were_made() -> None:
@@ -41,7 +94,22 @@ def test_a_path_that_leads_outside_is_refused(path: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("size", -1), ("size", "3"), ("size", True), ("sha256", "x" * 64), ("sha256", "00"), ("mode", None)],
+    [
+        ("size", -1),
+        ("size", "3"),
+        ("size", True),
+        ("sha256", "x" * 64),
+        ("sha256", "00"),
+        ("mode", None),
+        ("stored", -1),
+        ("stored", "3"),
+        ("data", [[0, 4]]),
+        ("data", [[2, 1], [0, 1]]),
+        ("data", [[0, 0]]),
+        ("data", 3),
+        ("data", [[0, 1.0]]),
+        ("data", [[0]]),
+    ],
 )
 def test_an_entry_that_makes_no_sense_is_refused(key: str, value: object) -> None:
     body = json.loads(encode(MANIFEST))
@@ -65,6 +133,6 @@ def test_what_is_no_manifest_is_refused(text: bytes) -> None:
 
 def test_a_newer_format_is_refused_and_named() -> None:
     body = json.loads(encode(MANIFEST))
-    body["format"] = 2
-    with pytest.raises(SnapshotDamaged, match="format 2; this idleq reads format 1"):
+    body["format"] = 3
+    with pytest.raises(SnapshotDamaged, match="format 3; this idleq reads formats up to 2"):
         decode(json.dumps(body).encode())

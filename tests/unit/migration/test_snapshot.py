@@ -1,20 +1,36 @@
 """Snapshots: whole or not there, and used only when every byte verifies."""
 
+import filecmp
+import hashlib
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 
+from idleq.machines import Machine
 from idleq.migration import snapshot
-from idleq.migration.errors import FolderRefused, SnapshotDamaged, SnapshotNotWritten
-from idleq.migration.manifest import Origin
+from idleq.migration.errors import FolderRefused, SnapshotDamaged, SnapshotLocked, SnapshotNotWritten
+from idleq.migration.manifest import FileEntry, Manifest, Origin, digest_of, encode
+from idleq.migration.packer import PLAIN, Packer
+from idleq.migration.sealing import Key, Keyring
 from idleq.migration.snapshot import Published
 from idleq.migration.tree import Item, list_folder
 
-ORIGIN = Origin(created=17, kernel="6.1", machine="x86_64", cpu="abc")
+ORIGIN = Origin(created=17, machine=Machine(architecture="x86_64", kernel="6.1", cpu="abc"), job="17", fence=3)
+KEYS = Keyring((Key(bytes(range(32))),))
+OTHER_KEYS = Keyring((Key(bytes(32)),))
+PACKERS = {
+    "plain": PLAIN,
+    "compressed": Packer(compression="on"),
+    "encrypted": Packer(keys=KEYS),
+    "both": Packer(compression="on", keys=KEYS),
+}
 HOSTILE = "a b\n'\"$(x)"
 
 
@@ -33,10 +49,15 @@ def source(tmp_path: Path) -> Path:
     return root
 
 
-def taken(source: Path, target: Path) -> Published:
+@pytest.fixture(params=PACKERS)
+def packer(request: pytest.FixtureRequest) -> Packer:
+    return PACKERS[request.param]
+
+
+def taken(source: Path, target: Path, packer: Packer = PLAIN) -> Published:
     items = [Item(path=name, source=source / name, is_folder=True) for name in ("checkpoint", "output")]
     items += list_folder(source / "checkpoint", "checkpoint") + list_folder(source / "output", "output")
-    return snapshot.publish(items, target, kind="app", origin=ORIGIN)
+    return snapshot.publish(items, target, kind="app", origin=ORIGIN, packer=packer)
 
 
 def everything(root: Path) -> dict[str, tuple[int, bytes | None]]:
@@ -53,12 +74,151 @@ def empty_folders(root: Path) -> dict[str, Path]:
     return folders
 
 
-def test_what_is_restored_is_what_was_taken_with_names_modes_and_empty_folders(source: Path, tmp_path: Path) -> None:
-    published = taken(source, tmp_path / "snapshots" / "0001-1")
-    snapshot.restore(tmp_path / "snapshots" / "0001-1", published.digest, empty_folders(tmp_path / "back"))
+def test_what_is_restored_is_what_was_taken_with_names_modes_and_empty_folders(
+    source: Path, tmp_path: Path, packer: Packer
+) -> None:
+    target = tmp_path / "snapshots" / "0001-1"
+    published = taken(source, target, packer)
+    manifest = snapshot.restore(target, published.digest, empty_folders(tmp_path / "back"), packer.keys)
     assert everything(tmp_path / "back") == everything(source)
-    assert published.bytes == 3_000_000 + len(b"result#!/bin/sh\nbytes")
+    assert manifest.bytes == 3_000_000 + len(b"result#!/bin/sh\nbytes")
+    assert published.bytes == sum(path.stat().st_size for path in (target / "files").rglob("*") if path.is_file())
     assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["0001-1"]
+
+
+def test_a_plain_snapshot_takes_what_its_files_hold_a_compressed_one_less(source: Path, tmp_path: Path) -> None:
+    plain, small = taken(source, tmp_path / "s" / "1"), taken(source, tmp_path / "s" / "2", PACKERS["compressed"])
+    assert plain.bytes == 3_000_000 + len(b"result#!/bin/sh\nbytes")
+    assert small.bytes < plain.bytes / 100
+
+
+def test_nobody_else_can_read_anything_of_a_snapshot(source: Path, tmp_path: Path, packer: Packer) -> None:
+    taken(source, tmp_path / "s" / "0001-1", packer)
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "s" / "0001-1").rglob("*") if path.is_file()}
+    folders = {path.stat().st_mode & 0o777 for path in (tmp_path / "s" / "0001-1").rglob("*") if path.is_dir()}
+    assert (modes, folders) == ({0o600}, {0o700})
+
+
+def test_what_is_encrypted_shows_nothing_of_what_it_holds(source: Path, tmp_path: Path) -> None:
+    (source / "output" / "nothing").write_bytes(b"my secret number is 17")
+    taken(source, tmp_path / "s" / "0001-1", PACKERS["encrypted"])
+    assert not any(b"secret" in path.read_bytes() for path in (tmp_path / "s").rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("keys", [OTHER_KEYS, Keyring()], ids=["another", "none"])
+def test_without_its_key_nothing_is_restored_but_it_can_still_be_verified(
+    source: Path, tmp_path: Path, keys: Keyring
+) -> None:
+    target = tmp_path / "s" / "0001-1"
+    published = taken(source, target, PACKERS["both"])
+    folders = empty_folders(tmp_path / "back")
+    with pytest.raises(SnapshotLocked, match=KEYS.keys[0].id):
+        snapshot.restore(target, published.digest, folders, keys)
+    assert [list(folder.iterdir()) for folder in folders.values()] == [[], []]
+    assert snapshot.verify(target, published.digest).origin == ORIGIN
+
+
+def test_after_a_change_of_keys_what_the_old_one_encrypted_is_still_had_back(source: Path, tmp_path: Path) -> None:
+    published = taken(source, tmp_path / "s" / "0001-1", PACKERS["both"])
+    changed = Keyring((*OTHER_KEYS.keys, *KEYS.keys))
+    snapshot.restore(tmp_path / "s" / "0001-1", published.digest, empty_folders(tmp_path / "back"), changed)
+    assert everything(tmp_path / "back") == everything(source)
+    newer = taken(source, tmp_path / "s" / "0002-1", Packer(keys=changed))
+    assert snapshot.verify(tmp_path / "s" / "0002-1", newer.digest).key == OTHER_KEYS.keys[0].id
+
+
+def test_a_snapshot_of_the_first_format_is_restored(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "s" / "0001-1"
+    shutil.copytree(source, target / "files")
+    files = [path for path in source.rglob("*") if path.is_file()]
+    body = {
+        "format": 1,
+        "kind": "app",
+        "files": [
+            {
+                "path": str(path.relative_to(source)),
+                "size": path.stat().st_size,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                "mode": path.stat().st_mode & 0o777,
+            }
+            for path in files
+        ],
+        "folders": [str(path.relative_to(source)) for path in sorted(source.rglob("*")) if path.is_dir()],
+        "origin": {"created": 17, "kernel": "6.1", "machine": "x86_64", "cpu": "abc"},
+    }
+    text = json.dumps(body).encode()
+    (target / "manifest.json").write_bytes(text)
+    manifest = snapshot.restore(target, digest_of(text), empty_folders(tmp_path / "back"))
+    assert everything(tmp_path / "back") == everything(source)
+    assert manifest.origin == Origin(created=17, machine=Machine(architecture="x86_64", kernel="6.1", cpu="abc"))
+
+
+def test_the_holes_of_a_sparse_file_take_no_space_and_come_back_as_holes(tmp_path: Path, packer: Packer) -> None:
+    source, target = tmp_path / "memory", tmp_path / "s" / "0001-1"
+    with source.open("wb") as file:
+        for place in (10 << 20, 50 << 20):
+            file.seek(place)
+            file.write(os.urandom(100_000))
+        file.truncate(90 << 20)
+    item = Item(path="output/memory", source=source, is_folder=False)
+    top = Item(path="output", source=tmp_path, is_folder=True)
+    published = snapshot.publish([top, item], target, kind="app", origin=ORIGIN, packer=packer)
+    folders = empty_folders(tmp_path / "back")
+    snapshot.restore(target, published.digest, folders, packer.keys)
+    back = folders["output"] / "memory"
+    assert filecmp.cmp(source, back, shallow=False)
+    assert published.bytes < 1 << 20
+    assert back.stat().st_blocks * 512 < 1 << 20
+
+
+BOUNDED = """
+import os, resource, sys, tracemalloc
+from pathlib import Path
+from idleq.migration import snapshot
+from idleq.migration.packer import Packer
+from idleq.migration.sealing import Key, Keyring
+from idleq.migration.tree import Item
+sys.path.insert(0, sys.argv[1])
+from test_snapshot import ORIGIN, empty_folders
+root = Path(sys.argv[2])
+packer = Packer(compression="on", keys=Keyring((Key(bytes(32)),)))
+items = [Item(path="output", source=root, is_folder=True),
+         Item(path="output/big", source=root / "big", is_folder=False)]
+snapshot.publish(items[:1], root / "s" / "0", kind="app", origin=ORIGIN, packer=packer)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+published = snapshot.publish(items, root / "s" / "1", kind="app", origin=ORIGIN, packer=packer)
+snapshot.restore(root / "s" / "1", published.digest, empty_folders(root / "back"), packer.keys)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.slow
+def test_a_large_file_is_packed_and_unpacked_in_memory_that_does_not_grow_with_it(tmp_path: Path) -> None:
+    block = os.urandom(1 << 19) + bytes(1 << 19)
+    with (tmp_path / "big").open("wb") as file:
+        for _ in range(400):
+            file.write(block)
+        file.truncate(1 << 40)  # a terabyte, nearly all of it a hole
+    run = subprocess.run(
+        [sys.executable, "-c", BOUNDED, str(Path(__file__).parent), str(tmp_path)],
+        capture_output=True, text=True, check=True, timeout=110,
+    )  # fmt: skip
+    assert int(run.stdout) < 150 * 1024
+
+
+def test_half_of_what_little_was_made_into_much_is_not_written(tmp_path: Path) -> None:
+    """A frame that unpacks to more than its file has is refused before it fills the disk."""
+    target = tmp_path / "s" / "0001-1"
+    (target / "files" / "output").mkdir(parents=True)
+    bomb = zstandard.ZstdCompressor().compress(bytes(64 << 20))
+    (target / "files" / "output" / "x").write_bytes(bomb)
+    entry = FileEntry(path="output/x", size=10, sha256=hashlib.sha256(bomb).hexdigest(), mode=0o600, stored=len(bomb))
+    text = encode(Manifest(kind="app", files=(entry,), folders=("output",), origin=ORIGIN, compression="zstd"))
+    (target / "manifest.json").write_bytes(text)
+    folders = empty_folders(tmp_path / "back")
+    with pytest.raises(SnapshotDamaged, match="more than its 10 bytes"):
+        snapshot.restore(target, digest_of(text), folders)
+    assert list(folders["output"].iterdir()) == []
 
 
 def test_the_manifest_says_where_it_was_made(source: Path, tmp_path: Path) -> None:
@@ -80,7 +240,10 @@ def replace_by_link(path: Path) -> None:
 
 DAMAGES: list[Callable[[Path], None]] = [
     lambda root: flip(root / "files/checkpoint" / HOSTILE / "state"),
-    lambda root: os.truncate(root / "files/checkpoint" / HOSTILE / "state", 2_999_999),
+    lambda root: os.truncate(
+        root / "files/checkpoint" / HOSTILE / "state",
+        (root / "files/checkpoint" / HOSTILE / "state").stat().st_size - 1,
+    ),
     lambda root: (root / "files/output" / HOSTILE).unlink(),
     lambda root: replace_by_link(root / "files/output" / HOSTILE),
     lambda root: flip(root / "manifest.json"),
@@ -90,14 +253,14 @@ DAMAGES: list[Callable[[Path], None]] = [
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=["flipped", "truncated", "missing", "link", "manifest", "no-manifest"])
 def test_a_damaged_snapshot_is_refused_and_leaves_the_folders_empty(
-    source: Path, tmp_path: Path, damage: Callable[[Path], None]
+    source: Path, tmp_path: Path, damage: Callable[[Path], None], packer: Packer
 ) -> None:
     target = tmp_path / "snapshots" / "0001-1"
-    published = taken(source, target)
+    published = taken(source, target, packer)
     damage(target)
     folders = empty_folders(tmp_path / "back")
     with pytest.raises(SnapshotDamaged):
-        snapshot.restore(target, published.digest, folders)
+        snapshot.restore(target, published.digest, folders, packer.keys)
     with pytest.raises(SnapshotDamaged):
         snapshot.verify(target, published.digest)
     assert list(folders["output"].iterdir()) == []

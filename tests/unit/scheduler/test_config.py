@@ -13,6 +13,7 @@ from idleq.scheduler.config import (
     EmbeddedSettings,
     LocalSettings,
     ServerSettings,
+    SnapshotSettings,
     check_that_nodes_reach,
     load_config,
 )
@@ -183,7 +184,9 @@ def test_every_default_is_allowed(settings: type) -> None:
 
 
 def test_every_limit_is_of_a_key_that_exists() -> None:
-    known = {name for settings in (ServerSettings, Policy, *CLUSTERS.values()) for name in keys(settings)}
+    known = {
+        name for settings in (ServerSettings, Policy, SnapshotSettings, *CLUSTERS.values()) for name in keys(settings)
+    }
     assert set(LIMITS) - known == set()
 
 

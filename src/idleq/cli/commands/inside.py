@@ -1,7 +1,7 @@
 """Commands that idleq gives to itself: the agent on a node, and the embedded cluster."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -36,13 +36,19 @@ def agent(
     until: Annotated[int | None, typer.Option(help="When it must be gone, in Unix milliseconds.")] = None,
     grace: Annotated[int, typer.Option(min=0, help="Milliseconds from SIGTERM to the end.")] = 0,
     transport: Annotated[str, typer.Option(metavar="api|spool")] = "api",
+    compression: Annotated[str, typer.Option(metavar="auto|on|off", help="Of snapshots.")] = "auto",
+    key_file: Annotated[Path | None, typer.Option(help="Of the keys that encrypt snapshots.")] = None,
+    generations: Annotated[int, typer.Option(min=2, help="How many snapshots of a job are kept.")] = 2,
 ) -> int:
     """Be the agent of an allocation: started by the cluster."""
     from idleq import bootstrap
+    from idleq.migration.packer import Compression
     from idleq.scheduler.agent.settings import AgentSettings, Transport
 
     if transport not in set(Transport):
         raise typer.BadParameter(f"it must be one of {', '.join(Transport)}", param_hint="--transport")
+    if compression not in get_args(Compression):
+        raise typer.BadParameter(f"it must be one of {', '.join(get_args(Compression))}", param_hint="--compression")
     settings = AgentSettings(
         server_dir=session_of(context).paths.root,
         allocation=AllocationId(allocation),
@@ -52,5 +58,8 @@ def agent(
         until=None if until is None else Millis(until),
         grace_ms=Millis(grace),
         transport=Transport(transport),
+        compression=cast("Compression", compression),
+        key_file=key_file,
+        generations=generations,
     )
     return bootstrap.run_agent(settings)
