@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING
 from idleq.ids import Millis
 
 if TYPE_CHECKING:
+    from idleq.ids import JobId
+    from idleq.scheduler.agent.drill import Drilled
     from idleq.scheduler.agent.settings import AgentSettings
     from idleq.scheduler.config import Config, EmbeddedSettings, LocalSettings, SlurmSettings
     from idleq.scheduler.core.commands import RequestAllocation
+    from idleq.scheduler.core.snapshot import Snapshot
+    from idleq.scheduler.core.submission import JobSpec
     from idleq.scheduler.paths import ServerPaths
     from idleq.scheduler.ports import Clock, Cluster
     from idleq.scheduler.report import Report
@@ -151,6 +155,34 @@ def learned_costs(server_dir: Path, where: str = "") -> "GuestCosts | None":
     paths = ServerPaths(Path(where).absolute() if where else server_dir)
     with _journal(paths, load_config(paths.config), create=False) as journal:
         return costs_from_journal(fact for _, fact in journal.facts())
+
+
+def drill_snapshot(paths: "ServerPaths", job: "JobId", spec: "JobSpec", taken: "Snapshot", seconds: float) -> "Drilled":
+    """Thaw a copy of a snapshot on this machine, see that its program goes on, and throw the copy away.
+
+    Raises:
+        SnapshotDamaged: it does not verify.
+        KeyUnusable: the keys of snapshots cannot be read.
+    """
+    import tempfile
+
+    from idleq.migration.process import ProcessRuntime
+    from idleq.migration.sealing import NO_KEYS, read_keys
+    from idleq.scheduler.agent.drill import Drill
+    from idleq.scheduler.clock import SteadyClock
+    from idleq.scheduler.config import load_config
+
+    key_file = load_config(paths.config).snapshots.key_file
+    keys = read_keys(paths.root / key_file) if key_file else NO_KEYS
+    with tempfile.TemporaryDirectory(prefix="idleq-drill-") as scratch:
+        drill = Drill(
+            runtime=ProcessRuntime(),
+            clock=SteadyClock(),
+            scratch=Path(scratch),
+            patience_ms=Millis(round(seconds * 1000)),
+            environment=os.environ,
+        )
+        return drill.of(job, spec, paths.job(job).snapshot(taken.id).root, taken, keys)
 
 
 def survey_slurm() -> "Survey":

@@ -15,6 +15,7 @@ from idleq.cli.commands.logs import logs
 from idleq.cli.commands.report import report
 from idleq.cli.commands.simulate import simulate_app
 from idleq.cli.commands.site import nodes, pause, resume, status
+from idleq.cli.commands.snapshots import snapshot_app
 from idleq.cli.commands.submit import SubmitCommand, submit
 from idleq.cli.commands.traces import traces_app
 from idleq.cli.commands.wait import wait
@@ -43,6 +44,7 @@ def idleq(
 app.command(cls=SubmitCommand, context_settings={"allow_interspersed_args": False})(submit)
 for one in (ps, status, logs, wait, fetch, cancel, hold, release, explain, nodes, gaps, pause, resume):
     app.command(cls=IdleqCommand)(one)
+app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(init_app, name="init")
 app.add_typer(daemon_app, name="daemon")
 app.add_typer(image_app, name="image")

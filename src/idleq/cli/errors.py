@@ -4,6 +4,7 @@ CliError
 ├── DaemonDidNotStart   the daemon ended before it answered
 ├── DaemonDidNotStop    the daemon was told to stop and goes on
 ├── DemoFailed          the demo ran, but did not show what it is to show
+├── DrillFailed         the program of a snapshot does not go on
 ├── NoOutput            there is nothing to show of a job's output
 ├── TrainingMissing     the packages that the training needs are not installed
 └── WaitTimedOut        not all jobs were over in the time given
@@ -28,6 +29,12 @@ class DemoFailed(CliError):
     """The demo ran, but did not show what it is to show."""
 
     exit_code: ClassVar[int] = 61
+
+
+class DrillFailed(CliError):
+    """The program of a snapshot does not go on from it."""
+
+    exit_code: ClassVar[int] = 81
 
 
 class NoOutput(CliError):

@@ -1,10 +1,12 @@
 """Disks that are full or forget, and servers that must not start: said, and nothing lost."""
 
+import os
 import random
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,7 @@ from idleq.scheduler.core.facts import EntryAdded, JobDone, SegmentStarted, Snap
 from idleq.scheduler.errors import DaemonRunning, JournalUnavailable, PortInUse, ServerDirectoryUnsafe
 from support.accepted import Crowd, count, freeze, job_of, running, script, starts
 from support.faults import SAME
-from support.real_server import GLANCE_S, RealServer
+from support.real_server import GLANCE_S, RealServer, quick
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("cluster")]
 
@@ -98,6 +100,56 @@ def test_a_damaged_snapshot_falls_back_to_the_one_before_and_the_result_is_right
     assert all("checksum" in fact.reason for fact in dropped)
     came_from = [fact.thaw_from for fact in server.facts_of(SegmentStarted)][2:]
     assert came_from == [*broken, snapshots[0] if damaged == 1 else None]
+    assert (server.end(), server.faults.verdict.read_text()) == ({}, SAME)
+
+
+KEYS = {name: digits * 32 for name, digits in (("old", "11"), ("new", "22"))}
+
+
+def largest(folder: Path) -> list[Path]:
+    """The files of a snapshot, largest first."""
+    files = [path for path in (folder / "files").rglob("*") if path.is_file()]
+    return sorted(files, key=lambda path: path.stat().st_size, reverse=True)
+
+
+def swap(folder: Path) -> None:
+    first, second = largest(folder)[:2]
+    content = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(content)
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "truncated": (lambda folder: os.truncate(largest(folder)[0], 100), "has 100 bytes instead of"),
+    "swapped": (swap, "bytes instead of"),
+    "no manifest": (lambda folder: (folder / "manifest.json").unlink(), "its manifest cannot be read"),
+    "another key": (lambda _: None, "and here is"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_an_encrypted_snapshot_that_cannot_be_used_is_refused_with_the_reason_and_the_one_before_is_used(
+    make_server: Callable[[str], RealServer], damage: str
+) -> None:
+    server = make_server(quick() + '\n[snapshots]\nkey_file = "keys"\ncompression = "on"\n')
+    keys = server.paths.root / "keys"
+    keys.touch(mode=0o600)
+    keys.write_text(KEYS["old"])
+    crowd = Crowd(server, random.Random(0))
+    entry = crowd.add(count(80))
+    freeze(server, entry, 1)
+    keys.write_text(KEYS["new"] + "\n" + KEYS["old"])
+    server.ask(lambda client: client.release(job_of(entry)))
+    freeze(server, entry, 20)
+    older, newest = sorted(server.paths.job(job_of(entry)).snapshots.iterdir())
+    spoil, reason = DAMAGES[damage]
+    spoil(newest)
+    keys.write_text(KEYS["old"])
+    server.ask(lambda client: client.release(job_of(entry)))
+    crowd.check()
+    (dropped,) = server.facts_of(SnapshotDropped)
+    assert (dropped.snapshot, reason in dropped.reason) == (newest.name, True)
+    assert [fact.thaw_from for fact in server.facts_of(SegmentStarted)][2:] == [newest.name, older.name]
     assert (server.end(), server.faults.verdict.read_text()) == ({}, SAME)
 
 

@@ -80,7 +80,7 @@ def with_snapshots(*needs: Needs | None) -> Told:
     told.grant("a1", "n1", machine=Machine(cpu="c1"))
     for fence, one in enumerate(needs, 1):
         told.launched("1", fence)
-        taken: Snapshot = snapshot("1", fence, 1, run_ms=fence * 60_000, needs=one)
+        taken: Snapshot = snapshot("1", fence, 1, run_ms=fence * 60_000, bound_to=one)
         told.tell(
             Frozen(job=JOB, fence=Fence(fence), snapshot=taken, at=told.now, freeze_ms=Millis(9), reason="asked"),
             after_ms=60_000,

@@ -1,0 +1,120 @@
+"""Removes snapshots that nobody will thaw, and those above the quota: on a thread of its own, as a shared file system may be slow."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from structlog.typing import FilteringBoundLogger
+
+from idleq.ids import JobId, Millis, SnapshotId
+from idleq.migration import snapshot
+from idleq.scheduler.core.engine import Decision, Engine
+from idleq.scheduler.core.inputs import Input, SnapshotRemoved
+from idleq.scheduler.core.retention import Doomed, Holding, Stray, doomed, holdings
+from idleq.scheduler.errors import DaemonAway, JournalUnavailable
+from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.ports import Clock
+
+T = TypeVar("T")
+
+
+class Engines(Protocol):
+    """The way to the engine's thread (Mailbox is one)."""
+
+    def ask(self, inputs: Sequence[Input]) -> "Future[tuple[Decision, ...]]":
+        """Have *inputs* decided."""
+        ...
+
+    def look(self, question: Callable[[Engine, Millis], T]) -> "Future[T]":
+        """Have *question* answered from the state."""
+        ...
+
+
+class Sweeper:
+    """Sweeps again and again from `start` to `stop`."""
+
+    def __init__(
+        self,
+        *,
+        paths: ServerPaths,
+        engines: Engines,
+        clock: Clock,
+        quota: int | None,
+        every_ms: Millis,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._paths, self._engines, self._clock, self._log = paths, engines, clock, log
+        self._quota, self._every_ms = quota, every_ms
+        self._clean: set[JobId] = set()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first sweep is one pause away."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Sweep no more; a sweep under way is left to itself."""
+        self._stopping.set()
+
+    def sweep(self) -> tuple[Doomed, ...]:
+        """Remove what may go, and return it.
+
+        Raises:
+            DaemonAway, JournalUnavailable: the daemon is stopping, or its journal is away: the rest stays for now.
+        """
+        holds = [hold for hold in self._engines.look(_holdings).result() if hold.job not in self._clean]
+        strays = [stray for hold in holds for stray in self._strays(hold)]
+        chosen = doomed(holds, strays, self._quota, self._clock.now())
+        gone = tuple(one for one in chosen if self._remove(one))
+        stray_jobs = {stray.job for stray in strays}
+        # Of a job that is over and has none nothing can come any more: a failed array of a million is not gone through again.
+        self._clean |= {
+            hold.job
+            for hold in holds
+            if hold.ended_at is not None and not hold.snapshots and hold.job not in stray_jobs
+        }
+        return gone
+
+    def _strays(self, hold: Holding) -> Iterator[Stray]:
+        known = {kept.id for kept in hold.snapshots}
+        for path in _entries(self._paths.job(hold.job).snapshots):
+            if path.name not in known and (written_at := _written_at(path)) is not None:
+                yield Stray(hold.job, SnapshotId(path.name), written_at)
+
+    def _remove(self, one: Doomed) -> bool:
+        if one.is_known:
+            told = SnapshotRemoved(job=one.job, snapshot=one.snapshot, reason=one.reason)
+            (decision,) = self._engines.ask([told]).result()
+            if decision.refusal is not None:
+                return False  # the job has gone on from it meanwhile
+        snapshot.remove(self._paths.job(one.job).snapshots / one.snapshot)
+        self._log.info("daemon.snapshot_removed", job=one.job, snapshot=one.snapshot, reason=one.reason)
+        return True
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._every_ms / 1000):
+            try:
+                self.sweep()
+            except (DaemonAway, JournalUnavailable) as error:
+                self._log.info("daemon.sweep_put_off", reason=str(error))
+
+
+def _holdings(engine: Engine, _now: Millis) -> tuple[Holding, ...]:
+    return tuple(holdings(engine.state))
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _written_at(path: Path) -> Millis | None:
+    try:
+        return Millis(path.stat().st_mtime_ns // 1_000_000)
+    except OSError:
+        return None

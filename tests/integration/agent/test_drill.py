@@ -1,0 +1,106 @@
+"""Drills: a copy goes on, or it is said why not, and nothing is left of it."""
+
+from pathlib import Path
+
+import pytest
+
+from idleq.ids import Fence, JobId, Millis, SnapshotId
+from idleq.migration import snapshot
+from idleq.migration.capabilities import origin_here
+from idleq.migration.errors import SnapshotDamaged
+from idleq.migration.manifest import APP
+from idleq.migration.process import ProcessRuntime
+from idleq.migration.sealing import NO_KEYS
+from idleq.migration.tree import Item, list_folder
+from idleq.processes import read_children
+from idleq.scheduler.agent.drill import Drill, Drilled
+from idleq.scheduler.clock import SteadyClock
+from idleq.scheduler.core.snapshot import Snapshot
+from idleq.scheduler.core.submission import JobSpec
+from support.agents import python, saver, spec
+
+LONG, SHORT = Millis(60_000), Millis(300)
+
+
+def drilled(
+    tmp_path: Path,
+    job_spec: JobSpec,
+    *,
+    step: int = 7,
+    kind: str = APP,
+    patience_ms: Millis = LONG,
+    damaged: bool = False,
+) -> Drilled:
+    """Drill a snapshot that the job of *job_spec* could have left at *step*."""
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "state").write_text(str(step))
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "progress.jsonl").write_text(f'{{"step": {step}}}\n')
+    items = [
+        part
+        for name in ("checkpoint", "output")
+        for part in (Item(path=name, source=tmp_path / name, is_folder=True), *list_folder(tmp_path / name, name))
+    ]
+    source = tmp_path / "snapshots" / "0001-0001"
+    published = snapshot.publish(items, source, kind=kind, origin=origin_here(1))
+    if damaged:
+        (source / "files" / "checkpoint" / "state").write_text("8")
+    taken = Snapshot(
+        id=SnapshotId("0001-0001"), fence=Fence(1), digest=published.digest, bytes=1, taken_at=Millis(0),
+        run_ms=Millis(0), step=step,
+    )  # fmt: skip
+    scratch = tmp_path / "scratch"
+    drill = Drill(
+        runtime=ProcessRuntime(), clock=SteadyClock(), scratch=scratch, patience_ms=patience_ms, environment={}
+    )
+    try:
+        return drill.of(JobId("1"), job_spec, source, taken, NO_KEYS)
+    finally:
+        assert list(scratch.iterdir()) == [] if scratch.exists() else True
+        assert read_children() == set()
+
+
+def test_a_program_that_goes_on_and_saves_itself_is_good(tmp_path: Path) -> None:
+    came = drilled(tmp_path, saver(100_000))
+    assert (came.is_good, came.step, came.code) == (True, 7, 85)
+    assert came.came_to > 7
+    assert came.found == f"it went on from step 7 to {came.came_to} and saved itself"
+
+
+def test_a_program_that_comes_to_its_end_is_good(tmp_path: Path) -> None:
+    assert drilled(tmp_path, saver(8)).found == "it went on to its end"
+
+
+def test_a_program_that_begins_anew_is_not_good(tmp_path: Path) -> None:
+    forgetful = """
+import signal, time
+signal.signal(signal.SIGUSR1, lambda *_: exit(85))
+for step in (1, 2):
+    open("progress.jsonl", "a").write('{"step": %d}\\n' % step)
+time.sleep(600)
+"""
+    came = drilled(tmp_path, python(forgetful))
+    assert (came.is_good, came.came_to) == (False, 2)
+    assert came.found.endswith("and came to step 2 only, where the snapshot says 7")
+
+
+def test_a_program_that_fails_is_not_good_and_what_it_said_is_told(tmp_path: Path) -> None:
+    came = drilled(tmp_path, spec("/bin/sh", "-c", "echo no such state >&2; exit 3"))
+    assert came == Drilled(
+        is_good=False, step=7, came_to=7, code=3, found="it ended with exit code 3", errors="no such state\n"
+    )
+
+
+def test_a_program_that_does_not_listen_is_not_good(tmp_path: Path) -> None:
+    came = drilled(tmp_path, spec("/bin/sh", "-c", "trap '' USR1; while :; do sleep 1; done"), patience_ms=SHORT)
+    assert (came.is_good, came.found) == (False, "it did not save itself in time")
+
+
+def test_a_damaged_snapshot_is_not_tried(tmp_path: Path) -> None:
+    with pytest.raises(SnapshotDamaged):
+        drilled(tmp_path, saver(8), damaged=True)
+
+
+def test_processes_as_they_ran_are_not_thawed_where_nobody_can(tmp_path: Path) -> None:
+    came = drilled(tmp_path, saver(8), kind="criu")
+    assert (came.is_good, came.found) == (False, "a snapshot of criu can only be thawed on a node; it was not tried")
