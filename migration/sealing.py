@@ -139,13 +139,19 @@ def unsealed(pieces: Iterable[bytes], key: Key, path: str) -> Iterator[bytes]:
 
 def _chunks(pieces: Iterable[bytes], size: int) -> Iterator[tuple[bytes, bool]]:
     """Yield what *pieces* make up in chunks of *size*, each with whether it is the last; of nothing there is one, empty chunk."""
-    waiting = bytearray()
+    held = b""
     for piece in pieces:
-        waiting += piece
-        while len(waiting) > size:
-            yield bytes(waiting[:size]), False
-            del waiting[:size]
-    yield bytes(waiting), True
+        if len(held) == size and len(piece) == size:
+            # As pieces come from a file: nothing has to be put together.
+            yield held, False
+            held = piece
+            continue
+        joined = held + piece
+        whole = max(len(joined) - 1, 0) // size * size
+        for begin in range(0, whole, size):
+            yield joined[begin : begin + size], False
+        held = joined[whole:]
+    yield held, True
 
 
 def _before(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:

@@ -36,17 +36,17 @@ TRIES = 50
 
 
 @cache
-def counted(steps: int) -> str:
+def counted(steps: int, memory_mb: int) -> str:
     """Return what `count` has to find."""
-    state = CountState.begin(0, 0)
+    state = CountState.begin(0, memory_mb)
     for _ in range(steps):
         state.advance()
     return state.result()
 
 
-def count(steps: int, seconds: float = 0.05) -> Submission:
+def count(steps: int, seconds: float = 0.05, memory_mb: int = 0) -> Submission:
     """A job that saves itself when asked, and goes on from there."""
-    words = ("--steps", str(steps), "--step-seconds", str(seconds), "--memory-mb", "0")
+    words = ("--steps", str(steps), "--step-seconds", str(seconds), "--memory-mb", str(memory_mb))
     argv = ("{python}", "-m", "idleq.workloads.cli", "count", *words)
     return Submission(spec=JobSpec(name="count", argv=argv, resources=ROOM, retries=TRIES))
 
@@ -202,8 +202,8 @@ def check_result(server: RealServer, done: JobDone, submission: Submission) -> N
 
 def check_count(found: dict[str, Path], argv: Sequence[str]) -> None:
     """Every step was counted once, and the sum is right."""
-    steps = int(argv[argv.index("--steps") + 1])
+    steps, memory_mb = (int(argv[argv.index(name) + 1]) for name in ("--steps", "--memory-mb"))
     result = json.loads(found["result.json"].read_text())
-    assert result == {"steps": steps, "sha256": counted(steps)}
+    assert result == {"steps": steps, "sha256": counted(steps, memory_mb)}
     told = [json.loads(line)["step"] for line in found["progress.jsonl"].read_text().splitlines()]
     assert told == list(range(1, steps + 1))

@@ -1,7 +1,10 @@
 """Disks that are full or forget, and servers that must not start: said, and nothing lost."""
 
+import contextlib
+import json
 import os
 import random
+import resource
 import socket
 import subprocess
 import time
@@ -12,9 +15,9 @@ import pytest
 
 from idleq.ids import EntryId
 from idleq.scheduler.api.client import Client
-from idleq.scheduler.core.facts import EntryAdded, JobDone, SegmentStarted, SnapshotDropped
+from idleq.scheduler.core.facts import EntryAdded, JobDone, SegmentLost, SegmentStarted, SnapshotDropped
 from idleq.scheduler.errors import DaemonRunning, JournalUnavailable, PortInUse, ServerDirectoryUnsafe
-from support.accepted import Crowd, count, freeze, job_of, running, script, starts
+from support.accepted import Crowd, count, freeze, job_of, row_of, running, script, starts, state_of
 from support.faults import SAME
 from support.real_server import GLANCE_S, RealServer, quick
 
@@ -112,6 +115,10 @@ def largest(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: path.stat().st_size, reverse=True)
 
 
+def await_no_agent(server: RealServer) -> None:
+    server.until(lambda: server.ask(lambda client: client.status())["summary"]["allocations"] == {})
+
+
 def swap(folder: Path) -> None:
     first, second = largest(folder)[:2]
     content = first.read_bytes()
@@ -138,18 +145,52 @@ def test_an_encrypted_snapshot_that_cannot_be_used_is_refused_with_the_reason_an
     crowd = Crowd(server, random.Random(0))
     entry = crowd.add(count(80))
     freeze(server, entry, 1)
+    await_no_agent(server)  # it keeps the keys that it has read
     keys.write_text(KEYS["new"] + "\n" + KEYS["old"])
+    saved = row_of(server, entry)["step"]
     server.ask(lambda client: client.release(job_of(entry)))
-    freeze(server, entry, 20)
+    freeze(server, entry, saved + 1)
     older, newest = sorted(server.paths.job(job_of(entry)).snapshots.iterdir())
     spoil, reason = DAMAGES[damage]
     spoil(newest)
+    await_no_agent(server)
     keys.write_text(KEYS["old"])
     server.ask(lambda client: client.release(job_of(entry)))
     crowd.check()
     (dropped,) = server.facts_of(SnapshotDropped)
     assert (dropped.snapshot, reason in dropped.reason) == (newest.name, True)
     assert [fact.thaw_from for fact in server.facts_of(SegmentStarted)][2:] == [newest.name, older.name]
+    assert (server.end(), server.faults.verdict.read_text()) == ({}, SAME)
+
+
+def limit_files(server: RealServer, most: int) -> None:
+    """Let files that agents write, and what they start from now on, have at most so many bytes (-1: any number)."""
+    for path in server.paths.allocations.glob("*/agent.json"):
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(json.loads(path.read_bytes())["pid"], resource.RLIMIT_FSIZE, (most, -1))
+
+
+def test_with_a_full_disk_in_the_middle_of_a_freeze_the_job_goes_on_from_the_snapshot_before(
+    server: RealServer,
+) -> None:
+    crowd = Crowd(server, random.Random(0))
+    entry = crowd.add(count(150, memory_mb=1))
+    freeze(server, entry, 1)
+    snapshots = server.paths.job(job_of(entry)).snapshots
+    (first,) = snapshots.iterdir()
+    saved = row_of(server, entry)["step"]
+    server.ask(lambda client: client.release(job_of(entry)))
+    server.until(lambda: row_of(server, entry)["step"] > saved)
+    limit_files(server, 300_000)
+    server.ask(lambda client: client.hold(job_of(entry)))
+    server.until(lambda: state_of(server, entry) == "held")
+    limit_files(server, -1)
+    (lost,) = server.facts_of(SegmentLost)
+    assert "free some space" in lost.reason
+    assert [path.name for path in snapshots.iterdir()] == [first.name]
+    server.ask(lambda client: client.release(job_of(entry)))
+    crowd.check()
+    assert [fact.thaw_from for fact in starts(server, entry)] == [None, first.name, first.name]
     assert (server.end(), server.faults.verdict.read_text()) == ({}, SAME)
 
 

@@ -12,7 +12,7 @@ def test_a_quantile_is_that_of_the_last_values_sorted_whichever_leave_and_come()
         came.append(Millis(dice.randrange(4)))
         recent.add(came[-1])
         last = sorted(came[-5:])
-        assert recent == Recent(values=came[-5:], ordered=last, kept=5)
+        assert recent == Recent(values=came[-5:], sizes=[0] * len(last), ordered=last, kept=5)
         assert [recent.quantile(permille, Millis(9)) for permille in (1, 500, 1000)] == [
             last[0],
             last[-(-len(last) // 2) - 1],
@@ -67,3 +67,45 @@ def test_what_was_never_measured_is_typically_as_the_policy_says() -> None:
         bytes=0,
     )
     assert Costs().typical("a", Millis(3), Millis(4)) == said
+
+
+MB = 1_000_000
+
+
+def learned(*measured: tuple[int, int]) -> Costs:
+    """Costs of freezes of so many megabytes that took so many milliseconds, in this order."""
+    costs = Costs()
+    for size, took in measured:
+        costs.learn_freeze("w", Millis(took), size * MB)
+    return costs
+
+
+def test_a_freeze_of_another_size_is_expected_to_take_as_long_as_its_bytes_do() -> None:
+    costs = learned((100, 600), (200, 1100), (300, 1600), (400, 2100), (1000, 5100))
+    assert [costs.freeze_ms("w", permille, Millis(1)) for permille in (500, 950)] == [5100, 5100]
+    costs.learn_freeze("w", Millis(600), 100 * MB)
+    assert costs.freeze_ms("w", 950, Millis(1)) == 600  # and not the 5100 of one that was ten times as large
+
+
+def test_what_varies_beyond_the_bytes_is_in_the_quantile() -> None:
+    costs = learned(*((size, 5 * size + wait) for size in (100, 200, 300, 400) for wait in (0, 10, 20, 30, 200)))
+    assert costs.freeze_ms("w", 500, Millis(1)) in range(2005, 2035)
+    assert costs.freeze_ms("w", 950, Millis(1)) in range(2190, 2210)
+
+
+def test_some_wild_measurements_do_not_move_the_line() -> None:
+    tame = [(size, 5 * size) for size in range(100, 300, 10)]
+    wild = [(150, 60_000), (110, 40_000), (290, 30_000)]
+    costs = learned(*tame, *wild, (1000, 5000))
+    assert costs.freeze_ms("w", 500, Millis(1)) in range(4900, 5200)
+
+
+def test_more_bytes_never_take_less() -> None:
+    assert learned((100, 900), (200, 500), (300, 300), (400, 100), (500, 50)).freeze_ms("w", 1000, Millis(1)) == 900
+
+
+def test_sizes_that_hardly_differ_say_nothing() -> None:
+    costs = learned((1000, 900), (1001, 100), (1002, 500), (1003, 300), (1004, 200))
+    assert [costs.freeze_ms("w", permille, Millis(1)) for permille in (500, 1000)] == [300, 900]
+    assert learned((100, 900), (900, 100)).freeze_ms("w", 1000, Millis(1)) == 900
+    assert learned(*[(0, 300)] * 5).freeze_ms("w", 1000, Millis(1)) == 300
