@@ -135,13 +135,13 @@ class SnapshotSettings:
         compression: whether they are compressed (by zstd, with a checksum): "auto" where that makes them sooner done, by the measured speeds of the file system and of the compressor.
         key_file: of the keys that encrypt them (mode 0600), relative to the server directory: 64 hexadecimal digits a line, as `openssl rand -hex 32` makes them; the first encrypts, all of them decrypt. Nothing is encrypted where it is not set.
         quota_bytes: how much all of them may take: above it those go that jobs could do without, the oldest first, never the last good one of a job. No limit where it is not set.
-        sweep_ms: how often the daemon looks for snapshots that nobody will thaw any more.
+        tidy_ms: how often the daemon looks for snapshots that nobody will thaw any more.
     """  # fmt: skip
 
     compression: Literal["auto", "on", "off"] = "auto"
     key_file: str = ""
     quota_bytes: int | None = None
-    sweep_ms: Millis = Millis(600_000)
+    tidy_ms: Millis = Millis(600_000)
 
 
 ClusterSettings = LocalSettings | EmbeddedSettings | SlurmSettings

@@ -35,7 +35,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "speed": (0.001, 1_000_000),
     "generations": (2, 100),
     "quota": (1, 2**60),
-    "sweep": (1000, CENTURY_MS),
+    "tidy": (1000, CENTURY_MS),
 }
 """What a number may be, both included (durations in milliseconds, sizes in bytes); see `Key.limits` for the others."""
 

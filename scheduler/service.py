@@ -31,7 +31,7 @@ from idleq.scheduler.poller import ClusterPoller
 from idleq.scheduler.ports import Clock, Cluster, Journal, Results
 from idleq.scheduler.rounds import SpoolRounds
 from idleq.scheduler.spool import DaemonSpool
-from idleq.scheduler.sweeper import Sweeper
+from idleq.scheduler.tidier import Tidier
 
 FIRST_VIEW_MS = 5_000
 """A cluster that is starting up tells its nodes well within this; one that is away keeps the first jobs waiting so long."""
@@ -99,12 +99,12 @@ class Service:
             forget=self._tokens.forget,
             log=parts.log,
         )
-        self._sweeper = Sweeper(
+        self._tidier = Tidier(
             paths=parts.paths,
             engines=self._mailbox,
             clock=parts.clock,
             quota=parts.config.snapshots.quota_bytes,
-            every_ms=parts.config.snapshots.sweep_ms,
+            every_ms=parts.config.snapshots.tidy_ms,
             log=parts.log,
         )
         self.daemon = Daemon(
@@ -140,7 +140,7 @@ class Service:
             )
             api.start()
             self._poller.start()
-            self._sweeper.start()
+            self._tidier.start()
             try:
                 url, pid, now = url_of(bound), os.getpid(), parts.clock.now()
                 write_access(parts.paths, Access(url=url, token=token, certificate=certificate, pid=pid, started=now))
@@ -207,6 +207,6 @@ class Service:
         for letter in self._mailbox.close():
             letter.reply.set_exception(DaemonAway("the daemon is stopping"))
         api.stop()
-        self._sweeper.stop()
+        self._tidier.stop()
         self._poller.stop()
         self._parts.log.info("daemon.stopped")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName
+from idleq.machines import Machine, Needs, suits
 from idleq.scheduler.core.commands import (
     Command,
     Freeze,
@@ -40,6 +41,7 @@ from idleq.scheduler.core.inputs import (
     Reconciled,
     Resumed,
     SnapshotRejected,
+    SnapshotRemoved,
     Tick,
     ViewChanged,
 )
@@ -50,6 +52,8 @@ from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
 from support.engines import GB, NODE, Told, report, snapshot, spec
 
 NODES = ("n1", "n2", "n3")
+MACHINES = {"n1": Machine(cpu="a", flags=("avx",)), "n2": Machine(cpu="b"), "n3": None}
+needs = st.sampled_from((None, None, Needs(cpu="a"), Needs(cpu="b"), Needs(flags=("avx",))))
 POLICY = Policy(
     grace_ms=Millis(0), min_gap_ms=Millis(20_000), freeze_ms=Millis(2_000), thaw_ms=Millis(1_000), margin_ms=Millis(500),
     stall_segments=4, max_array=8, retry_ms=Millis(1_000), slow_ms=Millis(5_000),
@@ -121,6 +125,8 @@ class World(RuleBasedStateMachine):
         assert not alive, f"{key} was started while segments {alive} live"
         older = [fence for job, fence in self.guests if job == command.job]
         assert all(fence < command.fence for fence in older)
+        bound_to = None if command.thaw_from is None else command.thaw_from.bound_to
+        assert suits(bound_to, MACHINES[self.agents[command.allocation]])
         self.guests[key] = command
         self.plans[key] = command.plan
 
@@ -142,7 +148,7 @@ class World(RuleBasedStateMachine):
     def start_agent(self, name: AllocationId, node: NodeName, until: Millis | None) -> None:
         del self.pending[name]
         self.agents[name] = node
-        self.tell(AgentReady(allocation=name, node=node, resources=NODE, until=until))
+        self.tell(AgentReady(allocation=name, node=node, resources=NODE, until=until, machine=MACHINES[node]))
 
     @rule(jobs=st.lists(submissions, min_size=1, max_size=3), chain=st.booleans())
     def submit(self, *, jobs: list[Submission], chain: bool) -> None:
@@ -187,7 +193,10 @@ class World(RuleBasedStateMachine):
     def reconnect(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(sorted(self.agents)))
         here = tuple(key for key, launch in self.guests.items() if launch.allocation == name)
-        self.tell(AgentReady(allocation=name, node=self.agents[name], resources=NODE, until=None, guests=here))
+        node = self.agents[name]
+        self.tell(
+            AgentReady(allocation=name, node=node, resources=NODE, until=None, guests=here, machine=MACHINES[node])
+        )
 
     @precondition(lambda self: self.agents)
     @rule(data=st.data(), how=st.sampled_from(("lost", "silent", "leaving")))
@@ -232,22 +241,23 @@ class World(RuleBasedStateMachine):
         self.tell(Launched(job=job, fence=fence, at=self.told.now, thaw_ms=Millis(300)))
 
     @precondition(lambda self: self.guests)
-    @rule(data=st.data(), step=st.integers(1, 9), saves=st.booleans())
-    def progress(self, *, data: st.DataObject, step: int, saves: bool) -> None:
+    @rule(data=st.data(), step=st.integers(1, 9), saves=st.booleans(), bound_to=needs)
+    def progress(self, *, data: st.DataObject, step: int, saves: bool, bound_to: Needs | None) -> None:
         job, fence = self.any_guest(data)
         self.snapshots += 1
-        saved = snapshot(job, fence, self.snapshots, run_ms=self.told.now % 1_000_000) if saves else None
+        taken = snapshot(job, fence, self.snapshots, run_ms=self.told.now % 1_000_000, bound_to=bound_to)
+        saved = taken if saves else None
         self.tell(
             Progressed(job=job, fence=fence, step=step, total=9, saved=saved, save_ms=Millis(100) if saves else None)
         )
 
     @precondition(lambda self: self.guests)
-    @rule(data=st.data(), took=st.integers(0, 4_000))
-    def freeze(self, data: st.DataObject, took: int) -> None:
+    @rule(data=st.data(), took=st.integers(0, 4_000), bound_to=needs)
+    def freeze(self, data: st.DataObject, took: int, bound_to: Needs | None) -> None:
         job, fence = self.any_guest(data)
         del self.guests[job, fence]
         self.snapshots += 1
-        left = snapshot(job, fence, self.snapshots, run_ms=self.told.now % 1_000_000)
+        left = snapshot(job, fence, self.snapshots, run_ms=self.told.now % 1_000_000, bound_to=bound_to)
         self.tell(
             Frozen(job=job, fence=fence, snapshot=left, at=self.told.now, freeze_ms=Millis(took), reason="gap ends")
         )
@@ -268,6 +278,14 @@ class World(RuleBasedStateMachine):
         if launch.thaw_from is not None and isinstance(found.state, Starting) and found.fence == fence:
             del self.guests[job, fence]
             self.tell(SnapshotRejected(job=job, fence=fence, snapshot=launch.thaw_from.id, reason="a bit flipped"))
+
+    @rule(data=st.data())
+    def remove_a_snapshot(self, data: st.DataObject) -> None:
+        jobs = self.told.engine.state.jobs.values()
+        kept = sorted((job.id, one.id) for job in jobs for one in job.snapshots)
+        if kept:
+            job, name = data.draw(st.sampled_from(kept))
+            self.tell(SnapshotRemoved(job=job, snapshot=name, reason="not wanted"))
 
     # Time, repetition, restarts.
 
@@ -328,6 +346,11 @@ class World(RuleBasedStateMachine):
             j.id for j in state.jobs.values() if isinstance(j.state, Queued) and state.entries[j.entry].room_for() != 0
         }
         assert queued == may
+        assert state.queue.choosy == sum(shape.bound_to is not None for shape in state.queue.lines)
+        for name in queued:
+            snapshots = state.jobs[name].snapshots
+            shape, _, _ = state.queue.shapes[state.jobs[name].entry, name]
+            assert shape.bound_to == (snapshots[-1].bound_to if snapshots else None)
         assert state.queue.jobs == sum(line.jobs for line in state.queue.lines.values())
 
     @invariant()

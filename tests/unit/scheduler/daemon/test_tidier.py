@@ -15,7 +15,7 @@ from idleq.scheduler.core.inputs import Frozen, Input, JobCancelled, JobHeld
 from idleq.scheduler.core.retention import AFTER_END, SETTLED
 from idleq.scheduler.errors import JournalUnavailable
 from idleq.scheduler.paths import ServerPaths
-from idleq.scheduler.sweeper import Sweeper
+from idleq.scheduler.tidier import Tidier
 from support.daemon import FakeClock, quiet_log
 from support.engines import START, Told, report, snapshot
 
@@ -68,7 +68,7 @@ class World:
             Frozen(job=JOB, fence=Fence(3), snapshot=taken, at=self.told.now, freeze_ms=Millis(9), reason="x")
         )
         self.leave(taken.id)
-        self.sweeper = Sweeper(
+        self.tidier = Tidier(
             paths=self.paths,
             engines=self.engines,
             clock=self.clock,
@@ -94,7 +94,7 @@ def make(tmp_path: Path) -> Callable[[int | None], World]:
 
 def test_what_jobs_need_stays(make: Callable[[int | None], World]) -> None:
     world = make(None)
-    assert [one.snapshot for one in world.sweeper.sweep()] == []
+    assert [one.snapshot for one in world.tidier.tidy()] == []
     assert world.on_disk == ["1-1-1", "1-2-1", "1-3-1"]
 
 
@@ -102,7 +102,7 @@ def test_above_the_quota_the_older_generation_goes_from_the_journal_and_from_the
     make: Callable[[int | None], World],
 ) -> None:
     world = make(1 << 20)
-    assert [one.snapshot for one in world.sweeper.sweep()] == ["1-2-1"]
+    assert [one.snapshot for one in world.tidier.tidy()] == ["1-2-1"]
     dropped = [fact.snapshot for _, fact in world.told.facts if isinstance(fact, SnapshotDropped)]
     assert dropped == ["1-2-1"]
     assert "1-2-1" not in world.on_disk
@@ -112,7 +112,7 @@ def test_above_the_quota_the_older_generation_goes_from_the_journal_and_from_the
 def test_what_the_journal_does_not_know_goes_after_an_hour(make: Callable[[int | None], World]) -> None:
     world = make(None)
     world.clock.advance(SETTLED)
-    assert [(one.snapshot, one.is_known) for one in world.sweeper.sweep()] == [(SnapshotId("1-1-1"), False)]
+    assert [(one.snapshot, one.is_known) for one in world.tidier.tidy()] == [(SnapshotId("1-1-1"), False)]
     assert world.on_disk == ["1-2-1", "1-3-1"]
 
 
@@ -122,7 +122,7 @@ def test_while_the_journal_cannot_be_written_nothing_that_it_knows_is_removed(
     world = make(0)
     world.engines.is_away = True
     with pytest.raises(JournalUnavailable):
-        world.sweeper.sweep()
+        world.tidier.tidy()
     assert world.on_disk == ["1-1-1", "1-2-1", "1-3-1"]
 
 
@@ -132,8 +132,8 @@ def test_of_a_job_that_was_cancelled_nothing_is_left_after_a_day_and_it_is_not_l
     world = make(None)
     world.told.tell(JobCancelled(target=JOB))
     world.clock.advance(AFTER_END + 1_000_000)
-    world.sweeper.sweep()
+    world.tidier.tidy()
     assert world.on_disk == []
-    world.sweeper.sweep()
+    world.tidier.tidy()
     world.leave("9-9-9")
-    assert world.sweeper.sweep() == ()
+    assert world.tidier.tidy() == ()

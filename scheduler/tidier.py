@@ -32,8 +32,8 @@ class Engines(Protocol):
         ...
 
 
-class Sweeper:
-    """Sweeps again and again from `start` to `stop`."""
+class Tidier:
+    """Tidies again and again from `start` to `stop`."""
 
     def __init__(
         self,
@@ -49,17 +49,17 @@ class Sweeper:
         self._quota, self._every_ms = quota, every_ms
         self._clean: set[JobId] = set()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="tidier", daemon=True)
 
     def start(self) -> None:
-        """Begin; the first sweep is one pause away."""
+        """Begin; the first time is one pause away."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Sweep no more; a sweep under way is left to itself."""
+        """Tidy no more; what is under way is left to itself."""
         self._stopping.set()
 
-    def sweep(self) -> tuple[Doomed, ...]:
+    def tidy(self) -> tuple[Doomed, ...]:
         """Remove what may go, and return it.
 
         Raises:
@@ -97,9 +97,9 @@ class Sweeper:
     def _run(self) -> None:
         while not self._stopping.wait(self._every_ms / 1000):
             try:
-                self.sweep()
+                self.tidy()
             except (DaemonAway, JournalUnavailable) as error:
-                self._log.info("daemon.sweep_put_off", reason=str(error))
+                self._log.info("daemon.tidying_put_off", reason=str(error))
 
 
 def _holdings(engine: Engine, _now: Millis) -> tuple[Holding, ...]:
