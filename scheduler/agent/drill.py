@@ -5,23 +5,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from idleq.ids import Fence, JobId, Millis
+from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis
 from idleq.migration import snapshot
-from idleq.migration.errors import StartFailed
+from idleq.migration.errors import MountRefused, StartFailed
 from idleq.migration.manifest import APP
-from idleq.migration.ports import ContainerName, Ended, Order
+from idleq.migration.ports import Ended
 from idleq.migration.sealing import Keyring
-from idleq.scheduler.agent.folders import Folders, Scratch, argv_of, environment_of, segment_text
+from idleq.scheduler.agent.folders import Folders, Scratch, segment_text
+from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.node import MeteredRuntime
+from idleq.scheduler.agent.ordering import order_of
 from idleq.scheduler.agent.outcome import SAVED_CODES
+from idleq.scheduler.agent.room import Share
 from idleq.scheduler.agent.signals import number_of
 from idleq.scheduler.agent.tail import Tail, whole_number
-from idleq.scheduler.core.commands import SegmentPlan
+from idleq.scheduler.core.commands import Launch, SegmentPlan
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import JobSpec
+from idleq.scheduler.paths import SegmentPaths
 from idleq.scheduler.ports import Clock
-
-NAME = ContainerName("drill")
 
 LOOK_SECONDS = 0.05
 
@@ -91,33 +93,23 @@ class Drill:
             place.clear()
 
     def _try(self, job: JobId, spec: JobSpec, folders: Folders, taken: Snapshot) -> Drilled:
-        plan = SegmentPlan(freeze_at=None, ends_at=None, save_every_ms=None)
-        folders.tell(segment_text(Fence(taken.fence + 1), plan, spec))
+        guest = _guest(job, spec, folders, taken)
+        folders.tell(segment_text(guest.launch.fence, guest.plan, spec))
         progress = Tail(folders.progress_file)
         progress.new_lines()  # those that were there before
         try:
-            self.runtime.start(self._order(job, spec, folders))
-        except StartFailed as error:
+            self.runtime.start(order_of(guest, SegmentPaths(folders.root), self.environment, ()))
+        except (StartFailed, MountRefused) as error:
             return Drilled(is_good=False, step=taken.step, came_to=taken.step, code=None, found=str(error))
         ended, told = self._watch(progress, STEPS)
         if ended is None:
-            self.runtime.signal(NAME, number_of(spec.signal))
+            self.runtime.signal(guest.name, number_of(spec.signal))
             ended, more = self._watch(progress, None)
             told += more
         if ended is None:
-            self.runtime.kill([NAME])
+            self.runtime.kill([guest.name])
             self._watch(progress, None)  # until nothing of it lives any more
         return _judged(taken.step, told, ended, _end_of(folders.root / "stderr"))
-
-    def _order(self, job: JobId, spec: JobSpec, folders: Folders) -> Order:
-        return Order(
-            name=NAME,
-            argv=argv_of(spec),
-            environment=environment_of(job, spec, folders, (), self.environment),
-            folder=folders.output,
-            stdout=folders.root / "stdout",
-            stderr=folders.root / "stderr",
-        )
 
     def _watch(self, progress: Tail, enough: int | None) -> tuple[Ended | None, list[int]]:
         """Return how it ended, if it did before *enough* steps or the time is up, and the steps that it told."""
@@ -130,6 +122,21 @@ class Drill:
                 return ended, told
             time.sleep(LOOK_SECONDS)
         return None, told
+
+
+def _guest(job: JobId, spec: JobSpec, folders: Folders, taken: Snapshot) -> Guest:
+    """Return what the job's next segment would be, in an allocation that there is not."""
+    plan = SegmentPlan(freeze_at=None, ends_at=None, save_every_ms=None)
+    launch = Launch(
+        id=CommandId(0),
+        allocation=AllocationId("drill"),
+        job=job,
+        fence=Fence(taken.fence + 1),
+        spec=spec,
+        plan=plan,
+        thaw_from=taken,
+    )
+    return Guest(launch, folders, Share(spec.resources, frozenset(), ()), taken_at=Millis(0), plan=plan)
 
 
 def _judged(step: int, told: list[int], ended: Ended | None, errors: str) -> Drilled:

@@ -166,7 +166,9 @@ def drill_snapshot(paths: "ServerPaths", job: "JobId", spec: "JobSpec", taken: "
     """
     import tempfile
 
+    from idleq.migration.ports import RuntimeName
     from idleq.migration.process import ProcessRuntime
+    from idleq.migration.runtimes import Runtimes
     from idleq.migration.sealing import NO_KEYS, read_keys
     from idleq.scheduler.agent.drill import Drill
     from idleq.scheduler.clock import SteadyClock
@@ -176,7 +178,7 @@ def drill_snapshot(paths: "ServerPaths", job: "JobId", spec: "JobSpec", taken: "
     keys = read_keys(paths.root / key_file) if key_file else NO_KEYS
     with tempfile.TemporaryDirectory(prefix="idleq-drill-") as scratch:
         drill = Drill(
-            runtime=ProcessRuntime(),
+            runtime=Runtimes({RuntimeName.PROCESS: ProcessRuntime}),
             clock=SteadyClock(),
             scratch=Path(scratch),
             patience_ms=Millis(round(seconds * 1000)),
