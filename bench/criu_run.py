@@ -1,0 +1,116 @@
+"""Runs on a node of the test cluster: freezes and thaws a process of each size by criu, in turns with plain writes of as many bytes.
+
+Prints one JSON list: for each size the seconds of each round. Everything is on the disk before a time ends.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from idleq.migration.ports import ContainerName, Mount, Order
+from idleq.migration.process import ProcessRuntime
+
+INSIDE = Path("/run/idleq")
+NAME = ContainerName("bench")
+PATIENCE_SECONDS = 120
+
+HOLD = """
+import os, sys, time
+from pathlib import Path
+held = [os.urandom(1 << 20) for _ in range(int(sys.argv[1]) >> 20)]
+Path("ready").touch()
+while True:
+    time.sleep(0.01)
+    Path("alive").write_text(str(time.monotonic_ns()))
+"""
+
+
+def main(folder: Path, sizes: list[int], rounds: int) -> None:
+    """Measure all, and print it."""
+    print(json.dumps([{"size": size, **measured(folder, size, rounds)} for size in sizes]))
+
+
+def measured(folder: Path, size: int, rounds: int) -> dict[str, list[float]]:
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "work").mkdir(parents=True)
+    order = Order(
+        name=NAME,
+        argv=[sys.executable, "-I", "-S", "-c", HOLD, str(size)],
+        environment={"PATH": os.environ["PATH"]},
+        folder=INSIDE / "work",
+        stdout=folder / "stdout",
+        stderr=folder / "stderr",
+        mounts=[Mount(source=folder / "work", target=INSIDE / "work", is_writable=True)],
+        may_freeze=True,
+    )
+    runtime = ProcessRuntime()
+    found: dict[str, list[float]] = {"write": [], "memory": [], "freeze": [], "stopped": [], "thaw": []}
+    try:
+        runtime.start(order)
+        until((folder / "work" / "ready").exists)
+        for _ in range(rounds):
+            one_round(runtime, order, folder, size, found)
+    finally:
+        runtime.close()
+        shutil.rmtree(folder, ignore_errors=True)
+    return found
+
+
+def one_round(runtime: ProcessRuntime, order: Order, folder: Path, size: int, found: dict[str, list[float]]) -> None:
+    found["write"].append(timed(lambda: written(folder / "plain", size)))
+    found["memory"].append(timed(lambda: written(Path("/dev/shm/plain"), size)))
+    images = folder / "images"
+    images.mkdir()
+
+    def freeze() -> None:
+        state = runtime.freeze(NAME, images)
+        found["stopped"].append(state.stopped_ms / 1000)
+        for path in images.rglob("*"):
+            if path.is_file():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+
+    def thaw() -> None:
+        alive = folder / "work" / "alive"
+        alive.unlink(missing_ok=True)
+        runtime.thaw(order, images)
+        until(alive.exists)
+
+    found["freeze"].append(timed(freeze))
+    found["thaw"].append(timed(thaw))
+    shutil.rmtree(images)
+
+
+def written(path: Path, size: int) -> None:
+    """Write so many bytes that nothing can squeeze, and wait for the disk; then they are gone again."""
+    piece = PIECES[0]
+    with path.open("wb", buffering=0) as file:
+        for _ in range(size >> 20):
+            file.write(piece)
+        os.fsync(file.fileno())
+    path.unlink()
+
+
+PIECES = [os.urandom(1 << 20)]
+
+
+def until(there: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not there():
+        if time.monotonic() > end:
+            raise TimeoutError("the process did not go on")
+        time.sleep(0.005)
+
+
+def timed(work: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), [int(size) for size in sys.argv[3:]], int(sys.argv[2]))
