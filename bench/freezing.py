@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from bench.row import Row
 from idleq.migration import snapshot
-from idleq.migration.capabilities import origin_here
+from idleq.migration.here import origin_here
 from idleq.migration.manifest import APP
 from idleq.migration.packer import Packer
 from idleq.migration.sealing import Key, Keyring

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from idleq.migration.capabilities import machine_here
+from idleq.migration.here import machine_here
 from idleq.migration.packer import Packer
 from idleq.migration.ports import RuntimeName
 from idleq.migration.process import ProcessRuntime

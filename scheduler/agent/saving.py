@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from idleq.ids import Millis, SnapshotId
 from idleq.migration import snapshot
-from idleq.migration.capabilities import origin_here
 from idleq.migration.errors import FolderRefused, SnapshotNotWritten
+from idleq.migration.here import origin_here
 from idleq.migration.manifest import APP, Origin, needs_of
 from idleq.migration.tree import Item
 from idleq.scheduler.agent import saves

@@ -6,8 +6,8 @@ import pytest
 
 from idleq.ids import Fence, JobId, Millis, SnapshotId
 from idleq.migration import snapshot
-from idleq.migration.capabilities import origin_here
 from idleq.migration.errors import SnapshotDamaged
+from idleq.migration.here import origin_here
 from idleq.migration.manifest import APP
 from idleq.migration.process import ProcessRuntime
 from idleq.migration.sealing import NO_KEYS
