@@ -1,5 +1,6 @@
 """`idleq snapshot`."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from idleq.migration.tree import Item
 from idleq.scheduler.core.rows import SnapshotRow
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.errors import Refused
-from support.command_line import NOW, SECOND, CommandLine
+from support.command_line import NOW, SECOND, CommandLine, FakeWire
 
 MACHINE = Machine(architecture="x86_64", kernel="6.1.0", cpu="abc", gpu="NVIDIA H100")
 
@@ -105,6 +106,23 @@ def test_all_are_verified_without_a_key_and_a_damaged_one_is_named_with_an_exit_
     assert stocked("snapshot", "verify", "--quiet").out == "17/0002-0001\n"
     assert stocked("snapshot", "verify", "18").code == 0
     assert stocked("snapshot", "verify", "17", "0001-0001").code == 0
+
+
+def test_one_that_a_newer_one_has_replaced_while_it_was_read_is_not_called_damaged(stocked: CommandLine) -> None:
+    wire = Forgetful(snapshot_rows=stocked.wire.snapshot_rows if stocked.wire else ())
+    stocked.wire = wire
+    shutil.rmtree(folder(stocked, "17", "0001-0001"))
+    done = stocked("snapshot", "verify")
+    assert (done.code, done.out.endswith("2 snapshots verified, 0 damaged.\n")) == (0, True)
+
+
+class Forgetful(FakeWire):
+    """A daemon whose oldest snapshot is gone when it is asked again."""
+
+    def snapshots(self) -> dict[str, object]:
+        told = super().snapshots()
+        self.snapshot_rows = self.snapshot_rows[1:]
+        return told
 
 
 def test_one_is_removed_after_the_daemon_has_agreed(stocked: CommandLine) -> None:
