@@ -56,7 +56,7 @@ class Origin:
         created: when, by the clock of whoever made it.
         machine: where.
         runtime: what its processes ran in ("process", "podman", ...).
-        image: the digest of the image that they ran in.
+        image: the image that they ran in, as its job names it; "" if they ran in none.
         job: whose it is.
         fence: the fencing number of the segment that made it.
         parent: the snapshot that this segment was thawed from; "" if it began anew.

@@ -14,6 +14,7 @@ from idleq.scheduler.agent.background import NORMAL
 from idleq.scheduler.agent.decide import Phase
 from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.node import Node
+from idleq.scheduler.agent.ordering import runtime_of
 from idleq.scheduler.agent.tail import whole_number
 from idleq.scheduler.core.inputs import Progressed
 from idleq.scheduler.core.snapshot import Snapshot
@@ -82,7 +83,14 @@ def origin_of(node: Node, guest: Guest, now: Millis) -> Origin:
     """Return where a snapshot of *guest* that is made *now* comes from."""
     launch = guest.launch
     parent = launch.thaw_from.id if launch.thaw_from else ""
-    return replace(origin_here(now), machine=node.machine, job=launch.job, fence=launch.fence, parent=parent)
+    return replace(
+        origin_here(now, runtime_of(launch.spec)),
+        machine=node.machine,
+        image=launch.spec.image,
+        job=launch.job,
+        fence=launch.fence,
+        parent=parent,
+    )
 
 
 def on_watch(node: Node, guest: Guest, now: Millis) -> None:

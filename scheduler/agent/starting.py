@@ -127,7 +127,7 @@ def check_fit(node: Node, guest: Guest, thaw_from: Snapshot) -> None:
     if manifest.origin is None:
         raise SnapshotDamaged(f"snapshot {thaw_from.id} does not say where it comes from")
     needs = needs_of(manifest.kind, manifest.origin, is_reproducible=launch.spec.reproducible)
-    if reasons := obstacles(needs, node.machine):
+    if reasons := obstacles(needs, node.machine, launch.spec.image):
         raise SnapshotUnfit(f"snapshot {thaw_from.id} cannot be thawed here: {'; '.join(reasons)}")
 
 
