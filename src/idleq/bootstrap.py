@@ -288,6 +288,7 @@ def _poll_ms(config: "Config") -> Millis:
 
 
 def _slurm(paths: "ServerPaths", config: "Config", settings: "SlurmSettings", clock: "Clock") -> "Cluster":
+    from idleq.scheduler.agent.arguments import snapshot_arguments
     from idleq.scheduler.config import check_that_nodes_reach
     from idleq.scheduler.slurm.assembly import slurm_cluster
     from idleq.scheduler.slurm.batch import NODE, SCRATCH, UNTIL
@@ -302,7 +303,7 @@ def _slurm(paths: "ServerPaths", config: "Config", settings: "SlurmSettings", cl
             *("agent", "--allocation", command.allocation, "--node", NODE, "--scratch", SCRATCH, "--until", UNTIL),
             *("--cores", str(room.cores), "--memory", str(room.memory), "--gpus", str(room.gpus)),
             *("--grace", str(config.policy.grace_ms), "--transport", config.transport),
-            *_snapshot_arguments(paths, config),
+            *snapshot_arguments(paths, config),
         )
 
     return slurm_cluster(settings, config.policy, paths, agent, clock)
@@ -351,13 +352,14 @@ def _world(
 ) -> "ClusterSettings":
     import psutil
 
+    from idleq.scheduler.agent.arguments import snapshot_arguments
     from idleq.scheduler.config import EmbeddedSettings, LocalSettings
     from idleq.scheduler.core.policy import HOUR
     from idleq.scheduler.core.resources import Resources
     from idleq.simulator.jobs import numbered_nodes
     from idleq.simulator.settings import ClusterSettings, MainLoad, local_settings
 
-    argv = _idleq(paths.root, *AGENT_ARGUMENTS, "--transport", config.transport, *_snapshot_arguments(paths, config))
+    argv = _idleq(paths.root, *AGENT_ARGUMENTS, "--transport", config.transport, *snapshot_arguments(paths, config))
     match cluster:
         case LocalSettings(cores=cores, memory_bytes=memory):
             total = psutil.virtual_memory().total
@@ -377,29 +379,6 @@ def _world(
                 speed_up=max(round(cluster.speed), 1),
                 slow_down=max(round(1 / cluster.speed), 1),
             )
-
-
-def _snapshot_arguments(paths: "ServerPaths", config: "Config") -> tuple[str, ...]:
-    """Return what agents are told about snapshots, where that is not what holds anyway; see first that the keys can be used.
-
-    Raises:
-        KeyUnusable: they cannot.
-    """
-    from idleq.migration.sealing import read_keys
-    from idleq.scheduler.config import SnapshotSettings
-    from idleq.scheduler.core.policy import Policy
-
-    wanted, usual, generations = config.snapshots, SnapshotSettings(), config.policy.generations
-    arguments: list[str] = []
-    if wanted.compression != usual.compression:
-        arguments += ["--compression", wanted.compression]
-    if wanted.key_file:
-        key_file = paths.root / wanted.key_file
-        read_keys(key_file)
-        arguments += ["--key-file", str(key_file)]
-    if generations != Policy().generations:
-        arguments += ["--generations", str(generations)]
-    return tuple(arguments)
 
 
 def _idleq(server_dir: Path, *arguments: str) -> tuple[str, ...]:

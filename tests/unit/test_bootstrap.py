@@ -7,12 +7,10 @@ import pytest
 
 from idleq import bootstrap
 from idleq.ids import AllocationId, CommandId, Millis, NodeName
-from idleq.migration.errors import KeyUnusable
 from idleq.processes import boot_id, started
 from idleq.scheduler.clock import SystemClock
-from idleq.scheduler.config import Config, EmbeddedSettings, LocalSettings, SlurmSettings, SnapshotSettings
+from idleq.scheduler.config import Config, EmbeddedSettings, LocalSettings, SlurmSettings
 from idleq.scheduler.core.commands import Mode, RequestAllocation
-from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.errors import BadConfig
 from idleq.scheduler.paths import ServerPaths
@@ -90,26 +88,3 @@ def test_a_daemon_that_has_no_commands_of_slurms_says_where_it_must_run(
 def test_a_site_is_asked_as_rarely_as_was_set_and_this_machine_often() -> None:
     assert bootstrap._poll_ms(Config(cluster=SlurmSettings(poll_ms=Millis(9000)))) == 9000
     assert bootstrap._poll_ms(Config(cluster=LOCAL)) == bootstrap.POLL_MS
-
-
-def test_agents_are_told_of_snapshots_only_what_is_not_usual(tmp_path: Path) -> None:
-    paths = ServerPaths(tmp_path)
-    assert bootstrap._snapshot_arguments(paths, Config()) == ()
-    (tmp_path / "keys").write_text("11" * 32)
-    (tmp_path / "keys").chmod(0o600)
-    config = Config(
-        policy=Policy(generations=3), snapshots=SnapshotSettings(compression="off", key_file="keys", quota_bytes=1)
-    )
-    assert bootstrap._snapshot_arguments(paths, config) == (
-        "--compression", "off", "--key-file", str(tmp_path / "keys"), "--generations", "3",
-    )  # fmt: skip
-
-
-def test_keys_that_no_agent_could_read_are_refused_before_there_is_any(tmp_path: Path) -> None:
-    config = Config(snapshots=SnapshotSettings(key_file="keys"))
-    with pytest.raises(KeyUnusable, match="No such file"):
-        bootstrap._snapshot_arguments(ServerPaths(tmp_path), config)
-    (tmp_path / "keys").write_text("11" * 32)
-    (tmp_path / "keys").chmod(0o644)
-    with pytest.raises(KeyUnusable, match="chmod 600"):
-        bootstrap._snapshot_arguments(ServerPaths(tmp_path), config)

@@ -85,5 +85,8 @@ def test_commands_of_idleq_itself_are_not_listed(idleq: CommandLine, capsys: pyt
     idleq("--help")
 
     listed = re.findall(r"^  ([a-z]+) ", capsys.readouterr().out.partition("Commands:")[2], re.MULTILINE)
-    people = "submit ps status logs wait cancel hold release explain nodes gaps pause resume report doctor demo init daemon simulate traces"
+    people = (
+        "submit ps status logs wait fetch cancel hold release explain nodes gaps pause resume "
+        "report doctor demo snapshot init daemon image simulate traces"
+    )
     assert listed == people.split()
