@@ -1,11 +1,56 @@
-"""What can be done on this machine, honestly: what works, and what is there but not used yet."""
+"""What can be done on this machine, honestly: what works, what does not, and why."""
 
+import os
+import re
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
-ENGINES = ("podman", "docker", "criu")
-"""Programs that a later version drives."""
+from idleq.migration import criu
+from idleq.migration.enclosed import find_criu
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+PATIENCE_SECONDS = 20
+
+_WORD_WITH_DIGITS = re.compile(r"\d[\w.+~-]*")
+
+
+def find(name: str) -> str | None:
+    """Return where the program *name* is."""
+    return find_criu() if name == "criu" else shutil.which(name)
+
+
+def ask(argv: Sequence[str]) -> str:
+    """Return what *argv* prints, errors too; empty if it cannot be run."""
+    try:
+        ran = subprocess.run(
+            list(argv), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return ran.stdout + ran.stderr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What is looked at.
+
+    Attributes:
+        find: tells where a program is.
+        ask: tells what a program prints.
+        is_root: whether this is root.
+        release: the kernel's.
+        cgroups: where control groups are mounted.
+    """
+
+    find: Callable[[str], str | None] = find
+    ask: Callable[[Sequence[str]], str] = ask
+    is_root: bool = field(default_factory=lambda: os.geteuid() == 0)
+    release: str = field(default_factory=lambda: os.uname().release)
+    cgroups: Path = CGROUPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +62,70 @@ class Capability:
     detail: str
 
 
-def probe(find: Callable[[str], str | None] = shutil.which) -> tuple[Capability, ...]:
-    """Return what can be used here; *find* tells where a program is."""
-    return (
-        Capability("process", works=True, detail="ordinary processes, each in a session of its own"),
-        Capability("app", works=True, detail="jobs that save themselves on a signal (the workload contract)"),
-        *(_engine(name, find(name)) for name in ENGINES),
-    )
+def probe(machine: Machine | None = None) -> tuple[Capability, ...]:
+    """Return what can be done here."""
+    return tuple(_lines(machine or Machine()))
 
 
-def _engine(name: str, path: str | None) -> Capability:
-    detail = f"found at {path}, not used yet" if path else "not found (and not used yet)"
-    return Capability(name, works=False, detail=detail)
+def can_criu(machine: Machine | None = None) -> bool:
+    """Whether plain processes can be frozen from outside here."""
+    return _criu(machine or Machine()).works
+
+
+def criu_version(machine: Machine | None = None) -> str:
+    """Return the version of the criu that can freeze here; empty if none can."""
+    found = _criu(machine or Machine())
+    return found.detail.partition(":")[0] if found.works else ""
+
+
+def _lines(machine: Machine) -> Iterator[Capability]:
+    yield Capability("process", works=True, detail="ordinary processes, each in a session of its own")
+    yield Capability("app", works=True, detail="jobs that save themselves on a signal (the workload contract)")
+    yield _criu(machine)
+    yield _podman(machine)
+    yield _docker(machine)
+    version = "v2" if (machine.cgroups / "cgroup.controllers").exists() else "v1"
+    there = machine.cgroups.exists()
+    yield Capability("cgroups", works=there, detail=version if there else f"not mounted at {machine.cgroups}")
+
+
+def _podman(machine: Machine) -> Capability:
+    path = machine.find("podman")
+    if path is None:
+        return Capability("podman", works=False, detail="not found: images need podman or docker")
+    version = _WORD_WITH_DIGITS.search(machine.ask([path, "--version"]))
+    said = machine.ask([path, "info", "--format", "{{.Host.CgroupManager}} {{.Host.OCIRuntime.Name}}"]).split()
+    manager, runtime = said[-2:] if len(said) > 1 else ("no", "no")
+    whose = "rootful" if machine.is_root else "rootless: its containers must save themselves (app)"
+    detail = f"{version[0] if version else 'of unknown version'}, {whose}; {manager} control groups, {runtime}"
+    return Capability("podman", works=True, detail=detail)
+
+
+def _docker(machine: Machine) -> Capability:
+    path = machine.find("docker")
+    if path is None:
+        return Capability("docker", works=False, detail="not found: images need podman or docker")
+    said = machine.ask([path, "version", "--format", "{{.Server.Version}} {{.Server.Experimental}}"]).split()
+    if not said or not said[0][:1].isdigit():
+        return Capability("docker", works=False, detail=f"found at {path}, but no engine answers")
+    freezes = said[-1] == "true"
+    detail = said[0] if freezes else f"{said[0]}; it freezes nothing until experimental is true in its daemon.json"
+    return Capability("docker", works=True, detail=detail)
+
+
+def _criu(machine: Machine) -> Capability:
+    path = machine.find("criu")
+    if path is None:
+        return Capability("criu", works=False, detail="not found: without it jobs must save themselves (app)")
+    version, oldest = criu.version_of(machine.ask([path, "--version"])), criu.oldest_for(machine.release)
+    if version is None:
+        return Capability("criu", works=False, detail=f"{path} does not say its version")
+    name, wanted = ".".join(map(str, version)), ".".join(map(str, oldest))
+    if version < oldest:
+        detail = f"{name} does not know the vDSO of the kernel {machine.release}: install {wanted} or newer"
+        return Capability("criu", works=False, detail=detail)
+    if not machine.is_root:
+        return Capability("criu", works=False, detail=f"{name}, which needs root: jobs must save themselves (app)")
+    if machine.find("nsenter") is None:
+        return Capability("criu", works=False, detail=f"{name}, but there is no nsenter (util-linux)")
+    return Capability("criu", works=True, detail=f"{name}: plain processes are frozen from outside (--freeze criu)")

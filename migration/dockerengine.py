@@ -97,6 +97,10 @@ class DockerEngine:
         """Whether the container runs."""
         return bool(self._api.inspect_container(number)["State"]["Running"])
 
+    def first_of(self, number: str) -> int:
+        """Return the number, on this node, of the container's first process; 0 if it does not run."""
+        return int(self._api.inspect_container(number)["State"]["Pid"])
+
     def of_owner(self, owner: str) -> list[str]:
         """Return the numbers of all containers of *owner*, also of those that have ended."""
         found = self._api.containers(all=True, quiet=True, filters={"label": [f"{OWNER_LABEL}={owner}", MARK_LABEL]})

@@ -92,6 +92,10 @@ class Runtime(Protocol):
         """Send a signal to the container's first process; one that has ended takes none."""
         ...
 
+    def hears(self, name: ContainerName, number: int) -> bool:
+        """Whether the container's first process has a handler for that signal, which would otherwise just end it."""
+        ...
+
     def kill(self, names: Collection[ContainerName]) -> None:
         """End these with all that descends from them; `ended` tells when nothing of them lives any more."""
         ...

@@ -24,7 +24,15 @@ from idleq.migration.descent import leaders_first, owners
 from idleq.migration.errands import Errands
 from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed, ThawFailed
 from idleq.migration.ports import MARK, ContainerName, Ended, FrozenState, Order
-from idleq.processes import Process, adopt_orphans, read_children, read_processes, read_variable, resident_share
+from idleq.processes import (
+    Process,
+    adopt_orphans,
+    caught_signals,
+    read_children,
+    read_processes,
+    read_variable,
+    resident_share,
+)
 
 OPEN_FILES = 65_536
 """How many files a guest may have open, as far as the node allows it; the usual 1024 is too few for data loaders."""
@@ -128,11 +136,14 @@ class ProcessRuntime:
 
     def signal(self, name: ContainerName, number: int) -> None:
         """See Runtime; helpers that the program started get no signal, which they would not expect."""
-        if leader := self._leaders.get(name):
-            inner = enclosed.leader_of(leader.pid) if name in self._enclosed else leader.pid
+        if (leader := self._inner_leader(name)) is not None:
             with contextlib.suppress(ProcessLookupError):
-                if inner is not None:
-                    os.kill(inner, number)
+                os.kill(leader, number)
+
+    def hears(self, name: ContainerName, number: int) -> bool:
+        """See Runtime."""
+        leader = self._inner_leader(name)
+        return leader is not None and bool(caught_signals(leader) >> (number - 1) & 1)
 
     def kill(self, names: Collection[ContainerName]) -> None:
         """See Runtime; found by session, group, descent and mark."""
@@ -179,6 +190,12 @@ class ProcessRuntime:
         for pid in read_children():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def _inner_leader(self, name: ContainerName) -> int | None:
+        leader = self._leaders.get(name)
+        if leader is None:
+            return None
+        return enclosed.leader_of(leader.pid) if name in self._enclosed else leader.pid
 
     def _members(self, names: Collection[ContainerName]) -> dict[int, ContainerName]:
         processes = read_processes()

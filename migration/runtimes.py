@@ -35,6 +35,10 @@ class Runtimes:
         if name in self._where:
             self._made[self._where[name]].signal(name, number)
 
+    def hears(self, name: ContainerName, number: int) -> bool:
+        """See Runtime."""
+        return name in self._where and self._made[self._where[name]].hears(name, number)
+
     def kill(self, names: Collection[ContainerName]) -> None:
         """See Runtime; each runtime is asked once, about all of its own."""
         for kind, runtime in self._made.items():

@@ -17,6 +17,7 @@ from idleq.scheduler.agent.saving import Problem, take_whole
 from idleq.scheduler.agent.signals import number_of
 from idleq.scheduler.core.inputs import Exited, Frozen
 from idleq.scheduler.core.snapshot import Snapshot
+from idleq.scheduler.core.submission import FreezeMethod
 
 NOT_KEPT = 74
 """The code of a segment whose results could not be put away (sysexits' EX_IOERR)."""
@@ -37,17 +38,19 @@ def on_ended(node: Node, guest: Guest, ended: Ended) -> None:
             _save(node, guest)
         case Broken(code, cause, reason):
             # What it left helps to see what went wrong; whether it could be kept does not matter.
-            _publish(node, guest, lambda _: _finish(node, guest, code, cause, reason))
+            _publish(node, guest, lambda _: finish(node, guest, code, cause, reason))
 
 
 def _end(guest: Guest, code: int) -> End:
     stop = guest.stop
+    is_asked = guest.asked_at is not None and guest.method is FreezeMethod.APP
+    trouble = f" ({guest.trouble})" if guest.trouble else ""
     return End(
         code=code,
-        can_freeze=guest.can_freeze,
+        can_freeze=guest.may_save,
         has_checkpoint=guest.folders.has_checkpoint,
-        asked_by=number_of(guest.launch.spec.signal) if guest.asked_at is not None else 0,
-        stop_reason=stop.reason if stop else "",
+        asked_by=number_of(guest.launch.spec.signal) if is_asked else 0,
+        stop_reason=f"{stop.reason}{trouble}" if stop else "",
         stop_cause=stop.cause if stop else "agent",
     )
 
@@ -76,20 +79,21 @@ def _on_published(node: Node, guest: Guest, result: Published | Problem) -> None
             )
             node.finish(guest, done)
         case FolderRefused():
-            _finish(node, guest, BAD_OUTPUT, "workload", f"its output cannot be kept: {result}")
+            finish(node, guest, BAD_OUTPUT, "workload", f"its output cannot be kept: {result}")
         case SnapshotNotWritten():
-            _finish(node, guest, NOT_KEPT, "agent", f"its output could not be kept: {result}")
+            finish(node, guest, NOT_KEPT, "agent", f"its output could not be kept: {result}")
 
 
 def _save(node: Node, guest: Guest) -> None:
     since = guest.asked_at if guest.asked_at is not None else guest.ended_at
     name, run_ms = guest.next_snapshot(), guest.run_ms(since)
     node.background.submit(
-        URGENT, lambda: take_whole(node, guest, name, run_ms), lambda result: _on_frozen(node, guest, since, result)
+        URGENT, lambda: take_whole(node, guest, name, run_ms), lambda result: on_snapshot(node, guest, since, result)
     )
 
 
-def _on_frozen(node: Node, guest: Guest, since: Millis, result: Snapshot | Problem) -> None:
+def on_snapshot(node: Node, guest: Guest, since: Millis, result: Snapshot | Problem) -> None:
+    """Tell how its snapshot came out: that is the end of the segment."""
     launch, now = guest.launch, node.clock.now()
     match result:
         case Snapshot():
@@ -103,12 +107,13 @@ def _on_frozen(node: Node, guest: Guest, since: Millis, result: Snapshot | Probl
             )
             node.finish(guest, frozen)
         case FolderRefused():
-            _finish(node, guest, BAD_OUTPUT, "workload", f"what it saved cannot be kept: {result}")
+            finish(node, guest, BAD_OUTPUT, "workload", f"what it saved cannot be kept: {result}")
         case SnapshotNotWritten():
-            _finish(node, guest, NOT_KEPT, "agent", f"what it saved could not be kept: {result}")
+            finish(node, guest, NOT_KEPT, "agent", f"what it saved could not be kept: {result}")
 
 
-def _finish(node: Node, guest: Guest, code: int, cause: Cause, reason: str) -> None:
+def finish(node: Node, guest: Guest, code: int, cause: Cause, reason: str) -> None:
+    """Tell that the segment has ended without a snapshot."""
     launch = guest.launch
     node.log.info("agent.segment_broken", job=launch.job, fence=launch.fence, code=code, cause=cause, reason=reason)
     node.finish(

@@ -13,7 +13,7 @@ from idleq.migration.ports import Ended
 from idleq.migration.sealing import Keyring
 from idleq.scheduler.agent.folders import Folders, Scratch, segment_text
 from idleq.scheduler.agent.guest import Guest
-from idleq.scheduler.agent.node import MeteredRuntime
+from idleq.scheduler.agent.node import AgentRuntime
 from idleq.scheduler.agent.ordering import order_of
 from idleq.scheduler.agent.outcome import SAVED_CODES
 from idleq.scheduler.agent.room import Share
@@ -64,7 +64,7 @@ class Drill:
         environment: what of ours programs may see.
     """
 
-    runtime: MeteredRuntime
+    runtime: AgentRuntime
     clock: Clock
     scratch: Path
     patience_ms: Millis

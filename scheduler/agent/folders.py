@@ -54,6 +54,11 @@ class Folders:
         return self.root / "tmp"
 
     @property
+    def images(self) -> Path:
+        """What a freeze from outside has left, or a thaw goes on from; there only then."""
+        return self.root / "images"
+
+    @property
     def mounted(self) -> tuple[Path, ...]:
         """What a guest in namespaces of its own is given of them."""
         return self.checkpoint, self.output, self.control, self.temporary

@@ -34,6 +34,10 @@ class Guest:
         snapshots: how many snapshots of it were begun here.
         is_saving: whether one is being made while it runs.
         memory_over: bytes it used when it used more than it asked for; None if it did not.
+        is_enclosed: whether it runs as one that criu can freeze.
+        method: how it is frozen here: never AUTO; and once the first choice has failed, what is left.
+        must_go: whether somebody wants it away, frozen or not.
+        trouble: why it could not be frozen; empty if that was not tried, or has succeeded.
     """
 
     launch: Launch
@@ -52,6 +56,10 @@ class Guest:
     snapshots: int = 0
     is_saving: bool = False
     memory_over: int | None = None
+    is_enclosed: bool = False
+    method: FreezeMethod = field(init=False)
+    must_go: bool = False
+    trouble: str = ""
     _progress: Tail = field(init=False)
     saves: Tail = field(init=False)
     _told: tuple[int, int | None] | None = None
@@ -59,6 +67,8 @@ class Guest:
     def __post_init__(self) -> None:
         self._progress, self.saves = Tail(self.folders.progress_file), Tail(self.folders.saved_file)
         self.saved_bytes = self.launch.thaw_from.bytes if self.launch.thaw_from else 0
+        saver = FreezeMethod.APP if self.may_save else FreezeMethod.NONE
+        self.method = FreezeMethod.CRIU if self.is_enclosed else saver
 
     @property
     def key(self) -> Key:
@@ -71,9 +81,14 @@ class Guest:
         return ContainerName(f"{self.launch.allocation}/{self.launch.job}/{self.launch.fence}")
 
     @property
+    def may_save(self) -> bool:
+        """Whether it follows the workload contract, or may."""
+        return self.launch.spec.freeze in {FreezeMethod.APP, FreezeMethod.AUTO}
+
+    @property
     def can_freeze(self) -> bool:
-        """Whether it follows the workload contract."""
-        return self.launch.spec.freeze is FreezeMethod.APP
+        """Whether it is worth while to ask for more than its end."""
+        return self.method is not FreezeMethod.NONE
 
     def view(self, now: Millis) -> GuestView:
         """Return it as decisions see it."""

@@ -64,6 +64,7 @@ class Loop:
                 until=settings.until,
                 guests=(*self.node.guests, *self.node.waiting),
                 machine=told(self.node.machine),
+                abilities=self.node.abilities,
             )
         )
 

@@ -2,15 +2,21 @@
 
 import contextlib
 import os
+import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from idleq.machines import Machine
+from idleq.migration.capabilities import criu_version
+from idleq.migration.errands import Errands
 from idleq.migration.here import machine_here
 from idleq.migration.packer import Packer
+from idleq.migration.podman import PodmanRuntime
 from idleq.migration.ports import RuntimeName
 from idleq.migration.process import ProcessRuntime
 from idleq.migration.runtimes import FullRuntime, Runtimes
@@ -32,6 +38,7 @@ from idleq.scheduler.agent.room import room_of
 from idleq.scheduler.agent.settings import AgentSettings, Transport
 from idleq.scheduler.agent.spool_link import SpoolLink
 from idleq.scheduler.agent.wakeup import Wakeup
+from idleq.scheduler.core.abilities import CRIU, DOCKER, PODMAN
 from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.ports import Clock
 from idleq.scheduler.spool import AgentSpool
@@ -88,6 +95,7 @@ def node_of(
     settings: AgentSettings, paths: ServerPaths, clock: Clock, wake: Callable[[], None], log: FilteringBoundLogger
 ) -> Node:
     """Return the node with all that serves it."""
+    abilities = abilities_here()
     return Node(
         settings=settings,
         paths=paths,
@@ -99,19 +107,22 @@ def node_of(
         scratch=Scratch(settings.scratch),
         environment=os.environ,
         log=log,
-        machine=machine_here(),
+        machine=machine_of(abilities),
         packer=Packer(
             compression=settings.compression, keys=read_keys(settings.key_file) if settings.key_file else NO_KEYS
         ),
+        abilities=abilities,
     )
 
 
 def runtimes_of(settings: AgentSettings) -> Runtimes:
     """Return the runtimes of this node; plain processes are begun with, as they change whose orphans are adopted."""
-    processes = ProcessRuntime()
+    errands = Errands()
+    processes = ProcessRuntime(errands)
     return Runtimes(
         {
             RuntimeName.PROCESS: lambda: processes,
+            RuntimeName.PODMAN: lambda: PodmanRuntime(str(settings.scratch), errands),
             RuntimeName.DOCKER: lambda: _docker(settings),
         }
     )
@@ -121,6 +132,20 @@ def _docker(settings: AgentSettings) -> FullRuntime:
     from idleq.migration.docker import DockerRuntime
 
     return DockerRuntime(owner=str(settings.scratch))
+
+
+def abilities_here() -> tuple[str, ...]:
+    """Return what this node can do, in the engine's words."""
+    engines = (name for name in (PODMAN, DOCKER) if shutil.which(name))
+    return (*((CRIU,) if criu_version() else ()), *engines)
+
+
+def machine_of(abilities: Collection[str]) -> Machine:
+    """Return what this node is like, and what guests can be frozen in as they run."""
+    if CRIU not in abilities:
+        return machine_here()
+    runtimes = (RuntimeName.PROCESS, *(name for name in RuntimeName if name in abilities))
+    return replace(machine_here(), criu=criu_version(), runtimes=tuple(map(str, runtimes)))
 
 
 def courier_of(

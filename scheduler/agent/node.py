@@ -8,7 +8,7 @@ from structlog.typing import FilteringBoundLogger
 
 from idleq.machines import Machine
 from idleq.migration.packer import Packer
-from idleq.migration.ports import Meter, Runtime
+from idleq.migration.ports import Freezer, Meter, Runtime
 from idleq.scheduler.agent.background import IDLE, Background
 from idleq.scheduler.agent.folders import Scratch
 from idleq.scheduler.agent.guest import Guest
@@ -20,8 +20,8 @@ from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.ports import Clock
 
 
-class MeteredRuntime(Runtime, Meter, Protocol):
-    """A runtime that also measures, and ends with its agent."""
+class AgentRuntime(Runtime, Meter, Freezer, Protocol):
+    """A runtime that also measures and freezes, and ends with its agent."""
 
     def close(self) -> None:
         """Kill everything that still lives."""
@@ -35,7 +35,7 @@ class Node:
     settings: AgentSettings
     paths: ServerPaths
     clock: Clock
-    runtime: MeteredRuntime
+    runtime: AgentRuntime
     reports: Reports
     background: Background
     room: Room
@@ -44,6 +44,7 @@ class Node:
     log: FilteringBoundLogger
     machine: Machine
     packer: Packer
+    abilities: tuple[str, ...] = ()
     guests: dict[Key, Guest] = field(default_factory=dict)
     waiting: dict[Key, Launch] = field(default_factory=dict)
 

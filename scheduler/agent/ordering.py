@@ -54,24 +54,39 @@ def runtime_of(spec: JobSpec, find: Callable[[str], str | None] = shutil.which) 
             return RuntimeName.DOCKER
 
 
+def engine_of(guest: Guest) -> RuntimeName:
+    """Return what runs *guest*: what froze it, if that is known; raise StartFailed if this node has nothing."""
+    thaw_from = guest.launch.thaw_from
+    bound_to = None if thaw_from is None else thaw_from.bound_to
+    if bound_to is not None and bound_to.runtime:
+        return RuntimeName(bound_to.runtime)
+    return runtime_of(guest.launch.spec)
+
+
 def _plain(guest: Guest, segment: SegmentPaths, own: Mapping[str, str]) -> Order:
     launch = guest.launch
+    seen = SEEN if guest.is_enclosed else guest.folders
     return Order(
         name=guest.name,
         argv=argv_of(launch.spec, sys.executable),
-        environment=environment_of(launch.job, launch.spec, guest.folders, guest.share.gpus, own),
-        folder=guest.folders.output,
+        environment=environment_of(launch.job, launch.spec, seen, guest.share.gpus, own),
+        folder=seen.output,
         stdout=segment.stdout,
         stderr=segment.stderr,
         cores=guest.share.cores,
+        mounts=_own_folders(guest) if guest.is_enclosed else (),
+        may_freeze=guest.is_enclosed,
     )
+
+
+def _own_folders(guest: Guest) -> list[Mount]:
+    return [Mount(source=one, target=INSIDE / one.name, is_writable=True) for one in guest.folders.mounted]
 
 
 def _contained(guest: Guest, segment: SegmentPaths, own: Mapping[str, str], roots: Collection[str]) -> Order:
     spec = guest.launch.spec
     # The node's PATH and HOME lead nowhere in an image.
     kept = {name: own[name] for name in ("LANG",) if name in own} | {"HOME": str(SEEN.temporary)}
-    own_folders = [Mount(source=one, target=INSIDE / one.name, is_writable=True) for one in guest.folders.mounted]
     shown = [
         Mount(source=checked(Path(one.source), roots), target=Path(one.target), is_writable=one.is_writable)
         for one in spec.mounts
@@ -84,8 +99,9 @@ def _contained(guest: Guest, segment: SegmentPaths, own: Mapping[str, str], root
         stdout=segment.stdout,
         stderr=segment.stderr,
         cores=guest.share.cores,
-        runtime=runtime_of(spec),
+        runtime=engine_of(guest),
         image=spec.image,
-        mounts=(*own_folders, *shown),
+        mounts=(*_own_folders(guest), *shown),
         memory=spec.resources.memory,
+        may_freeze=guest.is_enclosed,
     )

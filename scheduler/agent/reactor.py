@@ -5,13 +5,12 @@ from dataclasses import replace
 from typing import assert_never
 
 from idleq.ids import Millis
-from idleq.scheduler.agent import closing, saving, starting
+from idleq.scheduler.agent import closing, freezing, saving, starting
 from idleq.scheduler.agent.decide import Action, Ask, Leave, Phase, Stop
 from idleq.scheduler.agent.folders import segment_text
 from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.node import Node
 from idleq.scheduler.agent.outcome import KILLED
-from idleq.scheduler.agent.signals import number_of
 from idleq.scheduler.core.commands import AgentCommand, Freeze, Kill, Launch, Replan
 from idleq.scheduler.core.inputs import Exited
 
@@ -47,7 +46,7 @@ def act(node: Node, actions: Sequence[Action]) -> None:
     for action in actions:
         match action:
             case Ask(job, fence, reason):
-                _ask(node, node.guests[job, fence], reason)
+                freezing.begin(node, node.guests[job, fence], reason)
             case Stop(job, fence):
                 guest = node.guests[job, fence]
                 guest.stop = action
@@ -91,15 +90,11 @@ def on_watch(node: Node, now: Millis) -> None:
 
 
 def _freeze(node: Node, guest: Guest, reason: str) -> None:
+    guest.must_go = True
     if guest.can_freeze and guest.phase is Phase.RUNNING:
-        _ask(node, guest, reason)
+        freezing.begin(node, guest, reason)
     else:
         act(node, [Stop(guest.launch.job, guest.launch.fence, reason)])
-
-
-def _ask(node: Node, guest: Guest, reason: str) -> None:
-    guest.phase, guest.asked_at, guest.ask_reason = Phase.FREEZING, node.clock.now(), reason
-    node.runtime.signal(guest.name, number_of(guest.launch.spec.signal))
 
 
 def _replan(node: Node, guest: Guest, command: Replan) -> None:

@@ -16,6 +16,7 @@ from idleq.migration.tree import Item, list_folder
 from idleq.scheduler.agent.folders import Folders
 
 CHECKPOINT, OUTPUT = "checkpoint", "output"
+TEMPORARY, CONTROL, IMAGES = "tmp", "control", "images"
 
 
 class Inconsistent(FolderRefused):
@@ -30,6 +31,30 @@ def whole(folders: Folders) -> list[Item]:
         Item(path=OUTPUT, source=folders.output, is_folder=True),
         *list_folder(folders.output, OUTPUT),
     ]
+
+
+def from_outside(folders: Folders) -> list[Item]:
+    """Return all of a guest that criu has frozen (or is to freeze: *images* are not there yet): its process, and all its folders.
+
+    Raises:
+        FolderRefused: one of its folders holds something that is not kept.
+    """
+    found: list[Item] = []
+    for name, folder in sorted(places(folders).items()):
+        found += [Item(path=name, source=folder, is_folder=True), *list_folder(folder, name)]
+    # What it is told of its segment is another thing in the next.
+    return [item for item in found if item.source != folders.segment_file]
+
+
+def places(folders: Folders) -> dict[str, Path]:
+    """Return where the parts of any of these snapshots belong."""
+    return {
+        CHECKPOINT: folders.checkpoint,
+        OUTPUT: folders.output,
+        CONTROL: folders.control,
+        IMAGES: folders.images,
+        TEMPORARY: folders.temporary,
+    }
 
 
 def as_saved(folders: Folders) -> list[Item]:

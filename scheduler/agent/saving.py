@@ -14,10 +14,14 @@ from idleq.scheduler.agent.background import NORMAL
 from idleq.scheduler.agent.decide import Phase
 from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.node import Node
-from idleq.scheduler.agent.ordering import runtime_of
+from idleq.scheduler.agent.ordering import engine_of
 from idleq.scheduler.agent.tail import whole_number
+from idleq.scheduler.core.abilities import CRIU
 from idleq.scheduler.core.inputs import Progressed
 from idleq.scheduler.core.snapshot import Snapshot
+
+FROM_OUTSIDE = "criu"
+"""The kind of snapshots that hold what criu took of a guest's processes."""
 
 Problem = FolderRefused | SnapshotNotWritten
 
@@ -25,7 +29,13 @@ Problem = FolderRefused | SnapshotNotWritten
 def take_whole(node: Node, guest: Guest, name: SnapshotId, run_ms: Millis) -> Snapshot | Problem:
     """In the background: publish a snapshot of a guest that has ended; return it, or what went wrong."""
     step, _ = guest.told
-    return _take(node, guest, (name, run_ms, step), lambda: saves.whole(guest.folders), lambda _: None)
+    return _take(node, guest, (name, run_ms, step), lambda: saves.whole(guest.folders))
+
+
+def take_frozen(node: Node, guest: Guest, name: SnapshotId, run_ms: Millis) -> Snapshot | Problem:
+    """In the background: publish a snapshot of a guest that criu has frozen; return it, or what went wrong."""
+    step, _ = guest.told
+    return _take(node, guest, (name, run_ms, step), lambda: saves.from_outside(guest.folders), kind=FROM_OUTSIDE)
 
 
 def take_saved(node: Node, guest: Guest, name: SnapshotId, run_ms: Millis, step: int) -> Snapshot | Problem:
@@ -45,7 +55,8 @@ def _take(
     guest: Guest,
     known: tuple[SnapshotId, Millis, int],
     items_of: Callable[[], Sequence[Item]],
-    check: Callable[[Sequence[Item]], None],
+    check: Callable[[Sequence[Item]], None] = lambda _: None,
+    kind: str = APP,
 ) -> Snapshot | Problem:
     where, now = node.paths.job(guest.launch.job), node.clock.now()
     name, run_ms, step = known
@@ -55,7 +66,7 @@ def _take(
         published = snapshot.publish(
             items,
             where.snapshot(name).root,
-            kind=APP,
+            kind=kind,
             origin=origin,
             check=lambda: check(items),
             packer=node.packer,
@@ -75,7 +86,8 @@ def _take(
         taken_at=now,
         run_ms=run_ms,
         step=step,
-        bound_to=needs_of(APP, origin, is_reproducible=guest.launch.spec.reproducible),
+        needs=(CRIU,) if kind == FROM_OUTSIDE else (),
+        bound_to=needs_of(kind, origin, is_reproducible=guest.launch.spec.reproducible),
     )
 
 
@@ -84,7 +96,7 @@ def origin_of(node: Node, guest: Guest, now: Millis) -> Origin:
     launch = guest.launch
     parent = launch.thaw_from.id if launch.thaw_from else ""
     return replace(
-        origin_here(now, runtime_of(launch.spec)),
+        origin_here(now, engine_of(guest)),
         machine=node.machine,
         image=launch.spec.image,
         job=launch.job,
@@ -95,7 +107,7 @@ def origin_of(node: Node, guest: Guest, now: Millis) -> Origin:
 
 def on_watch(node: Node, guest: Guest, now: Millis) -> None:
     """If the workload says that it has saved itself, take a snapshot of that; at most one at a time."""
-    if guest.phase is not Phase.RUNNING or guest.is_saving or not guest.can_freeze:
+    if guest.phase is not Phase.RUNNING or guest.is_saving or not guest.may_save:
         return
     lines = guest.saves.new_lines()
     step = whole_number(lines[-1], "step") if lines else None

@@ -1,10 +1,14 @@
 """From the command to the running process."""
 
+import shutil
+
 from idleq.ids import Millis
 from idleq.machines import obstacles
 from idleq.migration import snapshot
-from idleq.migration.errors import MountRefused, ProgramMissing, SnapshotDamaged, SnapshotUnfit, StartFailed
-from idleq.migration.manifest import needs_of
+from idleq.migration.errors import MountRefused, ProgramMissing, SnapshotDamaged, SnapshotUnfit, StartFailed, ThawFailed
+from idleq.migration.manifest import Manifest, needs_of
+from idleq.migration.ports import Order
+from idleq.scheduler.agent import saves, saving
 from idleq.scheduler.agent.background import NORMAL
 from idleq.scheduler.agent.decide import Cause, Phase
 from idleq.scheduler.agent.folders import PRIVATE, Folders, segment_text
@@ -13,9 +17,15 @@ from idleq.scheduler.agent.node import Node
 from idleq.scheduler.agent.ordering import order_of
 from idleq.scheduler.agent.outcome import KILLED
 from idleq.scheduler.agent.room import Share
+from idleq.scheduler.core.abilities import CRIU
 from idleq.scheduler.core.commands import Launch
 from idleq.scheduler.core.inputs import CommandFailed, Exited, Launched, SnapshotRejected
 from idleq.scheduler.core.snapshot import Snapshot
+from idleq.scheduler.core.submission import FreezeMethod
+
+Trouble = SnapshotDamaged | ThawFailed | StartFailed | MountRefused | OSError
+
+FROM_OUTSIDE = frozenset({FreezeMethod.CRIU, FreezeMethod.AUTO})
 
 NOT_SHOWN = 77
 """The code of a segment that would have been shown what it may not see (sysexits' EX_NOPERM)."""
@@ -80,7 +90,8 @@ def _begin(node: Node, command: Launch, share: Share) -> None:
         node.room.give_back(key)
         _refuse(node, command, f"cannot prepare the segment's folders: {error}")
         return
-    guest = Guest(command, folders, share, taken_at=node.clock.now(), plan=command.plan)
+    is_enclosed = command.spec.freeze in FROM_OUTSIDE and CRIU in node.abilities
+    guest = Guest(command, folders, share, taken_at=node.clock.now(), plan=command.plan, is_enclosed=is_enclosed)
     node.guests[key] = guest
     thaw_from = command.thaw_from
     if thaw_from is None:
@@ -104,16 +115,22 @@ def _prepare(node: Node, launch: Launch) -> Folders:
     return folders
 
 
-def _thaw(node: Node, guest: Guest, thaw_from: Snapshot) -> SnapshotDamaged | OSError | None:
-    """In the background: fill the guest's folders with what was frozen; return what went wrong."""
-    where = node.paths.job(guest.launch.job).snapshot(thaw_from.id)
-    folders = {"checkpoint": guest.folders.checkpoint, "output": guest.folders.output}
+def _thaw(node: Node, guest: Guest, thaw_from: Snapshot) -> Trouble | Manifest:
+    """In the background: fill the guest's folders with what was frozen, and let its processes go on if they are in it.
+
+    Return what was in it, or what went wrong.
+    """
+    where, images = node.paths.job(guest.launch.job).snapshot(thaw_from.id), guest.folders.images
     try:
         check_fit(node, guest, thaw_from)
-        snapshot.restore(where.root, thaw_from.digest, folders, node.packer.keys)
-    except (SnapshotDamaged, OSError) as error:
+        images.mkdir(mode=PRIVATE)
+        manifest = snapshot.restore(where.root, thaw_from.digest, saves.places(guest.folders), node.packer.keys)
+        if manifest.kind == saving.FROM_OUTSIDE:
+            node.runtime.thaw(order_for(node, guest), images)
+        shutil.rmtree(images, ignore_errors=True)
+    except (SnapshotDamaged, ThawFailed, StartFailed, MountRefused, OSError) as error:
         return error
-    return None
+    return manifest
 
 
 def check_fit(node: Node, guest: Guest, thaw_from: Snapshot) -> None:
@@ -131,27 +148,34 @@ def check_fit(node: Node, guest: Guest, thaw_from: Snapshot) -> None:
         raise SnapshotUnfit(f"snapshot {thaw_from.id} cannot be thawed here: {'; '.join(reasons)}")
 
 
-def _on_thawed(node: Node, guest: Guest, thaw_from: Snapshot, problem: SnapshotDamaged | OSError | None) -> None:
-    launch = guest.launch
-    if isinstance(problem, SnapshotDamaged):
-        node.log.warning("agent.snapshot_rejected", job=launch.job, snapshot=thaw_from.id, reason=str(problem))
-        rejected = SnapshotRejected(job=launch.job, fence=launch.fence, snapshot=thaw_from.id, reason=str(problem))
-        node.finish(guest, rejected)
-    elif problem is not None:
-        _fail(node, guest, f"cannot thaw: {problem}")
-    else:
-        _start(node, guest, thaw_ms=Millis(node.clock.now() - guest.taken_at))
+def _on_thawed(node: Node, guest: Guest, thaw_from: Snapshot, result: Trouble | Manifest) -> None:
+    launch, thaw_ms = guest.launch, Millis(node.clock.now() - guest.taken_at)
+    match result:
+        case SnapshotDamaged() | ThawFailed():
+            node.log.warning("agent.snapshot_rejected", job=launch.job, snapshot=thaw_from.id, reason=str(result))
+            rejected = SnapshotRejected(job=launch.job, fence=launch.fence, snapshot=thaw_from.id, reason=str(result))
+            node.finish(guest, rejected)
+        case OSError() | StartFailed():
+            _fail(node, guest, f"cannot thaw: {result}")
+        case MountRefused():
+            node.finish(guest, _exited(guest, node.clock.now(), NOT_SHOWN, "workload", str(result)))
+        case Manifest(kind=saving.FROM_OUTSIDE):
+            guest.saves.new_lines()  # told before it was frozen
+            _is_running(node, guest, thaw_ms)
+            if guest.stop is not None:
+                node.runtime.kill([guest.name])
+        case _:
+            _start(node, guest, thaw_ms=thaw_ms)
 
 
 def _start(node: Node, guest: Guest, thaw_ms: Millis) -> None:
-    launch, now = guest.launch, node.clock.now()
+    now = node.clock.now()
     if guest.stop is not None:
         stop = guest.stop
         node.finish(guest, _exited(guest, now, KILLED, "agent", stop.reason))
         return
     try:
-        segment = node.paths.job(launch.job).segment(launch.fence)
-        node.runtime.start(order_of(guest, segment, node.environment, node.settings.mount_roots))
+        node.runtime.start(order_for(node, guest))
     except ProgramMissing as error:
         node.finish(guest, _exited(guest, now, error.code, "workload", str(error)))
     except MountRefused as error:
@@ -159,8 +183,23 @@ def _start(node: Node, guest: Guest, thaw_ms: Millis) -> None:
     except StartFailed as error:
         _fail(node, guest, str(error))
     else:
-        guest.phase, guest.started_at, guest.saved_at = Phase.RUNNING, now, now
-        node.reports.add(Launched(job=launch.job, fence=launch.fence, at=now, thaw_ms=thaw_ms))
+        _is_running(node, guest, thaw_ms)
+
+
+def _is_running(node: Node, guest: Guest, thaw_ms: Millis) -> None:
+    launch, now = guest.launch, node.clock.now()
+    guest.phase, guest.started_at, guest.saved_at = Phase.RUNNING, now, now
+    node.reports.add(Launched(job=launch.job, fence=launch.fence, at=now, thaw_ms=thaw_ms))
+
+
+def order_for(node: Node, guest: Guest) -> Order:
+    """Return what is asked of the runtime: to start the guest, or to let it go on.
+
+    Raises:
+        MountRefused, StartFailed: as `ordering.order_of` does.
+    """
+    segment = node.paths.job(guest.launch.job).segment(guest.launch.fence)
+    return order_of(guest, segment, node.environment, node.settings.mount_roots)
 
 
 def _fail(node: Node, guest: Guest, reason: str) -> None:

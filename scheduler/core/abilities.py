@@ -4,19 +4,25 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 from idleq.scheduler.core.job import Job
-from idleq.scheduler.core.submission import FreezeMethod, JobSpec
+from idleq.scheduler.core.submission import FreezeMethod, JobSpec, RuntimeWish
 
 CRIU = "criu"
 """Plain processes can be frozen from outside, and go on from there."""
 
-CPU = "cpu:"
-"""Begins the word for the kind of its CPU: a program that was frozen may have chosen its instructions by that."""
+PODMAN, DOCKER = "podman", "docker"
+"""It can run images by that engine."""
+
+
+_ENGINES = {RuntimeWish.PODMAN: PODMAN, RuntimeWish.DOCKER: DOCKER}
 
 
 def needs_of(spec: JobSpec, job: Job | None) -> tuple[str, ...]:
     """Return what a node must be able to do for *job* (None: a fresh one of *spec*) to start or go on there."""
     wanted = job.snapshots[-1].needs if job is not None and job.snapshots else ()
-    return (*wanted, CRIU) if spec.freeze is FreezeMethod.CRIU and CRIU not in wanted else wanted
+    if spec.freeze is FreezeMethod.CRIU and CRIU not in wanted:
+        wanted = (*wanted, CRIU)
+    engine = _ENGINES.get(spec.runtime)
+    return (*wanted, engine) if engine is not None and engine not in wanted else wanted
 
 
 def is_able(abilities: AbstractSet[str] | None, spec: JobSpec, job: Job | None) -> bool:
@@ -31,7 +37,5 @@ def lacking(abilities: AbstractSet[str], spec: JobSpec, job: Job | None) -> Iter
             continue
         if word == CRIU:
             yield "it cannot freeze by criu"
-        elif word.startswith(CPU):
-            yield "its CPU is of another kind than the one that the job was frozen on"
         else:
             yield f"it has no {word}"

@@ -81,18 +81,13 @@ def children_of(pid: int) -> set[int]:
         return set()
 
 
-def read_signals(pid: int) -> tuple[int, int]:
-    """Return the signals that *pid* catches and those that it ignores, as bit masks (signal 1 is bit 0)."""
+def caught_signals(pid: int) -> int:
+    """Return the signals that *pid* has handlers for, as a bit mask (signal 1 is bit 0)."""
     try:
         lines = (PROC / str(pid) / "status").read_bytes().splitlines()
     except OSError:
-        return 0, 0
-    masks = {
-        key: int(value, 16)
-        for key, _, value in (line.partition(b":") for line in lines)
-        if key.startswith(b"Sig") and key != b"SigQ"
-    }
-    return masks.get(b"SigCgt", 0), masks.get(b"SigIgn", 0)
+        return 0
+    return next((int(line.split()[1], 16) for line in lines if line.startswith(b"SigCgt:")), 0)
 
 
 def read_children() -> set[int]:

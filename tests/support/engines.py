@@ -20,7 +20,7 @@ from idleq.scheduler.core.inputs import (
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.snapshot import Snapshot
-from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, Submission
+from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, RuntimeWish, Submission
 
 GB = 1 << 30
 NODE = Resources(4, 8 * GB)
@@ -37,6 +37,8 @@ def spec(
     max_run_ms: int | None = None,
     retries: int = 0,
     freeze: FreezeMethod = FreezeMethod.APP,
+    runtime: RuntimeWish = RuntimeWish.AUTO,
+    image: str = "",
 ) -> JobSpec:
     """A small job."""
     return JobSpec(
@@ -48,6 +50,8 @@ def spec(
         max_run_ms=None if max_run_ms is None else Millis(max_run_ms),
         retries=retries,
         freeze=freeze,
+        runtime=runtime,
+        image=image,
     )
 
 

@@ -128,7 +128,7 @@ def clear(slurm: Testbed, person: Person) -> None:
     """End all jobs in Slurm and remove the server directory, with a daemon of it that should still live."""
     for node in slurm.nodes.values():
         node.run("pkill", "-KILL", "-u", person.user, "-f", "idleq.*daemon run", codes=(0, 1))
-    for user in ("alice", "bob"):
+    for user in {"alice", "bob", person.user}:
         slurm.login.run("scancel", f"--user={user}")
     slurm.wait_until_idle()
     slurm.login.run("rm", "-rf", person.server)

@@ -26,6 +26,10 @@ class Recorder:
     def signal(self, name: ContainerName, number: int) -> None:
         self.asked.append(("signal", name, number))
 
+    def hears(self, name: ContainerName, number: int) -> bool:
+        self.asked.append(("hears", name, number))
+        return True
+
     def kill(self, names: Collection[ContainerName]) -> None:
         self.asked.append(("kill", *names))
 
@@ -95,11 +99,13 @@ def test_each_is_asked_about_its_own_containers_only() -> None:
     bench.start_both()
 
     bench.runtimes.signal(DOCKER, 10)
+    assert bench.runtimes.hears(PROCESS, 12)
+    assert not bench.runtimes.hears(ContainerName("a1/9/1"), 12)
     bench.runtimes.kill([PROCESS, DOCKER])
     assert bench.runtimes.over({PROCESS: 1, DOCKER: 2}) == {PROCESS: 2, DOCKER: 3}
     assert bench.runtimes.freeze(DOCKER, Path("/into")) == FrozenState(bytes=7, stopped_ms=1)
 
-    assert bench.processes.asked == [("kill", PROCESS), ("over", PROCESS)]
+    assert bench.processes.asked == [("hears", PROCESS, 12), ("kill", PROCESS), ("over", PROCESS)]
     assert bench.docker.asked == [
         ("signal", DOCKER, 10),
         ("kill", DOCKER),

@@ -1,0 +1,282 @@
+"""Podman's containers: started, frozen and thawed by its command line, each on this node's own.
+
+Facts that shape this module: podman has no daemon; a small process, the monitor, is the parent of each container and keeps
+its exit code, and as the monitor's own parent leaves, it becomes a child of whoever adopts orphans here, which is this
+process: so its end is seen without asking podman. An export holds where the container was (its control group, its folders,
+its log); before it goes on, that is made what it is here.
+"""
+
+import contextlib
+import io
+import json
+import os
+import secrets
+import shutil
+import signal
+import tarfile
+import tempfile
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from idleq.migration import podmancli as cli
+from idleq.migration.confinement import Confinement, cgroup_of, confine
+from idleq.migration.errands import Done, Errands
+from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed, ThawFailed
+from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
+from idleq.processes import adopt_orphans, caught_signals, started
+
+PATIENCE_SECONDS = 600.0
+
+QUIET = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
+
+KILLED_BY_US = 128 + signal.SIGKILL
+
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+"""The exit codes of podman for a program that the image does not have, or that cannot be run."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """A container of ours."""
+
+    order: Order
+    own_name: str
+    files: cli.Files
+    log: Path
+    pid: int
+    monitor: int
+    lines: cli.LogLines = field(default_factory=cli.LogLines)
+    read_bytes: int = 0
+    is_freezing: bool = False
+    is_killed: bool = False
+
+
+@dataclass(slots=True)
+class PodmanRuntime:
+    """The containers of this process by podman; *owner* is the same for one that takes its place after a crash."""
+
+    owner: str
+    errands: Errands
+    cgroup_parent: str = field(default_factory=lambda: cgroup_of(Path("/proc/self/cgroup").read_text(encoding="utf-8")))
+    _mine: str = field(default_factory=lambda: secrets.token_hex(8))
+    _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="idleq-podman-")))
+    _running: dict[ContainerName, _Running] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            adopt_orphans()
+        except OSError as error:
+            raise StartFailed(str(error.strerror)) from error
+        self._podman(cli.remove_all_argv(self.owner))
+
+    def start(self, order: Order) -> None:
+        """See Runtime."""
+        container, name, files = self._confined(order), _unique(), self._files()
+        files.variables.touch(mode=0o600)
+        files.variables.write_text(cli.variables_text(container.environment), encoding="utf-8")
+        self._begin(order, name, files, cli.run_argv(name, container, files), _start_failure)
+        files.variables.unlink()
+
+    def signal(self, name: ContainerName, number: int) -> None:
+        """See Runtime."""
+        if running := self._running.get(name):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(running.pid, number)
+
+    def hears(self, name: ContainerName, number: int) -> bool:
+        """See Runtime."""
+        running = self._running.get(name)
+        return running is not None and bool(caught_signals(running.pid) >> (number - 1) & 1)
+
+    def kill(self, names: Collection[ContainerName]) -> None:
+        """See Runtime; when its first process dies, the kernel ends all others in the container."""
+        for name in names:
+            if running := self._running.get(name):
+                running.is_killed = True
+                self.signal(name, signal.SIGKILL)
+
+    def ended(self) -> list[Ended]:
+        """See Runtime; what has ended is removed from podman's store."""
+        running = list(self._running.values())  # a freeze in another thread takes its own out
+        for one in running:
+            self._write_down(one)
+        return [self._told(one) for one in running if not one.is_freezing and _is_over(one.monitor)]
+
+    def over(self, limits: Mapping[ContainerName, int]) -> dict[ContainerName, int]:  # noqa: ARG002 - the kernel holds them
+        """See Meter: the kernel ends a container that would use more than its order says."""
+        return {}
+
+    def freeze(self, name: ContainerName, into: Path) -> FrozenState:
+        """See Freezer."""
+        running = self._running.get(name)
+        if running is None:
+            raise FreezeFailed(f"{name} does not run here")
+        running.is_freezing = True
+        try:
+            ran = self._podman(cli.checkpoint_argv(running.own_name, into))
+            if ran.code != 0:
+                self._resume(running, _why(ran))
+            self._write_down(running)
+            self._forget(running)
+        finally:
+            running.is_freezing = False
+        return FrozenState(bytes=(into / cli.EXPORT).stat().st_size, stopped_ms=cli.stopped_ms(ran.stdout))
+
+    def thaw(self, order: Order, images: Path) -> None:
+        """See Freezer."""
+        files = self._files()
+        try:
+            printed = _make_it_of_here(images / cli.EXPORT, self._confined(order), files)
+        except (OSError, tarfile.TarError, KeyError, TypeError, ValueError) as error:
+            raise ThawFailed(f"what was frozen is not whole: {error}") from error
+        name = _unique()
+        self._begin(order, name, files, cli.restore_argv(name, images), _thaw_failure).read_bytes = printed
+
+    def close(self) -> None:
+        """End everything that was started here."""
+        self._podman(cli.remove_all_argv(self.owner))
+        for running in list(self._running.values()):
+            self._forget(running)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _begin(
+        self,
+        order: Order,
+        name: str,
+        files: cli.Files,
+        argv: list[str],
+        failure: Callable[[Order, Done], StartFailed | ThawFailed],
+    ) -> _Running:
+        with self.errands.engine():
+            ran = self._podman(argv)
+            if ran.code != 0:
+                self._podman(cli.remove_argv(name))
+                files.remove()
+                raise failure(order, ran)
+            log = Path(self._podman(cli.log_argv(name)).stdout.strip())
+            running = _Running(order, name, files, log, _number_in(files.pid), _number_in(files.monitor))
+            self.errands.adopted.add(running.monitor)
+            self._running[order.name] = running
+        return running
+
+    def _resume(self, running: _Running, why: str) -> None:
+        """After a freeze that failed: see that the container goes on, and raise FreezeFailed."""
+        state = self._state(running.own_name)
+        if state is not None and not state.is_running:
+            with self.errands.engine():
+                self._reap(running)
+                why += self._podman(cli.resume_argv(running.own_name)).stderr
+                state = self._state(running.own_name)
+                if state is not None and state.is_running:
+                    running.pid, running.monitor = _number_in(running.files.pid), _number_in(running.files.monitor)
+                    self.errands.adopted.add(running.monitor)
+        if state is None or not state.is_running:
+            running.is_killed = True
+            raise FreezeFailed(f"podman: {why}; and it does not go on", is_broken=True)
+        raise FreezeFailed(f"podman: {why}")
+
+    def _told(self, running: _Running) -> Ended:
+        state = self._state(running.own_name)
+        self._write_down(running)
+        self._forget(running)
+        code = KILLED_BY_US if state is None or state.is_running else state.code
+        return Ended(running.order.name, -signal.SIGKILL if running.is_killed and code == KILLED_BY_US else code)
+
+    def _forget(self, running: _Running) -> None:
+        self._podman(cli.remove_argv(running.own_name))
+        self._reap(running)
+        self._running.pop(running.order.name, None)
+        running.files.remove()
+
+    def _reap(self, running: _Running) -> None:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(running.monitor, 0)
+        self.errands.adopted.discard(running.monitor)
+
+    def _write_down(self, running: _Running) -> None:
+        """Append what it has printed to its order's files."""
+        try:
+            with running.log.open("rb") as log:
+                log.seek(running.read_bytes)
+                content = log.read()
+        except OSError:
+            return
+        running.read_bytes += len(content)
+        for path, text in zip((running.order.stdout, running.order.stderr), running.lines.feed(content), strict=True):
+            if text or not path.exists():
+                with path.open("ab") as file:
+                    file.write(text)
+
+    def _state(self, name: str) -> cli.State | None:
+        return cli.state_of(self._podman(cli.inspect_argv(name)).stdout)
+
+    def _podman(self, argv: list[str]) -> Done:
+        try:
+            return self.errands.run(argv, seconds=PATIENCE_SECONDS, environment={**os.environ, **QUIET})
+        except OSError as error:
+            raise StartFailed(f"podman cannot be run on this node: {error.strerror}") from error
+
+    def _confined(self, order: Order) -> Confinement:
+        user = f"{os.getuid()}:{os.getgid()}"
+        return confine(order, whose=self._mine, owner=self.owner, user=user, cgroup_parent=self.cgroup_parent)
+
+    def _files(self) -> cli.Files:
+        return cli.Files(self._folder / secrets.token_hex(8))
+
+
+def _make_it_of_here(export: Path, container: Confinement, files: cli.Files) -> int:
+    """Append what podman shall know of the container here: of two members of one name it takes the later.
+
+    Return the bytes of what it had printed before, which are told already.
+    """
+    with tarfile.open(export, "r:") as tar:
+        printed = tar.getmember(cli.LOG).size if cli.LOG in tar.getnames() else 0
+        config, spec = (_member(tar, name) for name in (cli.CONFIG, cli.SPEC))
+    changed = {cli.CONFIG: cli.moved_config(config, container, files), cli.SPEC: cli.moved_spec(spec, container)}
+    with tarfile.open(export, "a:") as tar:
+        for name, body in changed.items():
+            text = json.dumps(body).encode()
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(text), 0o600
+            tar.addfile(member, io.BytesIO(text))
+    return printed
+
+
+def _member(tar: tarfile.TarFile, name: str) -> dict[str, Any]:
+    file = tar.extractfile(name)
+    if file is None:
+        raise KeyError(name)
+    return dict(json.load(file))
+
+
+def _number_in(path: Path) -> int:
+    return int(path.read_text(encoding="ascii"))
+
+
+def _is_over(monitor: int) -> bool:
+    try:
+        return os.waitid(os.P_PID, monitor, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return started(monitor) is None
+
+
+def _start_failure(order: Order, ran: Done) -> StartFailed:
+    if ran.code in {NOT_FOUND, NOT_EXECUTABLE}:
+        what = "there is no program" if ran.code == NOT_FOUND else "the image cannot run"
+        return ProgramMissing(f"{what} {order.argv[0]!r} in the image {order.image}", ran.code)
+    return StartFailed(f"podman: {_why(ran)}")
+
+
+def _thaw_failure(order: Order, ran: Done) -> ThawFailed:
+    return ThawFailed(f"podman cannot let {order.name} go on here: {_why(ran)}")
+
+
+def _why(ran: Done) -> str:
+    lines = [line for line in ran.stderr.splitlines() if line.startswith("Error: ")] or ran.stderr.splitlines()
+    return lines[-1].removeprefix("Error: ") if lines else f"it ended with {ran.code}"
+
+
+def _unique() -> str:
+    return f"idleq-{secrets.token_hex(8)}"

@@ -1,0 +1,191 @@
+"""What is said to podman, and what it says: pure functions."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from idleq.migration.confinement import MOST_PROCESSES, OWNER_LABEL, TEMPORARY, TEMPORARY_OPTIONS, Confinement
+from idleq.migration.ports import Mount
+
+EXPORT = "container.tar"
+"""All of a frozen container, in the folder of what a freeze has left."""
+
+CONFIG, SPEC, LOG = "config.dump", "spec.dump", "ctr.log"
+"""Members of an export: what podman itself knows of the container, what its runtime was told, and what the container has printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A container as podman sees it: whether it runs, and its exit code once it has ended."""
+
+    is_running: bool
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What podman keeps of one container in a folder of ours; *stem* is theirs alone."""
+
+    stem: Path
+
+    @property
+    def variables(self) -> Path:
+        """Its environment, while it is being started."""
+        return self.stem.with_suffix(".env")
+
+    @property
+    def pid(self) -> Path:
+        """The number of its first process."""
+        return self.stem.with_suffix(".pid")
+
+    @property
+    def monitor(self) -> Path:
+        """The number of its monitor."""
+        return self.stem.with_suffix(".monitor")
+
+    def remove(self) -> None:
+        """Remove them."""
+        for path in (self.variables, self.pid, self.monitor):
+            path.unlink(missing_ok=True)
+
+
+def run_argv(name: str, container: Confinement, files: Files) -> list[str]:
+    """Return what starts *container*."""
+    limits = [] if container.memory is None else [f"--memory={container.memory}b", f"--memory-swap={container.memory}b"]
+    cores = [f"--cpuset-cpus={','.join(map(str, sorted(container.cores)))}"] if container.cores else []
+    parent = [f"--cgroup-parent={container.cgroup_parent}"] if container.cgroup_parent else []
+    return [
+        *("podman", "run", "--detach", f"--name={name}", "--pull=never", "--network=none"),
+        *("--cap-drop=all", "--security-opt=no-new-privileges", "--read-only", "--read-only-tmpfs=false"),
+        *(f"--tmpfs={TEMPORARY}:{TEMPORARY_OPTIONS}", f"--pids-limit={MOST_PROCESSES}"),
+        *(f"--user={container.user}", f"--workdir={container.folder}"),
+        *(f"--label={key}={value}" for key, value in sorted(container.labels.items())),
+        *(*limits, *cores, *parent),
+        *(f"--env-file={files.variables}", *_many_lined(container.environment)),
+        *(f"--mount={mount_option(mount)}" for mount in container.mounts),
+        *("--log-driver=k8s-file", f"--pidfile={files.pid}"),
+        f"--conmon-pidfile={files.monitor}",
+        *(f"--entrypoint={json.dumps([container.argv[0]])}", "--", container.image, *container.argv[1:]),
+    ]
+
+
+def variables_text(environment: Mapping[str, str]) -> str:
+    """Return the file of those variables that have one line each, so that nobody else on the node reads them in an argv."""
+    return "".join(f"{name}={value}\n" for name, value in sorted(environment.items()) if "\n" not in value)
+
+
+def _many_lined(environment: Mapping[str, str]) -> list[str]:
+    return [f"--env={name}={value}" for name, value in sorted(environment.items()) if "\n" in value]
+
+
+def mount_option(mount: Mount) -> str:
+    """Return the value of --mount, which is a line of comma-separated values."""
+    line = io.StringIO()
+    access = "false" if mount.is_writable else "true"
+    values = ("type=bind", f"src={mount.source}", f"dst={mount.target}", f"ro={access}", "bind-propagation=rprivate")
+    csv.writer(line, lineterminator="").writerow(values)
+    return line.getvalue()
+
+
+def checkpoint_argv(name: str, into: Path) -> list[str]:
+    """Return what freezes the container into *into*: not compressed, as whoever keeps it does that."""
+    return [
+        *("podman", "container", "checkpoint", f"--export={into / EXPORT}", "--compress=none"),
+        *("--print-stats", "--file-locks", name),
+    ]
+
+
+def restore_argv(name: str, images: Path) -> list[str]:
+    """Return what lets it go on under another name."""
+    return ["podman", "container", "restore", f"--import={images / EXPORT}", f"--name={name}", "--file-locks"]
+
+
+def resume_argv(name: str) -> list[str]:
+    """Return what lets a container go on that was frozen here, and whose export failed."""
+    return ["podman", "container", "restore", "--file-locks", name]
+
+
+def inspect_argv(name: str) -> list[str]:
+    """Return what asks for its `State`."""
+    return ["podman", "container", "inspect", "--format={{json .State}}", name]
+
+
+def log_argv(name: str) -> list[str]:
+    """Return what asks where its monitor writes down what it prints."""
+    return ["podman", "container", "inspect", "--format={{.HostConfig.LogConfig.Path}}", name]
+
+
+def remove_argv(name: str) -> list[str]:
+    """Return what ends it and forgets it."""
+    return ["podman", "rm", "--force", "--time=0", "--ignore", name]
+
+
+def remove_all_argv(owner: str) -> list[str]:
+    """Return what ends everything of *owner*."""
+    return ["podman", "rm", "--force", "--time=0", f"--filter=label={OWNER_LABEL}={owner}"]
+
+
+def state_of(said: str) -> State | None:
+    """Return the state that `inspect_argv` printed, None if that is none."""
+    try:
+        body = json.loads(said)
+        return State(bool(body["Running"]), int(body["ExitCode"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def stopped_ms(said: str) -> int:
+    """Return for how long its processes stood still, by what a checkpoint printed; 0 if it did not say."""
+    try:
+        return int(json.loads(said)["container_statistics"][0]["criu_statistics"]["frozen_time"]) // 1000
+    except (ValueError, KeyError, TypeError, IndexError):
+        return 0
+
+
+def moved_config(config: Mapping[str, Any], container: Confinement, files: Files) -> dict[str, Any]:
+    """Return what podman knew of a container (`CONFIG`), as it shall be for *container*: the labels, places and cores of here."""
+    spec = config["spec"]
+    resources = {**spec["linux"].get("resources", {})}
+    if container.cores:
+        resources["cpu"] = {**resources.get("cpu", {}), "cpus": ",".join(map(str, sorted(container.cores)))}
+    moved = {**spec, "mounts": _moved_mounts(spec["mounts"], container.mounts)}
+    moved["linux"] = {**spec["linux"], "resources": resources}
+    return {
+        **config,
+        "spec": moved,
+        "labels": dict(container.labels),
+        "cgroupParent": container.cgroup_parent or config.get("cgroupParent", ""),
+        "pid_file": str(files.pid),
+        "conmonPidFile": str(files.monitor),
+    }
+
+
+def moved_spec(spec: Mapping[str, Any], container: Confinement) -> dict[str, Any]:
+    """Return what the runtime was told (`SPEC`), with the folders and cores of here."""
+    return dict(moved_config({"spec": spec}, container, Files(Path("/unused")))["spec"])
+
+
+def _moved_mounts(mounts: list[dict[str, Any]], wanted: tuple[Mount, ...]) -> list[dict[str, Any]]:
+    sources = {str(mount.target): str(mount.source) for mount in wanted}
+    return [{**mount, "source": sources.get(mount["destination"], mount["source"])} for mount in mounts]
+
+
+@dataclass(slots=True)
+class LogLines:
+    """What podman's monitor wrote of a container's output ("TIME STREAM F|P TEXT", P for lines that go on), taken apart again."""
+
+    _rest: bytes = b""
+
+    def feed(self, content: bytes) -> tuple[bytes, bytes]:
+        """Return what was printed to stdout and to stderr by *content*, which goes on where the last has stopped."""
+        *lines, self._rest = (self._rest + content).split(b"\n")
+        printed = {b"stdout": bytearray(), b"stderr": bytearray()}
+        for line in lines:
+            _, stream, tag, text = (*line.split(b" ", 3), b"", b"", b"", b"")[:4]
+            if stream in printed:
+                printed[stream] += text if tag == b"P" else text + b"\n"
+        return bytes(printed[b"stdout"]), bytes(printed[b"stderr"])

@@ -1,0 +1,120 @@
+"""From the wish to freeze a guest to its snapshot; a method that fails gives way to the next, and the guest goes on meanwhile."""
+
+import shutil
+
+from idleq.ids import Millis
+from idleq.migration.errors import FolderRefused, FreezeFailed, MigrationError
+from idleq.migration.ports import FrozenState
+from idleq.scheduler.agent import closing, saves, saving, starting
+from idleq.scheduler.agent.background import IDLE, URGENT
+from idleq.scheduler.agent.decide import Phase, Stop
+from idleq.scheduler.agent.folders import PRIVATE
+from idleq.scheduler.agent.guest import Guest
+from idleq.scheduler.agent.node import Node
+from idleq.scheduler.agent.saving import Problem
+from idleq.scheduler.agent.signals import number_of
+from idleq.scheduler.core.snapshot import Snapshot
+from idleq.scheduler.core.submission import FreezeMethod
+
+
+def begin(node: Node, guest: Guest, reason: str) -> None:
+    """Freeze the guest, which runs, by its method; its snapshot, or what became of it instead, is told later."""
+    guest.phase, guest.asked_at, guest.ask_reason = Phase.FREEZING, node.clock.now(), reason
+    if guest.method is FreezeMethod.CRIU:
+        node.background.submit(URGENT, lambda: _freeze(node, guest), lambda result: _on_frozen(node, guest, result))
+    elif guest.launch.spec.freeze is FreezeMethod.APP:
+        node.runtime.signal(guest.name, number_of(guest.launch.spec.signal))
+    else:
+        _ask_if_it_hears(node, guest)
+
+
+def _freeze(node: Node, guest: Guest) -> FrozenState | FreezeFailed:
+    """In the background."""
+    images = guest.folders.images
+    try:
+        saves.from_outside(guest.folders)  # what cannot be kept is found while it still runs
+        images.mkdir(mode=PRIVATE)
+        return node.runtime.freeze(guest.name, images)
+    except FreezeFailed as failure:
+        shutil.rmtree(images, ignore_errors=True)
+        return failure
+    except (FolderRefused, OSError) as error:
+        shutil.rmtree(images, ignore_errors=True)
+        return FreezeFailed(str(error))
+
+
+def _on_frozen(node: Node, guest: Guest, result: FrozenState | FreezeFailed) -> None:
+    if guest.phase is not Phase.FREEZING:
+        return  # it has ended before it could be frozen, and that is told
+    if isinstance(result, FreezeFailed):
+        _fall_back(node, guest, result)
+        return
+    launch, now = guest.launch, node.clock.now()
+    node.log.info("agent.frozen", job=launch.job, fence=launch.fence, bytes=result.bytes, stopped_ms=result.stopped_ms)
+    guest.phase, guest.ended_at = Phase.CLOSING, now
+    if progress := guest.news_of_progress():
+        node.reports.add(progress)
+    since = guest.asked_at if guest.asked_at is not None else now
+    name, run_ms = guest.next_snapshot(), guest.run_ms(since)
+    node.background.submit(
+        URGENT,
+        lambda: saving.take_frozen(node, guest, name, run_ms),
+        lambda taken: _on_taken(node, guest, since, taken),
+    )
+
+
+def _on_taken(node: Node, guest: Guest, since: Millis, taken: Snapshot | Problem) -> None:
+    if isinstance(taken, Snapshot):
+        closing.on_snapshot(node, guest, since, taken)
+    elif guest.stop is not None:
+        closing.finish(node, guest, closing.NOT_KEPT, "agent", f"{guest.stop.reason}, and {taken}")
+    else:
+        _go_on(node, guest, taken)
+
+
+def _fall_back(node: Node, guest: Guest, failure: FreezeFailed) -> None:
+    """Let the workload save itself, if it listens; if not, it runs on for as long as it may."""
+    launch = guest.launch
+    node.log.warning("agent.freeze_failed", job=launch.job, fence=launch.fence, reason=str(failure))
+    guest.trouble = str(failure)
+    if failure.is_broken:
+        guest.stop = Stop(launch.job, launch.fence, "its freeze was broken off half-way")
+    else:
+        _ask_if_it_hears(node, guest)
+
+
+def _ask_if_it_hears(node: Node, guest: Guest) -> None:
+    number = number_of(guest.launch.spec.signal)
+    if guest.may_save and node.runtime.hears(guest.name, number):
+        guest.method = FreezeMethod.APP
+        node.runtime.signal(guest.name, number)
+        return
+    guest.method, guest.phase, guest.asked_at = FreezeMethod.NONE, Phase.RUNNING, None
+    guest.trouble = guest.trouble or f"it has no handler for {guest.launch.spec.signal}"
+    if guest.must_go and guest.stop is None:
+        guest.stop = Stop(guest.launch.job, guest.launch.fence, guest.ask_reason)
+        node.runtime.kill([guest.name])
+
+
+def _go_on(node: Node, guest: Guest, problem: Problem) -> None:
+    """What was frozen could not be put away: thaw it here, where it still is."""
+
+    def thaw() -> MigrationError | None:
+        try:
+            node.runtime.thaw(starting.order_for(node, guest), guest.folders.images)
+        except MigrationError as failure:
+            return failure
+        return None
+
+    node.background.submit(URGENT, thaw, lambda failure: _on_going_on(node, guest, problem, failure))
+
+
+def _on_going_on(node: Node, guest: Guest, problem: Problem, failure: MigrationError | None) -> None:
+    if failure is not None:
+        closing.finish(node, guest, closing.NOT_KEPT, "agent", f"{problem}; and it did not go on here: {failure}")
+        return
+    node.background.submit(IDLE, lambda: shutil.rmtree(guest.folders.images, ignore_errors=True), lambda _: None)
+    guest.phase = Phase.FREEZING
+    _fall_back(node, guest, FreezeFailed(f"what was frozen could not be put away: {problem}"))
+    if guest.stop is not None:
+        node.runtime.kill([guest.name])

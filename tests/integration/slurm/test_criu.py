@@ -1,0 +1,152 @@
+"""Guests that know nothing of idleq, on real nodes: frozen by the real criu (in podman too), moved, and going on as if nothing had been."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from support.on_slurm import CONFIG
+from support.site import Person, main_job, served, undisturbed
+from testbed.cluster import Testbed
+from testbed.errors import CommandRefused
+from testbed.images import NAME
+from testbed.machine import Node
+from testbed.waiting import wait_for
+
+pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
+
+PYTHON = "/shared/venv/bin/python"
+BUSY_TREE = (PYTHON, "-I", "-S", "/shared/idleq/tests/support/busy_tree.py")
+STEPS, MOVES = 200, 5
+COUNT = ("--", PYTHON, "-m", "idleq.workloads.cli", "count", "--step-seconds", "0.1", "--steps")
+
+
+@pytest.fixture
+def root(slurm: Testbed) -> Iterator[Person]:
+    """Root, whose daemon runs: only root's agents can use criu."""
+    person = Person(slurm, "root", server="/shared/root/q")
+    with served(person, CONFIG.format(policy="", partition="guests")):
+        yield person
+
+
+def pytest_on(node: Node, *words: str) -> str:
+    """What the tests say that are run on *node*, where criu and podman are."""
+    argv = ("env", "PYTHONDONTWRITEBYTECODE=1", "PODMAN_IGNORE_CGROUPSV1_WARNING=1", PYTHON, "-m", "pytest", "-q")
+    try:
+        return node.run(
+            *argv, "-n", "0", "-p", "no:cacheprovider", "--rootdir=/shared/idleq", *words, seconds=280
+        ).splitlines()[-1]
+    except CommandRefused as error:
+        pytest.fail(error.said)
+
+
+def test_every_runtime_that_a_node_has_holds_what_all_of_them_hold(
+    slurm: Testbed, record_property: Callable[[str, object], None]
+) -> None:
+    slurm.bring_image()
+    said = pytest_on(slurm.nodes["n1"], "/shared/idleq/tests/contract/test_runtimes.py", "-k", "enclosed or podman")
+    record_property("summary", said)
+
+
+def test_the_agent_freezes_and_thaws_by_criu_and_falls_back_where_that_fails(
+    slurm: Testbed, record_property: Callable[[str, object], None]
+) -> None:
+    slurm.bring_image()
+    said = pytest_on(slurm.nodes["n1"], "/shared/idleq/tests/integration/agent/test_freezing.py")
+    record_property("summary", said)
+
+
+def segment(node: Node, folder: str, number: int, until: int) -> dict[str, Any]:
+    """One stretch of the tree of processes on *node*; what it said of its end."""
+    argv = ("env", "PYTHONPATH=/shared/idleq/tests", PYTHON, "-m", "support.segment")
+    told: dict[str, Any] = json.loads(
+        node.run(*argv, folder, str(number), "process", str(until), *BUSY_TREE, str(STEPS), seconds=100)
+    )
+    return told
+
+
+def test_open_files_pipes_threads_and_children_survive_five_moves_between_two_nodes(
+    slurm: Testbed, record_property: Callable[[str, object], None]
+) -> None:
+    for trial in ("alone", "moved"):
+        (slurm.shared / "criu" / trial).mkdir(parents=True)
+    hosts, moved = slurm.compute[:2], slurm.shared / "criu" / "moved"
+
+    segment(hosts[0], "/shared/criu/alone", 0, until=10**6)
+    ends = [
+        segment(hosts[number % 2], "/shared/criu/moved", number, until=25 * (number + 1)) for number in range(MOVES)
+    ]
+    last = segment(hosts[MOVES % 2], "/shared/criu/moved", MOVES, until=10**6)
+
+    assert last == {"code": 0, "left": 0}
+    assert all((end["ended"], end["left"]) == (0, 0) for end in ends)
+    assert (moved / str(MOVES) / "output" / "result.txt").read_text() == (
+        slurm.shared / "criu" / "alone" / "0" / "output" / "result.txt"
+    ).read_text()
+    printed = "".join((moved / f"stdout-{number}").read_text() for number in range(MOVES + 1))
+    assert printed == "".join(f"{step}\n" for step in range(1, STEPS + 1))
+    record_property("summary", f"it stood still for {[end['stopped_ms'] for end in ends]} ms")
+
+
+def frozen_by_criu(root: Person) -> int:
+    """How often an agent has said that it has frozen a guest from outside."""
+    said = root.run("sh", "-c", f"cat {root.server}/allocations/*/agent.log")
+    return sum(json.loads(line)["event"] == "agent.frozen" for line in said.splitlines())
+
+
+def move(slurm: Testbed, root: Person) -> None:
+    """Let a main job take the node that the one guest runs on, and wait until the guest runs elsewhere."""
+    (before,) = (row for row in root.rows() if row["state"] == "running")
+    main_job(slurm, f"--nodelist={before['node']}", seconds=5)
+    wait_for(
+        "the guest to run on another node",
+        lambda: any(row["state"] == "running" and row["fence"] > before["fence"] for row in root.rows()),
+        seconds=90,
+        every=1,
+    )
+
+
+def test_a_guest_that_main_jobs_drive_from_node_to_node_goes_on_by_criu_and_dies_with_its_allocation(
+    slurm: Testbed, root: Person
+) -> None:
+    root.idleq("submit", "--freeze", "criu", *COUNT, "300", "--seed", "0")
+    wait_for("it to run", lambda: root.states() == ["running"], seconds=60, every=1)
+    move(slurm, root)
+    root.idleq("wait", "1", seconds=200)
+    assert root.result(1) == undisturbed(slurm, 0)
+    assert frozen_by_criu(root) >= 1
+
+    root.idleq("submit", "--freeze", "criu", *COUNT, "100000", "--seed", "1")
+    wait_for("it to run", lambda: root.states() == ["done", "running"], seconds=60, every=1)
+    move(slurm, root)
+    root.idleq("pause")
+    slurm.login.run("scancel", "--signal=KILL", "--full", "--user=root")
+    wait_for("nothing of it to be left", lambda: not guests_on(slurm), seconds=30)
+
+
+def test_a_training_in_podman_goes_on_by_criu_in_another_allocation(slurm: Testbed, root: Person) -> None:
+    slurm.bring_image()
+    root.idleq("submit", "--freeze", "criu", "--image", NAME, "--runtime", "podman", "--memory", "1G", *IN_IMAGE)
+    root.idleq("submit", "--freeze", "none", "--image", NAME, "--runtime", "podman", "--memory", "1G", *IN_IMAGE)
+    wait_for("both to run", lambda: root.states() == ["running"] * 2, seconds=90, every=1)
+    root.idleq("hold", "1")
+    wait_for("it to be frozen", lambda: root.states()[0] == "held", seconds=60, every=1)
+    root.idleq("release", "1")
+    root.idleq("wait", "1", "2", seconds=200)
+
+    assert frozen_by_criu(root) == 1
+    assert weights(root, 1) == weights(root, 2)
+
+
+IN_IMAGE = ("--", "idleq-workload", "train-cgan", "--quick", "--steps", "60", "--events", "200")
+
+
+def weights(root: Person, job: int) -> str:
+    """The digest of a training's generator."""
+    return root.run("sha256sum", f"{root.server}/jobs/{job}/result/generator.safetensors").split()[0]
+
+
+def guests_on(slurm: Testbed) -> str:
+    """The processes of guests that live on any node."""
+    return "".join(node.run("pgrep", "-f", "workloads.cli count", codes=(0, 1)) for node in slurm.compute)
