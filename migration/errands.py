@@ -67,7 +67,7 @@ class Errands:
             self.end([ran.pid])
         return Done(ran.returncode, stdout, stderr)
 
-    def begin(self, start: "Callable[[], subprocess.Popen[AnyStr]]") -> "subprocess.Popen[AnyStr]":
+    def begin(self, start: Callable[[], subprocess.Popen[AnyStr]]) -> subprocess.Popen[AnyStr]:
         """Return what *start* has started; until `end` it is nobody else's."""
         with self._lock:
             process = start()

@@ -77,6 +77,8 @@ def _fall_back(node: Node, guest: Guest, failure: FreezeFailed) -> None:
     launch = guest.launch
     node.log.warning("agent.freeze_failed", job=launch.job, fence=launch.fence, reason=str(failure))
     guest.trouble = str(failure)
+    if guest.stop is not None:
+        return  # it is being killed, which is perhaps why
     if failure.is_broken:
         guest.stop = Stop(launch.job, launch.fence, "its freeze was broken off half-way")
     else:

@@ -1,7 +1,7 @@
 """Guests that know nothing of idleq, on real nodes: frozen by the real criu (in podman too), moved, and going on as if nothing had been."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -57,11 +57,12 @@ def test_the_agent_freezes_and_thaws_by_criu_and_falls_back_where_that_fails(
     record_property("summary", said)
 
 
-def segment(node: Node, folder: str, number: int, until: int) -> dict[str, Any]:
-    """One stretch of the tree of processes on *node*; what it said of its end."""
-    argv = ("env", "PYTHONPATH=/shared/idleq/tests", PYTHON, "-m", "support.segment")
+def segment(node: Node, folder: str, number: int, until: int, *argv: str, around: Sequence[str] = ()) -> dict[str, Any]:
+    """One stretch of *argv* (none: the tree of processes) on *node*; what it said of its end."""
+    python = ("env", "PYTHONPATH=/shared/idleq/tests", *around, PYTHON, "-m", "support.segment")
+    words = argv or (*BUSY_TREE, str(STEPS))
     told: dict[str, Any] = json.loads(
-        node.run(*argv, folder, str(number), "process", str(until), *BUSY_TREE, str(STEPS), seconds=100)
+        node.run(*python, folder, str(number), "process", str(until), *words, seconds=100)
     )
     return told
 
@@ -87,6 +88,29 @@ def test_open_files_pipes_threads_and_children_survive_five_moves_between_two_no
     printed = "".join((moved / f"stdout-{number}").read_text() for number in range(MOVES + 1))
     assert printed == "".join(f"{step}\n" for step in range(1, STEPS + 1))
     record_property("summary", f"it stood still for {[end['stopped_ms'] for end in ends]} ms")
+
+
+CLOCK = """
+import time
+with open("lines.txt", "a") as lines:
+    for _ in range(100):
+        lines.write(f"{time.monotonic()}\\n")
+        lines.flush()
+        time.sleep(0.02)
+"""
+
+
+def test_the_monotonic_clock_of_a_guest_goes_on_where_it_stood_on_a_node_that_was_started_later(slurm: Testbed) -> None:
+    (slurm.shared / "criu" / "clock").mkdir(parents=True)
+    guest, ahead = (PYTHON, "-I", "-S", "-c", CLOCK), ("unshare", "--time", "--monotonic=100000", "--fork")
+
+    segment(slurm.compute[0], "/shared/criu/clock", 0, 20, *guest, around=ahead)
+    segment(slurm.compute[1], "/shared/criu/clock", 1, 10**6, *guest)
+
+    times = [float(line) for line in (slurm.shared / "criu/clock/1/output/lines.txt").read_text().splitlines()]
+    assert len(times) == 100
+    assert times == sorted(times)
+    assert times[-1] - times[0] < 60, "it did not jump"
 
 
 def frozen_by_criu(root: Person) -> int:
