@@ -13,7 +13,8 @@ class TrainConfig:
 
     steps: int
     events: int  # of each particle to learn from
-    judged: int  # of each particle to set the cut by, and as many to be measured by
+    validated: int  # of each particle to set the cut by
+    judged: int  # of each particle to be measured by
     seed: int = 1
     threads: int = 1
     batch: int = 128  # half of it of each particle
@@ -27,6 +28,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_training(steps=self.steps, threads=self.threads, seed=self.seed, batch=self.batch, events=self.events)
+        between("--validated", self.validated, 10, 10_000_000)
         between("--judged", self.judged, 10, 10_000_000)
 
     def rate_at(self, step: int) -> float:
@@ -38,5 +40,5 @@ class TrainConfig:
         return asdict(self)
 
 
-QUICK = {"steps": 1_000, "events": 6_000, "judged": 3_000}
-FULL = {"steps": 8_000, "events": 40_000, "judged": 20_000}
+QUICK = {"steps": 1_000, "events": 6_000, "validated": 2_000, "judged": 3_000}
+FULL = {"steps": 8_000, "events": 40_000, "validated": 10_000, "judged": 20_000}

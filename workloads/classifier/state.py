@@ -39,7 +39,7 @@ class ClassifierState(TrainingState):
             model=model,
             average=average,
             best=Best(average, patience=config.patience),
-            optimiser=torch.optim.AdamW(model.parameters(), config.rate, weight_decay=config.decay),
+            optimiser=torch.optim.AdamW(model.parameters(), config.rate, weight_decay=config.decay, fused=True),
             order=BatchOrder.begin(events=2 * config.events, batch=config.batch, random=random),
             history=History(),
             data_digest=data.digest,

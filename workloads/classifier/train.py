@@ -23,6 +23,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `train-classifier`."""
     add_training_options(parser, quick=QUICK, full=FULL, batch=128)
     parser.add_argument(
+        "--validated",
+        type=int,
+        help=f"events of each particle to set the cut by (default {FULL['validated']}, quick {QUICK['validated']})",
+    )
+    parser.add_argument(
         "--judged",
         type=int,
         help=f"events of each particle to measure by (default {FULL['judged']}, quick {QUICK['judged']})",
@@ -87,7 +92,7 @@ def load_data(
     from idleq.workloads.classifier.data import TrainingData
 
     digests: list[str] = []
-    splits: dict[Split, int] = {"judge": config.events, "validation": config.judged, "held-out": config.judged}
+    splits: dict[Split, int] = {"judge": config.events, "validation": config.validated, "held-out": config.judged}
     found = {}
     for split, events in splits.items():
         both = _load(guest, split, events, camera, places, option)

@@ -18,7 +18,7 @@ class TrainConfig:
     threads: int = 1
     batch: int = 128
     latent: int = 12
-    width: int = 16  # channels of the widest map; the narrower ones have multiples of it
+    width: int = 256  # of the hidden layers
     rate: float = 2e-3
     average_decay: float = 0.99  # of the averaged model, whose weights are the result
     largest_gradient: float = 50.0

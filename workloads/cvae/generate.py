@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 
         use_one_thread_pool(options.threads)
         camera = Camera.load()
-        model = load_model(Path(options.weights), camera)
+        model = load_model(Path(options.weights))
 
         def make(index: int, count: int) -> bytes:
             random = torch.Generator().manual_seed(shard_seed(options.seed, index, identity.get("task")))

@@ -42,7 +42,7 @@ def sample(model: Model, camera: Camera, classes: Array, random: torch.Generator
     missing, first = torch.arange(len(wanted)), 0
     for draw in range(MOST_DRAWS):
         for chosen in torch.split(missing, BATCH):
-            images[chosen] = _draw(model, camera, response, wanted[chosen], random)
+            images[chosen] = _draw(model, response, wanted[chosen], random)
         missing = missing[~is_of_class(images[missing].sum(dim=1), wanted[missing], model)]
         first = len(wanted) - len(missing) if draw == 0 else first
         if not len(missing):
@@ -50,12 +50,11 @@ def sample(model: Model, camera: Camera, classes: Array, random: torch.Generator
     return Drawn(images=images.numpy(), first=first / len(wanted))
 
 
-def _draw(model: Model, camera: Camera, response: Response, classes: Tensor, random: torch.Generator) -> Tensor:
+def _draw(model: Model, response: Response, classes: Tensor, random: torch.Generator) -> Tensor:
     sizes = size_in_class(model.get_buffer("log_quantiles"), classes, torch.rand(len(classes), generator=random))
     noise = torch.randn(len(classes), model.latent, generator=random)
     code = model.prior.draw(noise, condition_of(sizes))
-    light = model.decoder(code, sizes)[:, 0, camera.row, camera.column]
-    return response.record(light, random)
+    return response.record(model.decoder(code, sizes), random)
 
 
 def size_in_class(log_quantiles: Tensor, classes: Tensor, within: Tensor) -> Tensor:

@@ -31,14 +31,14 @@ class VaeState(TrainingState):
     def begin(cls, config: TrainConfig, data: TrainingData) -> Self:
         """The state before the first step; torch's generator is seeded here."""
         torch.manual_seed(config.seed)
-        model = Model(ModelSize(latent=config.latent, width=config.width), data.mask, data.log_quantiles)
+        model = Model(ModelSize(latent=config.latent, width=config.width), data.log_quantiles)
         average = copy.deepcopy(model).requires_grad_(requires_grad=False).eval()
         random = np.random.default_rng(config.seed)
         return cls(
             model=model,
             average=average,
             best=Best(average, patience=config.patience),
-            optimiser=torch.optim.Adam(model.parameters(), config.rate),
+            optimiser=torch.optim.Adam(model.parameters(), config.rate, fused=True),
             order=BatchOrder.begin(events=config.trained_on, batch=config.batch, random=random),
             history=History(),
             data_digest=data.digest,

@@ -18,7 +18,7 @@ MOST_LOOKED_AT = 1_000
 def train_step(state: VaeState, config: TrainConfig, data: TrainingData) -> dict[str, float]:
     """Advance *state* by one step."""
     batch = data.batch(state.order.next())
-    misfit, divergence = bound(state.model, data, batch, torch.randn(config.batch, config.latent))
+    misfit, divergence = bound(state.model, batch, torch.randn(config.batch, config.latent))
     loss = (misfit + divergence).mean()
     for group in state.optimiser.param_groups:
         group["lr"] = config.rate_at(state.step)
@@ -33,15 +33,15 @@ def train_step(state: VaeState, config: TrainConfig, data: TrainingData) -> dict
     return {"loss": loss.item(), "misfit": misfit.mean().item(), "divergence": divergence.mean().item()}
 
 
-def bound(model: Model, data: TrainingData, batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor]:
+def bound(model: Model, batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor]:
     """The two terms of the evidence bound, to be made small: the misfit (B,) and the code's divergence (B,).
 
     Kingma and Welling, arXiv:1312.6114, with the divergence from one draw, since the prior is a flow.
     """
     condition = condition_of(batch.sizes)
-    mean, log_variance = model.encoder(batch.maps, condition)
+    mean, log_variance = model.encoder(batch.images, condition)
     code = mean + noise * torch.exp(0.5 * log_variance)
-    light = data.on_camera(model.decoder(code, batch.sizes))
+    light = model.decoder(code, batch.sizes)
     divergence = -0.5 * (log_variance + noise.square()).sum(dim=1) - model.prior.log_density(code, condition)
     return -log_likelihood(light, batch.seen), divergence
 
@@ -51,5 +51,5 @@ def validate(model: Model, config: TrainConfig, data: TrainingData) -> float:
     """The mean bound on the events that are kept back, with the same noise at each look."""
     chosen = np.arange(config.trained_on, config.events)[:MOST_LOOKED_AT]
     noise = torch.randn(len(chosen), config.latent, generator=torch.Generator().manual_seed(config.seed))
-    misfit, divergence = bound(model, data, data.batch(chosen), noise)
+    misfit, divergence = bound(model, data.batch(chosen), noise)
     return float((misfit + divergence).mean())

@@ -7,7 +7,6 @@ from torch import nn
 
 from idleq.workloads.cvae.data import SIZE_QUANTILES
 from idleq.workloads.cvae.model import Model, ModelSize
-from idleq.workloads.iact.camera import Camera
 from idleq.workloads.training.weights import read_weights, save_weights, unusable
 
 WEIGHTS_FILE = "decoder.safetensors"
@@ -19,11 +18,11 @@ def save_model(model: Model, size: ModelSize, path: Path) -> None:
     save_weights(_without_encoder(model), MODEL, size.to_dict(), path)
 
 
-def load_model(path: Path, camera: Camera) -> Model:
+def load_model(path: Path) -> Model:
     """The model in *path*, ready to make images."""
     header, tensors = read_weights(path, MODEL, "train-cvae")
     try:
-        model = Model(ModelSize.from_dict(header), torch.from_numpy(camera.mask), torch.zeros(SIZE_QUANTILES))
+        model = Model(ModelSize.from_dict(header), torch.zeros(SIZE_QUANTILES))
         model = _without_encoder(model)
         model.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:

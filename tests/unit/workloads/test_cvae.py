@@ -27,7 +27,7 @@ from idleq.workloads.iact.response import Response
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SIZE = ModelSize(latent=4, width=2)
+SIZE = ModelSize(latent=4, width=8)
 CAMERA = Camera.load()
 
 
@@ -35,7 +35,7 @@ CAMERA = Camera.load()
 def model(made_up: Dataset) -> Model:
     data = TrainingData.prepare(made_up, CAMERA)
     torch.manual_seed(1)
-    return Model(SIZE, data.mask, data.log_quantiles).eval()
+    return Model(SIZE, data.log_quantiles).eval()
 
 
 def test_drawing_from_the_prior_is_the_inverse_of_its_density() -> None:
@@ -72,14 +72,12 @@ def test_the_likelihood_is_greatest_at_the_light_that_was_there() -> None:
         assert float(log_likelihood(other, seen)) < best
 
 
-def test_the_expected_light_is_a_shape_times_the_size_and_none_is_outside(model: Model, made_up: Dataset) -> None:
-    data = TrainingData.prepare(made_up, CAMERA)
+def test_the_expected_light_is_a_shape_times_the_size(model: Model) -> None:
     with torch.no_grad():
         for values in model.decoder.lost.parameters():
             values.zero_()
         light = model.decoder(torch.randn(20, SIZE.latent), torch.linspace(50, 5000, 20))
-    assert light.sum(dim=(1, 2, 3)).numpy() == pytest.approx(np.linspace(50, 5000, 20), rel=1e-4)
-    assert not light[:, 0, ~data.mask].any()
+    assert light.sum(dim=1).numpy() == pytest.approx(np.linspace(50, 5000, 20), rel=1e-4)
 
 
 def test_the_sizes_asked_for_lie_in_their_classes_as_the_training_set_has_them(model: Model, made_up: Dataset) -> None:
@@ -104,18 +102,19 @@ def test_weights_come_back_from_their_file_without_the_encoder(model: Model, tmp
     path, classes = tmp_path / "decoder.safetensors", equal_classes(10)
     before = sample(model, CAMERA, classes, torch.Generator().manual_seed(4))
     save_model(model, SIZE, path)
-    after = sample(load_model(path, CAMERA), CAMERA, classes, torch.Generator().manual_seed(4))
+    after = sample(load_model(path), CAMERA, classes, torch.Generator().manual_seed(4))
     assert np.array_equal(before.images, after.images)
-    assert not any(name.startswith("encoder") for name in load_model(path, CAMERA).state_dict())
+    assert not any(name.startswith("encoder") for name in load_model(path).state_dict())
 
 
 def test_the_weights_of_another_model_are_refused(model: Model, made_up: Dataset, tmp_path: Path) -> None:
     data, size = TrainingData.prepare(made_up, CAMERA), GanSize(latent=8, width=2)
-    save_generator(Generator(size, data.mask, data.log_quantiles), size, tmp_path / "generator.safetensors")
+    generator = Generator(size, torch.from_numpy(CAMERA.mask), data.log_quantiles)
+    save_generator(generator, size, tmp_path / "generator.safetensors")
     with pytest.raises(DamagedData, match="it is a cgan-generator, not a cvae-decoder"):
-        load_model(tmp_path / "generator.safetensors", CAMERA)
+        load_model(tmp_path / "generator.safetensors")
     save_model(model, SIZE, tmp_path / "decoder.safetensors")
     content = (tmp_path / "decoder.safetensors").read_bytes()
     (tmp_path / "decoder.safetensors").write_bytes(content[:-50])
     with pytest.raises(DamagedData, match="does not hold a cvae-decoder"):
-        load_model(tmp_path / "decoder.safetensors", CAMERA)
+        load_model(tmp_path / "decoder.safetensors")

@@ -71,7 +71,7 @@ class Gan:
 @dataclass
 class Vae:
     data: VaeData
-    config = VaeConfig(steps=STEPS, events=EVENTS, batch=10, latent=4, width=2, seed=7, report_every=4, look_every=5)
+    config = VaeConfig(steps=STEPS, events=EVENTS, batch=10, latent=4, width=8, seed=7, report_every=4, look_every=5)
     names = VaeState.part_names()
 
     def begin(self) -> TrainingState:
@@ -91,7 +91,15 @@ class Vae:
 class Classifying:
     data: ClassifierData
     config = ClassifierConfig(
-        steps=STEPS, events=EVENTS // 2, judged=100, batch=10, width=2, seed=7, report_every=4, look_every=5
+        steps=STEPS,
+        events=EVENTS // 2,
+        validated=100,
+        judged=100,
+        batch=10,
+        width=2,
+        seed=7,
+        report_every=4,
+        look_every=5,
     )
     names = ClassifierState.part_names()
 
