@@ -32,8 +32,11 @@ def main() -> None:
     (place.root / "results").mkdir(parents=True, exist_ok=True)
     page = (chosen.page or place.root / "science.md").absolute()
     os.environ["IDLEQ_SERVER_DIR"] = str(place.server.root)
-    with serving(place, nodes=chosen.nodes, speed=chosen.speed):
-        ran = run_all(place, steps(budget))
+    try:
+        with serving(place, nodes=chosen.nodes, speed=chosen.speed):
+            ran = run_all(place, steps(budget))
+    except KeyboardInterrupt:
+        raise SystemExit("Stopped; the same command goes on where this one was.") from None
     write_page(place, budget, ran, page, page.parent / "images" / "science")
     print("\n".join(table_for_people(page)))
     print(f"The page is {page}.")

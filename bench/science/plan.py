@@ -40,9 +40,9 @@ BUDGETS = {
     "short": Budget(
         about="a few minutes of one core for each training, the data sets apart",
         trained_on=40_000,
-        cgan_steps=1_200,
-        cvae_steps=4_000,
-        classifier_steps=1_200,
+        cgan_steps=600,
+        cvae_steps=2_500,
+        classifier_steps=600,
         classifier_events=15_000,
         validated=5_000,
         judged=20_000,

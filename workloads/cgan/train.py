@@ -15,6 +15,7 @@ from idleq.workloads.training.options import add_training_options, steps_and_eve
 
 if TYPE_CHECKING:
     from idleq.workloads.cgan.data import TrainingData
+    from idleq.workloads.checkpoint import Checkpoint
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
         use_one_thread_pool(config.threads)
         # --- data: made where it is not there yet
-        data = load_data(guest, config, places, options.data)
+        data = load_data(guest, config, places, options.data, checkpoint)
         if data is None:
             return EXIT_SAVED
         # --- model and optimisers: new ones, or exactly those of the checkpoint
@@ -68,12 +69,14 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def load_data(guest: Guest, config: TrainConfig, places: Places, option: str | None) -> "TrainingData | None":
+def load_data(
+    guest: Guest, config: TrainConfig, places: Places, option: str | None, checkpoint: "Checkpoint | None"
+) -> "TrainingData | None":
     """The data set as the networks see it; None = asked to leave while it was made, and saved."""
     from idleq.workloads.cgan.data import TrainingData
     from idleq.workloads.iact.camera import Camera
     from idleq.workloads.iact.dataset import DatasetSpec
     from idleq.workloads.iact.fetching import dataset_for
 
-    dataset = dataset_for(guest, DatasetSpec(events=config.events), places, option)
+    dataset = dataset_for(guest, DatasetSpec(events=config.events), places, option, checkpoint)
     return None if dataset is None else TrainingData.prepare(dataset, Camera.load())

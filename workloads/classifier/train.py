@@ -14,9 +14,12 @@ from idleq.workloads.training.loop import go_on_from, train
 from idleq.workloads.training.options import add_training_options, steps_and_events
 
 if TYPE_CHECKING:
-    from idleq.workloads.classifier.data import Events, TrainingData
+    from idleq.workloads.checkpoint import Checkpoint
+    from idleq.workloads.classifier.data import TrainingData
     from idleq.workloads.iact.camera import Camera
-    from idleq.workloads.iact.showers import Split
+    from idleq.workloads.iact.showers import Particle, Split
+
+PARTICLES: "tuple[Particle, ...]" = ("gamma", "hadron")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         use_one_thread_pool(config.threads)
         # --- data: made where it is not there yet
         camera = Camera.load()
-        data = load_data(guest, config, camera, places, options.data)
+        data = load_data(guest, config, camera, places, options.data, checkpoint)
         if data is None:
             return EXIT_SAVED
         # --- model and optimiser: new ones, or exactly those of the checkpoint
@@ -86,36 +89,32 @@ def run(options: argparse.Namespace) -> int:
 
 
 def load_data(
-    guest: Guest, config: TrainConfig, camera: "Camera", places: Places, option: str | None
+    guest: Guest,
+    config: TrainConfig,
+    camera: "Camera",
+    places: Places,
+    option: str | None,
+    checkpoint: "Checkpoint | None",
 ) -> "TrainingData | None":
     """Gammas and hadrons of three splits; None = asked to leave while they were made, and saved."""
-    from idleq.workloads.classifier.data import TrainingData
+    from idleq.workloads.classifier.data import Events, TrainingData
+    from idleq.workloads.iact.dataset import DatasetSpec
+    from idleq.workloads.iact.fetching import dataset_for
 
     digests: list[str] = []
     splits: dict[Split, int] = {"judge": config.events, "validation": config.validated, "held-out": config.judged}
     found = {}
     for split, events in splits.items():
-        both = _load(guest, split, events, camera, places, option)
-        if both is None:
-            return None
-        found[split] = both[0]
-        digests += both[1]
+        sets = []
+        for particle in PARTICLES:
+            spec = DatasetSpec(events=events, particle=particle, split=split)
+            dataset = dataset_for(guest, spec, places, option, checkpoint)
+            if dataset is None:
+                return None
+            sets.append(dataset)
+        gammas, hadrons = sets
+        found[split] = Events.of(gammas, hadrons, camera)
+        digests += [gammas.digest, hadrons.digest]
     return TrainingData(
         learn=found["judge"], validate=found["validation"], measure=found["held-out"], digest=" ".join(digests)
     )
-
-
-def _load(
-    guest: Guest, split: "Split", events: int, camera: "Camera", places: Places, option: str | None
-) -> "tuple[Events, list[str]] | None":
-    from idleq.workloads.classifier.data import Events
-    from idleq.workloads.iact.dataset import DatasetSpec
-    from idleq.workloads.iact.fetching import dataset_for
-
-    gammas = dataset_for(guest, DatasetSpec(events=events, particle="gamma", split=split), places, option)
-    if gammas is None:
-        return None
-    hadrons = dataset_for(guest, DatasetSpec(events=events, particle="hadron", split=split), places, option)
-    if hadrons is None:
-        return None
-    return Events.of(gammas, hadrons, camera), [gammas.digest, hadrons.digest]

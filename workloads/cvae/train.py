@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         from idleq.workloads.iact.dataset import DatasetSpec
         from idleq.workloads.iact.fetching import dataset_for
 
-        dataset = dataset_for(guest, DatasetSpec(events=config.events), places, options.data)
+        dataset = dataset_for(guest, DatasetSpec(events=config.events), places, options.data, checkpoint)
         if dataset is None:
             return EXIT_SAVED
         data = TrainingData.prepare(dataset, Camera.load())

@@ -22,6 +22,7 @@ from idleq.workloads.training.loop import MAKING_DATA, PHASE
 from idleq.workloads.training.options import add_output, add_threads, between
 
 if TYPE_CHECKING:
+    from idleq.workloads.checkpoint import Checkpoint
     from idleq.workloads.judging.sets import Truth
     from idleq.workloads.judging.stages import Compared
 
@@ -60,8 +61,9 @@ def run(options: argparse.Namespace) -> int:
         **{key: getattr(options, key) for key in ("name", "events", "trained_on", "seed", "threads")},
     }
     with Guest(places=places, kind="evaluate-images", identity=identity) as guest:
-        done = _restored(guest)
-        compared = _load(guest, options, places, done)
+        checkpoint = guest.restore()
+        done = _done(checkpoint)
+        compared = _load(guest, options, places, checkpoint)
         if compared is None:
             return EXIT_SAVED
         from idleq.workloads.judging.stages import STAGES
@@ -81,8 +83,8 @@ def _parts(done: Mapping[str, Any]) -> dict[str, bytes]:
     return {PHASE: JUDGING, STAGES_DONE: durable.canonical_json(done)}
 
 
-def _restored(guest: Guest) -> dict[str, list[dict[str, Any]]]:
-    checkpoint = guest.restore()
+def _done(checkpoint: "Checkpoint | None") -> dict[str, list[dict[str, Any]]]:
+    """The figures of each stage that was done."""
     if checkpoint is None:
         return {}
     require_parts(checkpoint, (PHASE,))
@@ -94,7 +96,9 @@ def _restored(guest: Guest) -> dict[str, list[dict[str, Any]]]:
     return dict(json.loads(checkpoint.parts[STAGES_DONE]))
 
 
-def _load(guest: Guest, options: argparse.Namespace, places: Places, done: Mapping[str, Any]) -> "Compared | None":
+def _load(
+    guest: Guest, options: argparse.Namespace, places: Places, checkpoint: "Checkpoint | None"
+) -> "Compared | None":
     """Everything that is compared; None = asked to leave while data was made, and saved."""
     from idleq.workloads.classifier.weights import load_judge
     from idleq.workloads.iact.camera import Camera
@@ -106,13 +110,15 @@ def _load(guest: Guest, options: argparse.Namespace, places: Places, done: Mappi
     camera = Camera.load()
     judge = load_judge(Path(options.judge), camera)
     generated = Generated.load(Path(options.images))
-    truth = _truth(guest, options, places, done)
+    truth = _truth(guest, options, places, checkpoint)
     if truth is None:
         return None
     return Compared(generated=generated, truth=truth, judge=judge, camera=camera, seed=options.seed)
 
 
-def _truth(guest: Guest, options: argparse.Namespace, places: Places, done: Mapping[str, Any]) -> "Truth | None":
+def _truth(
+    guest: Guest, options: argparse.Namespace, places: Places, checkpoint: "Checkpoint | None"
+) -> "Truth | None":
     from idleq.workloads.iact.dataset import DatasetSpec
     from idleq.workloads.iact.fetching import dataset_for
     from idleq.workloads.judging.sets import Truth
@@ -125,7 +131,7 @@ def _truth(guest: Guest, options: argparse.Namespace, places: Places, done: Mapp
     )
     found = []
     for spec in specs:
-        dataset = dataset_for(guest, spec, places, options.data, lambda: _parts(done) if done else None)
+        dataset = dataset_for(guest, spec, places, options.data, checkpoint)
         if dataset is None:
             return None
         found.append(dataset)
