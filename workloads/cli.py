@@ -12,12 +12,20 @@ from idleq.workloads.messages import say
 JOBS = {
     "count": ("idleq.workloads.count", "count with a state of a given size: a job for trying the machinery"),
     "make-data": ("idleq.workloads.iact.make", "make the TAIGA-IACT data set ahead of a training"),
+    "simulate-showers": (
+        "idleq.workloads.iact.simulate",
+        "simulate TAIGA-IACT events, a file for each task of an array",
+    ),
     "train-cgan": ("idleq.workloads.cgan.train", "train the conditional GAN on TAIGA-IACT images"),
     "generate-cgan": ("idleq.workloads.cgan.generate", "generate images with a trained conditional GAN"),
+    "train-cvae": ("idleq.workloads.cvae.train", "train the conditional VAE on TAIGA-IACT images"),
+    "generate-cvae": ("idleq.workloads.cvae.generate", "generate images with a trained conditional VAE"),
+    "train-classifier": ("idleq.workloads.classifier.train", "train the gamma/hadron classifier on TAIGA-IACT images"),
+    "evaluate-images": ("idleq.workloads.judging.evaluate", "compare generated TAIGA-IACT images with held-out truth"),
 }
 
 # Top-level packages of the `train` extra: their absence has a plain answer.
-TRAIN_PACKAGES = ("torch", "ctapipe", "matplotlib", "safetensors", "astropy")
+TRAIN_PACKAGES = ("torch", "ctapipe", "matplotlib", "safetensors", "astropy", "pyarrow", "scipy", "sklearn")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

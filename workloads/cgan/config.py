@@ -3,10 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from idleq.workloads.errors import BadOption
-
-MAX_STEPS = 100_000_000
-MAX_THREADS = 256
+from idleq.workloads.training.options import check_training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +23,7 @@ class TrainConfig:
     report_every: int = 10
 
     def __post_init__(self) -> None:
-        _between("--steps", self.steps, 1, MAX_STEPS)
-        _between("--threads", self.threads, 1, MAX_THREADS)
-        _between("--seed", self.seed, 0, 2**63 - 1)
-        _between("--batch", self.batch, 2, 65_536)
-        if self.events < self.batch:
-            raise BadOption(f"--events must be at least one batch ({self.batch}), not {self.events}")
+        check_training(steps=self.steps, threads=self.threads, seed=self.seed, batch=self.batch, events=self.events)
 
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must agree with to be continued."""
@@ -41,8 +33,3 @@ class TrainConfig:
 # About two minutes of one core, the data set included; long enough for showers to look like showers.
 QUICK = {"steps": 2_000, "events": 12_000}
 FULL = {"steps": 20_000, "events": 60_000}
-
-
-def _between(option: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise BadOption(f"{option} must be between {low} and {high}, not {value}")

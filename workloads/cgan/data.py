@@ -8,9 +8,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from idleq.workloads.cgan.scaling import to_network
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.dataset import CLASSES, Dataset
+from idleq.workloads.iact.scaling import to_network
 
 # Points of the sizes' distribution that the generator carries: ten in each class and the outer edge.
 SIZE_QUANTILES = 10 * CLASSES + 1

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 from torch.nn.utils.parametrizations import spectral_norm
 
-from idleq.workloads.cgan.scaling import to_light
 from idleq.workloads.iact.camera import SIDE
 from idleq.workloads.iact.dataset import CLASSES
+from idleq.workloads.iact.scaling import to_light
 
 SLOPE = 0.2
 

@@ -1,83 +1,58 @@
-"""What a finished training leaves besides its weights: samples, a summary, the loss curve, a page of images."""
+"""What a finished training leaves besides its weights: samples, a summary, the loss curve, a page of images, a card."""
 
-import io
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
-from idleq.workloads import durable
 from idleq.workloads.cgan.config import TrainConfig
 from idleq.workloads.cgan.data import TrainingData
-from idleq.workloads.cgan.pictures import draw_images, draw_losses
-from idleq.workloads.cgan.sampling import equal_classes, sample
-from idleq.workloads.cgan.scaling import to_light
-from idleq.workloads.cgan.state import TrainingState
+from idleq.workloads.cgan.sampling import sample
+from idleq.workloads.cgan.state import GanState
+from idleq.workloads.cgan.weights import WEIGHTS_FILE
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.dataset import CLASSES
+from idleq.workloads.iact.samples import sample_classes, write_samples
+from idleq.workloads.iact.scaling import to_light
+from idleq.workloads.training.card import ModelCard, write_card
+from idleq.workloads.training.curves import draw_curves
 
-Array = npt.NDArray[Any]
 
-SAMPLES_PER_CLASS = 100
-IMAGES_PER_ROW = 5
-
-
-def write_samples_and_pictures(output: Path, config: TrainConfig, data: TrainingData, state: TrainingState) -> None:
-    """Write `samples.npz`, `summary.json`, `loss.png` and `images.png`; all are the same on every run."""
+def write_results(output: Path, config: TrainConfig, data: TrainingData, state: GanState) -> None:
+    """Write everything but the weights; all of it is the same on every run."""
     camera = Camera.load()
-    classes = np.sort(equal_classes(CLASSES * SAMPLES_PER_CLASS))
-    images = sample(state.average, camera, classes, torch.Generator().manual_seed(config.seed))
-    real = _real_images(data, camera)
-    summary = {
-        "steps": state.step,
-        "epochs": state.order.epoch,
-        "parameters": {
-            "generator": sum(values.numel() for values in state.generator.parameters()),
-            "discriminator": sum(values.numel() for values in state.discriminator.parameters()),
-        },
-        "last_report": state.history.reports[-1],
-        "classes": [_compare(images[classes == index], real[index]) for index in range(CLASSES)],
+    classes = sample_classes()
+    parameters = {
+        name: sum(values.numel() for values in getattr(state, name).parameters())
+        for name in ("generator", "discriminator")
     }
-    content = {
-        "samples.npz": _npz(images=images, classes=classes),
-        "summary.json": durable.canonical_json(summary),
-        "loss.png": draw_losses(state.history.reports),
-        "images.png": draw_images(
-            camera, [_pick(group) for group in real], [_pick(images[classes == k]) for k in range(CLASSES)]
+    figures = {"steps": state.step, "epochs": state.order.epoch, "last_report": state.history.reports[-1]}
+    write_samples(
+        output,
+        camera,
+        real=[camera.from_map(to_light(data.maps[data.classes == index])[:, 0].numpy()) for index in range(CLASSES)],
+        images=sample(state.average, camera, classes, torch.Generator().manual_seed(config.seed)),
+        classes=classes,
+        summary={**figures, "parameters": parameters},
+        losses=draw_curves(
+            state.history.reports,
+            {"discriminator_loss": "discriminator", "generator_loss": "generator"},
+            title="Training: at 2 (dotted) the discriminator cannot tell",
+            ylabel="hinge loss",
+            level=2.0,
         ),
-    }
-    for name, written in content.items():
-        with durable.explained("the results", output / name):
-            durable.replace_file(output / name, written)
-
-
-def _real_images(data: TrainingData, camera: Camera) -> list[Array]:
-    return [camera.from_map(to_light(data.maps[data.classes == index])[:, 0].numpy()) for index in range(CLASSES)]
-
-
-def _compare(made: Array, real: Array) -> dict[str, dict[str, float]]:
-    """Per class: the mean size, the mean number of lit pixels and the brightest pixel's mean share."""
-    return {"generated": _figures(made), "real": _figures(real)}
-
-
-def _figures(images: Array) -> dict[str, float]:
-    sizes = images.sum(axis=1, dtype=np.float64)
-    lit = sizes > 0
-    share = images.max(axis=1)[lit] / sizes[lit]
-    return {
-        "mean_size": round(float(sizes.mean()), 2),
-        "lit_pixels": round(float((images > 1).sum(axis=1).mean()), 2),
-        "brightest_share": round(float(share.mean()) if lit.any() else 0.0, 4),
-    }
-
-
-def _pick(images: Array) -> Array:
-    return images[:IMAGES_PER_ROW]
-
-
-def _npz(**arrays: Array) -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type] # its own keyword is among the names
-    return buffer.getvalue()
+    )
+    card = ModelCard(
+        name="Conditional GAN for TAIGA-IACT images",
+        what="A generator of cleaned camera images of gamma showers, asked for one of ten classes of size.",
+        source="arXiv:2211.15807, sized for one CPU core",
+        weights=WEIGHTS_FILE,
+        parameters=parameters,
+        settings=config.identity(),
+        data={"digest": data.digest, "events": config.events, "truth": "a stand-in for TAIGA's Monte Carlo"},
+        figures=figures,
+        limits=(
+            "The truth it learnt from is rendered from MAGIC's Hillas parameters, not TAIGA's own Monte Carlo.",
+            "Its figures are those of evaluate-images; nothing here says how good the images are.",
+        ),
+    )
+    write_card(output, card)

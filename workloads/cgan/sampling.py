@@ -7,9 +7,8 @@ import numpy.typing as npt
 import torch
 
 from idleq.workloads.cgan.model import Generator
-from idleq.workloads.cgan.scaling import as_cleaned
 from idleq.workloads.iact.camera import Camera
-from idleq.workloads.iact.dataset import CLASSES
+from idleq.workloads.iact.scaling import as_cleaned
 
 Array = npt.NDArray[Any]
 
@@ -27,8 +26,3 @@ def sample(generator: Generator, camera: Camera, classes: Array, random: torch.G
         maps = as_cleaned(generator(noise, wanted))  # (B, 1, 32, 32)
         images.append(camera.from_map(maps[:, 0].numpy()))
     return np.concatenate(images)
-
-
-def equal_classes(count: int) -> Array:
-    """*count* classes, each as often as the others within one."""
-    return (np.arange(count) % CLASSES).astype(np.uint8)

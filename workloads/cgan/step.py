@@ -5,12 +5,13 @@ from torch import Tensor
 from torch.nn.functional import relu
 
 from idleq.workloads.cgan.config import TrainConfig
-from idleq.workloads.cgan.scaling import to_network
-from idleq.workloads.cgan.state import TrainingState, update_average
+from idleq.workloads.cgan.state import GanState
 from idleq.workloads.iact.dataset import CLASSES
+from idleq.workloads.iact.scaling import to_network
+from idleq.workloads.training.state import update_average
 
 
-def train_step(state: TrainingState, config: TrainConfig, maps: Tensor, classes: Tensor) -> dict[str, float]:
+def train_step(state: GanState, config: TrainConfig, maps: Tensor, classes: Tensor) -> dict[str, float]:
     """Advance *state* by one step on a batch of real *maps* (B, 1, 32, 32) with their *classes* (B,)."""
     # --- discriminator: real above +1, synthetic below -1 (hinge loss)
     noise, wanted = draw(state, config)
@@ -35,7 +36,7 @@ def train_step(state: TrainingState, config: TrainConfig, maps: Tensor, classes:
     return {"generator_loss": generator_loss.item(), "discriminator_loss": discriminator_loss.item()}
 
 
-def draw(state: TrainingState, config: TrainConfig) -> tuple[Tensor, Tensor]:
+def draw(state: GanState, config: TrainConfig) -> tuple[Tensor, Tensor]:
     """Noise (B, latent) and the classes (B,) that the generator is asked for."""
-    wanted = torch.tensor([state.classes.randrange(CLASSES) for _ in range(config.batch)])
+    wanted = torch.tensor([state.python_random.randrange(CLASSES) for _ in range(config.batch)])
     return torch.randn(config.batch, config.latent), wanted

@@ -24,6 +24,9 @@ PITCH_MM = 30.0
 # A hexagon with this distance between opposite sides: the pixels fill the plane.
 PIXEL_AREA_MM2 = PITCH_MM**2 * 3**0.5 / 2
 
+# The neighbours of a pixel lie at this angle (and every 60 degrees on); a hexagon's corners lie between them.
+NEIGHBOUR_ANGLE_DEGREES = 22.5
+
 NEIGHBOUR_STEPS = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1))
 
 TABLE = Path(__file__).with_name("taiga_iact03_pixels.csv")
@@ -91,3 +94,9 @@ class Camera:
     def pairs(self) -> Array:
         """(pairs, 2): every pair of touching pixels once."""
         return np.array([(one, other) for one, near in enumerate(self.neighbours) for other in near if one < other])
+
+    def to_unit(self) -> Array:
+        """(2, pixels): the coordinates with the outermost pixel at one."""
+        places = np.stack([self.x_mm, self.y_mm])
+        unit: Array = places / np.hypot(*places).max()
+        return unit

@@ -23,7 +23,7 @@ from idleq.workloads.iact.showers import Particle, Split
 Array = npt.NDArray[Any]
 
 # Raised whenever the same spec would give other events; sets of another version are refused, never mixed.
-VERSION = 1
+VERSION = 2
 CLASSES = 10
 MAX_EVENTS = 10_000_000
 
@@ -73,6 +73,7 @@ class Dataset:
     images: Array  # (events, 609) float32, photo-electrons
     sizes: Array  # (events,) float32, the sum of each cleaned image
     classes: Array  # (events,) int64, 0 = the faintest
+    rows: Array  # (events,) int32, each event's row of the table of showers
     edges: tuple[float, ...]  # the smallest size of each class, then the largest of all
     digest: str  # changes with any byte of the data
 
@@ -87,6 +88,7 @@ class Dataset:
             images=np.concatenate([chunk["images"] for chunk in chunks]),
             sizes=np.concatenate([chunk["sizes"] for chunk in chunks]),
             classes=np.load(folder / CLASS_FILE, allow_pickle=False).astype(np.int64),
+            rows=np.concatenate([chunk["rows"] for chunk in chunks]),
             edges=tuple(manifest["class_edges"]),
             digest=manifest["digest"],
         )
@@ -109,6 +111,11 @@ def size_classes(sizes: Array) -> tuple[Array, tuple[float, ...]]:
     classes[order] = np.arange(len(sizes)) * CLASSES // len(sizes)
     edges = [float(sizes[classes == index].min()) for index in range(CLASSES)]
     return classes, (*edges, float(sizes.max()))
+
+
+def equal_classes(count: int) -> Array:
+    """*count* classes, each as often as the others within one."""
+    return (np.arange(count) % CLASSES).astype(np.uint8)
 
 
 def read_manifest(folder: Path, spec: DatasetSpec) -> dict[str, Any]:

@@ -15,7 +15,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--particle", choices=("gamma", "hadron"), default="gamma", help="what made the showers (default gamma)"
     )
     parser.add_argument(
-        "--split", choices=("train", "held-out"), default="train", help="which table rows (default train)"
+        "--split",
+        choices=("train", "held-out", "judge", "validation"),
+        default="train",
+        help="which table rows (default train)",
     )
     parser.add_argument(
         "--data", metavar="DIR", help="where data sets lie (default IDLEQ_DATA_DIR, else the user's cache)"

@@ -9,7 +9,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +21,11 @@ from idleq.workloads import durable
 from idleq.workloads.errors import DamagedData
 from idleq.workloads.iact import dataset
 from idleq.workloads.iact.dataset import Dataset, DatasetSpec
-from idleq.workloads.iact.progress import progress_bar
-from idleq.workloads.iact.showers import ShowerTable, load_showers
+from idleq.workloads.iact.npz import as_npz
+from idleq.workloads.iact.rules import RULES
+from idleq.workloads.iact.showers import Shower, ShowerTable, load_showers
 from idleq.workloads.messages import say
+from idleq.workloads.progress import progress_bar
 
 Array = npt.NDArray[Any]
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 PACKAGES = ("ctapipe", "numpy", "scipy")
 
-_SPLIT_CODE = {"train": 0, "held-out": 1}
+_SPLIT_CODE = {"train": 0, "held-out": 1, "judge": 2, "validation": 3}
 _PARTICLE_CODE = {"gamma": 0, "hadron": 1}
 
 
@@ -77,30 +79,47 @@ def _make_chunks(spec: DatasetSpec, folder: Path, should_stop: Callable[[], bool
     return True
 
 
-def make_chunk(spec: DatasetSpec, index: int, renderer: "Renderer", showers: ShowerTable) -> bytes:
-    """The bytes of chunk *index*: the same on every run."""
+@dataclass(frozen=True)
+class Drawn:
+    """The events of one chunk, and how many showers it took: the others did not trigger, or left nothing."""
+
+    images: Array  # (n, 609) float32, cleaned
+    showers: list[Shower]
+    tried: int
+
+    @property
+    def sizes(self) -> Array:
+        """The measured size of each image (n,)."""
+        sizes: Array = self.images.sum(axis=1, dtype=np.float64).astype(np.float32)
+        return sizes
+
+
+def draw_chunk(spec: DatasetSpec, index: int, events: int, renderer: "Renderer", showers: ShowerTable) -> Drawn:
+    """The events of chunk *index*: the same on every run."""
     random = np.random.default_rng([spec.seed, _PARTICLE_CODE[spec.particle], _SPLIT_CODE[spec.split], index])
     images: list[Array] = []
-    rows: list[int] = []
+    kept: list[Shower] = []
     tried = 0
-    while len(images) < spec.events_in(index):
+    while len(images) < events:
         shower = showers.draw(random)
         image = renderer.record(shower, random)
         tried += 1
         if image is not None:
             images.append(image.astype(np.float32))
-            rows.append(shower.row)
-    stacked = np.stack(images)
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        images=stacked,
-        sizes=stacked.sum(axis=1, dtype=np.float64).astype(np.float32),
-        rows=np.array(rows, dtype=np.int32),
-        tried=np.array(tried),
+            kept.append(shower)
+    return Drawn(images=np.stack(images), showers=kept, tried=tried)
+
+
+def make_chunk(spec: DatasetSpec, index: int, renderer: "Renderer", showers: ShowerTable) -> bytes:
+    """The bytes of chunk *index*: the same on every run."""
+    drawn = draw_chunk(spec, index, spec.events_in(index), renderer, showers)
+    return as_npz(
+        images=drawn.images,
+        sizes=drawn.sizes,
+        rows=np.array([shower.row for shower in drawn.showers], dtype=np.int32),
+        tried=np.array(drawn.tried),
         made_for=np.array(dataset.chunk_identity(spec, index)),
     )
-    return buffer.getvalue()
 
 
 def _is_good(folder: Path, spec: DatasetSpec, index: int) -> bool:
@@ -115,10 +134,13 @@ def _is_good(folder: Path, spec: DatasetSpec, index: int) -> bool:
     return True
 
 
+def versions() -> dict[str, str]:
+    """Of everything that decides the events besides the spec."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
 def _complete(spec: DatasetSpec, folder: Path) -> None:
     """Sort the events into classes and write the manifest, which makes the data set valid."""
-    from idleq.workloads.iact.rendering import RULES
-
     names = [dataset.chunk_name(index) for index in range(spec.chunks)]
     chunks = [dataset.read_chunk(folder / name, spec, index) for index, name in enumerate(names)]
     classes, edges = dataset.size_classes(np.concatenate([chunk["sizes"] for chunk in chunks]))
@@ -130,7 +152,7 @@ def _complete(spec: DatasetSpec, folder: Path) -> None:
         "version": dataset.VERSION,
         "spec": asdict(spec),
         "rules": RULES,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": versions(),
         "counts": {"events": spec.events, "per_class": np.bincount(classes).tolist()},
         "class_edges": edges,
         "files": files,

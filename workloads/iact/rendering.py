@@ -13,24 +13,10 @@ from ctapipe.instrument.camera import PixelShape
 from scipy.sparse import csr_matrix
 
 from idleq.workloads.iact.camera import PIXEL_AREA_MM2, PIXELS, Camera
+from idleq.workloads.iact.rules import BOUNDARY_LEVEL, NIGHT_SKY_SIGMA, PICTURE_LEVEL, TRIGGER_LEVEL
 from idleq.workloads.iact.showers import Shower
 
 Array = npt.NDArray[Any]
-
-# Photo-electrons, from the field's own papers on this telescope.
-NIGHT_SKY_SIGMA = 3.9
-TRIGGER_LEVEL = 10.0
-TRIGGER_NEIGHBOURS = 2
-PICTURE_LEVEL = 14
-BOUNDARY_LEVEL = 7
-
-RULES = {
-    "night_sky_sigma": NIGHT_SKY_SIGMA,
-    "trigger_level": TRIGGER_LEVEL,
-    "trigger_neighbours": TRIGGER_NEIGHBOURS,
-    "picture_level": PICTURE_LEVEL,
-    "boundary_level": BOUNDARY_LEVEL,
-}
 
 
 def camera_geometry(camera: Camera) -> CameraGeometry:

@@ -18,14 +18,15 @@ from idleq.workloads.iact.camera import PITCH_MM
 
 Array = npt.NDArray[Any]
 Particle = Literal["gamma", "hadron"]
-Split = Literal["train", "held-out"]
+Split = Literal["train", "held-out", "judge", "validation"]
 
 TABLE = Path(__file__).with_name("magic_hillas.csv.gz")
 ROWS = 19_020
 
-# Part of the rows never seen in training, so that a judge has a truth of its own. The split is by row of the table
-# and the same for every seed: two data sets can never mix the two.
-HELD_OUT_FRACTION = 0.2
+# Generators learn from the rows of "train". A judge learns from those of "judge", sets its cut by those of "validation",
+# and is itself measured, like the generators, against those of "held-out". The split is by row of the table and the
+# same for every seed: two data sets can never mix two of them.
+SPLITS: tuple[tuple[Split, float], ...] = (("held-out", 0.2), ("judge", 0.25), ("validation", 0.05), ("train", 0.5))
 SPLIT_SEED = 20_071_105
 
 # The skew-normal shape that toymodel draws has |skew| < 0.995; beyond it every pixel is NaN.
@@ -88,12 +89,15 @@ def load_showers(particle: Particle, split: Split, table: Path = TABLE) -> Showe
         raise DamagedData(f"cannot read the shower parameters from {table}: {error}") from error
     if len(rows) != ROWS:
         raise DamagedData(f"{table} has {len(rows)} rows instead of {ROWS}; install idleq again")
-    chosen = np.flatnonzero((letters == particle[0]) & (_held_out(len(rows)) == (split == "held-out")))
+    chosen = np.flatnonzero((letters == particle[0]) & (splits(len(rows)) == split))
     return ShowerTable(row=chosen, values=values[chosen])
 
 
-def _held_out(rows: int) -> Array:
-    held_out = np.zeros(rows, dtype=bool)
+def splits(rows: int) -> Array:
+    """The split that each row belongs to."""
     order = np.random.default_rng(SPLIT_SEED).permutation(rows)
-    held_out[order[: int(rows * HELD_OUT_FRACTION)]] = True
-    return held_out
+    bounds = np.cumsum([round(share * rows) for _, share in SPLITS])[:-1]
+    found = np.empty(rows, dtype=object)
+    for (name, _), part in zip(SPLITS, np.split(order, bounds), strict=True):
+        found[part] = name
+    return found

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,51 @@ from support.moving import POLL_SECONDS, Mover, Scratch, files_of, wait_for_step
 
 COUNT = ("count", "--steps", "60", "--step-seconds", "0.02", "--memory-mb", "1")
 
-# 16 of 500 events a step: an epoch has 31 steps, and none of these instants is near its end.
-TRAIN = ("train-cgan", "--steps", "160", "--events", "500", "--batch", "16", "--seed", "5")
-STEPS_PER_EPOCH = 31
-MID_EPOCH = (10, 20, 40, 50, 70, 80, 100)
+IMAGES = ("images.png", "loss.png", "samples.npz", "summary.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """One that takes few seconds; none of the instants in *mid_epoch* is near an epoch's end."""
+
+    argv: tuple[str, ...]
+    steps_per_epoch: int
+    mid_epoch: tuple[int, ...]
+    files: tuple[str, ...]
+
+
+TRAININGS = {
+    "cgan": Training(  # 16 of 500 events a step
+        argv=("train-cgan", "--steps", "160", "--events", "500", "--batch", "16", "--seed", "5"),
+        steps_per_epoch=31,
+        mid_epoch=(10, 20, 40, 50, 70, 80, 100),
+        files=("generator.safetensors", *IMAGES),
+    ),
+    "cvae": Training(  # 16 of 475: the others validate
+        argv=("train-cvae", "--steps", "150", "--events", "500", "--batch", "16", "--seed", "5"),
+        steps_per_epoch=29,
+        mid_epoch=(10, 20, 40, 50, 70, 80, 100),
+        files=("decoder.safetensors", *IMAGES),
+    ),
+    "classifier": Training(  # 20 of 300 gammas and 300 hadrons
+        argv=(
+            "train-classifier",
+            "--steps",
+            "150",
+            "--events",
+            "300",
+            "--validated",
+            "60",
+            "--judged",
+            "100",
+            "--batch",
+            "20",
+        ),
+        steps_per_epoch=30,
+        mid_epoch=(10, 20, 40, 50, 70, 80, 100),
+        files=("classifier.safetensors", "loss.png", "scores.png", "summary.json"),
+    ),
+}
 
 
 def a_mover(folder: Path, argv: tuple[str, ...], **environment: str) -> Mover:
@@ -126,41 +168,53 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def still_training(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
-    """The results of a training that was never frozen."""
-    return a_mover(tmp_path_factory.mktemp("still"), TRAIN, IDLEQ_DATA_DIR=str(data)).run([]).output
+def still(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Callable[[str], Path]:
+    """The results of each training that was never frozen, made when first asked for."""
+    done: dict[str, Path] = {}
+
+    def results(name: str) -> Path:
+        if name not in done:
+            folder = tmp_path_factory.mktemp("still")
+            done[name] = a_mover(folder, TRAININGS[name].argv, IDLEQ_DATA_DIR=str(data)).run([]).output
+        return done[name]
+
+    return results
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("moves", [0, 1, 5])
+@pytest.mark.parametrize(
+    ("name", "moves"), [("cgan", 0), ("cgan", 1), ("cgan", 5), ("cvae", 1), ("cvae", 5), ("classifier", 3)]
+)
 def test_a_training_moved_any_number_of_times_gives_the_same_bytes(
-    tmp_path: Path, data: Path, still_training: Path, moves: int
+    tmp_path: Path, data: Path, still: Callable[[str], Path], name: str, moves: int
 ) -> None:
-    instants = sorted(random.Random(moves).sample(MID_EPOCH, moves))
-    mover = a_mover(tmp_path, TRAIN, IDLEQ_DATA_DIR=str(data))
+    training = TRAININGS[name]
+    instants = sorted(random.Random(moves).sample(training.mid_epoch, moves))
+    mover = a_mover(tmp_path, training.argv, IDLEQ_DATA_DIR=str(data))
     scratch, in_mid_epoch = mover.first(), []
     for step in instants:
         assert mover.segment(scratch, freeze_when_at=step) == 85
-        in_mid_epoch.append(saved_steps(scratch)[-1] % STEPS_PER_EPOCH != 0)
+        in_mid_epoch.append(saved_steps(scratch)[-1] % training.steps_per_epoch != 0)
         scratch = mover.move(scratch)
     assert mover.segment(scratch) == 0
     assert any(in_mid_epoch) == (moves > 0)
-    moved, still = files_of(scratch.output), files_of(still_training)
-    assert sorted(moved) == sorted(
-        ["generator.safetensors", "images.png", "loss.png", "progress.jsonl", "samples.npz", "summary.json"]
-    )
-    assert [name for name in still if moved[name] != still[name]] == []
+    moved, undisturbed = files_of(scratch.output), files_of(still(name))
+    assert sorted(moved) == sorted({*training.files, "model-card.json", "model-card.md", "progress.jsonl"})
+    assert [file for file in undisturbed if moved[file] != undisturbed[file]] == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_generation_of_images_moved_twice_gives_the_same_bytes(tmp_path: Path, still_training: Path) -> None:
-    weights = str(still_training / "generator.safetensors")
-    argv = ("generate-cgan", "--weights", weights, "--count", "4500")
-    still = a_mover(tmp_path / "still", argv).run([])
+@pytest.mark.parametrize("model", ["cgan", "cvae"])
+def test_a_generation_of_images_moved_twice_gives_the_same_bytes(
+    tmp_path: Path, still: Callable[[str], Path], model: str
+) -> None:
+    weights = str(still(model) / TRAININGS[model].files[0])
+    argv = (f"generate-{model}", "--weights", weights, "--count", "4500")
+    undisturbed = a_mover(tmp_path / "still", argv).run([])
     moved = a_mover(tmp_path / "moved", argv).run([1, 2])
-    assert files_of(moved.output) == files_of(still.output)
+    assert files_of(moved.output) == files_of(undisturbed.output)
     manifest = json.loads((moved.output / "manifest.json").read_text())
     assert [shard["name"] for shard in manifest["shards"]] == [f"shard-{index:05d}.npz" for index in range(5)]
 
@@ -215,8 +269,10 @@ def test_two_processes_that_make_the_same_data_at_once_agree(tmp_path: Path, dat
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_shard_that_is_damaged_while_the_job_is_frozen_is_made_again(tmp_path: Path, still_training: Path) -> None:
-    weights = str(still_training / "generator.safetensors")
+def test_a_shard_that_is_damaged_while_the_job_is_frozen_is_made_again(
+    tmp_path: Path, still: Callable[[str], Path]
+) -> None:
+    weights = str(still("cgan") / "generator.safetensors")
     mover = a_mover(tmp_path, ("generate-cgan", "--weights", weights, "--count", "4500"))
     scratch = mover.first()
     assert mover.segment(scratch, freeze_when_at=2) == 85

@@ -66,7 +66,10 @@ def test_json_is_one_value_wherever_the_option_stands(
         (("cancel", "17", "18"), "17\n18\n"),
         (("status",), ""),
         (("pause",), ""),
-        (("submit", "--list"), "train-cgan\ngenerate-cgan\ncount\n"),
+        (
+            ("submit", "--list"),
+            "train-cgan\ngenerate-cgan\ntrain-cvae\ngenerate-cvae\ntrain-classifier\nevaluate-images\nsimulate-showers\ncount\n",
+        ),
     ],
 )
 def test_quiet_is_ids_or_nothing(idleq: CommandLine, arguments: tuple[str, ...], ids: str) -> None:

@@ -198,8 +198,13 @@ def test_the_workloads_are_listed_without_asking_anybody(idleq: CommandLine) -> 
     idleq.wire = None
 
     assert idleq("submit", "--list").out == shown("""
-        WORKLOAD       CORES  MEMORY  WHAT IT DOES
-        train-cgan         1      2G  Train the conditional GAN on TAIGA-IACT images
-        generate-cgan      1      1G  Generate images with a trained conditional GAN
-        count              1     64M  Count with a state of a given size: a job for trying the machinery
+        WORKLOAD          CORES  MEMORY  WHAT IT DOES
+        train-cgan            1      2G  Train the conditional GAN on TAIGA-IACT images
+        generate-cgan         1      1G  Generate images with a trained conditional GAN
+        train-cvae            1      2G  Train the conditional VAE on TAIGA-IACT images
+        generate-cvae         1      1G  Generate images with a trained conditional VAE
+        train-classifier      1      2G  Train the gamma/hadron classifier on TAIGA-IACT images
+        evaluate-images       1      3G  Compare generated TAIGA-IACT images with held-out truth
+        simulate-showers      1      1G  Simulate TAIGA-IACT events, a file for each task of an array
+        count                 1     64M  Count with a state of a given size: a job for trying the machinery
     """)

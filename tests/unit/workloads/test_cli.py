@@ -35,6 +35,13 @@ def test_every_error_has_an_exit_code_of_its_own_and_none_of_the_contract() -> N
         (["train-cgan", "--threads", "0", "--output", "o"], 2, "--threads must be between"),
         (["generate-cgan", "--weights", "none.safetensors", "--output", "o"], 66, "cannot read the weights"),
         (["generate-cgan", "--weights", "w", "--count", "0", "--output", "o"], 2, "--count must be between"),
+        (["train-cvae", "--steps", "0", "--output", "o"], 2, "--steps must be between"),
+        (["train-cvae", "--events", "130", "--output", "o"], 2, "must leave a batch (128) beside those kept back"),
+        (["generate-cvae", "--weights", "none.safetensors", "--output", "o"], 66, "cannot read the weights"),
+        (["train-classifier", "--judged", "1", "--output", "o"], 2, "--judged must be between"),
+        (["evaluate-images", "--images", "i", "--judge", "j", "--events", "1", "--output", "o"], 2, "--events must be"),
+        (["evaluate-images", "--images", "i", "--judge", "none", "--output", "o"], 66, "cannot read the judge"),
+        (["simulate-showers", "--events", "0", "--output", "o"], 2, "--events must be between"),
     ],
 )
 def test_bad_options_are_refused_and_change_nothing(
@@ -85,7 +92,7 @@ def test_a_missing_training_package_is_named_with_what_to_install(tmp_path: Path
 def test_the_catalog_names_jobs_that_exist() -> None:
     catalog = tomllib.loads(CATALOG.read_text())
     assert catalog["format"] == 1
-    assert set(catalog["jobs"]) == {"train-cgan", "generate-cgan", "count"}
+    assert set(catalog["jobs"]) == set(cli.JOBS) - {"make-data"}
     for name, job in catalog["jobs"].items():
         assert job["command"] == ["{python}", "-m", "idleq.workloads.cli", name]
         assert name in cli.JOBS
@@ -103,5 +110,6 @@ def test_the_catalog_names_jobs_that_exist() -> None:
 
 
 def test_a_training_job_has_one_thread() -> None:
-    environment = tomllib.loads(CATALOG.read_text())["jobs"]["train-cgan"]["environment"]
-    assert environment["OMP_NUM_THREADS"] == "1"
+    for name, job in tomllib.loads(CATALOG.read_text())["jobs"].items():
+        if name.startswith("train-"):
+            assert job["environment"]["OMP_NUM_THREADS"] == "1"

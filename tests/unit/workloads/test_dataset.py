@@ -17,8 +17,9 @@ from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.dataset import CLASSES, Dataset, DatasetSpec
 from idleq.workloads.iact.making import ensure_dataset
 from idleq.workloads.iact.places import DataPlaces
-from idleq.workloads.iact.rendering import PICTURE_LEVEL, Renderer
-from idleq.workloads.iact.showers import MAX_SKEW, Shower, load_showers
+from idleq.workloads.iact.rendering import Renderer
+from idleq.workloads.iact.rules import PICTURE_LEVEL
+from idleq.workloads.iact.showers import MAX_SKEW, SPLITS, Shower, load_showers
 
 SPEC = DatasetSpec(events=25)
 TWO_CHUNKS = DatasetSpec(events=dataset.CHUNK_EVENTS + 20, seed=4)
@@ -122,7 +123,7 @@ def change_the_spec(folder: Path) -> None:
         (lose_the_classes, "lacks"),
         (change_a_checksum, "the digest does not match"),
         (cut_the_manifest, "is not readable"),
-        (raise_the_version, "is of version 99, this program reads version 1"),
+        (raise_the_version, "is of version 99, this program reads version 2"),
         (change_the_spec, "holds"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -174,11 +175,13 @@ def test_a_named_folder_is_used_as_it_is() -> None:
     assert DataPlaces.choose({"IDLEQ_DATA_DIR": "/shared"}, "/mine", None) == DataPlaces(work=Path("/mine"), cache=None)
 
 
-def test_the_two_splits_share_no_row_of_the_table() -> None:
+def test_every_row_of_the_table_belongs_to_one_split() -> None:
     for particle, rows in (("gamma", 12_332), ("hadron", 6_688)):
-        train, held_out = (set(load_showers(particle, split).row.tolist()) for split in ("train", "held-out"))  # type: ignore[arg-type] # literals in a loop
-        assert not train & held_out
-        assert len(train | held_out) == rows
+        found = [load_showers(particle, split).row.tolist() for split, _ in SPLITS]  # type: ignore[arg-type] # literals in a loop
+        assert sorted(row for part in found for row in part) == sorted(set().union(*map(set, found)))
+        assert sum(map(len, found)) == rows
+        for part, (_, share) in zip(found, SPLITS, strict=True):
+            assert len(part) == pytest.approx(share * rows, rel=0.1)
 
 
 def test_skewness_never_reaches_what_toymodel_cannot_draw() -> None:

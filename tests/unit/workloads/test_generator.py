@@ -12,12 +12,12 @@ import torch
 
 from idleq.workloads.cgan.data import TrainingData
 from idleq.workloads.cgan.model import Generator, ModelSize
-from idleq.workloads.cgan.sampling import equal_classes, sample
-from idleq.workloads.cgan.scaling import MAX_LIGHT, MIN_LIGHT, as_cleaned, to_light, to_network
+from idleq.workloads.cgan.sampling import sample
 from idleq.workloads.cgan.weights import load_generator, save_generator
 from idleq.workloads.errors import DamagedData, MissingInput
 from idleq.workloads.iact.camera import PIXELS, Camera
-from idleq.workloads.iact.dataset import CLASSES
+from idleq.workloads.iact.dataset import CLASSES, equal_classes
+from idleq.workloads.iact.scaling import MAX_LIGHT, MIN_LIGHT, as_cleaned, to_light, to_network
 
 SIZE = ModelSize(latent=8, width=2)
 CAMERA = Camera.load()
@@ -80,10 +80,10 @@ def test_a_damaged_weights_file_is_refused(generator: Generator, tmp_path: Path)
     path = tmp_path / "generator.safetensors"
     save_generator(generator, SIZE, path)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DamagedData, match="does not hold a generator"):
+    with pytest.raises(DamagedData, match="does not hold a cgan-generator"):
         load_generator(path, CAMERA)
 
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:
-    with pytest.raises(MissingInput, match=r"generator\.safetensors"):
+    with pytest.raises(MissingInput, match="train-cgan writes them"):
         load_generator(tmp_path / "none", CAMERA)

@@ -1,7 +1,7 @@
-"""The loss curve and the page of images, as PNG bytes that depend on the numbers alone."""
+"""Camera images drawn as hexagons, as PNG bytes that depend on the numbers alone."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -14,36 +14,15 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from idleq.workloads.cgan.scaling import MAX_LIGHT, MIN_LIGHT
-from idleq.workloads.iact.camera import PITCH_MM, Camera
+from idleq.workloads.iact.camera import NEIGHBOUR_ANGLE_DEGREES, PITCH_MM, Camera
+from idleq.workloads.iact.scaling import MAX_LIGHT, MIN_LIGHT
 
 Array = npt.NDArray[Any]
 
-GENERATED_COLOUR = "#3d6fb4"
-DISCRIMINATOR_COLOUR = "#c1602a"
 DARK = "#15151f"
 
 # Below the faintest light of any image, so that even that stands out from an empty pixel.
 FAINTEST_COLOUR = 2.0
-
-# The neighbours of a pixel lie at this angle (and every 60 degrees on); a hexagon's corners lie between them.
-_NEIGHBOUR_ANGLE = np.radians(22.5)
-
-
-def draw_losses(reports: Sequence[Mapping[str, float]]) -> bytes:
-    """Both losses against the step."""
-    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
-    axes = figure.add_subplot()
-    steps = [report["step"] for report in reports]
-    axes.plot(
-        steps, [report["discriminator_loss"] for report in reports], color=DISCRIMINATOR_COLOUR, label="discriminator"
-    )
-    axes.plot(steps, [report["generator_loss"] for report in reports], color=GENERATED_COLOUR, label="generator")
-    axes.axhline(2, color="0.6", linewidth=0.8, linestyle=":")
-    axes.set(xlabel="step", ylabel="hinge loss", title="Training: at 2 (dotted) the discriminator cannot tell")
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    return _png(figure)
 
 
 def draw_images(camera: Camera, real: Sequence[Array], generated: Sequence[Array]) -> bytes:
@@ -75,12 +54,12 @@ def draw_images(camera: Camera, real: Sequence[Array], generated: Sequence[Array
     bar = figure.colorbar(ScalarMappable(norm, "inferno"), cax=figure.add_axes((0.925, 0.3, 0.014, 0.4)))
     bar.set_label("photo-electrons", color="white")
     bar.ax.tick_params(colors="white", which="both")
-    return _png(figure)
+    return as_png(figure)
 
 
 def _hexagons(camera: Camera) -> Array:
     """(609, 6, 2): the corners of every pixel."""
-    angles = _NEIGHBOUR_ANGLE + np.radians(30) + np.radians(60) * np.arange(6)
+    angles = np.radians(NEIGHBOUR_ANGLE_DEGREES) + np.radians(30) + np.radians(60) * np.arange(6)
     offsets = PITCH_MM / 3**0.5 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     centres = np.stack([camera.x_mm, camera.y_mm], axis=1)
     corners: Array = centres[:, None, :] + offsets[None, :, :]
@@ -97,7 +76,8 @@ def _draw_camera(axes: Axes, corners: Array, image: Array, norm: LogNorm) -> Non
         spine.set_visible(False)
 
 
-def _png(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
+    """The bytes of *figure*, without the program's name and version."""
     FigureCanvasAgg(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None}, facecolor=figure.get_facecolor())

@@ -1,0 +1,120 @@
+"""What the conditional VAE promises whatever its weights."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the train extra is not installed")
+pytest.importorskip("safetensors", reason="the train extra is not installed")
+
+import torch
+from scipy.stats import poisson
+
+from idleq.workloads.cgan.model import Generator
+from idleq.workloads.cgan.model import ModelSize as GanSize
+from idleq.workloads.cgan.weights import save_generator
+from idleq.workloads.cvae.data import TrainingData
+from idleq.workloads.cvae.flow import Prior
+from idleq.workloads.cvae.likelihood import Observed, log_at_most, log_likelihood
+from idleq.workloads.cvae.model import Model, ModelSize
+from idleq.workloads.cvae.sampling import is_of_class, sample, size_in_class
+from idleq.workloads.cvae.weights import load_model, save_model
+from idleq.workloads.errors import DamagedData
+from idleq.workloads.iact.camera import PIXELS, Camera
+from idleq.workloads.iact.dataset import CLASSES, Dataset, equal_classes
+from idleq.workloads.iact.response import Response
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SIZE = ModelSize(latent=4, width=8)
+CAMERA = Camera.load()
+
+
+@pytest.fixture
+def model(made_up: Dataset) -> Model:
+    data = TrainingData.prepare(made_up, CAMERA)
+    torch.manual_seed(1)
+    return Model(SIZE, data.log_quantiles).eval()
+
+
+def test_drawing_from_the_prior_is_the_inverse_of_its_density() -> None:
+    torch.manual_seed(2)
+    prior, noise, condition = Prior(5, 1).double(), torch.randn(50, 5).double(), torch.randn(50, 1).double()
+    for values in prior.parameters():
+        torch.nn.init.normal_(values, std=0.3)
+    code = prior.draw(noise, condition)
+    back = code
+    for layer in prior.layers:
+        back, _ = layer(back, condition)
+    assert torch.allclose(back, noise)
+    jacobian = torch.func.jacrev(lambda one: prior.draw(one[None], condition[:1])[0])(noise[0])
+    expected = -0.5 * noise[0].square().sum() - torch.logdet(jacobian @ jacobian.T) / 2
+    assert float(prior.log_density(code[:1], condition[:1]).detach()) == pytest.approx(
+        float(expected.detach()), abs=1e-6
+    )
+
+
+def test_the_chance_of_a_dark_pixel_is_that_of_a_poisson_count() -> None:
+    mean = torch.linspace(15, 60, 40, dtype=torch.float64)
+    found = log_at_most(torch.full_like(mean, 22.0), mean).numpy()
+    assert found == pytest.approx(poisson.logcdf(22, mean.numpy()), rel=0.02, abs=0.02)
+    far = log_at_most(torch.tensor([22.0]), torch.tensor([3000.0], requires_grad=True))
+    assert torch.isfinite(far).all()
+
+
+def test_the_likelihood_is_greatest_at_the_light_that_was_there() -> None:
+    light = torch.zeros(1, PIXELS)
+    light[0, 100], light[0, CAMERA.neighbours[100]] = 200.0, 60.0
+    seen = Observed.of(light, Response.of(CAMERA))
+    best = float(log_likelihood(light, seen))
+    for other in (0.7 * light, 1.3 * light, light.roll(1, dims=1), light + 5):
+        assert float(log_likelihood(other, seen)) < best
+
+
+def test_the_expected_light_is_a_shape_times_the_size(model: Model) -> None:
+    with torch.no_grad():
+        for values in model.decoder.lost.parameters():
+            values.zero_()
+        light = model.decoder(torch.randn(20, SIZE.latent), torch.linspace(50, 5000, 20))
+    assert light.sum(dim=1).numpy() == pytest.approx(np.linspace(50, 5000, 20), rel=1e-4)
+
+
+def test_the_sizes_asked_for_lie_in_their_classes_as_the_training_set_has_them(model: Model, made_up: Dataset) -> None:
+    classes = torch.from_numpy(made_up.classes)
+    assert is_of_class(torch.from_numpy(made_up.sizes), classes, model).float().mean() > 0.9
+    wanted = torch.arange(CLASSES).repeat_interleave(50)
+    sizes = size_in_class(model.get_buffer("log_quantiles"), wanted, torch.rand(len(wanted)))
+    assert is_of_class(sizes, wanted, model).all()
+    assert not is_of_class(sizes, (wanted + 2) % CLASSES, model).any()
+
+
+def test_the_same_seed_gives_the_same_images_which_are_cleaned(model: Model) -> None:
+    classes = equal_classes(30)
+    first, second = (sample(model, CAMERA, classes, torch.Generator().manual_seed(4)) for _ in range(2))
+    assert first.images.shape == (30, PIXELS)
+    assert np.array_equal(first.images, second.images)
+    assert 0 <= first.first <= 1
+    assert not ((first.images > 0) & (first.images < 7)).any()
+
+
+def test_weights_come_back_from_their_file_without_the_encoder(model: Model, tmp_path: Path) -> None:
+    path, classes = tmp_path / "decoder.safetensors", equal_classes(10)
+    before = sample(model, CAMERA, classes, torch.Generator().manual_seed(4))
+    save_model(model, SIZE, path)
+    after = sample(load_model(path), CAMERA, classes, torch.Generator().manual_seed(4))
+    assert np.array_equal(before.images, after.images)
+    assert not any(name.startswith("encoder") for name in load_model(path).state_dict())
+
+
+def test_the_weights_of_another_model_are_refused(model: Model, made_up: Dataset, tmp_path: Path) -> None:
+    data, size = TrainingData.prepare(made_up, CAMERA), GanSize(latent=8, width=2)
+    generator = Generator(size, torch.from_numpy(CAMERA.mask), data.log_quantiles)
+    save_generator(generator, size, tmp_path / "generator.safetensors")
+    with pytest.raises(DamagedData, match="it is a cgan-generator, not a cvae-decoder"):
+        load_model(tmp_path / "generator.safetensors")
+    save_model(model, SIZE, tmp_path / "decoder.safetensors")
+    content = (tmp_path / "decoder.safetensors").read_bytes()
+    (tmp_path / "decoder.safetensors").write_bytes(content[:-50])
+    with pytest.raises(DamagedData, match="does not hold a cvae-decoder"):
+        load_model(tmp_path / "decoder.safetensors")

@@ -1,0 +1,192 @@
+"""Images are judged against truth that nobody has learnt from, and what is not reached is printed as not reached."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the train extra is not installed")
+pytest.importorskip("sklearn", reason="the train extra is not installed")
+
+import torch
+
+from idleq.workloads.classifier.model import Classifier, ModelSize
+from idleq.workloads.classifier.weights import Judge
+from idleq.workloads.errors import DamagedData, MissingInput
+from idleq.workloads.iact.camera import PIXELS, Camera
+from idleq.workloads.iact.dataset import CLASSES, Dataset, equal_classes, size_classes
+from idleq.workloads.judging.evaluate import page
+from idleq.workloads.judging.figures import Figure, table
+from idleq.workloads.judging.measures import correlations, ks, nearest, separation, spread
+from idleq.workloads.judging.sets import Generated, Truth, check_images
+from idleq.workloads.judging.stages import STAGES, Compared
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+CAMERA = Camera.load()
+EVENTS = 400
+HERE = Path("generated")
+
+
+def some_images(seed: int, events: int = EVENTS, brightness: float = 1.0) -> np.ndarray:
+    """Round spots of light of many sizes at places of their own."""
+    random = np.random.default_rng(seed)
+    at = random.integers(PIXELS, size=events)
+    apart = np.hypot(CAMERA.x_mm - CAMERA.x_mm[at][:, None], CAMERA.y_mm - CAMERA.y_mm[at][:, None])
+    light = brightness * random.lognormal(5, 0.8, events)[:, None] * np.exp(-((apart / 40) ** 2))
+    light[:, 0] += 30  # no image is empty
+    return np.where(light > 7, random.poisson(light), 0).astype(np.float32)
+
+
+def a_dataset(seed: int) -> Dataset:
+    images = some_images(seed)
+    sizes = images.sum(axis=1)
+    classes, edges = size_classes(sizes)
+    return Dataset(
+        images=images,
+        sizes=sizes,
+        classes=classes.astype(np.int64),
+        rows=np.arange(EVENTS) // 2,
+        edges=edges,
+        digest=str(seed),
+    )
+
+
+def generated(images: np.ndarray, classes: np.ndarray | None = None) -> Generated:
+    if classes is None:
+        classes, _ = size_classes(images.sum(axis=1))
+    return Generated(images=images, classes=classes, first=None, manifest={})
+
+
+@pytest.fixture(scope="module")
+def compared() -> Compared:
+    torch.manual_seed(1)
+    judge = Judge(model=Classifier(ModelSize(width=2), CAMERA).eval(), threshold=0.5)
+    truth = Truth(held_out=a_dataset(1), again=a_dataset(2), resampled=a_dataset(3), trained_on=a_dataset(4))
+    return Compared(generated=generated(some_images(5)), truth=truth, judge=judge, camera=CAMERA, seed=1)
+
+
+def figures_of(compared: Compared) -> dict[str, Figure]:
+    return {figure.name: figure for stage in STAGES.values() for figure in stage(compared)}
+
+
+def test_images_of_the_same_kind_pass_where_too_bright_ones_and_copies_fail(compared: Compared) -> None:
+    alike = figures_of(compared)
+    assert alike["AUC of trees that tell made from true"].is_reached
+    assert alike["suspiciously near to a training image"].value < 0.05
+    assert alike["diversity: distance between two images, over the truth's"].is_reached
+    bright = figures_of(replace(compared, generated=generated(some_images(5, brightness=4))))
+    assert not bright["size over all classes, KS to held-out gammas"].is_reached
+    assert not bright["AUC of trees that tell made from true"].is_reached
+    copies = figures_of(replace(compared, generated=generated(compared.truth.trained_on.images)))
+    assert not copies["suspiciously near to a training image"].is_reached
+    collapsed = figures_of(replace(compared, generated=generated(np.repeat(some_images(5, events=10), 40, axis=0))))
+    assert not collapsed["diversity: distance between two images, over the truth's"].is_reached
+
+
+def test_every_target_has_beside_it_what_the_truth_gives(compared: Compared) -> None:
+    figures = figures_of(compared)
+    without = [name for name, figure in figures.items() if figure.target is not None and not figure.baselines]
+    assert without == ["diversity: distance between two images, over the truth's"]
+
+
+def test_a_class_whose_sizes_lie_elsewhere_is_seen(compared: Compared) -> None:
+    right = figures_of(compared)
+    shifted = replace(
+        compared, generated=generated(compared.generated.images, (compared.generated.classes + 1) % CLASSES)
+    )
+    wrong = figures_of(shifted)
+    assert right["class 5: share inside its edges"].value > 0.7
+    assert wrong["class 5: share inside its edges"].value < 0.3
+    assert wrong["class 5: size, KS to its training sizes"].value > 0.7
+
+
+def test_rows_of_the_table_are_never_on_both_sides_of_a_fold() -> None:
+    random = np.random.default_rng(0)
+    by_row = random.random((100, 3))
+    true, rows = np.repeat(by_row, 4, axis=0), np.repeat(np.arange(100), 4)
+    assert separation(random.random((400, 3)), true, rows, seed=1) < 0.6
+
+
+def test_the_rulers_read_nothing_for_one_kind_and_much_for_two() -> None:
+    random = np.random.default_rng(0)
+    one, other = random.normal(size=(2, 2000))
+    assert ks(one, other) < 0.05
+    assert ks(one, other + 1) > 0.3
+    images = some_images(1, events=50)
+    assert nearest(images, images).max() == 0
+    assert spread(np.repeat(images[:1], 5, axis=0)) == 0
+    columns = np.stack([one, one, -one], axis=1)
+    assert correlations(columns) == pytest.approx([1, -1, -1])
+
+
+def test_what_is_not_reached_is_printed_as_not_reached() -> None:
+    figures = [
+        Figure(name="near", value=0.01, target=0.05, baselines={"truth again": 0.02}).to_dict(),
+        Figure(name="far", value=0.2, target=0.05, paper="0.1").to_dict(),
+        Figure(name="free", value=1.0).to_dict(),
+    ]
+    assert table(figures) == [
+        "| figure | value | target | reached | truth again | paper |",
+        "|---|---|---|---|---|---|",
+        "| near | 0.010 | <= 0.05 | yes | 0.020 |  |",
+        "| far | 0.200 | <= 0.05 | **not reached** |  | 0.1 |",
+        "| free | 1.000 |  |  |  |  |",
+    ]
+    values = {"name": "cVAE", "figures": figures, "events": {"generated": 10, "true": 20}}
+    assert "Not reached: far." in page(values, ["sizes.png"])
+
+
+def write(folder: Path, images: np.ndarray, classes: np.ndarray) -> None:
+    folder.mkdir()
+    with (folder / "shard-00000.npz").open("wb") as file:
+        np.savez(file, images=images, classes=classes)
+    content = (folder / "shard-00000.npz").read_bytes()
+    shard = {"name": "shard-00000.npz", "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    (folder / "manifest.json").write_text(json.dumps({"format": 1, "shards": [shard]}))
+
+
+def test_generated_images_come_back_from_their_shards(tmp_path: Path) -> None:
+    images, classes = some_images(1), equal_classes(EVENTS)
+    write(tmp_path / "made", images, classes)
+    loaded = Generated.load(tmp_path / "made")
+    assert np.array_equal(loaded.images, images)
+    assert np.array_equal(loaded.classes, classes)
+    assert loaded.first is None
+
+
+@pytest.mark.parametrize(
+    ("images", "classes", "reason"),
+    [
+        (np.ones((EVENTS, 1855)), equal_classes(EVENTS), "have 1855 pixels, this camera has 609"),
+        (
+            np.full((EVENTS, PIXELS), np.nan),
+            equal_classes(EVENTS),
+            "400 of the images in generated have pixels that are no numbers",
+        ),
+        (-np.ones((EVENTS, PIXELS)), equal_classes(EVENTS), "negative light"),
+        (np.ones((EVENTS, PIXELS)), np.zeros(EVENTS, dtype=np.uint8), "each of the 10 needs at least 10"),
+        (np.ones((1, PIXELS)), equal_classes(1), "each of the 10 needs at least 10"),
+        (np.ones((EVENTS, PIXELS)), equal_classes(EVENTS) + 1, "each of the 10 needs at least 10"),
+    ],
+    ids=["another camera", "no numbers", "not cleaned", "empty classes", "one event", "an eleventh class"],
+)
+def test_images_that_cannot_be_judged_are_refused(images: np.ndarray, classes: np.ndarray, reason: str) -> None:
+    with pytest.raises(DamagedData, match=reason):
+        check_images(images, classes, HERE)
+
+
+def test_shards_that_are_damaged_or_missing_are_named(tmp_path: Path) -> None:
+    write(tmp_path / "made", some_images(1), equal_classes(EVENTS))
+    path = tmp_path / "made" / "shard-00000.npz"
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(DamagedData, match="does not match its checksum"):
+        Generated.load(tmp_path / "made")
+    path.unlink()
+    with pytest.raises(MissingInput, match="shard-00000"):
+        Generated.load(tmp_path / "made")
+    with pytest.raises(MissingInput, match="the generation is not finished"):
+        Generated.load(tmp_path)

@@ -1,0 +1,120 @@
+"""`train-classifier`: gamma or hadron, leaving and going on whenever idleq asks for it.
+
+Read from top to bottom: config, device, data, model and optimiser, loop, results.
+"""
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from idleq.workloads.classifier.config import FULL, QUICK, TrainConfig
+from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
+from idleq.workloads.guest import Guest
+from idleq.workloads.training.loop import go_on_from, train
+from idleq.workloads.training.options import add_training_options, steps_and_events
+
+if TYPE_CHECKING:
+    from idleq.workloads.checkpoint import Checkpoint
+    from idleq.workloads.classifier.data import TrainingData
+    from idleq.workloads.iact.camera import Camera
+    from idleq.workloads.iact.showers import Particle, Split
+
+PARTICLES: "tuple[Particle, ...]" = ("gamma", "hadron")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `train-classifier`."""
+    add_training_options(parser, quick=QUICK, full=FULL, batch=128)
+    parser.add_argument(
+        "--validated",
+        type=int,
+        help=f"events of each particle to set the cut by (default {FULL['validated']}, quick {QUICK['validated']})",
+    )
+    parser.add_argument(
+        "--judged",
+        type=int,
+        help=f"events of each particle to measure by (default {FULL['judged']}, quick {QUICK['judged']})",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train to the end, or save and leave when asked to."""
+    # --- config
+    config = TrainConfig(
+        **steps_and_events(options, quick=QUICK, full=FULL),
+        batch=options.batch,
+        seed=options.seed,
+        threads=options.threads,
+    )
+    places = Places.from_environment(os.environ, options.output)
+    # The guest listens before anything slow is imported: a freeze may be asked for at any time.
+    with Guest(places=places, kind="train-classifier", identity=config.identity()) as guest:
+        checkpoint = guest.restore()
+        # --- device
+        from idleq.workloads.iact.camera import Camera
+        from idleq.workloads.training.device import use_one_thread_pool
+
+        use_one_thread_pool(config.threads)
+        # --- data: made where it is not there yet
+        camera = Camera.load()
+        data = load_data(guest, config, camera, places, options.data, checkpoint)
+        if data is None:
+            return EXIT_SAVED
+        # --- model and optimiser: new ones, or exactly those of the checkpoint
+        from idleq.workloads.classifier.state import ClassifierState
+        from idleq.workloads.classifier.step import train_step
+
+        state = ClassifierState.begin(config, data, camera)
+        go_on_from(state, checkpoint)
+
+        # --- loop
+        def step() -> dict[str, float]:
+            return train_step(state, config, data)
+
+        if not train(
+            guest,
+            state,
+            step,
+            steps=config.steps,
+            report_every=config.report_every,
+            is_over=lambda: state.best.is_over,
+        ):
+            return EXIT_SAVED
+        # --- results: the best average's weights, the cut, and both measured beside the classical cuts
+        from idleq.workloads.classifier.results import write_results
+
+        write_results(guest.output, config, data, state)
+        guest.finish()
+    return EXIT_DONE
+
+
+def load_data(
+    guest: Guest,
+    config: TrainConfig,
+    camera: "Camera",
+    places: Places,
+    option: str | None,
+    checkpoint: "Checkpoint | None",
+) -> "TrainingData | None":
+    """Gammas and hadrons of three splits; None = asked to leave while they were made, and saved."""
+    from idleq.workloads.classifier.data import Events, TrainingData
+    from idleq.workloads.iact.dataset import DatasetSpec
+    from idleq.workloads.iact.fetching import dataset_for
+
+    digests: list[str] = []
+    splits: dict[Split, int] = {"judge": config.events, "validation": config.validated, "held-out": config.judged}
+    found = {}
+    for split, events in splits.items():
+        sets = []
+        for particle in PARTICLES:
+            spec = DatasetSpec(events=events, particle=particle, split=split)
+            dataset = dataset_for(guest, spec, places, option, checkpoint)
+            if dataset is None:
+                return None
+            sets.append(dataset)
+        gammas, hadrons = sets
+        found[split] = Events.of(gammas, hadrons, camera)
+        digests += [gammas.digest, hadrons.digest]
+    return TrainingData(
+        learn=found["judge"], validate=found["validation"], measure=found["held-out"], digest=" ".join(digests)
+    )

@@ -1,0 +1,58 @@
+"""The settings of a training."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from idleq.workloads.errors import BadOption
+from idleq.workloads.training.options import check_training
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides the weights, together with the data set."""
+
+    steps: int
+    events: int
+    seed: int = 1
+    threads: int = 1
+    batch: int = 128
+    latent: int = 12
+    width: int = 256  # of the hidden layers
+    rate: float = 2e-3
+    average_decay: float = 0.99  # of the averaged model, whose weights are the result
+    largest_gradient: float = 50.0
+    validation: float = 0.05  # of the events are kept from training, to choose the best weights by
+    look_every: int = 200
+    patience: int = 15  # looks without a better figure, after which nothing better is waited for
+    report_every: int = 10
+
+    def __post_init__(self) -> None:
+        check_training(steps=self.steps, threads=self.threads, seed=self.seed, batch=self.batch, events=self.events)
+        if self.trained_on < self.batch or self.kept_back < 1:
+            raise BadOption(
+                f"--events must leave a batch ({self.batch}) beside those kept back to validate, not {self.events}"
+            )
+
+    @property
+    def kept_back(self) -> int:
+        """How many events only validate."""
+        return math.ceil(self.events * self.validation)
+
+    @property
+    def trained_on(self) -> int:
+        """How many events are trained on."""
+        return self.events - self.kept_back
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of *step*: half a cosine down to a hundredth, a function of the step alone."""
+        return self.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / self.steps)))
+
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must agree with to be continued."""
+        return asdict(self)
+
+
+# A few minutes of one core, the data set included.
+QUICK = {"steps": 2_000, "events": 12_000}
+FULL = {"steps": 20_000, "events": 60_000}

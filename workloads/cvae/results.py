@@ -1,0 +1,73 @@
+"""What a finished training leaves: weights, samples, a summary, the loss curve, a page of images, a card."""
+
+from pathlib import Path
+
+import torch
+
+from idleq.workloads.cvae.config import TrainConfig
+from idleq.workloads.cvae.data import TrainingData
+from idleq.workloads.cvae.model import ModelSize
+from idleq.workloads.cvae.sampling import sample
+from idleq.workloads.cvae.state import VaeState
+from idleq.workloads.cvae.weights import WEIGHTS_FILE, save_model
+from idleq.workloads.iact.camera import Camera
+from idleq.workloads.iact.dataset import CLASSES
+from idleq.workloads.iact.samples import sample_classes, write_samples
+from idleq.workloads.training.card import ModelCard, write_card
+from idleq.workloads.training.curves import draw_curves
+
+
+def write_results(output: Path, config: TrainConfig, data: TrainingData, state: VaeState) -> None:
+    """Write everything; all of it is the same on every run."""
+    camera, classes, model = Camera.load(), sample_classes(), state.average
+    model.load_state_dict(state.best.weights)
+    parameters = {
+        name: sum(values.numel() for values in getattr(model, name).parameters())
+        for name in ("encoder", "decoder", "prior")
+    }
+    save_model(model, ModelSize(latent=config.latent, width=config.width), output / WEIGHTS_FILE)
+    drawn = sample(model, camera, classes, torch.Generator().manual_seed(config.seed))
+    figures = {
+        "steps": state.step,
+        "epochs": state.order.epoch,
+        "best_step": state.best.step,
+        "best_bound": round(state.best.figure, 4),
+        "of_their_class_at_first": round(drawn.first, 4),
+    }
+    looks = [{"step": step, "validation": figure} for step, figure in state.best.curve]
+    write_samples(
+        output,
+        camera,
+        real=[data.images[data.classes == index].numpy() for index in range(CLASSES)],
+        images=drawn.images,
+        classes=classes,
+        summary={**figures, "parameters": parameters, "last_report": state.history.reports[-1]},
+        losses=draw_curves(
+            [*state.history.reports, *looks],
+            {"loss": "trained on", "validation": "kept back"},
+            title="Training: the bound on the evidence, without its constants",
+            ylabel="nats per image",
+            level=None,
+        ),
+    )
+    write_card(output, _card(config, data, parameters, figures))
+
+
+def _card(
+    config: TrainConfig, data: TrainingData, parameters: dict[str, int], figures: dict[str, float | int]
+) -> ModelCard:
+    return ModelCard(
+        name="Conditional VAE for TAIGA-IACT images",
+        what="A decoder of expected light, shape times size, and a prior of its codes given the size.",
+        source="arXiv:2211.12553, with a learnt prior and the likelihood of the recorded counts",
+        weights=WEIGHTS_FILE,
+        parameters=parameters,
+        settings=config.identity(),
+        data={"digest": data.digest, "events": config.events, "truth": "a stand-in for TAIGA's Monte Carlo"},
+        figures=figures,
+        limits=(
+            "The truth it learnt from is rendered from MAGIC's Hillas parameters, not TAIGA's own Monte Carlo.",
+            "Night sky, trigger and cleaning are known rules and are applied, not learnt: another camera needs its own.",
+            "Images whose measured size is not of their class are drawn again.",
+        ),
+    )

@@ -1,0 +1,73 @@
+"""`train-cvae`: train the conditional VAE, leaving and going on whenever idleq asks for it.
+
+Read from top to bottom: config, device, data, model and optimiser, loop, results.
+"""
+
+import argparse
+import os
+
+from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
+from idleq.workloads.cvae.config import FULL, QUICK, TrainConfig
+from idleq.workloads.guest import Guest
+from idleq.workloads.training.loop import go_on_from, train
+from idleq.workloads.training.options import add_training_options, steps_and_events
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `train-cvae`."""
+    add_training_options(parser, quick=QUICK, full=FULL, batch=128)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train to the end, or save and leave when asked to."""
+    # --- config
+    config = TrainConfig(
+        **steps_and_events(options, quick=QUICK, full=FULL),
+        batch=options.batch,
+        seed=options.seed,
+        threads=options.threads,
+    )
+    places = Places.from_environment(os.environ, options.output)
+    # The guest listens before anything slow is imported: a freeze may be asked for at any time.
+    with Guest(places=places, kind="train-cvae", identity=config.identity()) as guest:
+        checkpoint = guest.restore()
+        # --- device
+        from idleq.workloads.training.device import use_one_thread_pool
+
+        use_one_thread_pool(config.threads)
+        # --- data: made where it is not there yet
+        from idleq.workloads.cvae.data import TrainingData
+        from idleq.workloads.iact.camera import Camera
+        from idleq.workloads.iact.dataset import DatasetSpec
+        from idleq.workloads.iact.fetching import dataset_for
+
+        dataset = dataset_for(guest, DatasetSpec(events=config.events), places, options.data, checkpoint)
+        if dataset is None:
+            return EXIT_SAVED
+        data = TrainingData.prepare(dataset, Camera.load())
+        # --- model and optimiser: new ones, or exactly those of the checkpoint
+        from idleq.workloads.cvae.state import VaeState
+        from idleq.workloads.cvae.step import train_step
+
+        state = VaeState.begin(config, data)
+        go_on_from(state, checkpoint)
+
+        # --- loop
+        def step() -> dict[str, float]:
+            return train_step(state, config, data)
+
+        if not train(
+            guest,
+            state,
+            step,
+            steps=config.steps,
+            report_every=config.report_every,
+            is_over=lambda: state.best.is_over,
+        ):
+            return EXIT_SAVED
+        # --- results: the best average's weights, what it makes, and pictures of both
+        from idleq.workloads.cvae.results import write_results
+
+        write_results(guest.output, config, data, state)
+        guest.finish()
+    return EXIT_DONE

@@ -1,0 +1,124 @@
+"""`simulate-showers`: events as Parquet, one file for each task of an array: the kind of job that fills idle nodes.
+
+OUTPUT/gamma-train-seed1-00003.parquet     events of task 3, with units, rules, seed, sources and versions inside
+      /manifest.json                       its SHA-256, size and counts; written last
+
+A task that finds its file whole does nothing. Frozen, it goes on after the last chunk that it had made.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from idleq.workloads import durable
+from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
+from idleq.workloads.guest import Guest
+from idleq.workloads.messages import say
+from idleq.workloads.shards import MANIFEST, array_task
+from idleq.workloads.training.options import add_output, between
+
+MAX_EVENTS = 1_000_000
+
+# Chunks of one task have numbers of their own, so that no two tasks draw the same showers.
+TASK_CHUNKS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What one task makes."""
+
+    particle: str
+    split: str
+    events: int
+    seed: int
+    number: int
+
+    @property
+    def file(self) -> str:
+        """Its file."""
+        return f"{self.particle}-{self.split}-seed{self.seed}-{self.number:05d}.parquet"
+
+    def identity(self) -> dict[str, Any]:
+        """What decides its events."""
+        return {
+            "particle": self.particle,
+            "split": self.split,
+            "events": self.events,
+            "seed": self.seed,
+            "task": self.number,
+        }
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `simulate-showers`."""
+    parser.add_argument(
+        "--particle", choices=("gamma", "hadron"), default="gamma", help="what made the showers (default gamma)"
+    )
+    parser.add_argument(
+        "--split",
+        choices=("train", "held-out", "judge", "validation"),
+        default="train",
+        help="which table rows (default train)",
+    )
+    parser.add_argument("--events", type=int, default=5_000, help="events of each task (default 5000)")
+    parser.add_argument("--seed", type=int, default=1, help="the seed of the whole array (default 1)")
+    parser.add_argument("--task", type=int, help="which task this is (default IDLEQ_ARRAY_INDEX, else 0)")
+    add_output(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Simulate to the end, or save and leave when asked to."""
+    number = options.task if options.task is not None else array_task(os.environ) or 0
+    between("--events", options.events, 1, MAX_EVENTS)
+    between("--seed", options.seed, 0, 2**63 - 1)
+    between("--task", number, 0, 2**31 - 1)
+    task = Task(particle=options.particle, split=options.split, events=options.events, seed=options.seed, number=number)
+    places = Places.from_environment(os.environ, options.output)
+    with Guest(places=places, kind="simulate-showers", identity=task.identity()) as guest:
+        if is_done(guest.output, task):
+            say(f"{task.file} is there and whole: nothing to do")
+            return EXIT_DONE
+        from idleq.workloads.iact.events_file import chunks_of, make_events, write_events
+
+        checkpoint = guest.restore()
+        done = {} if checkpoint is None else {k: v for k, v in checkpoint.parts.items() if k.startswith("chunk-")}
+        chunks = chunks_of(task)
+        make = make_events(task)
+        while guest.may_go_on(len(done), lambda: done):
+            if len(done) == len(chunks):
+                break
+            name, index, events = chunks[len(done)]
+            done[name] = make(index, events)
+            guest.report(len(done), len(chunks), {"events": float(sum(count for _, _, count in chunks[: len(done)]))})
+        else:
+            return EXIT_SAVED
+        content = write_events(task, [done[name] for name, _, _ in chunks])
+        _publish(guest.output, task, content)
+        guest.finish()
+    return EXIT_DONE
+
+
+def is_done(output: Path, task: Task) -> bool:
+    """Whether the task's file is there, whole, and what would be made now."""
+    try:
+        manifest = json.loads((output / MANIFEST).read_bytes())
+        content = (output / task.file).read_bytes()
+        files = manifest["files"]
+        return bool(
+            manifest["identity"] == task.identity()
+            and files == {task.file: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}}
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _publish(output: Path, task: Task, content: bytes) -> None:
+    entry = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    manifest = {"format": 1, "identity": task.identity(), "files": {task.file: entry}}
+    for name, written in ((task.file, content), (MANIFEST, durable.canonical_json(manifest))):
+        with durable.explained("the events", output / name):
+            durable.replace_file(output / name, written)

@@ -1,0 +1,1 @@
+"""Generated images beside held-out truth, under the same judge."""

@@ -1,0 +1,101 @@
+"""The images that are compared: those that were generated, and true ones from four places."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from idleq.workloads.errors import DamagedData, MissingInput
+from idleq.workloads.iact.camera import PIXELS
+from idleq.workloads.iact.dataset import CLASSES, Dataset
+from idleq.workloads.shards import MANIFEST
+
+Array = npt.NDArray[Any]
+
+# Fewer of a class say nothing about it.
+FEWEST_PER_CLASS = 10
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a generation wrote."""
+
+    images: Array  # (n, 609)
+    classes: Array  # (n,)
+    first: float | None  # the share that was of its class at the first draw, where the generator tells it
+    manifest: dict[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The shards in *folder*, each verified against the manifest; images that no camera of ours gives are refused."""
+        manifest = _read_manifest(folder)
+        shards = [_read_shard(folder, entry) for entry in manifest["shards"]]
+        if not shards:
+            raise DamagedData(f"the manifest in {folder} lists no shard; generate images first")
+        images = np.concatenate([shard["images"] for shard in shards])
+        classes = np.concatenate([shard["classes"] for shard in shards])
+        firsts = [float(shard["first"]) * len(shard["images"]) for shard in shards if "first" in shard]
+        check_images(images, classes, folder)
+        return cls(
+            images=images, classes=classes, first=sum(firsts) / len(images) if firsts else None, manifest=manifest
+        )
+
+
+@dataclass(frozen=True)
+class Truth:
+    """True gammas; every comparison with *held_out* is also made for the others."""
+
+    held_out: Dataset
+    again: Dataset  # the held-out showers, recorded once more
+    resampled: Dataset  # the training's showers, recorded once more
+    trained_on: Dataset
+
+
+def check_images(images: Array, classes: Array, source: Path) -> None:
+    """Raise DamagedData unless these are images of this camera, of every class."""
+    if images.ndim != 2 or images.shape[1] != PIXELS:  # noqa: PLR2004 - events and pixels
+        raise DamagedData(
+            f"the images in {source} have {images.shape[-1]} pixels, this camera has {PIXELS}: they are of another camera"
+        )
+    if not np.isfinite(images).all():
+        wrong = int((~np.isfinite(images)).any(axis=1).sum())
+        raise DamagedData(f"{wrong} of the images in {source} have pixels that are no numbers; generate them again")
+    if (images < 0).any():
+        raise DamagedData(f"images in {source} have negative light; they are not cleaned images")
+    counts = np.bincount(classes, minlength=CLASSES)
+    if len(counts) > CLASSES or counts.min() < FEWEST_PER_CLASS:
+        raise DamagedData(
+            f"the images in {source} are {counts.tolist()} of the classes; each of the {CLASSES} needs at least"
+            f" {FEWEST_PER_CLASS}: generate more with --count"
+        )
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_bytes())
+        if manifest["format"] != 1:
+            raise ValueError(f"format {manifest['format']} is not 1")
+        return {**manifest, "shards": list(manifest["shards"])}
+    except FileNotFoundError as error:
+        raise MissingInput(f"no {MANIFEST} in {folder}: the generation is not finished, or lies elsewhere") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedData(f"{path} is not readable ({error}); generate the images again") from error
+
+
+def _read_shard(folder: Path, entry: dict[str, Any]) -> dict[str, Array]:
+    path = folder / entry["name"]
+    try:
+        if hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
+            raise ValueError("it does not match its checksum")
+        with np.load(path, allow_pickle=False) as file:
+            shard = {name: file[name] for name in file.files}
+        return {**shard, "images": shard["images"], "classes": shard["classes"]}
+    except FileNotFoundError as error:
+        raise MissingInput(f"the shard {path} is not there; generate the images again") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise DamagedData(f"the shard {path} cannot be used ({error}); generate the images again") from error

@@ -1,0 +1,29 @@
+"""Curves of a training against the step, as PNG bytes that depend on the numbers alone."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+COLOURS = ("#c1602a", "#3d6fb4", "#4a8f5c", "#8459a5")
+
+
+def draw_curves(
+    reports: Sequence[Mapping[str, float]], names: Mapping[str, str], *, title: str, ylabel: str, level: float | None
+) -> bytes:
+    """The metrics in *names* (metric -> label) against the step, with a dotted line at *level*."""
+    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
+    axes = figure.add_subplot()
+    for (name, label), colour in zip(names.items(), COLOURS, strict=False):
+        points = [(report["step"], report[name]) for report in reports if name in report]
+        axes.plot([step for step, _ in points], [value for _, value in points], color=colour, label=label)
+    if level is not None:
+        axes.axhline(level, color="0.6", linewidth=0.8, linestyle=":")
+    axes.set(xlabel="step", ylabel=ylabel, title=title)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    FigureCanvasAgg(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()

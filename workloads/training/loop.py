@@ -1,0 +1,58 @@
+"""The loop of every training: go on from a checkpoint, step, report, and leave when asked to."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from idleq.workloads.errors import CheckpointRefused
+from idleq.workloads.guest import Guest, require_parts
+from idleq.workloads.progress import progress_bar
+
+if TYPE_CHECKING:
+    from idleq.workloads.checkpoint import Checkpoint
+    from idleq.workloads.training.state import TrainingState
+
+# A part of every checkpoint: whether the data set was still being made (then there is no other state yet).
+PHASE = "phase"
+MAKING_DATA = b"data"
+TRAINING = b"training"
+
+
+def saved_while_making_data() -> dict[str, bytes]:
+    """The parts of a checkpoint that is taken before there is any state."""
+    return {PHASE: MAKING_DATA}
+
+
+def go_on_from(state: "TrainingState", checkpoint: "Checkpoint | None") -> None:
+    """*state*, which is at its beginning, becomes exactly that of the checkpoint, if there is one."""
+    if checkpoint is None:
+        return
+    require_parts(checkpoint, (PHASE,))
+    if checkpoint.parts[PHASE] == TRAINING:
+        state.restore(checkpoint)
+    elif checkpoint.parts[PHASE] != MAKING_DATA:
+        raise CheckpointRefused(f"the checkpoint at step {checkpoint.step} is of an unknown phase")
+
+
+def train(
+    guest: Guest,
+    state: "TrainingState",
+    take_step: Callable[[], dict[str, float]],
+    *,
+    steps: int,
+    report_every: int,
+    is_over: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Take steps until there are so many, or *is_over*; False = asked to leave, and saved.
+
+    *take_step* advances `state.step` by one and gives the step's metrics.
+    """
+    with progress_bar("training", steps) as advance:
+        advance(state.step)
+        while guest.may_go_on(state.step, lambda: {PHASE: TRAINING, **state.parts()}):
+            if state.step >= steps or is_over():
+                return True
+            state.history.add(take_step())
+            advance(1)
+            if state.step % report_every == 0 or state.step == steps or is_over():
+                guest.report(state.step, steps, state.history.report(state.step))
+    return False

@@ -1,0 +1,63 @@
+"""The options that every training has, and what can be wrong with them."""
+
+import argparse
+from collections.abc import Mapping
+
+from idleq.workloads.errors import BadOption
+
+MAX_STEPS = 100_000_000
+MAX_THREADS = 256
+
+
+def add_training_options(
+    parser: argparse.ArgumentParser, *, quick: Mapping[str, int], full: Mapping[str, int], batch: int
+) -> None:
+    """Add them; *quick* and *full* hold steps and events for runs with and without `--quick`."""
+    parser.add_argument("--quick", action="store_true", help="a few minutes of one core, the data set included")
+    parser.add_argument("--steps", type=int, help=f"training steps (default {full['steps']}, quick {quick['steps']})")
+    parser.add_argument(
+        "--events", type=int, help=f"events in the data set (default {full['events']}, quick {quick['events']})"
+    )
+    parser.add_argument("--batch", type=int, default=batch, help=f"events in a batch (default {batch})")
+    parser.add_argument("--seed", type=int, default=1, help="seed of weights, noise and order (default 1)")
+    add_threads(parser)
+    parser.add_argument(
+        "--data", metavar="DIR", help="where data sets lie (default IDLEQ_DATA_DIR, else the user's cache)"
+    )
+    add_output(parser)
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add `--threads`."""
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads; results repeat bit for bit with one (default 1)"
+    )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add `--output`."""
+    parser.add_argument("--output", metavar="DIR", help="where the results go in a plain run")
+
+
+def steps_and_events(
+    options: argparse.Namespace, *, quick: Mapping[str, int], full: Mapping[str, int]
+) -> dict[str, int]:
+    """What was asked for, else what `--quick` or its absence means."""
+    chosen = quick if options.quick else full
+    return {name: chosen[name] if getattr(options, name) is None else getattr(options, name) for name in chosen}
+
+
+def check_training(*, steps: int, threads: int, seed: int, batch: int, events: int) -> None:
+    """Raise BadOption for what cannot work."""
+    between("--steps", steps, 1, MAX_STEPS)
+    between("--threads", threads, 1, MAX_THREADS)
+    between("--seed", seed, 0, 2**63 - 1)
+    between("--batch", batch, 2, 65_536)
+    if events < batch:
+        raise BadOption(f"--events must be at least one batch ({batch}), not {events}")
+
+
+def between(option: str, value: int, low: int, high: int) -> None:
+    """Raise BadOption unless *value* is in the range."""
+    if not low <= value <= high:
+        raise BadOption(f"{option} must be between {low} and {high}, not {value}")

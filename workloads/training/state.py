@@ -1,0 +1,125 @@
+"""The whole state of a training, as named parts: what is not here is lost by a move."""
+
+import io
+import json
+import pickle
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import nn
+
+from idleq.workloads.checkpoint import Checkpoint
+from idleq.workloads.durable import canonical_json
+from idleq.workloads.errors import CheckpointRefused
+from idleq.workloads.guest import require_parts
+from idleq.workloads.training.batches import BatchOrder
+from idleq.workloads.training.history import History
+
+COMMON_PARTS = ("torch_random", "numpy_random", "data_position", "history")
+
+
+class Stateful(Protocol):
+    """A model, an optimiser, or whatever else a step changes."""
+
+    def state_dict(self) -> Any: ...  # noqa: ANN401 - torch's own classes give different mappings
+    def load_state_dict(self, state_dict: Any, /) -> Any: ...  # noqa: ANN401 - as above
+
+
+class Choices(random.Random):
+    """Python's generator, whose place can be saved."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Its place."""
+        return {"state": self.getstate()}
+
+    def load_state_dict(self, state: Mapping[str, Any], /) -> None:
+        """Go to that place."""
+        self.setstate(state["state"])
+
+
+@dataclass(slots=True, kw_only=True)
+class TrainingState:
+    """Everything that the next step depends on. A training adds fields of its own and names them in *OWN_PARTS*."""
+
+    OWN_PARTS: ClassVar[tuple[str, ...]] = ()
+
+    step: int = 0
+    order: BatchOrder
+    history: History
+    data_digest: str
+
+    @classmethod
+    def part_names(cls) -> tuple[str, ...]:
+        """Every part, in a fixed order."""
+        return (*cls.OWN_PARTS, *COMMON_PARTS)
+
+    def parts(self) -> dict[str, bytes]:
+        """The state as named parts of a checkpoint."""
+        order = self.order
+        position = {
+            "epoch": order.epoch,
+            "cursor": order.cursor,
+            "order": torch.from_numpy(order.order),
+            "digest": self.data_digest,
+        }
+        return {
+            **{name: _to_bytes(self._own(name).state_dict()) for name in self.OWN_PARTS},
+            "torch_random": _to_bytes(torch.get_rng_state()),
+            "numpy_random": canonical_json(order.random.bit_generator.state),
+            "data_position": _to_bytes(position),
+            "history": canonical_json(self.history.to_dict()),
+        }
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Become the state in *checkpoint*: every part of it, or CheckpointRefused."""
+        require_parts(checkpoint, self.part_names())
+        try:
+            self._restore(checkpoint.parts)
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, pickle.UnpicklingError) as error:
+            raise CheckpointRefused(
+                f"the checkpoint at step {checkpoint.step} does not fit this program: {error}"
+            ) from error
+        self.step = checkpoint.step
+
+    def _restore(self, parts: Mapping[str, bytes]) -> None:
+        for name in self.OWN_PARTS:
+            self._own(name).load_state_dict(_from_bytes(parts[name]))
+        torch.set_rng_state(_from_bytes(parts["torch_random"]))
+        self.order.random.bit_generator.state = json.loads(parts["numpy_random"])
+        self._restore_position(_from_bytes(parts["data_position"]))
+        self.history = History(**json.loads(parts["history"]))
+
+    def _restore_position(self, position: Mapping[str, Any]) -> None:
+        if position["digest"] != self.data_digest:
+            raise CheckpointRefused(
+                "the data set is not the one that this training began with; give the same --data, or start again"
+            )
+        self.order.epoch, self.order.cursor = position["epoch"], position["cursor"]
+        self.order.order = position["order"].numpy()
+
+    def _own(self, name: str) -> Stateful:
+        part: Stateful = getattr(self, name)
+        return part
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Move *average* a little towards *model*; the normalisations' statistics are taken over as they are."""
+    for mean, current in zip(average.parameters(), model.parameters(), strict=True):
+        mean.lerp_(current, 1 - decay)
+    for kept, present in zip(average.buffers(), model.buffers(), strict=True):
+        kept.copy_(present)
+
+
+def _to_bytes(value: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
+def _from_bytes(content: bytes) -> Any:  # noqa: ANN401 - torch.load has no better type
+    # weights_only: a checkpoint is data and must not be able to run code.
+    return torch.load(io.BytesIO(content), weights_only=True)
