@@ -3,12 +3,13 @@
 import ipaddress
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from idleq.ids import Millis
+from idleq.scheduler.core.commands import Sharing
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.errors import BadConfig
 from idleq.scheduler.images import parse_image
@@ -32,6 +33,7 @@ class ServerSettings:
         database: where the journal is; journal.db in the server directory by default, which needs no set-up. A PostgreSQL URL is for server directories on a shared file system, where SQLite is not safe.
         takeover_ms: how long the daemon of another login node must have given no sign of life before this one takes its place.
         transport: how agents and the daemon talk: "api" is quicker; "spool" needs nothing but shared files, for nodes that cannot reach the login node; "auto" is "spool" on Slurm and "api" elsewhere.
+        shared: for a daemon that serves all users of a site: the folder, seen by all nodes, below which each of them has one of their own; what is not set is a daemon of one user.
     """  # fmt: skip
 
     address: str = "127.0.0.1"
@@ -39,6 +41,7 @@ class ServerSettings:
     database: str = ""
     takeover_ms: Millis = Millis(30_000)
     transport: Literal["auto", "api", "spool"] = "auto"
+    shared: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +165,7 @@ class Config:
         """How agents and the daemon talk."""
         if self.server.transport != "auto":
             return self.server.transport
-        return "spool" if isinstance(self.cluster, SlurmSettings) else "api"
+        return "spool" if isinstance(self.cluster, SlurmSettings) and not self.server.shared else "api"
 
 
 CLUSTERS: Mapping[str, type[ClusterSettings]] = {
@@ -216,6 +219,9 @@ def parse_config(data: Mapping[str, Any], source: str) -> Config:
         )
         _check_containers(containers)
         _check_server(server)
+        if server.shared:
+            _check_site(config)
+            config = replace(config, policy=replace(policy, sharing=Sharing.USER))  # an allocation is one user's job
         if isinstance(config.cluster, SlurmSettings) and config.cluster.rest:
             _check_rest(config.cluster.rest)
         if policy.min_gap_ms > policy.max_allocation_ms:
@@ -260,6 +266,21 @@ def _check_containers(containers: ContainerSettings) -> None:
             parse_image(containers.image)
     except ValueError as error:
         raise ValueError(f"containers.image: {error}") from None
+
+
+def _check_site(config: Config) -> None:
+    """What a daemon of many users cannot do without: agents run as those users, who can read nothing of the server directory."""
+    if not Path(config.server.shared).is_absolute():
+        raise ValueError(
+            f'server.shared is {config.server.shared!r}: all nodes must find it, so name it from the root, like "/shared/idleq"'
+        )
+    if not isinstance(config.cluster, SlurmSettings) or not config.cluster.rest:
+        raise ValueError(
+            "server.shared is for a Slurm that is asked by slurmrestd, since jobs are submitted in each user's name:"
+            ' set cluster.kind = "slurm" and cluster.rest'
+        )
+    if config.server.transport == "spool":
+        raise ValueError('server.transport = "spool" is for the agents of one user; with server.shared it is "api"')
 
 
 def _check_rest(url: str) -> None:

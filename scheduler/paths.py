@@ -105,7 +105,7 @@ class JobPaths:
 
     def snapshot(self, snapshot: SnapshotId) -> SnapshotPaths:
         """Return where that snapshot is."""
-        return SnapshotPaths(self.snapshots / _part(snapshot))
+        return SnapshotPaths(self.snapshots / part(snapshot))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class ClusterPaths:
 
     def scratch(self, node: NodeName, allocation: AllocationId) -> Path:
         """Return the node's own disk, as far as that allocation sees it."""
-        return self.nodes / _part(node) / "scratch" / _part(allocation)
+        return self.nodes / part(node) / "scratch" / part(allocation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +235,16 @@ class ServerPaths:
         return self.root / "slurm.token"
 
     @property
+    def seal(self) -> Path:
+        """With what the daemon of a site marks allocations as its own; 0600."""
+        return self.root / "seal.key"
+
+    @property
+    def door(self) -> Path:
+        """How the daemon of a site is reached, if this is the folder that one of its users has there; for everybody to read."""
+        return self.root.parent.parent / "door.json"
+
+    @property
     def journal(self) -> Path:
         """The truth."""
         return self.root / "journal.db"
@@ -266,7 +276,7 @@ class ServerPaths:
 
     def allocation(self, allocation: AllocationId) -> AllocationPaths:
         """Return where that allocation's files are."""
-        return AllocationPaths(self.allocations / _part(allocation))
+        return AllocationPaths(self.allocations / part(allocation))
 
     def job(self, job: JobId) -> JobPaths:
         """Return where that job's files are: jobs/17, or jobs/17/3 for a task."""
@@ -286,7 +296,7 @@ class ServerPaths:
             self.root.parent.mkdir(parents=True, exist_ok=True)
             for directory in self._directories():
                 if not os.path.lexists(directory):
-                    directory.mkdir(mode=0o700)
+                    directory.mkdir(mode=0o700, exist_ok=True)  # agents of one user may begin on two nodes at once
                 _check(directory)
         except OSError as error:
             raise self._unusable("made", error) from error
@@ -353,7 +363,7 @@ def _check(directory: Path) -> None:
     raise ServerDirectoryUnsafe(message)
 
 
-def _part(name: str) -> str:
+def part(name: str) -> str:
     """Return *name* if it can be one part of a path and nothing else."""
     if name.startswith(".") or "/" in name or "\0" in name or not 0 < len(name.encode()) <= LONGEST_NAME:
         message = f"{name!r} cannot be a file's name"

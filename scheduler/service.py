@@ -6,14 +6,16 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
 from idleq.ids import Millis
-from idleq.scheduler.api.access import Access, remove_access, write_access
+from idleq.scheduler.api.access import Access, remove_access, write_access, write_door
 from idleq.scheduler.api.app import make_app
 from idleq.scheduler.api.auth import AgentTokens, new_token
 from idleq.scheduler.api.bell import Bell
+from idleq.scheduler.api.munge import user_of
 from idleq.scheduler.api.office import Office
 from idleq.scheduler.api.server import ApiServer, listen, url_of
 from idleq.scheduler.api.tls import ensure_certificate
@@ -30,6 +32,7 @@ from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.poller import ClusterPoller
 from idleq.scheduler.ports import Clock, Cluster, Journal, Results
 from idleq.scheduler.rounds import SpoolRounds
+from idleq.scheduler.sitefolder import SiteFolder
 from idleq.scheduler.spool import DaemonSpool
 from idleq.scheduler.tidier import Tidier
 
@@ -136,14 +139,21 @@ class Service:
             certificate = ensure_certificate(parts.paths, (server.address, socket.gethostname()), parts.clock.now())
             token = new_token()
             api = ApiServer(
-                make_app(self._office(), token, parts.log), self._bell, bound, parts.paths.key, parts.paths.certificate
+                make_app(self._office(), token, parts.log, user_of if server.shared else None),
+                self._bell,
+                bound,
+                parts.paths.key,
+                parts.paths.certificate,
             )
             api.start()
             self._poller.start()
             self._tidier.start()
             try:
                 url, pid, now = url_of(bound), os.getpid(), parts.clock.now()
-                write_access(parts.paths, Access(url=url, token=token, certificate=certificate, pid=pid, started=now))
+                access = Access(url=url, token=token, certificate=certificate, pid=pid, started=now)
+                write_access(parts.paths, access)
+                if server.shared:
+                    write_door(SiteFolder(Path(server.shared)).door, access)
                 parts.log.info("daemon.started", url=url, pid=pid)
                 on_up()
                 self.daemon.run()

@@ -3,6 +3,7 @@
 import http.client
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -10,11 +11,11 @@ import msgspec
 
 from idleq.ids import AllocationId, CommandId, Millis
 from idleq.scheduler import codec
+from idleq.scheduler.agent.key import Key
 from idleq.scheduler.agent.link import Answer, LinkDown
 from idleq.scheduler.agent.reports import Report
 from idleq.scheduler.core.commands import AgentCommand
 from idleq.scheduler.errors import BadMessage
-from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.pinning import pinned
 
 ANSWER_SECONDS = 15.0
@@ -27,6 +28,13 @@ class Door:
 
     url: str
     certificate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The answer to a ticket."""
+
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,8 @@ class Reply:
 class ApiLink:
     """Implements Link; where the daemon listens is looked up again whenever the line has broken."""
 
-    paths: ServerPaths
+    door: Path
+    key: Key
     allocation: AllocationId
     boot: str
     _connection: http.client.HTTPSConnection | None = None
@@ -90,15 +99,27 @@ class ApiLink:
         return answer
 
     def _dial(self) -> http.client.HTTPSConnection:
-        door = codec.from_json(self.paths.access.read_bytes(), Door)
-        token = self.paths.allocation(self.allocation).token.read_text(encoding="ascii").strip()
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        door = codec.from_json(self.door.read_bytes(), Door)
         where = urlsplit(door.url)
-        self._connection = http.client.HTTPSConnection(
+        self._connection = connection = http.client.HTTPSConnection(
             where.hostname or "", where.port, timeout=ANSWER_SECONDS, context=pinned(door.certificate)
         )
-        self._connection.connect()
-        return self._connection
+        connection.connect()
+        self._headers = headers(self.key(lambda ticket: self._renewed(connection, ticket)))
+        return connection
+
+    def _renewed(self, connection: http.client.HTTPSConnection, ticket: str) -> str:
+        connection.request("POST", f"/v1/agents/{self.allocation}/token", b"{}", headers(ticket))
+        response = connection.getresponse()
+        answer = response.read()
+        if response.status != http.client.OK:
+            raise LinkDown(f"the daemon does not take the ticket: {response.status} {response.reason}")
+        return codec.from_json(answer, Renewed).token
+
+
+def headers(token: str) -> dict[str, str]:
+    """Return what goes with a request of who has *token*."""
+    return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
 
 def request_body(boot: str, reports: Sequence[Report], have: Sequence[CommandId], wait_ms: Millis) -> bytes:

@@ -28,7 +28,8 @@ from idleq.scheduler.agent.clock import AgentClock
 from idleq.scheduler.agent.courier import Courier
 from idleq.scheduler.agent.decide import Situation
 from idleq.scheduler.agent.errors import AllocationUnknown
-from idleq.scheduler.agent.folders import CONTROL, Scratch
+from idleq.scheduler.agent.folders import CONTROL, PRIVATE, Scratch
+from idleq.scheduler.agent.key import FromTicket, Key, from_file, keep_to_ourselves
 from idleq.scheduler.agent.lease import Lease
 from idleq.scheduler.agent.loop import Loop
 from idleq.scheduler.agent.node import Node
@@ -39,8 +40,9 @@ from idleq.scheduler.agent.settings import AgentSettings, Transport
 from idleq.scheduler.agent.spool_link import SpoolLink
 from idleq.scheduler.agent.wakeup import Wakeup
 from idleq.scheduler.core.abilities import CRIU, DOCKER, PODMAN
-from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.paths import AllocationPaths, ServerPaths
 from idleq.scheduler.ports import Clock
+from idleq.scheduler.sitefolder import TICKET
 from idleq.scheduler.spool import AgentSpool
 
 
@@ -53,8 +55,12 @@ def run(settings: AgentSettings) -> int:
         KeyUnusable: the keys of snapshots cannot be read.
     """
     paths, clock = ServerPaths(settings.server_dir), AgentClock()
-    where = paths.allocation(settings.allocation)
-    if not where.token.exists():
+    where, ticket = paths.allocation(settings.allocation), os.environ.pop(TICKET, "")
+    if ticket:
+        keep_to_ourselves()
+        paths.create()
+        where.root.mkdir(mode=PRIVATE, exist_ok=True)
+    elif not where.token.exists():
         raise AllocationUnknown(f"there is no allocation {settings.allocation}: the daemon has left no token for it")
     mine = present(settings.node)
     claim(where.agent, mine)
@@ -68,7 +74,8 @@ def run(settings: AgentSettings) -> int:
                 structlog.processors.JSONRenderer(),
             ],
         )
-        courier = courier_of(settings, paths, clock, mine.boot, wakeup.wake)
+        way = (paths.door, FromTicket(ticket)) if ticket else (paths.access, from_file(where.token))
+        courier = courier_of(settings, way, where, clock, mine.boot, wakeup.wake)
         node = node_of(settings, paths, clock, wakeup.wake, log)
         serve(node, courier, wakeup)
     return 0
@@ -149,15 +156,20 @@ def machine_of(abilities: Collection[str]) -> Machine:
 
 
 def courier_of(
-    settings: AgentSettings, paths: ServerPaths, clock: Clock, boot: str, on_news: Callable[[], None]
+    settings: AgentSettings,
+    way: tuple[Path, Key],
+    where: AllocationPaths,
+    clock: Clock,
+    boot: str,
+    on_news: Callable[[], None],
 ) -> Courier:
-    """Return who speaks with the daemon, over the transport that was asked for."""
+    """Return who speaks with the daemon, over the transport that was asked for; *way* is where its address lies, and the key."""
     match settings.transport:
         case Transport.API:
-            main, side = (ApiLink(paths, settings.allocation, boot) for _ in range(2))
+            main, side = (ApiLink(*way, settings.allocation, boot) for _ in range(2))
             return Courier(main, side, clock, settings.pace, on_news)
         case Transport.SPOOL:
-            files = AgentSpool(paths.allocation(settings.allocation))
+            files = AgentSpool(where)
             return Courier(SpoolLink(files, boot, clock), None, clock, settings.pace, on_news)
 
 

@@ -4,8 +4,10 @@ Every command reads it, so it is read with the standard library's JSON, which is
 """
 
 import json
+import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from idleq.ids import Millis
 from idleq.scheduler.atomic import write_atomically
@@ -30,6 +32,34 @@ class Access:
     certificate: str
     pid: int
     started: Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """What the daemon of a site tells everybody.
+
+    Attributes:
+        url: where it listens.
+        certificate: the only one (PEM) that it shows.
+    """
+
+    url: str
+    certificate: str
+
+
+def write_door(path: Path, access: Access) -> None:
+    """Tell all users of a site of the daemon, but not what lets its own user in."""
+    door = Door(url=access.url, certificate=access.certificate)
+    write_atomically(path, json.dumps(asdict(door)).encode(), mode=0o644)
+
+
+def read_door(paths: ServerPaths) -> tuple[Door, int] | None:
+    """Return how the site's daemon is reached, and the number of its user, if *paths* is the folder of one of the site's users."""
+    try:
+        with paths.door.open("rb") as file:
+            return Door(**json.loads(file.read())), os.fstat(file.fileno()).st_uid
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def write_access(paths: ServerPaths, access: Access) -> None:

@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 from fastapi import APIRouter, Request, Response
 
 from idleq.ids import AllocationId, CommandId
+from idleq.scheduler.api.answers import answer
 from idleq.scheduler.api.bodies import MIB, read_as
 from idleq.scheduler.api.office import Office
 from idleq.scheduler.errors import JournalUnavailable
@@ -42,6 +43,13 @@ class Sync:
     wait_ms: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The token by which the agent is let in from now on."""
+
+    token: str
+
+
 def agent_routes(office: Office) -> APIRouter:
     """Return the routes for agents."""
     router, desk = APIRouter(prefix="/v1/agents"), AgentDesk(office)
@@ -49,6 +57,10 @@ def agent_routes(office: Office) -> APIRouter:
     @router.post("/{allocation}/sync")
     async def sync(allocation: str, request: Request) -> Response:
         return await desk.exchange(AllocationId(allocation), await read_as(request, Sync, limit=LARGEST_SYNC))
+
+    @router.post("/{allocation}/token")
+    async def renew(allocation: str) -> Response:
+        return answer(Renewed(office.tokens.renew(AllocationId(allocation))))
 
     return router
 

@@ -7,7 +7,7 @@ from structlog.typing import FilteringBoundLogger
 from idleq.errors import IdleqError
 from idleq.scheduler.api.agents import agent_routes
 from idleq.scheduler.api.answers import failure
-from idleq.scheduler.api.auth import Gate
+from idleq.scheduler.api.auth import Gate, Identify
 from idleq.scheduler.api.bodies import TooLarge
 from idleq.scheduler.api.office import Office
 from idleq.scheduler.api.people import people_routes
@@ -15,13 +15,13 @@ from idleq.scheduler.api.views import view_routes
 from idleq.scheduler.errors import BadMessage, SchedulerError
 
 
-def make_app(office: Office, people_token: str, log: FilteringBoundLogger) -> FastAPI:
-    """Return the API; it shows no description of itself, since without a token there is no answer."""
+def make_app(office: Office, people_token: str, log: FilteringBoundLogger, identify: Identify | None = None) -> FastAPI:
+    """Return the API; it shows no description of itself, since without a token there is no answer. *identify*: see Gate."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(agent_routes(office))
     app.include_router(people_routes(office))
     app.include_router(view_routes(office))
-    app.add_middleware(Gate, people=people_token, agents=office.tokens)
+    app.add_middleware(Gate, people=people_token, agents=office.tokens, identify=identify)
 
     @app.exception_handler(IdleqError)
     async def refuse(_request: Request, error: Exception) -> Response:

@@ -4,14 +4,15 @@ import http.client
 import json
 import ssl
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from idleq.errors import IdleqError
-from idleq.ids import JobId, SnapshotId
+from idleq.ids import JobId, Millis, SnapshotId
 from idleq.scheduler import errors
-from idleq.scheduler.api.access import Access, read_access
+from idleq.scheduler.api.access import Access, read_access, read_door
+from idleq.scheduler.api.munge import credential_for
 from idleq.scheduler.core.submission import Submission
 from idleq.scheduler.errors import AccessDenied, DaemonAway, SchedulerError
 from idleq.scheduler.paths import ServerPaths
@@ -33,12 +34,18 @@ class Client:
     """
 
     access: Access
+    credential: Callable[[], str] | None = field(default=None, repr=False)
     _connection: http.client.HTTPSConnection | None = field(default=None, repr=False)
 
     @classmethod
     def for_directory(cls, paths: ServerPaths) -> Self:
         """Return the client of the daemon that serves *paths*; raise DaemonAway if none does."""
-        return cls(read_access(paths))
+        found = read_door(paths)
+        if found is None:
+            return cls(read_access(paths))
+        door, daemon = found
+        access = Access(url=door.url, token="", certificate=door.certificate, pid=0, started=Millis(0))
+        return cls(access, lambda: credential_for(daemon))
 
     def submit(self, submissions: Sequence[Submission], request: str, user: str) -> list[int]:
         """Submit all, or none; the same *request* again is the same submission."""
@@ -152,7 +159,8 @@ class Client:
 
     def _send(self, method: str, target: str, payload: bytes | None, timeout_s: float) -> tuple[int, bytes]:
         connection = self._connected(timeout_s)
-        headers = {"Authorization": f"Bearer {self.access.token}", "Content-Type": "application/json"}
+        shown = f"Munge {self.credential()}" if self.credential else f"Bearer {self.access.token}"
+        headers = {"Authorization": shown, "Content-Type": "application/json"}
         connection.request(method, target, payload, headers)
         response = connection.getresponse()
         return response.status, response.read()

@@ -1,6 +1,6 @@
 """What people ask of the daemon, mostly through the command line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import APIRouter, Request, Response
 
@@ -8,6 +8,7 @@ from idleq.ids import JOB_NAME, EntryId, JobId, SnapshotId
 from idleq.scheduler.api.answers import answer
 from idleq.scheduler.api.bodies import read_as
 from idleq.scheduler.api.office import Office
+from idleq.scheduler.api.owners import check_is_ours, check_own, user_of
 from idleq.scheduler.api.sanity import check
 from idleq.scheduler.core.inputs import (
     Input,
@@ -58,6 +59,7 @@ def people_routes(office: Office) -> APIRouter:
     @router.post("/jobs")
     async def submit(request: Request) -> Response:
         said = await read_as(request, JobsSubmitted)
+        said = replace(said, user=user_of(request) or said.user)
         for submission in said.submissions:
             check(submission.spec, office.mount_roots)
         await office.await_first_view()
@@ -65,17 +67,17 @@ def people_routes(office: Office) -> APIRouter:
         return answer(Submitted(decision.entries))
 
     @router.post("/jobs/{job}/cancel")
-    async def cancel(job: str) -> Response:
-        return await accept(JobCancelled(target=job_named(job)))
+    async def cancel(job: str, request: Request) -> Response:
+        return await accept(JobCancelled(target=await own(job, request)))
 
     @router.post("/jobs/{job}/hold")
     async def hold(job: str, request: Request) -> Response:
         why = await read_as(request, Reason, Reason())
-        return await accept(JobHeld(target=job_named(job), reason=why.reason or "held by its user"))
+        return await accept(JobHeld(target=await own(job, request), reason=why.reason or "held by its user"))
 
     @router.post("/jobs/{job}/release")
-    async def release(job: str) -> Response:
-        return await accept(JobReleased(target=job_named(job)))
+    async def release(job: str, request: Request) -> Response:
+        return await accept(JobReleased(target=await own(job, request)))
 
     @router.post("/jobs/{job}/snapshots/{snapshot}/remove")
     async def remove_snapshot(job: str, snapshot: str, request: Request) -> Response:
@@ -85,17 +87,25 @@ def people_routes(office: Office) -> APIRouter:
 
     @router.post("/pause")
     async def pause(request: Request) -> Response:
+        check_is_ours(request)
         how = await read_as(request, Pause, Pause())
         return await accept(Paused(empty=how.empty, reason=how.reason))
 
     @router.post("/resume")
-    async def resume() -> Response:
+    async def resume(request: Request) -> Response:
+        check_is_ours(request)
         return await accept(Resumed())
 
     @router.post("/shutdown")
-    async def shutdown() -> Response:
+    async def shutdown(request: Request) -> Response:
+        check_is_ours(request)
         office.shut_down()
         return answer(Accepted())
+
+    async def own(job: str, request: Request) -> JobId:
+        name, user = job_named(job), user_of(request)
+        await office.look(lambda engine, _now: check_own(engine.state, user, name))
+        return name
 
     async def accept(said: Input) -> Response:
         await office.ask(said)

@@ -11,6 +11,7 @@ from idleq.ids import EntryId, JobId, Millis, entry_of
 from idleq.scheduler.api.answers import answer
 from idleq.scheduler.api.bodies import whole_number
 from idleq.scheduler.api.office import Office
+from idleq.scheduler.api.owners import check_own, user_of
 from idleq.scheduler.api.people import job_named
 from idleq.scheduler.api.waiting import LONGEST_WAIT_MS, wait
 from idleq.scheduler.core.engine import Engine
@@ -81,18 +82,25 @@ def view_routes(office: Office) -> APIRouter:
     async def jobs(request: Request) -> Response:
         with_final = whole_number(request, "all", 0, 1) == 1
         most = whole_number(request, "limit", MOST_ROWS, MOST_ROWS)
-        return answer(await office.look(lambda engine, _now: jobs_of(engine.state, most, with_final=with_final)))
+        user = user_of(request)
+        return answer(await office.look(lambda engine, _now: jobs_of(engine.state, most, user, with_final=with_final)))
 
     @router.get("/jobs/{job}")
-    async def job(job: str) -> Response:
-        name = job_named(job)
-        return answer(await office.look(lambda engine, _now: view_of(engine.state, name)))
+    async def job(job: str, request: Request) -> Response:
+        name, user = job_named(job), user_of(request)
+
+        def ask(engine: Engine, _now: Millis) -> JobView:
+            check_own(engine.state, user, name)
+            return view_of(engine.state, name)
+
+        return answer(await office.look(ask))
 
     @router.get("/jobs/{job}/explain")
-    async def why(job: str) -> Response:
-        name = job_named(job)
+    async def why(job: str, request: Request) -> Response:
+        name, user = job_named(job), user_of(request)
 
         def ask(engine: Engine, now: Millis) -> object:
+            check_own(engine.state, user, name)
             return known(explain(engine.state, name, now), name)
 
         return answer(await office.look(ask))
@@ -116,14 +124,17 @@ def view_routes(office: Office) -> APIRouter:
         if len(names) > MOST_TARGETS:
             message = f"{len(names)} jobs are too many to wait for in one call; it may be {MOST_TARGETS}"
             raise BadMessage(message)
+        user = user_of(request)
+        await office.look(lambda engine, _now: check_own(engine.state, user, *names))
         return answer(await wait(office, names, whole_number(request, "timeout_ms", 0, LONGEST_WAIT_MS)))
 
     return router
 
 
-def jobs_of(state: State, most: int, *, with_final: bool) -> Jobs:
-    """Return the first *most* rows."""
-    rows = tuple(islice(job_rows(state, with_final=with_final), most + 1))
+def jobs_of(state: State, most: int, user: str = "", *, with_final: bool) -> Jobs:
+    """Return the first *most* rows, of *user* alone if one is named."""
+    own = (row for row in job_rows(state, with_final=with_final) if not user or row.user == user)
+    rows = tuple(islice(own, most + 1))
     return Jobs(rows[:most], len(rows) > most)
 
 

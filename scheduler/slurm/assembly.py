@@ -1,10 +1,13 @@
 """The parts of a site's Slurm, put together as the configuration says."""
 
 import getpass
+import secrets
 import shutil
+from functools import partial
 from pathlib import Path
 
-from idleq.ids import Millis
+from idleq.ids import AllocationId, Millis
+from idleq.scheduler.atomic import write_atomically
 from idleq.scheduler.config import SlurmSettings
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.paths import ServerPaths
@@ -16,12 +19,21 @@ from idleq.scheduler.slurm.commandline import CommandLine, run
 from idleq.scheduler.slurm.rest import Http, Rest
 from idleq.scheduler.slurm.site import Site
 from idleq.scheduler.slurm.token import TokenFile
+from idleq.scheduler.slurm.users import AsUsers, UserTokens
+
+SEAL_BYTES = 32
 
 
 def slurm_cluster(
-    settings: SlurmSettings, policy: Policy, paths: ServerPaths, agent: Agent, clock: Clock
+    settings: SlurmSettings,
+    policy: Policy,
+    paths: ServerPaths,
+    agent: Agent,
+    clock: Clock,
+    *,
+    serves_site: bool = False,
 ) -> SlurmCluster:
-    """Return the site's Slurm; *agent* is what an allocation runs.
+    """Return the site's Slurm; *agent* is what an allocation runs. A daemon that *serves_site* submits in each user's name.
 
     Raises:
         SlurmHidesJobs: gaps would look larger than they are.
@@ -35,11 +47,33 @@ def slurm_cluster(
         qos=settings.qos,
         account=settings.account,
         features=settings.features,
-        folder=str(paths.root),
+        folder="" if serves_site else str(paths.root),
+        secret=_seal_of(paths) if serves_site else b"",
     )
     way, site_says = _way_to_slurm(settings, paths, site.user, clock)
+
+    def ticket(allocation: AllocationId) -> str:
+        return paths.allocation(allocation).token.read_text(encoding="ascii") if serves_site else ""
+
+    if serves_site:
+        way = _as_users(way, settings, clock)
     bound = Millis(policy.grace_ms + configuration.scheduling_cycle_ms(site_says) + settings.epilog_ms)
-    return SlurmCluster(way, site, clock, agent, lease_ms=policy.lease_ms, bound_ms=bound)
+    return SlurmCluster(way, site, clock, agent, lease_ms=policy.lease_ms, bound_ms=bound, ticket=ticket)
+
+
+def _as_users(own: Site, settings: SlurmSettings, clock: Clock) -> AsUsers:
+    """Return the Slurm that *own* shows, where jobs are submitted by their users; the daemon's user may make tokens for all."""
+    seconds = settings.token_life_ms // 1000
+    tokens = UserTokens(lambda user: run(questions.ask_token(seconds, user), ""), clock)
+    folders = folders_of_srun(settings.bin, shutil.which("srun"))
+    return AsUsers(own, lambda user: Rest(Http(settings.rest, user, partial(tokens.of, user)), folders))
+
+
+def _seal_of(paths: ServerPaths) -> bytes:
+    """Return the secret of this server directory; a daemon that takes over finds it there."""
+    if not paths.seal.exists():
+        write_atomically(paths.seal, secrets.token_bytes(SEAL_BYTES), mode=0o600)
+    return paths.seal.read_bytes()
 
 
 def _way_to_slurm(settings: SlurmSettings, paths: ServerPaths, user: str, clock: Clock) -> tuple[Site, dict[str, str]]:

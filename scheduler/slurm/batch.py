@@ -11,6 +11,7 @@ from pathlib import Path
 from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.sitefolder import TICKET
 from idleq.scheduler.slurm.errors import SlurmRefused
 from idleq.scheduler.slurm.partitions import words_of
 from idleq.scheduler.slurm.records import MEBI, JobRecord
@@ -33,7 +34,8 @@ class SiteSettings:
         qos: of both.
         account: who is charged.
         features: what every node must have all of, with commas between.
-        folder: the server directory, where Slurm writes what the script prints.
+        folder: the server directory, where Slurm writes what the script prints; empty where it is not to be written, as in the name
+            of users who have nothing there.
         secret: where allocations belong to many users: seals their comments, so that none of those users can pass a job of theirs off
             as an allocation; empty where all are the daemon's own user's.
     """
@@ -82,6 +84,11 @@ class BatchJob:
     features: frozenset[str] = frozenset()
 
     @property
+    def log(self) -> str:
+        """Where Slurm writes what the script prints."""
+        return f"{self.folder}/{self.name}.slurm.log" if self.folder else "/dev/null"
+
+    @property
     def constraint(self) -> str:
         """Its features, as Slurm reads that all are meant."""
         return "&".join(sorted(self.features))
@@ -120,8 +127,10 @@ def _seal(settings: SiteSettings, allocation: AllocationId, user: str) -> str:
     return hmac.new(settings.secret, words, hashlib.sha256).hexdigest()[:32]
 
 
-def batch_job(command: RequestAllocation, settings: SiteSettings, agent: Sequence[str], now: Millis) -> BatchJob:
-    """Return the batch job for *command*, which runs *agent*, if it is submitted *now*.
+def batch_job(
+    command: RequestAllocation, settings: SiteSettings, agent: Sequence[str], now: Millis, ticket: str = ""
+) -> BatchJob:
+    """Return the batch job for *command*, which runs *agent*, if it is submitted *now*; *ticket*: see `script`.
 
     Raises:
         SlurmRefused: it is a window of less than a minute, which Slurm would make longer than its gap.
@@ -143,21 +152,21 @@ def batch_job(command: RequestAllocation, settings: SiteSettings, agent: Sequenc
         minutes=minutes,
         least_minutes=None if is_window or least >= minutes else least,
         folder=settings.folder,
-        script=script(command.allocation, command.resources, agent),
+        script=script(command.allocation, command.resources, agent, ticket),
         deadline=command.ends_by,
         user=command.user,
         features=settings.needed_features,
     )
 
 
-def script(allocation: AllocationId, resources: Resources, agent: Sequence[str]) -> str:
-    """Return the batch script of *allocation*, which is to have all of *resources*.
+def script(allocation: AllocationId, resources: Resources, agent: Sequence[str], ticket: str = "") -> str:
+    """Return the batch script of *allocation*, which is to have all of *resources*; its agent finds *ticket* in its environment.
 
     Words of *agent* that are `NODE`, `UNTIL` or `SCRATCH` become what they name, on the node. Slurm's times are those of the
     controller. A node whose clock is behind counts the allocation's length from when the script begins, which is late by the
     prologue; one whose clock is right, or ahead, takes the end that it is told.
     """
-    words = shlex.join(agent)
+    words, told = shlex.join(agent), f"export {TICKET}={shlex.quote(ticket)}\n" if ticket else ""
     for word in (NODE, UNTIL, SCRATCH):
         words = words.replace(shlex.quote(word), f'"${word.strip("{}")}"')
     return f"""\
@@ -171,7 +180,7 @@ end=${{SLURM_JOB_END_TIME:-$(told %e)}}
 by_length=$(($(date +%s) + end - begin))
 until=$((by_length < end ? by_length : end))000
 scratch=$(mktemp -d "${{TMPDIR:-/tmp}}/idleq-$SLURM_JOB_ID-XXXXXX") || exit 1
-srun --export=ALL --ntasks=1 --cpus-per-task={resources.cores} --cpu-bind=none --overlap {words}
+{told}srun --export=ALL --ntasks=1 --cpus-per-task={resources.cores} --cpu-bind=none --overlap {words}
 code=$?
 rm -rf "$scratch"
 exit $code
@@ -203,8 +212,8 @@ def _options(job: BatchJob) -> Mapping[str, str]:
         "cpus-per-task": str(job.resources.cores),
         "mem": f"{-(-job.resources.memory // MEBI)}M",
         "time": str(job.minutes),
-        "chdir": job.folder,
-        "output": f"{job.name}.slurm.log",
+        "chdir": job.folder or "/",
+        "output": f"{job.name}.slurm.log" if job.folder else job.log,
         "open-mode": "append",
     }
     optional = {

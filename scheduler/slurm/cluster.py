@@ -23,6 +23,9 @@ REMEMBERED = 10_000
 LOOKS_WITHOUT = 2
 """A job that is in no answer so often, and of which Slurm knows nothing when asked by number, is over: one look may fall into a restart."""
 
+Ticket = Callable[[AllocationId], str]
+"""Returns what an allocation's script is to tell its agent, "" for nothing; see `batch.script`."""
+
 Agent = Callable[[RequestAllocation], Sequence[str]]
 """Returns what an allocation runs; see `batch.script` for the words that it may leave to the node."""
 
@@ -35,8 +38,17 @@ class SlurmCluster:
     """
 
     def __init__(
-        self, site: Site, settings: SiteSettings, clock: Clock, agent: Agent, *, lease_ms: Millis, bound_ms: Millis
+        self,
+        site: Site,
+        settings: SiteSettings,
+        clock: Clock,
+        agent: Agent,
+        *,
+        lease_ms: Millis,
+        bound_ms: Millis,
+        ticket: Ticket = lambda _allocation: "",
     ) -> None:
+        self._ticket = ticket
         self._site, self._settings, self._clock, self._agent, self._lease_ms = site, settings, clock, agent, lease_ms
         self._view: View | None = None
         self._numbers: dict[AllocationId, int] = {}
@@ -62,7 +74,8 @@ class SlurmCluster:
             return
         try:
             asked = replace(command, node=node_for(command, self._view))
-            job = batch_job(asked, self._settings, self._agent(command), self._clock.now())
+            ticket = self._ticket(allocation)
+            job = batch_job(asked, self._settings, self._agent(command), self._clock.now(), ticket)
             self._numbers[allocation] = self._site.submit(job)
         except SlurmAway:
             self._doubtful.add(

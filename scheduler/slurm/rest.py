@@ -160,8 +160,8 @@ def submission(job: BatchJob, path: str = PATH) -> dict[str, object]:
         "time_minimum": _number(job.least_minutes) if job.least_minutes else None,
         "deadline": None if job.deadline is None else job.deadline // 1000,
         "requeue": False,
-        "current_working_directory": job.folder,
-        "standard_output": f"{job.folder}/{job.name}.slurm.log",
+        "current_working_directory": job.folder or "/",
+        "standard_output": job.log,
         "environment": [f"PATH={path}"],
     }
     return {"script": job.script, "job": {name: value for name, value in fields.items() if value not in ("", None)}}

@@ -1,7 +1,4 @@
-"""Slurm in the name of many users: each one's allocations are submitted with a token of that user, by a daemon that may make tokens.
-
-A first part of what a site's common daemon needs; nothing in config.toml leads here yet.
-"""
+"""Slurm in the name of many users: each one's allocations are submitted with a token of that user, by a daemon that may make tokens (`server.shared`)."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -6,13 +6,13 @@ Each function imports what its own process needs: an agent has to be up in a fra
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from idleq.ids import Millis
+from idleq.ids import Fence, JobId, Millis
 
 if TYPE_CHECKING:
     from idleq.ids import JobId
@@ -187,6 +187,15 @@ def drill_snapshot(paths: "ServerPaths", job: "JobId", spec: "JobSpec", taken: "
         return drill.of(job, spec, paths.job(job).snapshot(taken.id).root, taken, keys)
 
 
+def publish(paths: "ServerPaths", done: "Iterable[tuple[JobId, Fence]]") -> None:
+    """Do in *paths* what a daemon of one user does by itself: let each job's result lead to what that segment left, and drop its snapshots."""
+    from idleq.scheduler.results import LinkedResults
+
+    results = LinkedResults(paths)
+    for job, fence in done:
+        results.publish(job, fence)
+
+
 def survey_slurm() -> "Survey":
     """Return what the Slurm of this machine is like; raise SlurmAway, SlurmRefused or SlurmUnreadable if it cannot be asked."""
     import getpass
@@ -203,7 +212,7 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
     from idleq.scheduler.errors import Superseded
     from idleq.scheduler.lock import Owner, hold
     from idleq.scheduler.logs import make_log, taking_in_libraries
-    from idleq.scheduler.results import LinkedResults
+    from idleq.scheduler.results import JournalledResults, LinkedResults
     from idleq.scheduler.service import Parts, Service
 
     paths.create()
@@ -222,7 +231,7 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
                 config=config,
                 journal=journal,
                 cluster=_cluster(paths, config, clock),
-                results=LinkedResults(paths),
+                results=JournalledResults() if config.server.shared else LinkedResults(paths),
                 clock=clock,
                 steady=SteadyClock(),
                 log=log,
@@ -290,23 +299,27 @@ def _poll_ms(config: "Config") -> Millis:
 def _slurm(paths: "ServerPaths", config: "Config", settings: "SlurmSettings", clock: "Clock") -> "Cluster":
     from idleq.scheduler.agent.arguments import snapshot_arguments
     from idleq.scheduler.config import check_that_nodes_reach
+    from idleq.scheduler.sitefolder import SiteFolder
     from idleq.scheduler.slurm.assembly import slurm_cluster
     from idleq.scheduler.slurm.batch import NODE, SCRATCH, UNTIL
 
     if config.transport == "api":
         check_that_nodes_reach(config.server)
+    shared = SiteFolder(Path(config.server.shared)) if config.server.shared else None
+    if shared is not None:
+        shared.create()
 
     def agent(command: "RequestAllocation") -> tuple[str, ...]:
         room = command.resources
         return _idleq(
-            paths.root,
+            paths.root if shared is None else shared.of(command.user).root,
             *("agent", "--allocation", command.allocation, "--node", NODE, "--scratch", SCRATCH, "--until", UNTIL),
             *("--cores", str(room.cores), "--memory", str(room.memory), "--gpus", str(room.gpus)),
             *("--grace", str(config.policy.grace_ms), "--transport", config.transport),
             *snapshot_arguments(paths, config),
         )
 
-    return slurm_cluster(settings, config.policy, paths, agent, clock)
+    return slurm_cluster(settings, config.policy, paths, agent, clock, serves_site=shared is not None)
 
 
 def _embedded_cluster(server_dir: Path) -> "EmbeddedCluster":

@@ -17,7 +17,7 @@ from idleq.scheduler.config import (
     check_that_nodes_reach,
     load_config,
 )
-from idleq.scheduler.core.commands import Mode
+from idleq.scheduler.core.commands import Mode, Sharing
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.errors import BadConfig
 from idleq.scheduler.keys import LIMITS, keys
@@ -90,6 +90,36 @@ def test_agents_on_slurm_speak_by_files_unless_told_otherwise(file: Path, text: 
     assert load_config(file).transport == transport
 
 
+SITE = """
+    [server]
+    shared = "/shared/idleq"
+    [cluster]
+    kind = "slurm"
+    rest = "http://login:6820"
+"""
+
+
+def test_a_daemon_of_many_users_keeps_them_apart_and_speaks_with_agents_by_https(file: Path) -> None:
+    file.write_text(SITE)
+    config = load_config(file)
+    assert (config.transport, config.policy.sharing) == ("api", Sharing.USER)
+
+
+@pytest.mark.parametrize(
+    ("instead", "of", "problem"),
+    [
+        ("shared", "/shared", "name it from the root"),
+        ('kind = "local"\n', 'kind = "slurm"\n    rest = "http://login:6820"', "in each user's name"),
+        ("", 'rest = "http://login:6820"', "in each user's name"),
+        ('[server]\ntransport = "spool"', "[server]", "for the agents of one user"),
+    ],
+)
+def test_what_a_daemon_of_many_users_cannot_do_without_is_told(file: Path, instead: str, of: str, problem: str) -> None:
+    file.write_text(SITE.replace(of, instead, 1))
+    with pytest.raises(BadConfig, match=problem):
+        load_config(file)
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "localhost", "::1", "0.0.0.0", "::"])
 def test_an_address_that_nodes_cannot_reach_is_refused(address: str) -> None:
     with pytest.raises(BadConfig, match="agents on other nodes cannot reach that"):
@@ -102,7 +132,10 @@ def test_an_address_that_nodes_cannot_reach_is_refused(address: str) -> None:
     [
         ("polcy.lease = '3s'", "there is no key polcy; did you mean policy?"),
         ("policy.leese = '3s'", "there is no key policy.leese; did you mean policy.lease?"),
-        ("server.colour = 1", "there is no key server.colour; there are address, database, port, takeover, transport"),
+        (
+            "server.colour = 1",
+            "there is no key server.colour; there are address, database, port, shared, takeover, transport",
+        ),
         ("policy = 3", "policy is 3; it is a table"),
         ("containers.roots = '/data'", "containers.roots: '/data' is not a list of texts, like [\"/data\"]"),
         ("containers.roots = [7]", "containers.roots: 7 is not text in quotes"),

@@ -42,6 +42,8 @@ def wait(
     limit_ms = limit(timeout)
     client = session.client()
     waited = until_over(session, client, names, limit_ms)
+    if session.paths.door.exists():
+        keep_results(session, client, waited)
     ends = [End(outlook=one, bad=bad_rows(client, one)) for one in waited.jobs]
     return Result(
         value={"is_over": waited.is_over, "jobs": list(waited.jobs)},
@@ -49,6 +51,16 @@ def wait(
         ids=names,
         code=next((end.code for end in ends if end.code), 0),
     )
+
+
+def keep_results(session: "Session", client: "Client", waited: "Waited") -> None:
+    """Publish what is done in the folder that a user has at a site: the daemon of all users does not touch it."""
+    from idleq import bootstrap
+
+    for one in waited.jobs:
+        view = client.job(one.target)
+        rows = (view.job.row,) if view.job else view.jobs
+        bootstrap.publish(session.paths, [(JobId(row.id), row.fence) for row in rows if row.state == "done"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

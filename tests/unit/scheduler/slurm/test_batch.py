@@ -173,3 +173,18 @@ def test_jobs_are_cancelled_by_their_numbers() -> None:
 
 def test_the_secret_of_a_site_is_in_no_log_that_shows_its_settings() -> None:
     assert "hush" not in repr(replace(SITE, secret=b"hush"))
+
+
+def test_the_agent_of_another_user_finds_its_ticket_in_its_environment_and_nothing_is_written_in_that_users_name() -> (
+    None
+):
+    site = replace(SITE, folder="")
+    asked = batch_job(ASKED, site, AGENT, NOW, "it's one")
+    plain = batch_job(ASKED, site, AGENT, NOW)
+    assert [line for line in asked.script.splitlines() if line not in plain.script.splitlines()] == [
+        """export IDLEQ_TICKET='it'"'"'s one'"""
+    ]
+    assert {"--chdir=/", "--output=/dev/null"} <= set(sbatch_argv(asked))
+    told = submission(asked)["job"]
+    assert isinstance(told, dict)
+    assert (told["current_working_directory"], told["standard_output"]) == ("/", "/dev/null")
