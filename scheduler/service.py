@@ -147,7 +147,8 @@ class Service:
             )
             api.start()
             self._poller.start()
-            self._tidier.start()
+            if not server.shared:  # where jobs' folders are their users', the daemon touches nothing in them
+                self._tidier.start()
             try:
                 url, pid, now = url_of(bound), os.getpid(), parts.clock.now()
                 access = Access(url=url, token=token, certificate=certificate, pid=pid, started=now)

@@ -83,7 +83,8 @@ def people_routes(office: Office) -> APIRouter:
     async def remove_snapshot(job: str, snapshot: str, request: Request) -> Response:
         why = await read_as(request, Reason, Reason())
         reason = why.reason or "removed by its user"
-        return await accept(SnapshotRemoved(job=job_named(job), snapshot=SnapshotId(snapshot), reason=reason))
+        name = await own(job, request)
+        return await accept(SnapshotRemoved(job=name, snapshot=SnapshotId(snapshot), reason=reason))
 
     @router.post("/pause")
     async def pause(request: Request) -> Response:

@@ -110,8 +110,9 @@ def view_routes(office: Office) -> APIRouter:
         return answer(await office.look(lambda engine, now: Nodes(tuple(node_rows(engine.state, now)))))
 
     @router.get("/snapshots")
-    async def snapshots() -> Response:
-        return answer(await office.look(lambda engine, _now: snapshots_of(engine.state)))
+    async def snapshots(request: Request) -> Response:
+        user = user_of(request)
+        return answer(await office.look(lambda engine, _now: snapshots_of(engine.state, user)))
 
     @router.get("/status")
     async def status() -> Response:
@@ -138,9 +139,9 @@ def jobs_of(state: State, most: int, user: str = "", *, with_final: bool) -> Job
     return Jobs(rows[:most], len(rows) > most)
 
 
-def snapshots_of(state: State) -> Snapshots:
-    """Return the first rows of snapshots."""
-    rows = tuple(islice(snapshot_rows(state), MOST_ROWS + 1))
+def snapshots_of(state: State, user: str = "") -> Snapshots:
+    """Return the first rows of snapshots, only those of *user* if one is named."""
+    rows = tuple(islice(snapshot_rows(state, user), MOST_ROWS + 1))
     return Snapshots(rows[:MOST_ROWS], len(rows) > MOST_ROWS)
 
 

@@ -57,14 +57,15 @@ class Doomed:
     is_known: bool = True
 
 
-def holdings(state: State) -> Iterator[Holding]:
-    """Yield every job that may have snapshots: one that has ever begun, and whose result does not stand in their place."""
+def holdings(state: State, user: str = "") -> Iterator[Holding]:
+    """Yield every job (of *user*, if one is named) that has ever begun, and whose result does not stand in its snapshots' place."""
     for job in state.jobs.values():
-        if job.fence and not isinstance(job.state, Done):
+        entry = state.entries[job.entry]
+        if job.fence and not isinstance(job.state, Done) and (not user or entry.user == user):
             segment = job.segment
             yield Holding(
                 job=job.id,
-                name=state.entries[job.entry].spec.name,
+                name=entry.spec.name,
                 snapshots=job.snapshots,
                 in_use=segment.thaw_from if segment else None,
                 is_active=segment is not None,
@@ -72,9 +73,9 @@ def holdings(state: State) -> Iterator[Holding]:
             )
 
 
-def snapshot_rows(state: State) -> Iterator[SnapshotRow]:
-    """Yield a row for every snapshot, those of one job together, newest last."""
-    for hold in holdings(state):
+def snapshot_rows(state: State, user: str = "") -> Iterator[SnapshotRow]:
+    """Yield a row for every snapshot (of *user*, if one is named), those of one job together, newest last."""
+    for hold in holdings(state, user):
         for kept in hold.snapshots:
             yield SnapshotRow(
                 job=hold.job,

@@ -4,12 +4,15 @@ from typing import Any
 
 import pytest
 
-from idleq.ids import AllocationId
+from idleq.ids import AllocationId, Millis, SnapshotId
 from idleq.scheduler import codec
 from idleq.scheduler.api.app import make_app
 from idleq.scheduler.api.munge import number_in
+from idleq.scheduler.core.commands import Launch
+from idleq.scheduler.core.inputs import Frozen
+from idleq.scheduler.core.snapshot import Snapshot
 from support.asgi import Caller, Reply
-from support.daemon import a_job, quiet_log
+from support.daemon import NOON, a_job, a_node, granted, launched, quiet_log, ready
 from support.desk import PEOPLE, Desk
 
 JOB = codec.to_plain(a_job().submissions[0])
@@ -44,6 +47,30 @@ def test_a_user_sees_and_touches_their_own_jobs_and_the_daemons_own_user_all(des
     assert desk.people.post("/v1/jobs/1/cancel").status == 200
 
 
+def test_a_user_sees_the_snapshots_of_their_own_jobs(desk: Desk) -> None:
+    desk.bench.tell(a_node())
+    alice = User(desk, "alice")
+    alice.submit()
+    (allocation,) = (what for kind, what in desk.bench.diary if kind == "RequestAllocation")
+    desk.bench.tell(granted(allocation))
+    (launch,) = (
+        c for decision in desk.bench.tell(ready(allocation)) for c in decision.commands if isinstance(c, Launch)
+    )
+    taken = Snapshot(
+        id=SnapshotId("0001-0001"), fence=launch.fence, digest="d", bytes=1, taken_at=NOON, run_ms=Millis(0)
+    )
+    desk.bench.tell(launched(launch))
+    desk.bench.tell(
+        Frozen(job=launch.job, fence=launch.fence, snapshot=taken, at=NOON, freeze_ms=Millis(9), reason="asked")
+    )
+
+    def seen(reply: Reply) -> list[str]:
+        return [row["snapshot"]["id"] for row in reply.json["snapshots"]]
+
+    assert seen(alice.call("GET", "/v1/snapshots")) == seen(desk.people.get("/v1/snapshots")) == ["0001-0001"]
+    assert seen(User(desk, "bob").call("GET", "/v1/snapshots")) == []
+
+
 def test_nobody_submits_in_anothers_name(desk: Desk) -> None:
     alice = User(desk, "alice")
     alice.submit(user="bob")
@@ -59,6 +86,7 @@ def test_nobody_submits_in_anothers_name(desk: Desk) -> None:
         ("POST", "/v1/jobs/1/cancel"),
         ("POST", "/v1/jobs/1/hold"),
         ("POST", "/v1/jobs/1/release"),
+        ("POST", "/v1/jobs/1/snapshots/s/remove"),
     ],
 )
 def test_of_anothers_job_a_user_hears_what_they_hear_of_one_that_is_not_there(
