@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from fastapi import APIRouter, Request, Response
 
-from idleq.ids import JOB_NAME, EntryId, JobId, SnapshotId
+from idleq.ids import JOB_NAME, EntryId, JobId
 from idleq.scheduler.api.answers import answer
 from idleq.scheduler.api.bodies import read_as
 from idleq.scheduler.api.office import Office
@@ -18,7 +18,6 @@ from idleq.scheduler.core.inputs import (
     JobsSubmitted,
     Paused,
     Resumed,
-    SnapshotRemoved,
 )
 from idleq.scheduler.errors import BadMessage
 
@@ -78,13 +77,6 @@ def people_routes(office: Office) -> APIRouter:
     @router.post("/jobs/{job}/release")
     async def release(job: str, request: Request) -> Response:
         return await accept(JobReleased(target=await own(job, request)))
-
-    @router.post("/jobs/{job}/snapshots/{snapshot}/remove")
-    async def remove_snapshot(job: str, snapshot: str, request: Request) -> Response:
-        why = await read_as(request, Reason, Reason())
-        reason = why.reason or "removed by its user"
-        name = await own(job, request)
-        return await accept(SnapshotRemoved(job=name, snapshot=SnapshotId(snapshot), reason=reason))
 
     @router.post("/pause")
     async def pause(request: Request) -> Response:

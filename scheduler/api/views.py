@@ -18,8 +18,7 @@ from idleq.scheduler.core.engine import Engine
 from idleq.scheduler.core.explain import explain
 from idleq.scheduler.core.noderows import node_rows
 from idleq.scheduler.core.queries import entry_row, job_detail, job_rows, summary
-from idleq.scheduler.core.retention import snapshot_rows
-from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, SnapshotRow, Summary
+from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, Summary
 from idleq.scheduler.core.state import State
 from idleq.scheduler.errors import BadMessage, UnknownTarget
 
@@ -55,14 +54,6 @@ class Nodes:
     """Every node with its gap."""
 
     nodes: tuple[NodeRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshots:
-    """Rows of snapshots; *is_cut* if there are more."""
-
-    snapshots: tuple[SnapshotRow, ...]
-    is_cut: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +100,6 @@ def view_routes(office: Office) -> APIRouter:
     async def nodes() -> Response:
         return answer(await office.look(lambda engine, now: Nodes(tuple(node_rows(engine.state, now)))))
 
-    @router.get("/snapshots")
-    async def snapshots(request: Request) -> Response:
-        user = user_of(request)
-        return answer(await office.look(lambda engine, _now: snapshots_of(engine.state, user)))
-
     @router.get("/status")
     async def status() -> Response:
         glance = await office.look(lambda engine, _now: summary(engine.state))
@@ -137,12 +123,6 @@ def jobs_of(state: State, most: int, user: str = "", *, with_final: bool) -> Job
     own = (row for row in job_rows(state, with_final=with_final) if not user or row.user == user)
     rows = tuple(islice(own, most + 1))
     return Jobs(rows[:most], len(rows) > most)
-
-
-def snapshots_of(state: State, user: str = "") -> Snapshots:
-    """Return the first rows of snapshots, only those of *user* if one is named."""
-    rows = tuple(islice(snapshot_rows(state, user), MOST_ROWS + 1))
-    return Snapshots(rows[:MOST_ROWS], len(rows) > MOST_ROWS)
 
 
 def view_of(state: State, name: JobId) -> JobView:
