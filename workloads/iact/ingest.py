@@ -82,7 +82,7 @@ def read_parameters(source: Path) -> tuple[str, dict[str, Array]]:
             if FACT_GROUP in file:
                 return "FACT", _from_fact(file)
             if DL1_GROUP in file:
-                return "ctapipe DL1", _from_dl1(source, [node._v_pathname for node in file.list_nodes(DL1_GROUP)])  # noqa: SLF001 - PyTables' public name for it
+                return "ctapipe DL1", _from_dl1(source, [str(node._v_pathname) for node in file.list_nodes(DL1_GROUP)])  # noqa: SLF001 - PyTables' public name for it
     except tables.HDF5ExtError as error:
         raise DamagedData(f"{source} is no HDF5 file that can be read") from error
     except (tables.NoSuchNodeError, KeyError) as error:
