@@ -16,6 +16,7 @@ JOBS = {
     "generate-todgan": ("idleq.workloads.todgan.generate", "generate time-ordered data with trained weights"),
     "evaluate-tods": ("idleq.workloads.todjudge.evaluate", "compare generated time-ordered data with held-out truth"),
     "make-data": ("idleq.workloads.iact.make", "make the TAIGA-IACT data set ahead of a training"),
+    "ingest": ("idleq.workloads.iact.ingest", "bring another telescope's Hillas parameters into one form"),
     "simulate-showers": (
         "idleq.workloads.iact.simulate",
         "simulate TAIGA-IACT events, a file for each task of an array",
@@ -29,7 +30,18 @@ JOBS = {
 }
 
 # Top-level packages of the `train` extra: their absence has a plain answer.
-TRAIN_PACKAGES = ("torch", "ctapipe", "matplotlib", "safetensors", "astropy", "h5py", "pyarrow", "scipy", "sklearn")
+TRAIN_PACKAGES = (
+    "torch",
+    "ctapipe",
+    "matplotlib",
+    "safetensors",
+    "astropy",
+    "h5py",
+    "pyarrow",
+    "scipy",
+    "sklearn",
+    "tables",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

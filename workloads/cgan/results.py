@@ -1,14 +1,16 @@
 """What a finished training leaves besides its weights: samples, a summary, the loss curve, a page of images, a card."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
 from idleq.workloads.cgan.config import TrainConfig
 from idleq.workloads.cgan.data import TrainingData
+from idleq.workloads.cgan.model import ModelSize
 from idleq.workloads.cgan.sampling import sample
 from idleq.workloads.cgan.state import GanState
-from idleq.workloads.cgan.weights import WEIGHTS_FILE
+from idleq.workloads.cgan.weights import WEIGHTS_FILE, save_generator
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.dataset import CLASSES
 from idleq.workloads.iact.samples import sample_classes, write_samples
@@ -17,10 +19,14 @@ from idleq.workloads.training.card import ModelCard, write_card
 from idleq.workloads.training.curves import draw_curves
 
 
-def write_results(output: Path, config: TrainConfig, data: TrainingData, state: GanState) -> None:
-    """Write everything but the weights; all of it is the same on every run."""
+def write_results(output: Path, config: TrainConfig, data: TrainingData, state: GanState) -> Iterator[None]:
+    """Write everything, piece by piece; all of it is the same on every run."""
+    save_generator(state.average, ModelSize(latent=config.latent, width=config.width), output / WEIGHTS_FILE)
+    yield
     camera = Camera.load()
     classes = sample_classes()
+    images = sample(state.average, camera, classes, torch.Generator().manual_seed(config.seed))
+    yield
     parameters = {
         name: sum(values.numel() for values in getattr(state, name).parameters())
         for name in ("generator", "discriminator")
@@ -30,7 +36,7 @@ def write_results(output: Path, config: TrainConfig, data: TrainingData, state: 
         output,
         camera,
         real=[camera.from_map(to_light(data.maps[data.classes == index])[:, 0].numpy()) for index in range(CLASSES)],
-        images=sample(state.average, camera, classes, torch.Generator().manual_seed(config.seed)),
+        images=images,
         classes=classes,
         summary={**figures, "parameters": parameters},
         losses=draw_curves(

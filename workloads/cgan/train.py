@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from idleq.workloads.cgan.config import FULL, QUICK, TrainConfig
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.guest import Guest
-from idleq.workloads.training.loop import go_on_from, train
+from idleq.workloads.training.loop import finish, go_on_from, train
 from idleq.workloads.training.options import add_training_options, steps_and_events
 
 if TYPE_CHECKING:
@@ -58,15 +58,10 @@ def run(options: argparse.Namespace) -> int:
         if not train(guest, state, step, steps=config.steps, report_every=config.report_every):
             return EXIT_SAVED
         # --- results: the averaged generator's weights, what it makes, and pictures of both
-        from idleq.workloads.cgan.model import ModelSize
         from idleq.workloads.cgan.results import write_results
-        from idleq.workloads.cgan.weights import WEIGHTS_FILE, save_generator
 
-        size = ModelSize(latent=config.latent, width=config.width)
-        save_generator(state.average, size, guest.output / WEIGHTS_FILE)
-        write_results(guest.output, config, data, state)
-        guest.finish()
-    return EXIT_DONE
+        is_done = finish(guest, state, write_results(guest.output, config, data, state))
+    return EXIT_DONE if is_done else EXIT_SAVED
 
 
 def load_data(

@@ -52,7 +52,11 @@ def boosted_scores(learn: Events, others: tuple[Events, ...], seed: int) -> list
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     trees = HistGradientBoostingClassifier(
-        max_iter=200, learning_rate=0.05, l2_regularization=1.0, early_stopping=False, random_state=seed % 2**32
+        max_iter=200,
+        learning_rate=0.05,
+        l2_regularization=1.0,
+        early_stopping=False,  # pyright: ignore[reportArgumentType] # scikit-learn's hints forget that it may be a boolean
+        random_state=seed % 2**32,
     )
     trees.fit(learn.parameters, learn.is_gamma)
     return [trees.predict_proba(events.parameters)[:, 1] for events in others]

@@ -35,18 +35,19 @@ class ModelSize:
         return cls(width=values["width"])
 
 
-class HexConv(nn.Conv2d):
+class HexConv(nn.Module):
     """A convolution over a pixel and its six neighbours."""
 
     def __init__(self, before: int, after: int) -> None:
-        super().__init__(before, after, 3, padding=1)
+        super().__init__()
+        self.square = nn.Conv2d(before, after, 3, padding=1)
         touching = torch.zeros(3, 3)
         for row, column in ((0, 0), *NEIGHBOUR_STEPS):
             touching[row + 1, column + 1] = 1
         self.register_buffer("touching", touching, persistent=False)
 
     def forward(self, maps: Tensor) -> Tensor:
-        return conv2d(maps, self.weight * self.get_buffer("touching"), self.bias, padding=1)
+        return conv2d(maps, self.square.weight * self.get_buffer("touching"), self.square.bias, padding=1)
 
 
 class Classifier(nn.Module):

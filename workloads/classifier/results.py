@@ -1,5 +1,7 @@
 """What a finished training leaves: the judge, its quality beside the classical cuts', scores drawn, a card."""
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +27,49 @@ Array = npt.NDArray[Any]
 GAMMA_COLOUR = "#3d6fb4"
 HADRON_COLOUR = "#c1602a"
 
+# Events scored between two chances to leave.
+AT_ONCE = 5_000
 
-def write_results(output: Path, config: TrainConfig, data: TrainingData, state: ClassifierState) -> None:
-    """Write everything; all of it is the same on every run."""
-    model = state.average
+
+def write_results(output: Path, config: TrainConfig, data: TrainingData, state: ClassifierState) -> Iterator[None]:
+    """Write everything, piece by piece; all of it is the same on every run."""
+    model = copy.deepcopy(state.average)
     model.load_state_dict(state.best.weights)
     model.eval()
-    validated, measured = scores_of(model, data.validate.images), scores_of(model, data.measure.images)
+    validated, measured = np.empty(len(data.validate.images)), np.empty(len(data.measure.images))
+    for scores, events in ((validated, data.validate), (measured, data.measure)):
+        for start in range(0, len(scores), AT_ONCE):
+            scores[start : start + AT_ONCE] = scores_of(model, events.images[start : start + AT_ONCE])
+            yield
     judge = Judge(model=model, threshold=best_threshold(validated, data.validate.is_gamma))
     save_judge(judge, ModelSize(width=config.width), output / WEIGHTS_FILE)
+    quality = {"cnn": _quality(measured >= judge.threshold, data, config)}
+    yield
+    quality["boosted_hillas"] = _boosted(data, config)
+    yield
+    quality["hillas_cut"] = _box(data, config)
+    yield
     figures = {
         "steps": state.step,
         "best_step": state.best.step,
         "threshold": round(judge.threshold, 6),
-        "quality": {"cnn": _quality(measured >= judge.threshold, data, config), **classical(data, config)},
+        "quality": quality,
     }
     parameters = sum(values.numel() for values in model.parameters())
+    _write(
+        output,
+        state,
+        {**figures, "parameters": parameters},
+        draw_scores(measured, data.measure.is_gamma, judge.threshold),
+    )
+    write_card(output, _card(config, data, parameters, figures))
+
+
+def _write(output: Path, state: ClassifierState, summary: dict[str, Any], scores: bytes) -> None:
     looks = [{"step": step, "validation": figure} for step, figure in state.best.curve]
     content = {
-        "summary.json": durable.canonical_json({**figures, "parameters": parameters}),
-        "scores.png": draw_scores(measured, data.measure.is_gamma, judge.threshold),
+        "summary.json": durable.canonical_json(summary),
+        "scores.png": scores,
         "loss.png": draw_curves(
             [*state.history.reports, *looks],
             {"loss": "trained on", "validation": "validation"},
@@ -56,19 +81,19 @@ def write_results(output: Path, config: TrainConfig, data: TrainingData, state: 
     for name, written in content.items():
         with durable.explained("the results", output / name):
             durable.replace_file(output / name, written)
-    write_card(output, _card(config, data, parameters, figures))
 
 
-def classical(data: TrainingData, config: TrainConfig) -> dict[str, dict[str, float]]:
-    """The box cut and the boosted trees on the same events, their cuts from the same validation data."""
-    cut = HillasCut.choose(data.validate)
+def _boosted(data: TrainingData, config: TrainConfig) -> dict[str, float]:
+    """Boosted trees on the same events, their cut from the same validation data."""
     validated, measured = boosted_scores(data.learn, (data.validate, data.measure), config.seed)
-    threshold = best_threshold(validated, data.validate.is_gamma)
-    box = {name: round(limit, 3) for name, limit in zip(BOX, cut.limits, strict=True)}
-    return {
-        "boosted_hillas": _quality(measured >= threshold, data, config),
-        "hillas_cut": {**_quality(cut.keeps(data.measure.parameters), data, config), **box},
-    }
+    return _quality(measured >= best_threshold(validated, data.validate.is_gamma), data, config)
+
+
+def _box(data: TrainingData, config: TrainConfig) -> dict[str, float]:
+    """The box cut from the same validation data, on the same events."""
+    cut = HillasCut.choose(data.validate)
+    limits = {name: round(limit, 3) for name, limit in zip(BOX, cut.limits, strict=True)}
+    return {**_quality(cut.keeps(data.measure.parameters), data, config), **limits}
 
 
 def _quality(is_kept: Array, data: TrainingData, config: TrainConfig) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from idleq.workloads.classifier.config import FULL, QUICK, TrainConfig
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.guest import Guest
-from idleq.workloads.training.loop import go_on_from, train
+from idleq.workloads.training.loop import finish, go_on_from, train
 from idleq.workloads.training.options import add_training_options, steps_and_events
 
 if TYPE_CHECKING:
@@ -83,9 +83,8 @@ def run(options: argparse.Namespace) -> int:
         # --- results: the best average's weights, the cut, and both measured beside the classical cuts
         from idleq.workloads.classifier.results import write_results
 
-        write_results(guest.output, config, data, state)
-        guest.finish()
-    return EXIT_DONE
+        is_done = finish(guest, state, write_results(guest.output, config, data, state))
+    return EXIT_DONE if is_done else EXIT_SAVED
 
 
 def load_data(

@@ -1,5 +1,7 @@
 """What a finished training leaves: weights, samples, a summary, the loss curve, a page of images, a card."""
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -17,16 +19,18 @@ from idleq.workloads.training.card import ModelCard, write_card
 from idleq.workloads.training.curves import draw_curves
 
 
-def write_results(output: Path, config: TrainConfig, data: TrainingData, state: VaeState) -> None:
-    """Write everything; all of it is the same on every run."""
-    camera, classes, model = Camera.load(), sample_classes(), state.average
+def write_results(output: Path, config: TrainConfig, data: TrainingData, state: VaeState) -> Iterator[None]:
+    """Write everything, piece by piece; all of it is the same on every run."""
+    camera, classes, model = Camera.load(), sample_classes(), copy.deepcopy(state.average)
     model.load_state_dict(state.best.weights)
     parameters = {
         name: sum(values.numel() for values in getattr(model, name).parameters())
         for name in ("encoder", "decoder", "prior")
     }
     save_model(model, ModelSize(latent=config.latent, width=config.width), output / WEIGHTS_FILE)
+    yield
     drawn = sample(model, camera, classes, torch.Generator().manual_seed(config.seed))
+    yield
     figures = {
         "steps": state.step,
         "epochs": state.order.epoch,

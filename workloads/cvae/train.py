@@ -9,7 +9,7 @@ import os
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.cvae.config import FULL, QUICK, TrainConfig
 from idleq.workloads.guest import Guest
-from idleq.workloads.training.loop import go_on_from, train
+from idleq.workloads.training.loop import finish, go_on_from, train
 from idleq.workloads.training.options import add_training_options, steps_and_events
 
 
@@ -68,6 +68,5 @@ def run(options: argparse.Namespace) -> int:
         # --- results: the best average's weights, what it makes, and pictures of both
         from idleq.workloads.cvae.results import write_results
 
-        write_results(guest.output, config, data, state)
-        guest.finish()
-    return EXIT_DONE
+        is_done = finish(guest, state, write_results(guest.output, config, data, state))
+    return EXIT_DONE if is_done else EXIT_SAVED

@@ -5,7 +5,7 @@ import json
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +18,7 @@ from idleq.workloads.iact.making import draw_chunk, versions
 from idleq.workloads.iact.npz import as_npz
 from idleq.workloads.iact.rules import RULES
 from idleq.workloads.iact.showers import load_showers
-
-if TYPE_CHECKING:
-    from idleq.workloads.iact.simulate import Task
+from idleq.workloads.iact.task import TASK_CHUNKS, Task
 
 METADATA = b"idleq"
 
@@ -40,10 +38,8 @@ COLUMNS: dict[str, tuple[pa.DataType, str]] = {
 }
 
 
-def chunks_of(task: "Task") -> list[tuple[str, int, int]]:
+def chunks_of(task: Task) -> list[tuple[str, int, int]]:
     """Each chunk's name, number and events."""
-    from idleq.workloads.iact.simulate import TASK_CHUNKS
-
     starts = range(0, task.events, CHUNK_EVENTS)
     return [
         (f"chunk-{index:05d}", task.number * TASK_CHUNKS + index, min(CHUNK_EVENTS, task.events - start))
@@ -51,7 +47,7 @@ def chunks_of(task: "Task") -> list[tuple[str, int, int]]:
     ]
 
 
-def make_events(task: "Task") -> Callable[[int, int], bytes]:
+def make_events(task: Task) -> Callable[[int, int], bytes]:
     """What makes a chunk, by its number and events."""
     from idleq.workloads.iact.rendering import Renderer
 
@@ -77,7 +73,7 @@ def make_events(task: "Task") -> Callable[[int, int], bytes]:
     return make
 
 
-def write_events(task: "Task", chunks: Sequence[bytes]) -> bytes:
+def write_events(task: Task, chunks: Sequence[bytes]) -> bytes:
     """The bytes of the Parquet file with all *chunks* in it: the same on every run."""
     read = [np.load(io.BytesIO(chunk), allow_pickle=False) for chunk in chunks]
     columns = {name: np.concatenate([part[name] for part in read]) for name in COLUMNS if name != "event"}

@@ -10,47 +10,17 @@ import argparse
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from idleq.workloads import durable
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.guest import Guest
+from idleq.workloads.iact.task import Task
 from idleq.workloads.messages import say
 from idleq.workloads.shards import MANIFEST, array_task
 from idleq.workloads.training.options import add_output, between
 
 MAX_EVENTS = 1_000_000
-
-# Chunks of one task have numbers of their own, so that no two tasks draw the same showers.
-TASK_CHUNKS = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What one task makes."""
-
-    particle: str
-    split: str
-    events: int
-    seed: int
-    number: int
-
-    @property
-    def file(self) -> str:
-        """Its file."""
-        return f"{self.particle}-{self.split}-seed{self.seed}-{self.number:05d}.parquet"
-
-    def identity(self) -> dict[str, Any]:
-        """What decides its events."""
-        return {
-            "particle": self.particle,
-            "split": self.split,
-            "events": self.events,
-            "seed": self.seed,
-            "task": self.number,
-        }
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

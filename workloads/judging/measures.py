@@ -14,7 +14,8 @@ FOLDS = 2
 
 def ks(one: Array, other: Array) -> float:
     """The largest distance between two distributions (Kolmogorov and Smirnov)."""
-    return float(ks_2samp(one, other, method="asymp").statistic)
+    statistic, _ = ks_2samp(one, other, method="asymp")
+    return float(statistic)
 
 
 def separation(made: Array, true: Array, groups: Array, seed: int) -> float:

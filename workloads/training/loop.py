@@ -1,6 +1,6 @@
 """The loop of every training: go on from a checkpoint, step, report, and leave when asked to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from idleq.workloads.errors import CheckpointRefused
@@ -56,3 +56,15 @@ def train(
             if state.step % report_every == 0 or state.step == steps or is_over():
                 guest.report(state.step, steps, state.history.report(state.step))
     return False
+
+
+def finish(guest: Guest, state: "TrainingState", pieces: Iterable[None]) -> bool:
+    """Work through the *pieces* of writing the results; False = asked to leave between two of them, and saved.
+
+    On a busy machine all of them together can take longer than a closing gap leaves; the next segment does them again.
+    """
+    for _ in pieces:
+        if not guest.may_go_on(state.step, lambda: {PHASE: TRAINING, **state.parts()}):
+            return False
+    guest.finish()
+    return True

@@ -15,7 +15,8 @@ from idleq.workloads import cli
 from idleq.workloads.errors import DamagedData, MissingInput
 from idleq.workloads.iact.events_file import COLUMNS, read_events
 from idleq.workloads.iact.showers import load_showers
-from idleq.workloads.iact.simulate import Task, is_done
+from idleq.workloads.iact.simulate import is_done
+from idleq.workloads.iact.task import Task
 
 ARGV = ["simulate-showers", "--events", "12"]
 
