@@ -11,6 +11,10 @@ from idleq.workloads.messages import say
 # Job -> (its module, one line for --help). A module offers add_options(parser) and run(options) -> exit code.
 JOBS = {
     "count": ("idleq.workloads.count", "count with a state of a given size: a job for trying the machinery"),
+    "simulate-tods": ("idleq.workloads.tods.simulate", "simulate time-ordered data with cosmic-ray hits"),
+    "train-todgan": ("idleq.workloads.todgan.train", "train a generator of time-ordered data: a GAN or a VAE"),
+    "generate-todgan": ("idleq.workloads.todgan.generate", "generate time-ordered data with trained weights"),
+    "evaluate-tods": ("idleq.workloads.todjudge.evaluate", "compare generated time-ordered data with held-out truth"),
     "make-data": ("idleq.workloads.iact.make", "make the TAIGA-IACT data set ahead of a training"),
     "simulate-showers": (
         "idleq.workloads.iact.simulate",
@@ -25,7 +29,7 @@ JOBS = {
 }
 
 # Top-level packages of the `train` extra: their absence has a plain answer.
-TRAIN_PACKAGES = ("torch", "ctapipe", "matplotlib", "safetensors", "astropy", "pyarrow", "scipy", "sklearn")
+TRAIN_PACKAGES = ("torch", "ctapipe", "matplotlib", "safetensors", "astropy", "h5py", "pyarrow", "scipy", "sklearn")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,134 @@
+"""`train-todgan`: train a generator of TODs, leaving and going on whenever idleq asks for it.
+
+Read from top to bottom: config, device, data, models and optimisers, loop, results.
+"""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
+from idleq.workloads.errors import BadOption, DamagedData
+from idleq.workloads.guest import Guest
+from idleq.workloads.todgan.config import FULL, QUICK, TodTrainConfig, Variant
+from idleq.workloads.training.loop import go_on_from, saved_while_making_data, train
+from idleq.workloads.training.options import add_output, add_threads
+
+if TYPE_CHECKING:
+    from idleq.workloads.tods.dataset import TodSet
+
+PER_FILE = 500
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `train-todgan`."""
+    parser.add_argument(
+        "--variant", choices=[*Variant], default=Variant.SLIDES, help="which networks and scheme (default slides)"
+    )
+    parser.add_argument("--quick", action="store_true", help="about a minute of one core, the data set included")
+    parser.add_argument("--steps", type=int, help=f"training steps (default {FULL['steps']}, quick {QUICK['steps']})")
+    parser.add_argument(
+        "--count", type=int, help=f"TODs to learn from (default {FULL['count']}, quick {QUICK['count']})"
+    )
+    parser.add_argument("--batch", type=int, default=64, help="TODs in a batch (default 64)")
+    parser.add_argument(
+        "--extra-steps", type=int, default=0, help="more steps of the slides' discriminator for each step (default 0)"
+    )
+    parser.add_argument(
+        "--hits", choices=("natural", "balanced"), default="balanced", help="how often the TODs have hits"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of weights, noise and order (default 1)")
+    parser.add_argument("--tods", metavar="DIR", nargs="+", help="TODs that simulate-tods made, instead of making them")
+    parser.add_argument(
+        "--data", metavar="DIR", help="where simulated TODs lie (default IDLEQ_DATA_DIR, else the user's cache)"
+    )
+    add_threads(parser)
+    add_output(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train to the end, or save and leave when asked to."""
+    # --- config
+    config = config_of(options)
+    places = Places.from_environment(os.environ, options.output)
+    # The guest listens before anything slow is imported: a freeze may be asked for at any time.
+    with Guest(places=places, kind="train-todgan", identity={**config.identity(), "hits": options.hits}) as guest:
+        checkpoint = guest.restore()
+        # --- device
+        from idleq.workloads.training.device import use_one_thread_pool
+
+        use_one_thread_pool(config.threads)
+        # --- data: made where it is not there yet
+        sets = load_sets(guest, config, places, options)
+        if sets is None:
+            return EXIT_SAVED
+        from idleq.workloads.todgan.data import TrainingTods
+        from idleq.workloads.todgan.looking import look_at
+        from idleq.workloads.todgan.results import write_results
+        from idleq.workloads.todgan.state import begin
+        from idleq.workloads.todgan.step import train_step
+
+        data, apart = TrainingTods.prepare(sets[0].tods, sets[0].digest), sets[1].tods
+        # --- models and optimisers: new ones, or exactly those of the checkpoint
+        state = begin(config, data)
+        go_on_from(state, checkpoint)
+
+        # --- loop
+        def step() -> dict[str, float]:
+            metrics = train_step(state, config, *data.batch(state.order.next()))
+            look_at(state, config, data.scale, apart)
+            return metrics
+
+        if not train(guest, state, step, steps=config.steps, report_every=config.report_every):
+            return EXIT_SAVED
+        # --- results
+        write_results(guest.output, config, data, state, sets[0].made_for)
+        guest.finish()
+    return EXIT_DONE
+
+
+def config_of(options: argparse.Namespace) -> TodTrainConfig:
+    """What was asked for, else what `--quick` or its absence means."""
+    chosen = QUICK if options.quick else FULL
+    return TodTrainConfig(
+        variant=Variant(options.variant),
+        steps=chosen["steps"] if options.steps is None else options.steps,
+        count=chosen["count"] if options.count is None else options.count,
+        seed=options.seed,
+        threads=options.threads,
+        batch=options.batch,
+        extra_steps=options.extra_steps,
+        looked_at=chosen["looked_at"],
+    )
+
+
+def load_sets(
+    guest: Guest, config: TodTrainConfig, places: Places, options: argparse.Namespace
+) -> "tuple[TodSet, TodSet] | None":
+    """The TODs to learn from and those set apart; None = asked to leave while they were made, and saved."""
+    from idleq.workloads.tods.dataset import TodSet, TodSpec, ensure_tods
+    from idleq.workloads.tods.places import tod_root
+
+    root = tod_root(os.environ, options.data, places)
+
+    def should_stop() -> bool:
+        return not guest.may_go_on(0, saved_while_making_data)
+
+    given: TodSet | None
+    if options.tods:
+        given = TodSet.load([Path(folder) for folder in options.tods])
+    else:
+        spec = TodSpec(mix=options.hits, tods_per_file=PER_FILE)
+        given = ensure_tods(spec, -(-config.count // PER_FILE), root, should_stop)
+    spec = TodSpec(split="selection", mix="balanced", tods_per_file=min(PER_FILE, config.looked_at))
+    apart = ensure_tods(spec, config.looked_at // spec.tods_per_file, root, should_stop)
+    if given is None or apart is None:
+        return None
+    if len(given.tods) < config.count:
+        raise BadOption(
+            f"there are {len(given.tods)} TODs, fewer than --count {config.count}; make more, or ask for fewer"
+        )
+    if given.made_for.get("split") != "train":
+        raise DamagedData(f"the TODs are of the split {given.made_for.get('split')!r}, which no training may see")
+    return given.first(config.count), apart

@@ -1,0 +1,1 @@
+"""How generated time-ordered data compare with held-out truth, in watts and for each number of hits."""

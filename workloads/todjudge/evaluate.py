@@ -1,0 +1,218 @@
+"""`evaluate-tods`: generated TODs, two baselines and a second truth beside held-out truth.
+
+OUTPUT/figures.json    the figures of each set and class, the targets, whether they are reached
+      /report.md       the same for people, with spectra.png, heights.png, examples.png
+      /speed.json      seconds of one core per TOD, with --weights: a measurement, and so the only file (with its rows
+                       of the page) that differs from run to run
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idleq.workloads import durable
+from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
+from idleq.workloads.errors import BadOption
+from idleq.workloads.guest import Guest, require_parts
+from idleq.workloads.training.options import add_output, between
+
+if TYPE_CHECKING:
+    from idleq.workloads.tods.dataset import TodSet
+
+# A part of every checkpoint: the sets that have been measured.
+MEASURED = "measured"
+
+TODS_PER_FILE = 600
+TRUTH, SECOND, WHITE, COLOURED = "truth", "truth again", "white noise", "coloured noise"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `evaluate-tods`."""
+    parser.add_argument(
+        "--generated", metavar="NAME=DIR", action="append", default=[], help="what generate-todgan wrote; repeatable"
+    )
+    parser.add_argument(
+        "--weights", metavar="NAME=FILE", action="append", default=[], help="a generator to time; repeatable"
+    )
+    parser.add_argument(
+        "--per-class", type=int, default=4_000, help="TODs of the truth with 0, 1 and 2+ hits each (default 4000)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the truth and the baselines (default 1)")
+    parser.add_argument(
+        "--data", metavar="DIR", help="where simulated TODs lie (default IDLEQ_DATA_DIR, else the user's cache)"
+    )
+    add_output(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure set after set, or save and leave when asked to."""
+    between("--per-class", options.per_class, 100, 1_000_000)
+    between("--seed", options.seed, 0, 2**63 - 1)
+    folders, weights = _named(options.generated, "--generated"), _named(options.weights, "--weights")
+    places = Places.from_environment(os.environ, options.output)
+    identity = _identity(options, folders)
+    with Guest(places=places, kind="evaluate-tods", identity=identity) as guest:
+        measured = _restored(guest)
+        truth = _truths(guest, options, places, measured)
+        if truth is None or not _measure_all(guest, measured, _makers(truth, folders, options.seed), truth[0]):
+            return EXIT_SAVED
+        _write(guest, measured, _speeds(weights))
+        guest.finish()
+    return EXIT_DONE
+
+
+def _identity(options: argparse.Namespace, folders: Mapping[str, Path]) -> dict[str, Any]:
+    from idleq.workloads.todjudge.generated import checksum_of
+
+    return {
+        "per_class": options.per_class,
+        "seed": options.seed,
+        "generated": {name: checksum_of(folder) for name, folder in folders.items()},
+    }
+
+
+def _truths(
+    guest: Guest, options: argparse.Namespace, places: Places, measured: dict[str, Any]
+) -> "tuple[TodSet, TodSet] | None":
+    """The held-out truth and a second one; None = asked to leave while they were made, and saved."""
+    from idleq.workloads.tods.dataset import TodSpec, ensure_tods
+    from idleq.workloads.tods.places import tod_root
+
+    root = tod_root(os.environ, options.data, places)
+    files = -(-3 * options.per_class // TODS_PER_FILE)
+    per_file = min(TODS_PER_FILE, 3 * options.per_class)
+    made = []
+    for split in ("held-out", "second"):
+        spec = TodSpec(seed=options.seed, split=split, mix="balanced", tods_per_file=per_file)
+        one = ensure_tods(spec, files, root, lambda: not guest.may_go_on(len(measured), _saver(measured)))
+        if one is None:
+            return None
+        made.append(one)
+    return made[0], made[1]
+
+
+def _makers(
+    truth: "tuple[TodSet, TodSet]", folders: Mapping[str, Path], seed: int
+) -> dict[str, Callable[[], tuple[Any, Any]]]:
+    """Set -> a function that gives its TODs and their numbers of hits."""
+    import numpy as np
+
+    from idleq.workloads.todjudge.baselines import coloured_noise, white_noise
+    from idleq.workloads.todjudge.generated import Generated
+
+    held_out = truth[0].tods
+
+    def baseline(noise: Callable[..., Any], number: int) -> tuple[Any, Any]:
+        made = np.empty_like(held_out.tods)
+        for hits in np.unique(held_out.hits):
+            chosen = held_out.hits == hits
+            made[chosen] = noise(held_out.tods[chosen], np.random.default_rng([seed, number, int(hits)]))
+        return made, held_out.hits
+
+    def generated(folder: Path) -> tuple[Any, Any]:
+        tods = Generated.load(folder).tods
+        return tods.tods, tods.hits
+
+    return {
+        TRUTH: lambda: (held_out.tods, held_out.hits),
+        SECOND: lambda: (truth[1].tods.tods, truth[1].tods.hits),
+        WHITE: lambda: baseline(white_noise, 1),
+        COLOURED: lambda: baseline(coloured_noise, 2),
+        **{name: partial(generated, folder) for name, folder in folders.items()},
+    }
+
+
+def _measure_all(
+    guest: Guest, measured: dict[str, Any], makers: Mapping[str, Callable[[], tuple[Any, Any]]], truth: "TodSet"
+) -> bool:
+    """Every set into *measured*; False = asked to leave, and saved."""
+    waiting = [name for name in makers if name not in measured]
+    while guest.may_go_on(len(measured), _saver(measured)):
+        if not waiting:
+            return True
+        name = waiting.pop(0)
+        tods, hits = makers[name]()
+        measured[name] = _measure(tods, hits, truth)
+        guest.report(len(measured), len(makers), {})
+    return False
+
+
+def _measure(tods: Any, hits: Any, truth: "TodSet") -> dict[str, Any]:  # noqa: ANN401 - arrays
+    from idleq.workloads.todjudge.figures import Classes, curves, measure, truth_width
+
+    made, true = Classes.asked(tods, hits), Classes.asked(truth.tods.tods, truth.tods.hits)
+    if (hits < 0).any():
+        width = truth_width(truth.tods.tods, truth.tods.hits)
+        made, true = Classes.found(tods, width), Classes.found(truth.tods.tods, width)
+    return {"by": made.by, "classes": measure(made, true), "curves": curves(made)}
+
+
+def _speeds(weights: Mapping[str, Path]) -> dict[str, float]:
+    """Seconds of one core per TOD of each generator, in batches."""
+    if not weights:
+        return {}
+    from idleq.workloads.todgan.speed import seconds_per_tod
+    from idleq.workloads.todgan.weights import load_generator
+    from idleq.workloads.training.device import use_one_thread_pool
+
+    use_one_thread_pool(1)
+    return {name: seconds_per_tod(*load_generator(path)[::2]) for name, path in weights.items()}
+
+
+def _write(guest: Guest, measured: Mapping[str, Any], seconds: Mapping[str, float]) -> None:
+    from idleq.workloads.todjudge import pictures
+    from idleq.workloads.todjudge.figures import TARGETS, reached
+    from idleq.workloads.todjudge.page import as_page
+
+    sets = {name: {"by": one["by"], "classes": one["classes"]} for name, one in measured.items() if name != TRUTH}
+    verdicts = {
+        name: {kind: {figure: reached(values, figure) for figure in TARGETS} for kind, values in one["classes"].items()}
+        for name, one in sets.items()
+    }
+    curves = {name: one["curves"] for name, one in measured.items()}
+    figures = {
+        "format": 1,
+        "targets": {name: limit for name, (_, limit) in TARGETS.items()},
+        "sets": sets,
+        "reached": verdicts,
+    }
+    content = {
+        "figures.json": durable.canonical_json(figures),
+        "spectra.png": pictures.draw_spectra(curves),
+        "heights.png": pictures.draw_heights(curves),
+        "examples.png": pictures.draw_examples(curves),
+        "report.md": as_page(sets, seconds).encode(),
+    }
+    if seconds:
+        content["speed.json"] = durable.canonical_json(dict(seconds))
+    for name, written in content.items():
+        with durable.explained("the figures", guest.output / name):
+            durable.replace_file(guest.output / name, written)
+
+
+def _restored(guest: Guest) -> dict[str, Any]:
+    checkpoint = guest.restore()
+    if checkpoint is None:
+        return {}
+    require_parts(checkpoint, (MEASURED,))
+    return dict(json.loads(checkpoint.parts[MEASURED]))
+
+
+def _saver(measured: Mapping[str, Any]) -> Callable[[], dict[str, bytes]]:
+    # Not sorted: the sets' order is that of the page.
+    return lambda: {MEASURED: json.dumps(measured).encode()}
+
+
+def _named(given: list[str], option: str) -> dict[str, Path]:
+    """NAME=PATH -> path by name, in the order given."""
+    named: dict[str, Path] = {}
+    for text in given:
+        name, separator, path = text.partition("=")
+        if not (name and separator and path) or name in named or name in {TRUTH, SECOND, WHITE, COLOURED}:
+            raise BadOption(f"{option} must be NAME=PATH with a name of its own, not {text!r}")
+        named[name] = Path(path)
+    return named
