@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from idleq.workloads.errors import DamagedData
 from idleq.workloads.tods.simulation import Tods
 
 Array = npt.NDArray[Any]
@@ -50,6 +51,8 @@ class TrainingTods:
     def prepare(cls, tods: Tods, digest: str) -> Self:
         """*tods* on their own scale."""
         scale = Scale.of(tods.tods)
+        if scale.width_w <= 1e-9 * abs(scale.offset_w):  # no more than a mean's own rounding
+            raise DamagedData("every sample of the TODs is the same: there is nothing to learn from them")
         return cls(
             tods=scale.to_network(tods.tods),
             hits=torch.from_numpy(tods.hits.astype(np.int64)),

@@ -21,7 +21,7 @@ def draw_losses(reports: Sequence[Mapping[str, float]], looks: Sequence[Sequence
     """The losses against the step, and below them how far the generator is from TODs set apart."""
     figure = Figure(figsize=(7, 6), dpi=110, layout="constrained")
     losses, distances = figure.subplots(2, 1, sharex=True)
-    names = [name for name in reports[0] if name != "step"]
+    names = sorted(reports[0].keys() - {"step"})  # what was reported before a freeze comes back in another order
     for colour, name in zip(COLOURS, names, strict=False):
         losses.plot([one["step"] for one in reports], [one[name] for one in reports], color=colour, label=name)
     losses.set_ylabel("loss")

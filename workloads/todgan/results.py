@@ -72,7 +72,7 @@ def _card(config: TodTrainConfig, data: TrainingTods, state: TodState, made_for:
         settings=config.identity(),
         data={**made_for, "digest": data.digest, "tods": len(data.tods)},
         figures={
-            "last_report": state.history.reports[-1],
+            "last_report": dict(sorted(state.history.reports[-1].items())),
             "selected_step": int(best[0]) if best else state.step,
             "distance_to_tods_set_apart": best[1] if best and np.isfinite(best[1]) else None,
         },

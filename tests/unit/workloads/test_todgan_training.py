@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ pytest.importorskip("h5py", reason="the train extra is not installed")
 import torch
 from safetensors.torch import save
 
-from idleq.workloads.errors import BadOption
+from idleq.workloads import cli
+from idleq.workloads.checkpoint import Checkpoint, CheckpointStore
+from idleq.workloads.errors import BadOption, CheckpointRefused, DamagedData, WorkloadError
 from idleq.workloads.todgan.config import TodTrainConfig, Variant
 from idleq.workloads.todgan.data import TrainingTods
 from idleq.workloads.todgan.looking import look_at
@@ -117,3 +120,30 @@ def test_a_pass_through_the_autoencoder_lowers_its_bound(data: TrainingTods) -> 
     seen = [train_step(state, config, *data.batch(state.order.next())) for _ in range(config.steps)]
     bound = [one["likelihood"] + one["divergence"] for one in seen]
     assert np.mean(bound[-10:]) < np.mean(bound[:10])
+
+
+def test_a_training_that_diverges_says_so(data: TrainingTods) -> None:
+    state = begin(config_of(Variant.CONDITIONAL), data)
+    torch.nn.init.constant_(next(state.generator.parameters()), float("nan"))  # type: ignore[union-attr] # a GAN's state
+    with pytest.raises(WorkloadError, match="has diverged: at step 1 its losses are"):
+        train_step(state, config_of(Variant.CONDITIONAL), *data.batch(state.order.next()))
+
+
+def test_tods_without_any_spread_are_refused(tods: Tods) -> None:
+    flat = replace(tods, tods=np.full_like(tods.tods, -3e-17))
+    with pytest.raises(DamagedData, match="nothing to learn"):
+        TrainingTods.prepare(flat, "flat")
+
+
+def test_a_checkpoint_of_another_variant_is_refused_and_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    identity = {**config_of(Variant.VAE).identity(), "hits": "balanced"}
+    store = CheckpointStore(tmp_path / ".checkpoints")
+    store.save(Checkpoint(kind="train-todgan", step=3, identity=identity, parts={"progress.jsonl": b""}))
+    argv = ["train-todgan", "--variant", "conditional", "--steps", "9", "--count", "18", "--batch", "4", "--seed", "7"]
+    assert cli.main([*argv, "--output", str(tmp_path)]) == CheckpointRefused.exit_code
+    assert "the checkpoint was made with" in capsys.readouterr().err
+    loaded = store.load()
+    assert loaded is not None
+    assert loaded.identity == identity
