@@ -45,7 +45,8 @@ def test_every_runtime_that_a_node_has_holds_what_all_of_them_hold(
     slurm: Testbed, record_property: Callable[[str, object], None]
 ) -> None:
     slurm.bring_image()
-    said = pytest_on(slurm.nodes["n1"], "/shared/idleq/tests/contract/test_runtimes.py", "-k", "enclosed or podman")
+    files = (f"/shared/idleq/tests/contract/{name}.py" for name in ("test_runtimes", "test_podman"))
+    said = pytest_on(slurm.nodes["n1"], *files, "-k", "enclosed or podman")
     record_property("summary", said)
 
 

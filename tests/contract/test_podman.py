@@ -1,0 +1,91 @@
+"""What holds of podman's containers beyond what all runtimes hold: where they are put, what they may do, and what a lost monitor leaves."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from contract.test_runtimes import C2, COUNT, PODMAN, Bench, bench_of
+from idleq.migration.errands import Errands
+from idleq.migration.podman import PodmanRuntime
+from idleq.migration.ports import Ended
+
+pytestmark = PODMAN
+
+BEFORE, AFTER = "/idleq-before", "/idleq-after"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with bench_of("podman", tmp_path) as bench:
+        yield bench
+
+
+def running(bench: Bench) -> list[int]:
+    """The processes of the container."""
+    return bench.survivors()
+
+
+def groups_of(pid: int) -> set[str]:
+    """The control groups that a process is in, but for those of hierarchies without podman's."""
+    lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    return {path.partition("/libpod-")[0] for _, name, path in (line.split(":", 2) for line in lines) if name}
+
+
+def status_of(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def test_after_a_thaw_it_is_in_the_control_group_of_whoever_thawed_it(bench: Bench) -> None:
+    first = PodmanRuntime("before", Errands(), cgroup_parent=BEFORE)
+    second = PodmanRuntime("after", Errands(), cgroup_parent=AFTER)
+    images = bench.folder / "images"
+    images.mkdir()
+    order = bench.python(COUNT, "1000")
+    try:
+        first.start(order)
+        bench.wait_for_lines(1)
+        assert [groups_of(pid) for pid in running(bench)] == [{BEFORE}]
+        first.freeze(order.name, images)
+        second.thaw(replace(order, name=C2), images)
+        assert [groups_of(pid) for pid in running(bench)] == [{AFTER}]
+    finally:
+        first.close()
+        second.close()
+
+
+def test_it_has_no_rights_and_no_network(bench: Bench) -> None:
+    bench.runtime.start(bench.python(COUNT, "1000"))
+    bench.wait_for_lines(1)
+    (pid,) = running(bench)
+
+    status = status_of(pid)
+    assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    devices = [line.partition(":")[0].strip() for line in Path(f"/proc/{pid}/net/dev").read_text().splitlines()[2:]]
+    assert devices == ["lo"]
+
+
+def test_one_whose_monitor_is_killed_is_ended_and_told(bench: Bench) -> None:
+    bench.runtime.start(bench.python(COUNT, "100000"))
+    bench.wait_for_lines(1)
+    (pid,) = running(bench)
+    os.kill(int(status_of(pid)["PPid"]), signal.SIGKILL)
+
+    assert [ended.name for ended in bench.wait_for_end()] == [bench.told[0].name]
+    assert bench.told[0] == Ended(bench.told[0].name, 137)
+    assert bench.survivors() == []
+
+
+def test_a_caller_of_the_same_owner_ends_what_an_earlier_one_has_left(bench: Bench) -> None:
+    bench.runtime.start(bench.python(COUNT, "100000"))
+    bench.wait_for_lines(1)
+
+    PodmanRuntime(str(bench.folder), Errands()).close()
+
+    assert bench.survivors() == []
+    assert len(bench.wait_for_end()) == 1
