@@ -1,5 +1,6 @@
 """Freezes and thaws plain process trees by criu."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -109,7 +110,9 @@ def thaw(
     with os.fdopen(answers, "rb") as reading:
         answer = reading.read().decode(errors="replace")
     if answer or leader_of(outer.pid) is None:
-        os.kill(outer.pid, signal.SIGKILL)
+        # The first process's end is the end of all inside; then the outer one ends by itself.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(first_of(outer.pid) or outer.pid, signal.SIGKILL)
         outer.wait()
         raise ThawFailed(f"criu: {_why(Done(1, answer, ''), images / criu.RESTORE_LOG)}")
     return outer

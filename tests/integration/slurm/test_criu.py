@@ -10,7 +10,6 @@ from support.on_slurm import CONFIG
 from support.site import Person, main_job, served, undisturbed
 from testbed.cluster import Testbed
 from testbed.errors import CommandRefused
-from testbed.images import NAME
 from testbed.machine import Node
 from testbed.waiting import wait_for
 
@@ -148,28 +147,6 @@ def test_a_guest_that_main_jobs_drive_from_node_to_node_goes_on_by_criu_and_dies
     root.idleq("pause")
     slurm.login.run("scancel", "--signal=KILL", "--full", "--user=root")
     wait_for("nothing of it to be left", lambda: not guests_on(slurm), seconds=30)
-
-
-def test_a_training_in_podman_goes_on_by_criu_in_another_allocation(slurm: Testbed, root: Person) -> None:
-    slurm.bring_image()
-    root.idleq("submit", "--freeze", "criu", "--image", NAME, "--runtime", "podman", "--memory", "1G", *IN_IMAGE)
-    root.idleq("submit", "--freeze", "none", "--image", NAME, "--runtime", "podman", "--memory", "1G", *IN_IMAGE)
-    wait_for("both to run", lambda: root.states() == ["running"] * 2, seconds=90, every=1)
-    root.idleq("hold", "1")
-    wait_for("it to be frozen", lambda: root.states()[0] == "held", seconds=60, every=1)
-    root.idleq("release", "1")
-    root.idleq("wait", "1", "2", seconds=200)
-
-    assert frozen_by_criu(root) == 1
-    assert weights(root, 1) == weights(root, 2)
-
-
-IN_IMAGE = ("--", "idleq-workload", "train-cgan", "--quick", "--steps", "60", "--events", "200")
-
-
-def weights(root: Person, job: int) -> str:
-    """The digest of a training's generator."""
-    return root.run("sha256sum", f"{root.server}/jobs/{job}/result/generator.safetensors").split()[0]
 
 
 def guests_on(slurm: Testbed) -> str:
