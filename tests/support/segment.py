@@ -50,7 +50,10 @@ def order_of(folder: Path, number: int, runtime: str, scratch: Path, argv: list[
         runtime=RuntimeName(engine),
         image=image,
         memory=2**31 if image else None,
-        mounts=[Mount(source=scratch / name, target=INSIDE / name, is_writable=True) for name in ("output", "tmp")],
+        mounts=[
+            *(Mount(source=scratch / name, target=INSIDE / name, is_writable=True) for name in ("output", "tmp")),
+            *(Mount(source=given, target=INSIDE / "given") for given in [folder.parent / "given"] if given.exists()),
+        ],
         may_freeze=True,
     )
 
