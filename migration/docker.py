@@ -22,7 +22,7 @@ from idleq.migration.confinement import Confinement, cgroup_of, confine
 from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, words_of
 from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
-from idleq.processes import caught_signals, children_of
+from idleq.processes import caught_signals
 
 T = TypeVar("T")
 
@@ -73,13 +73,13 @@ class DockerRuntime:
                 engine.kill(running.number, number)
 
     def hears(self, name: ContainerName, number: int) -> bool:
-        """See Runtime; the first process in there is the engine's own, and hands signals on to its child."""
+        """See Runtime."""
         running = self._running.get(name)
         if running is None:
             return False
         with self._engine() as engine:
             first = engine.first_of(running.number)
-        return any(caught_signals(child) >> (number - 1) & 1 for child in children_of(first))
+        return bool(caught_signals(first) >> (number - 1) & 1)
 
     def kill(self, names: Collection[ContainerName]) -> None:
         """See Runtime; when its first process dies, the kernel ends all others in the container."""

@@ -106,10 +106,6 @@ class DockerEngine:
             if error.status_code not in {GONE, NOT_RUNNING}:  # being removed already
                 raise
 
-    def is_running(self, number: str) -> bool:
-        """Whether the container runs."""
-        return bool(self._api.inspect_container(number)["State"]["Running"])
-
     def first_of(self, number: str) -> int:
         """Return the number, on this node, of the container's first process; 0 if it does not run."""
         return int(self._api.inspect_container(number)["State"]["Pid"])
