@@ -100,7 +100,6 @@ def docker_request(container: Confinement) -> dict[str, Any]:
         "HostConfig": {
             "NetworkMode": "none",
             "IpcMode": "private",
-            "Init": True,
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "ReadonlyRootfs": True,

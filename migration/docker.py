@@ -19,10 +19,10 @@ from threading import Thread
 from typing import BinaryIO, TypeVar
 
 from idleq.migration.confinement import Confinement, cgroup_of, confine
-from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError
+from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, words_of
 from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
-from idleq.processes import caught_signals, children_of
+from idleq.processes import caught_signals
 
 T = TypeVar("T")
 
@@ -73,13 +73,13 @@ class DockerRuntime:
                 engine.kill(running.number, number)
 
     def hears(self, name: ContainerName, number: int) -> bool:
-        """See Runtime; the first process in there is the engine's own, and hands signals on to its child."""
+        """See Runtime."""
         running = self._running.get(name)
         if running is None:
             return False
         with self._engine() as engine:
             first = engine.first_of(running.number)
-        return any(caught_signals(child) >> (number - 1) & 1 for child in children_of(first))
+        return bool(caught_signals(first) >> (number - 1) & 1)
 
     def kill(self, names: Collection[ContainerName]) -> None:
         """See Runtime; when its first process dies, the kernel ends all others in the container."""
@@ -132,7 +132,7 @@ class DockerRuntime:
                     engine.remove(number)
                     raise
         except (*EngineError, OSError, StartFailed) as error:
-            raise ThawFailed(f"docker cannot let {order.name} go on here: {error}") from error
+            raise ThawFailed(f"docker cannot let {order.name} go on here: {words_of(error)}") from error
 
     def close(self) -> None:
         """End everything that was started here."""
@@ -147,7 +147,7 @@ class DockerRuntime:
         try:
             return engine.checkpoint(running.number)
         except EngineError as error:
-            raise FreezeFailed(f"docker cannot freeze {running.order.name}: {error}") from error
+            raise FreezeFailed(f"docker cannot freeze {running.order.name}: {words_of(error)}") from error
 
     def _moved(self, engine: DockerEngine, running: _Running, images: Path, into: Path) -> None:
         """Take *images* out of the engine's folder; where that fails, the container goes on from them."""
@@ -158,7 +158,7 @@ class DockerRuntime:
             try:
                 self._follow(running.order, running.number, lambda: engine.start_from(running.number))
             except (*EngineError, StartFailed) as problem:
-                raise FreezeFailed(f"{message}; and it does not go on: {problem}", is_broken=True) from error
+                raise FreezeFailed(f"{message}; and it does not go on: {words_of(problem)}", is_broken=True) from error
             raise FreezeFailed(message) from error
 
     def _follow(self, order: Order, number: str, go: Callable[[], None]) -> None:
@@ -166,7 +166,7 @@ class DockerRuntime:
         with contextlib.ExitStack() as opened:
             stdout, stderr = (opened.enter_context(_appended(path)) for path in (order.stdout, order.stderr))
             engine = opened.enter_context(self._engine())
-            output = engine.attach(number)
+            output = opened.enter_context(engine.attached(number))
             go()
             rest = opened.pop_all()
 

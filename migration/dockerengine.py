@@ -1,5 +1,8 @@
 """Docker's engine, as far as guests need it; the verbs for checkpoints are asked through the same client, which has none of its own."""
 
+import contextlib
+import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +12,7 @@ import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound
 
+from idleq.migration import criu
 from idleq.migration.confinement import MARK_LABEL, OWNER_LABEL, Confinement, docker_request
 from idleq.migration.errors import ImageMissing, ProgramMissing, StartFailed
 
@@ -21,6 +25,11 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 GONE = 404
 NOT_RUNNING = 409
+
+Output = Iterator[tuple[bytes | None, bytes | None]]
+"""Pieces of standard output, or else of standard error."""
+
+_CRIU_LOG = re.compile(r"(?:log file:|path=)\s*(/\S+\.log)")
 
 EngineError = (DockerException, requests.RequestException)
 """Whatever the client raises where the engine will not, or is not there."""
@@ -55,7 +64,7 @@ class DockerEngine:
             message = f"the image {container.image!r} is not on this node: bring it there by `idleq image load`"
             raise ImageMissing(message) from error
         except EngineError as error:
-            raise StartFailed(f"docker cannot make a container of {container.image!r}: {_words(error)}") from error
+            raise StartFailed(f"docker cannot make a container of {container.image!r}: {words_of(error)}") from error
 
     def start(self, number: str) -> None:
         """Start what was made.
@@ -66,12 +75,16 @@ class DockerEngine:
         try:
             self._api.start(number)
         except EngineError as error:
-            raise _refusal(_words(error)) from error
+            raise _refusal(words_of(error)) from error
 
-    def attach(self, number: str) -> Iterator[tuple[bytes | None, bytes | None]]:
-        """Return what the container prints from now on, to its end: standard output or standard error."""
-        output: Iterator[tuple[bytes | None, bytes | None]] = self._api.attach(number, stream=True, demux=True)
-        return output
+    @contextlib.contextmanager
+    def attached(self, number: str) -> Iterator[Output]:
+        """Give what the container prints from now on, to its end."""
+        output = self._api.attach(number, stream=True, demux=True)
+        try:
+            yield output
+        finally:
+            output._response.close()  # noqa: SLF001 - its own close leaves the socket open
 
     def wait(self, number: str) -> int:
         """Return the exit code of a container once nothing of it lives."""
@@ -93,10 +106,6 @@ class DockerEngine:
             if error.status_code not in {GONE, NOT_RUNNING}:  # being removed already
                 raise
 
-    def is_running(self, number: str) -> bool:
-        """Whether the container runs."""
-        return bool(self._api.inspect_container(number)["State"]["Running"])
-
     def first_of(self, number: str) -> int:
         """Return the number, on this node, of the container's first process; 0 if it does not run."""
         return int(self._api.inspect_container(number)["State"]["Pid"])
@@ -116,9 +125,16 @@ class DockerEngine:
         return self.checkpoints(number) / CHECKPOINT
 
     def start_from(self, number: str) -> None:
-        """Let the container go on from the checkpoint that lies in its folder; the engine needs it no more then."""
+        """Let the container go on from the checkpoint that lies in its folder; the engine needs it no more then.
+
+        Raises:
+            DockerException, RequestException: it does not.
+        """
+        images = self.checkpoints(number) / CHECKPOINT
+        # Content that the engine remembers from a freeze it refuses: here is something that it has never seen.
+        (images / "thaw").write_text(secrets.token_hex(16), encoding="ascii")
         self._ask("post", f"/containers/{number}/start?checkpoint={CHECKPOINT}", None)
-        shutil.rmtree(self.checkpoints(number) / CHECKPOINT, ignore_errors=True)
+        shutil.rmtree(images, ignore_errors=True)
 
     def checkpoints(self, number: str) -> Path:
         """Return the folder of the container's checkpoints: the engine takes them from nowhere else (moby#37344)."""
@@ -142,5 +158,14 @@ def _refusal(words: str) -> StartFailed:
     return StartFailed(f"docker cannot start it now: {words}")
 
 
-def _words(error: Exception) -> str:
-    return str(getattr(error, "explanation", None) or error)
+def words_of(error: BaseException) -> str:
+    """Return what the engine says was wrong, in criu's own words where its log is there to be read."""
+    said = str(getattr(error, "explanation", None) or error)
+    found = _CRIU_LOG.search(said)
+    if found is None:
+        return said
+    try:
+        log = Path(found[1]).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return said
+    return f"criu: {criu.reason(log, said)}"

@@ -1,7 +1,7 @@
 """One segment of a guest on one node, without a daemon: started or thawed there, let run, and frozen again; prints how it ended.
 
-segment.py FOLDER NUMBER RUNTIME UNTIL ARGV...: what segment NUMBER - 1 has left in FOLDER goes on (0: it starts) until lines.txt has
-UNTIL lines, or to its end.
+segment.py FOLDER NUMBER RUNTIME UNTIL ARGV...: what segment NUMBER - 1 has left in FOLDER goes on (0: it starts) until lines.txt (or
+progress.jsonl) has UNTIL lines, or to its end. RUNTIME is process, or an engine and an image, like docker:IMAGE.
 """
 
 import json
@@ -13,12 +13,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from idleq.migration.docker import DockerRuntime
 from idleq.migration.ports import ContainerName, Ended, Mount, Order, RuntimeName
 from idleq.migration.process import ProcessRuntime
 from idleq.processes import read_processes
 
 INSIDE = Path("/run/idleq")
-LIMIT_SECONDS = 60
+LIMIT_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,29 @@ class Left:
 
 
 def order_of(folder: Path, number: int, runtime: str, scratch: Path, argv: list[str]) -> Order:
+    engine, _, image = runtime.partition(":")
+    own = {} if image else {"PATH": os.environ["PATH"]}
     return Order(
         name=ContainerName(f"trial/{number}"),
         argv=argv,
-        environment={"PATH": os.environ["PATH"], "TMPDIR": str(INSIDE / "tmp")},
+        environment={**own, "TMPDIR": str(INSIDE / "tmp"), "HOME": str(INSIDE / "tmp")},
         folder=INSIDE / "output",
         stdout=folder / f"stdout-{number}",
         stderr=folder / f"stderr-{number}",
-        runtime=RuntimeName(runtime),
-        mounts=[Mount(source=scratch / name, target=INSIDE / name, is_writable=True) for name in ("output", "tmp")],
+        runtime=RuntimeName(engine),
+        image=image,
+        memory=2**31 if image else None,
+        mounts=[
+            *(Mount(source=scratch / name, target=INSIDE / name, is_writable=True) for name in ("output", "tmp")),
+            *(Mount(source=given, target=INSIDE / "given") for given in [folder.parent / "given"] if given.exists()),
+        ],
         may_freeze=True,
     )
+
+
+def lines_in(output: Path) -> int:
+    told = (output / name for name in ("lines.txt", "progress.jsonl"))
+    return sum(path.read_bytes().count(b"\n") for path in told if path.exists())
 
 
 def run(folder: Path, number: int, runtime_name: str, until: int, argv: list[str]) -> dict[str, object]:
@@ -55,7 +68,7 @@ def run(folder: Path, number: int, runtime_name: str, until: int, argv: list[str
     scratch = Path(tempfile.mkdtemp(prefix="idleq-segment-"))
     (scratch / "tmp").mkdir()
     order = order_of(folder, number, runtime_name, scratch, argv)
-    runtime = ProcessRuntime()
+    runtime = DockerRuntime(owner=str(scratch)) if order.runtime is RuntimeName.DOCKER else ProcessRuntime()
     said: dict[str, object] = {}
     try:
         if number == 0:
@@ -64,9 +77,9 @@ def run(folder: Path, number: int, runtime_name: str, until: int, argv: list[str
         else:
             shutil.copytree(before.output, scratch / "output")
             runtime.thaw(order, before.images)
-        lines, ended = scratch / "output" / "lines.txt", list[Ended]()
+        output, ended = scratch / "output", list[Ended]()
         end = time.monotonic() + LIMIT_SECONDS
-        while not ended and not (lines.exists() and lines.read_bytes().count(b"\n") >= until):
+        while not ended and lines_in(output) < until:
             if time.monotonic() > end:
                 raise TimeoutError(f"after {LIMIT_SECONDS} s it has not come to {until} lines")
             time.sleep(0.02)

@@ -51,5 +51,5 @@ stop
 inside podman --root "$folder/podman" --storage-driver overlay load --quiet --input "$cache/tmp/image.tar"
 rm -rf "$cache/tmp"
 for group in /sys/fs/cgroup/*/docker /sys/fs/cgroup/docker; do
-    rmdir "$group" 2>/dev/null || true
+    find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
 done

@@ -42,7 +42,6 @@ def test_docker_is_asked_for_a_container_without_any_right() -> None:
         "HostConfig": {
             "NetworkMode": "none",
             "IpcMode": "private",
-            "Init": True,
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "ReadonlyRootfs": True,
