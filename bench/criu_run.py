@@ -22,7 +22,6 @@ HOLD = """
 import os, sys, time
 from pathlib import Path
 held = [os.urandom(1 << 20) for _ in range(int(sys.argv[1]) >> 20)]
-Path("ready").touch()
 while True:
     time.sleep(0.01)
     Path("alive").write_text(str(time.monotonic_ns()))
@@ -51,7 +50,7 @@ def measured(folder: Path, size: int, rounds: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {"write": [], "memory": [], "freeze": [], "stopped": [], "thaw": []}
     try:
         runtime.start(order)
-        until((folder / "work" / "ready").exists)
+        until((folder / "work" / "alive").exists)
         for _ in range(rounds):
             one_round(runtime, order, folder, size, found)
     finally:
@@ -76,9 +75,9 @@ def one_round(runtime: ProcessRuntime, order: Order, folder: Path, size: int, fo
 
     def thaw() -> None:
         alive = folder / "work" / "alive"
-        alive.unlink(missing_ok=True)
+        before = alive.stat().st_mtime_ns  # it may have been open, so it must stay as it was
         runtime.thaw(order, images)
-        until(alive.exists)
+        until(lambda: alive.stat().st_mtime_ns != before)
 
     found["freeze"].append(timed(freeze))
     found["thaw"].append(timed(thaw))
