@@ -32,8 +32,8 @@ def refused(idleq: CommandLine, *arguments: str) -> tuple[int, str]:
         (("--retries", "-1", "count"), "idleq: the job: retries: it must be at least 0, not -1"),
         (("--after", "prepare", "count"), "idleq: the job: after: 'prepare' is no job's number"),
         (("cuont",), "idleq: the job: there is no workload 'cuont'; did you mean 'count'?"),
-        (("true", "x y"), "idleq: the job: there is no workload 'true'; there are: count, evaluate-images, generate-cgan, generate-cvae, simulate-showers, train-cgan, train-classifier, train-cvae; for a program type: idleq submit -- true 'x y'"),
-        (("quux",), "idleq: the job: there is no workload 'quux'; there are: count, evaluate-images, generate-cgan, generate-cvae, simulate-showers, train-cgan, train-classifier, train-cvae"),
+        (("true", "x y"), "idleq: the job: there is no workload 'true'; there are: count, evaluate-images, evaluate-tods, generate-cgan, generate-cvae, generate-todgan, simulate-showers, simulate-tods, train-cgan, train-classifier, train-cvae, train-todgan; for a program type: idleq submit -- true 'x y'"),
+        (("quux",), "idleq: the job: there is no workload 'quux'; there are: count, evaluate-images, evaluate-tods, generate-cgan, generate-cvae, generate-todgan, simulate-showers, simulate-tods, train-cgan, train-classifier, train-cvae, train-todgan"),
     ],
 )  # fmt: skip
 def test_a_wrong_job_is_refused_before_the_daemon_is_asked(

@@ -68,7 +68,7 @@ def test_json_is_one_value_wherever_the_option_stands(
         (("pause",), ""),
         (
             ("submit", "--list"),
-            "train-cgan\ngenerate-cgan\ntrain-cvae\ngenerate-cvae\ntrain-classifier\nevaluate-images\nsimulate-showers\ncount\n",
+            "train-cgan\ngenerate-cgan\ntrain-cvae\ngenerate-cvae\ntrain-classifier\nevaluate-images\nsimulate-showers\ncount\nsimulate-tods\ntrain-todgan\ngenerate-todgan\nevaluate-tods\n",
         ),
     ],
 )

@@ -207,4 +207,8 @@ def test_the_workloads_are_listed_without_asking_anybody(idleq: CommandLine) -> 
         evaluate-images       1      3G  Compare generated TAIGA-IACT images with held-out truth
         simulate-showers      1      1G  Simulate TAIGA-IACT events, a file for each task of an array
         count                 1     64M  Count with a state of a given size: a job for trying the machinery
+        simulate-tods         1      1G  Simulate time-ordered data with cosmic-ray hits: a file for each task of an array
+        train-todgan          1      2G  Train a generator of time-ordered data: CRAB's GAN, a conditional one, or a VAE
+        generate-todgan       1      1G  Generate time-ordered data with trained weights
+        evaluate-tods         1      3G  Compare generated time-ordered data with held-out truth
     """)
