@@ -5,7 +5,7 @@ PYTEST := $(VENV)/bin/pytest
 ARGS ?=
 export PYTHON
 
-.PHONY: help demo test coverage bench science check docs image testbed-up testbed-down testbed-shell clean distclean
+.PHONY: help demo test coverage bench science science-tods check docs image testbed-up testbed-down testbed-shell clean distclean
 
 help:
 	@echo "make demo      install idleq into .venv and run a training job in the idle gaps of a small busy cluster"
@@ -14,6 +14,8 @@ help:
 	@echo "make coverage  which lines and branches the quick tests reach; the core must be reached whole"
 	@echo "make bench     run the benchmarks; the table is also written to bench/results.json"
 	@echo "make science   train, generate and judge through idleq, and print the figures beside the papers' (ARGS=--tiny to try it)"
+	@echo "make science-tods"
+	@echo "               the same for time-ordered data, each job by itself"
 	@echo "make docs      write the pages that are made from the code"
 	@echo "make image     build the image of the workloads (BASE=NAME to start from another image, ENGINE=podman, WHEELS=FOLDER)"
 	@echo "make testbed-up|testbed-down|testbed-shell"
@@ -36,6 +38,9 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m bench.run $(ARGS)
+
+science-tods: $(VENV)/.installed-dev
+	$(VENV)/bin/python scripts/science-tods $(ARGS)
 
 science: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m bench.science $(ARGS)

@@ -29,7 +29,8 @@ def draw_losses(reports: Sequence[Mapping[str, float]], looks: Sequence[Sequence
     finite = [look for look in looks if np.isfinite(look[1])]
     distances.plot([look[0] for look in finite], [look[1] for look in finite], "o-", markersize=3, color=COLOURS[2])
     distances.axhline(1, color="0.6", linestyle=":", linewidth=0.8)
-    distances.set(xlabel="step", ylabel="distance, in targets", yscale="log")
+    distances.set(xlabel="step", ylabel="distance, in targets")
+    distances.set_ylim(bottom=0)
     for axes in (losses, distances):
         axes.spines[["top", "right"]].set_visible(False)
     return _png(figure)

@@ -22,6 +22,7 @@ def coloured_noise(tods: Array, random: np.random.Generator) -> Array:
     """Normal noise with the mean spectrum of *tods*: what a generator without hits could at best be."""
     samples = tods.shape[1]
     _, powers = mean_spectrum(tods)
+    powers[0] = powers[1]  # of the means, which the spectrum leaves out, nothing is known
     white = np.fft.rfft(random.standard_normal((len(tods), 2 * samples)), axis=1)
     gain = np.sqrt(np.interp(np.arange(white.shape[1]) / 2, np.arange(len(powers)), powers) * SAMPLING_HZ / 2)
     shaped = np.fft.irfft(white * gain, n=2 * samples, axis=1)[:, :samples]

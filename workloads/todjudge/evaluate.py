@@ -39,6 +39,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--weights", metavar="NAME=FILE", action="append", default=[], help="a generator to time; repeatable"
     )
     parser.add_argument(
+        "--only-generated", action="store_true", help="leave out the second truth and the two baselines"
+    )
+    parser.add_argument(
         "--per-class", type=int, default=4_000, help="TODs of the truth with 0, 1 and 2+ hits each (default 4000)"
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of the truth and the baselines (default 1)")
@@ -57,8 +60,11 @@ def run(options: argparse.Namespace) -> int:
     identity = _identity(options, folders)
     with Guest(places=places, kind="evaluate-tods", identity=identity) as guest:
         measured = _restored(guest)
-        truth = _truths(guest, options, places, measured)
-        if truth is None or not _measure_all(guest, measured, _makers(truth, folders, options.seed), truth[0]):
+        truths = _truths(guest, options, places, measured)
+        if truths is None:
+            return EXIT_SAVED
+        makers = _makers(truths, folders, options)
+        if not _measure_all(guest, measured, makers, truths[TRUTH]):
             return EXIT_SAVED
         _write(guest, measured, _speeds(weights))
         guest.finish()
@@ -70,6 +76,7 @@ def _identity(options: argparse.Namespace, folders: Mapping[str, Path]) -> dict[
 
     return {
         "per_class": options.per_class,
+        "only_generated": options.only_generated,
         "seed": options.seed,
         "generated": {name: checksum_of(folder) for name, folder in folders.items()},
     }
@@ -77,26 +84,29 @@ def _identity(options: argparse.Namespace, folders: Mapping[str, Path]) -> dict[
 
 def _truths(
     guest: Guest, options: argparse.Namespace, places: Places, measured: dict[str, Any]
-) -> "tuple[TodSet, TodSet] | None":
-    """The held-out truth and a second one; None = asked to leave while they were made, and saved."""
-    from idleq.workloads.tods.dataset import TodSpec, ensure_tods
+) -> "dict[str, TodSet] | None":
+    """The held-out truth, and a second one where that is wanted; None = asked to leave while they were made, and saved."""
+    from idleq.workloads.tods.dataset import Split, TodSpec, ensure_tods
     from idleq.workloads.tods.places import tod_root
 
     root = tod_root(os.environ, options.data, places)
     files = -(-3 * options.per_class // TODS_PER_FILE)
     per_file = min(TODS_PER_FILE, 3 * options.per_class)
-    made = []
-    for split in ("held-out", "second"):
+    splits: dict[str, Split] = {TRUTH: "held-out", SECOND: "second"}
+    if options.only_generated:
+        del splits[SECOND]
+    made = {}
+    for name, split in splits.items():
         spec = TodSpec(seed=options.seed, split=split, mix="balanced", tods_per_file=per_file)
         one = ensure_tods(spec, files, root, lambda: not guest.may_go_on(len(measured), _saver(measured)))
         if one is None:
             return None
-        made.append(one)
-    return made[0], made[1]
+        made[name] = one
+    return made
 
 
 def _makers(
-    truth: "tuple[TodSet, TodSet]", folders: Mapping[str, Path], seed: int
+    truths: "Mapping[str, TodSet]", folders: Mapping[str, Path], options: argparse.Namespace
 ) -> dict[str, Callable[[], tuple[Any, Any]]]:
     """Set -> a function that gives its TODs and their numbers of hits."""
     import numpy as np
@@ -104,24 +114,26 @@ def _makers(
     from idleq.workloads.todjudge.baselines import coloured_noise, white_noise
     from idleq.workloads.todjudge.generated import Generated
 
-    held_out = truth[0].tods
+    held_out = truths[TRUTH].tods
 
     def baseline(noise: Callable[..., Any], number: int) -> tuple[Any, Any]:
         made = np.empty_like(held_out.tods)
         for hits in np.unique(held_out.hits):
             chosen = held_out.hits == hits
-            made[chosen] = noise(held_out.tods[chosen], np.random.default_rng([seed, number, int(hits)]))
+            made[chosen] = noise(held_out.tods[chosen], np.random.default_rng([options.seed, number, int(hits)]))
         return made, held_out.hits
 
     def generated(folder: Path) -> tuple[Any, Any]:
         tods = Generated.load(folder).tods
         return tods.tods, tods.hits
 
-    return {
-        TRUTH: lambda: (held_out.tods, held_out.hits),
-        SECOND: lambda: (truth[1].tods.tods, truth[1].tods.hits),
+    baselines: dict[str, Callable[[], tuple[Any, Any]]] = {
         WHITE: lambda: baseline(white_noise, 1),
         COLOURED: lambda: baseline(coloured_noise, 2),
+    }
+    return {
+        **{name: partial(lambda one: (one.tods.tods, one.tods.hits), one) for name, one in truths.items()},
+        **({} if options.only_generated else baselines),
         **{name: partial(generated, folder) for name, folder in folders.items()},
     }
 
@@ -136,19 +148,24 @@ def _measure_all(
             return True
         name = waiting.pop(0)
         tods, hits = makers[name]()
-        measured[name] = _measure(tods, hits, truth)
+        measured[name] = _measure(tods, hits, truth, is_truth=name == TRUTH)
         guest.report(len(measured), len(makers), {})
     return False
 
 
-def _measure(tods: Any, hits: Any, truth: "TodSet") -> dict[str, Any]:  # noqa: ANN401 - arrays
+def _measure(tods: Any, hits: Any, truth: "TodSet", *, is_truth: bool) -> dict[str, Any]:  # noqa: ANN401 - arrays
+    """The figures of a set and what the pictures show of it; of the truth itself there are no figures."""
     from idleq.workloads.todjudge.figures import Classes, curves, measure, truth_width
 
-    made, true = Classes.asked(tods, hits), Classes.asked(truth.tods.tods, truth.tods.hits)
-    if (hits < 0).any():
-        width = truth_width(truth.tods.tods, truth.tods.hits)
-        made, true = Classes.found(tods, width), Classes.found(truth.tods.tods, width)
-    return {"by": made.by, "classes": measure(made, true), "curves": curves(made)}
+    if is_truth:
+        made = Classes.asked(tods, hits)
+        return {"by": made.by, "classes": {}, "curves": curves(made)}
+    if (hits >= 0).all():
+        made, true = Classes.asked(tods, hits), Classes.asked(truth.tods.tods, truth.tods.hits)
+        return {"by": made.by, "classes": measure(made, true), "curves": curves(made)}
+    width = truth_width(truth.tods.tods, truth.tods.hits)
+    made, true = Classes.found(tods, width), Classes.found(truth.tods.tods, width)
+    return {"by": made.by, "classes": measure(made, true), "curves": curves(made), "true_curves": curves(true)}
 
 
 def _speeds(weights: Mapping[str, Path]) -> dict[str, float]:
@@ -160,7 +177,8 @@ def _speeds(weights: Mapping[str, Path]) -> dict[str, float]:
     from idleq.workloads.training.device import use_one_thread_pool
 
     use_one_thread_pool(1)
-    return {name: seconds_per_tod(*load_generator(path)[::2]) for name, path in weights.items()}
+    loaded = {name: load_generator(path) for name, path in weights.items()}
+    return {name: seconds_per_tod(generator, scale) for name, (generator, _, scale) in loaded.items()}
 
 
 def _write(guest: Guest, measured: Mapping[str, Any], seconds: Mapping[str, float]) -> None:
@@ -173,7 +191,11 @@ def _write(guest: Guest, measured: Mapping[str, Any], seconds: Mapping[str, floa
         name: {kind: {figure: reached(values, figure) for figure in TARGETS} for kind, values in one["classes"].items()}
         for name, one in sets.items()
     }
-    curves = {name: one["curves"] for name, one in measured.items()}
+    curves = {TRUTH: measured[TRUTH]["curves"]}
+    found = {name: one["true_curves"] for name, one in measured.items() if "true_curves" in one}
+    if found:
+        curves[pictures.TRUTH_FOUND] = next(iter(found.values()))
+    curves.update((name, one["curves"]) for name, one in measured.items() if name != TRUTH)
     figures = {
         "format": 1,
         "targets": {name: limit for name, (_, limit) in TARGETS.items()},
@@ -182,7 +204,7 @@ def _write(guest: Guest, measured: Mapping[str, Any], seconds: Mapping[str, floa
     }
     content = {
         "figures.json": durable.canonical_json(figures),
-        "spectra.png": pictures.draw_spectra(curves),
+        "spectra.png": pictures.draw_spectra(curves, set(found)),
         "heights.png": pictures.draw_heights(curves),
         "examples.png": pictures.draw_examples(curves),
         "report.md": as_page(sets, seconds).encode(),

@@ -15,7 +15,7 @@ from idleq.workloads.tods.hits import MAX_HITS
 
 Array = npt.NDArray[Any]
 
-CLASSES = ("0", "1", "2+")
+CLASSES: tuple[str, ...] = ("0", "1", "2+")
 
 # Excursions that are compared in each class.
 EXCURSIONS = {"0": 1, "1": 1, "2+": 2}
@@ -111,7 +111,8 @@ def _is_in(name: str, hits: Array) -> Array:
 
 
 def _distance(one: Array, other: Array) -> float:
-    return float(stats.ks_2samp(one.ravel(), other.ravel()).statistic)
+    compared: Any = stats.ks_2samp(one.ravel(), other.ravel())
+    return float(compared.statistic)
 
 
 def _listed(values: Array) -> list[float]:

@@ -1,7 +1,7 @@
 """Three pictures: spectra, heights of the excursions, examples; PNG bytes that depend on the numbers alone."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,22 +17,29 @@ from idleq.workloads.tods.instrument import SAMPLING_HZ
 TRUTH_COLOUR = "black"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
+# The truth sorted by what is found in it: what stands beside a generator that is not told the number of hits.
+TRUTH_FOUND = "truth, by what is found"
+TRUTHS = ("truth", TRUTH_FOUND)
+
 UNIT_W = 1e-17
 
 Curves = Mapping[str, Mapping[str, Any]]
 
 
-def draw_spectra(sets: Curves) -> bytes:
-    """The mean power spectrum of each set over the truth's, in bands, for each class: 1 is right."""
+def draw_spectra(sets: Curves, found: Collection[str] = ()) -> bytes:
+    """The mean power spectrum of each set over the truth's, in bands, for each class: 1 is right.
+
+    The sets named in *found* are sorted by what is found in them, and so is the truth that they are held against.
+    """
     figure, panels = _panels("frequency in Hz", "power over the truth's")
     edges = band_edges()
     for name, axes in panels.items():
         axes.axhspan(0.9, 1.1, color="0.9", label="within 10 %")
         axes.axhline(1, color=TRUTH_COLOUR, linewidth=1)
-        truth = _banded(sets["truth"].get(name), edges)
-        for colour, (label, values) in zip(COLOURS, _others(sets), strict=False):
+        for label, colour, values in _coloured(sets):
+            truth = _banded(sets[TRUTH_FOUND if label in found else "truth"].get(name), edges)
             banded = _banded(values.get(name), edges)
-            if truth is not None and banded is not None:
+            if label not in TRUTHS and truth is not None and banded is not None:
                 middle = np.sqrt(edges[:-1] * edges[1:])
                 axes.plot(middle, np.clip(banded / truth, 0.3, 3), "o-", markersize=3, color=colour, label=label)
         axes.set(xscale="log", yscale="log", ylim=(0.29, 3.1), title=_title(name))
@@ -48,9 +55,10 @@ def draw_heights(sets: Curves) -> bytes:
         for label, colour, values in _coloured(sets):
             if name in values:
                 heights = np.array(values[name]["heights"]) / UNIT_W
-                width = 2.2 if label == "truth" else 1.2
-                axes.plot(heights, np.linspace(1, 0, len(heights)), color=colour, linewidth=width, label=label)
-        axes.set(yscale="log", ylim=(2e-3, 1.1), xlim=(0, 80), title=_title(name))
+                width, style = (2.2, "-") if label == "truth" else (1.4, ":") if label in TRUTHS else (1.2, "-")
+                above = np.linspace(1, 0, len(heights))
+                axes.plot(heights, above, style, color=colour, linewidth=width, label=label)
+        axes.set(yscale="log", ylim=(2e-3, 1.1), xlim=(0, 50), title=_title(name))
     return _finish(figure, panels)
 
 
@@ -103,13 +111,9 @@ def _banded(values: Mapping[str, Any] | None, edges: Any) -> Any:  # noqa: ANN40
     return np.array([powers[band == index].mean() for index in range(len(edges) - 1)])
 
 
-def _others(sets: Curves) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(label, values) for label, values in sets.items() if label != "truth"]
-
-
 def _coloured(sets: Curves) -> list[tuple[str, str, Mapping[str, Any]]]:
     colours = iter(COLOURS * (1 + len(sets) // len(COLOURS)))
-    return [(label, TRUTH_COLOUR if label == "truth" else next(colours), values) for label, values in sets.items()]
+    return [(label, TRUTH_COLOUR if label in TRUTHS else next(colours), values) for label, values in sets.items()]
 
 
 def _title(name: str) -> str:

@@ -15,6 +15,8 @@ from idleq.workloads.tods.instrument import FAST_HZ, OVERSAMPLING
 
 Array = npt.NDArray[Any]
 
+_signal: Any = signal  # its published types are narrower than what it takes
+
 TAPS = 641
 CUTOFF_HZ = 8.9
 KAISER_BETA = 8.0
@@ -25,13 +27,13 @@ MARGIN = TAPS // 2 // OVERSAMPLING
 
 def low_pass() -> Array:
     """(TAPS,) The filter, with a gain of one for what does not change."""
-    taps: Array = signal.firwin(TAPS, CUTOFF_HZ, window=("kaiser", KAISER_BETA), fs=FAST_HZ)
+    taps: Array = _signal.firwin(TAPS, CUTOFF_HZ, window=("kaiser", KAISER_BETA), fs=FAST_HZ)
     return taps
 
 
 def decimate(fast: Array) -> Array:
     """(..., 8 (n + 2 MARGIN)) at 152 Hz -> (..., n) at 19 Hz; slow sample i lies on fast sample 8 (i + MARGIN)."""
-    slow: Array = signal.upfirdn(low_pass(), fast, up=1, down=OVERSAMPLING, axis=-1)
+    slow: Array = _signal.upfirdn(low_pass(), fast, up=1, down=OVERSAMPLING, axis=-1)
     # upfirdn begins half a filter early: that is MARGIN slow samples, and so many more are the input's own margin.
     kept = fast.shape[-1] // OVERSAMPLING - 2 * MARGIN
     return slow[..., 2 * MARGIN : 2 * MARGIN + kept]
@@ -39,6 +41,6 @@ def decimate(fast: Array) -> Array:
 
 def response(frequencies: Array) -> Array:
     """The filter's gain (of amplitude) at *frequencies* in Hz."""
-    _, gain = signal.freqz(low_pass(), worN=np.asarray(frequencies), fs=FAST_HZ)
+    _, gain = _signal.freqz(low_pass(), worN=np.asarray(frequencies), fs=FAST_HZ)
     size: Array = np.abs(gain)
     return size

@@ -112,8 +112,9 @@ def from_bytes(content: bytes, path: Path) -> Tods:
     """The TODs in *content*, which was read from *path*."""
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
-            arrays = {name: file[name][()] for name in ARRAYS}
-    except (OSError, KeyError, ValueError) as error:
+            content_of: Any = file  # a group or a type may have such a name too; then there is no array in it
+            arrays = {name: content_of[name][()] for name in ARRAYS}
+    except (OSError, KeyError, ValueError, TypeError) as error:
         raise DamagedData(f"{path} is not a file of TODs: {error}") from error
     tods = Tods(**arrays)
     if tods.tods.ndim != 2 or tods.tods.shape[1] != SAMPLES:  # noqa: PLR2004 - TODs and samples

@@ -20,6 +20,8 @@ from idleq.workloads.tods.instrument import (
 
 Array = npt.NDArray[Any]
 
+_fft: Any = fft  # its published types are narrower than what it takes
+
 
 def density(frequencies: Array) -> Array:
     """The one-sided power spectral density of the detector's noise, W^2/Hz: litebird-sim's model.
@@ -33,12 +35,12 @@ def density(frequencies: Array) -> Array:
 
 def detector_noise(random: np.random.Generator, count: int, samples: int) -> Array:
     """(count, samples) at 152 Hz: cut out of a stretch twice as long, since a Fourier sum comes back to its beginning."""
-    length = fft.next_fast_len(2 * samples, real=True)
+    length: int = _fft.next_fast_len(2 * samples, real=True)
     white = random.standard_normal((count, length), dtype=np.float32)
     # In units of the white noise: watts squared are less than a float of four bytes can hold.
-    gain = np.sqrt(density(fft.rfftfreq(length, 1 / FAST_HZ)) / white_density()).astype(np.float32)
+    gain = np.sqrt(density(_fft.rfftfreq(length, 1 / FAST_HZ)) / white_density()).astype(np.float32)
     gain[0] = 0.0  # no power can be given to an average over all time
-    shaped = fft.irfft(fft.rfft(white, axis=-1) * gain, n=length, axis=-1)[:, :samples]
+    shaped = _fft.irfft(_fft.rfft(white, axis=-1) * gain, n=length, axis=-1)[:, :samples]
     noise: Array = shaped * np.float64((white_density() * FAST_HZ / 2) ** 0.5)
     return noise
 
