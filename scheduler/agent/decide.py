@@ -172,11 +172,14 @@ def _action(guest: GuestView, situation: Situation) -> Ask | Stop | None:
 
 
 def _why_stop(guest: GuestView, situation: Situation) -> str:
-    """Why nothing is left but to kill the guest; empty if something is."""
+    """Why nothing is left but to kill the guest; empty if something is.
+
+    Once the node is wanted, it is known how long there is to save: the gap's end was only what had been believed.
+    """
     if situation.dismissed:
         return situation.leave_reason
     ends = (
-        (guest.plan.ends_at, "the gap ended"),
+        (guest.plan.ends_at if situation.notice_until is None else None, "the gap ended"),
         (situation.until, "the allocation ended"),
         (situation.notice_until, "the grace time ended"),
         (situation.lease.until, "the daemon was silent until the lease ran out"),

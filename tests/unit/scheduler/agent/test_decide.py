@@ -62,6 +62,17 @@ def test_a_guest_is_asked_to_save_when_its_plan_says_so_and_only_once() -> None:
     assert next_actions([freezing], at(5001)) == []
 
 
+def test_once_the_node_is_wanted_a_guest_has_the_whole_grace_to_save_whatever_end_was_believed() -> None:
+    planned = guest(plan=plan(1000, 2000))
+    wanted = at(2000, notice_until=Millis(8000))
+    assert next_actions([planned], wanted) == [ask("1", "preempted")]
+    freezing = replace(planned, phase=Phase.FREEZING, asked_at=Millis(1900))
+    assert next_actions([freezing], wanted) == []
+    assert next_actions([freezing], replace(wanted, now=Millis(8000))) == [
+        stop("1", "the grace time ended before it had saved")
+    ]
+
+
 def test_a_guest_that_has_not_left_when_the_gap_ends_is_killed() -> None:
     freezing = guest(plan=plan(5000, 9000), phase=Phase.FREEZING, asked_at=Millis(5000))
     assert next_actions([freezing], at(8999)) == []
