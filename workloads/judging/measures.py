@@ -14,8 +14,8 @@ FOLDS = 2
 
 def ks(one: Array, other: Array) -> float:
     """The largest distance between two distributions (Kolmogorov and Smirnov)."""
-    statistic, _ = ks_2samp(one, other, method="asymp")
-    return float(statistic)
+    found: Any = ks_2samp(one, other, method="asymp")  # a named tuple, of which its hints know nothing
+    return float(found.statistic)
 
 
 def separation(made: Array, true: Array, groups: Array, seed: int) -> float:
@@ -33,7 +33,10 @@ def separation(made: Array, true: Array, groups: Array, seed: int) -> float:
     scores = np.empty(len(features))
     for learn, measure in GroupKFold(FOLDS, shuffle=True, random_state=seed).split(features, groups=together):
         trees = HistGradientBoostingClassifier(
-            max_iter=150, learning_rate=0.08, early_stopping=False, random_state=seed
+            max_iter=150,
+            learning_rate=0.08,
+            early_stopping=False,  # pyright: ignore[reportArgumentType]  # inferred from the default "auto"; the library takes a bool too
+            random_state=seed,
         )
         trees.fit(features[learn], is_made[learn])
         scores[measure] = trees.predict_proba(features[measure])[:, 1]
