@@ -28,7 +28,9 @@ from idleq.processes import read_processes, read_program, read_variable
 from testbed.waiting import wait_for
 
 INSIDE = Path("/run/idleq")
-C1, C2 = ContainerName("a1/1/1"), ContainerName("a1/1/2")
+# Of this process only: agents of other tests may have the job 1 of an allocation a1 at the same time.
+JOB = f"contract{os.getpid()}/1"
+C1, C2 = (ContainerName(f"{JOB}/{fence}") for fence in (1, 2))
 PATIENCE_SECONDS = 30
 IMAGE = "idleq-workloads"
 
@@ -298,7 +300,7 @@ def test_frozen_and_thawed_again_and_again_it_goes_on_where_it_was(freezer: Benc
         state = freezer.runtime.freeze(order.name, images)
         assert state.bytes == sum(path.stat().st_size for path in images.rglob("*") if path.is_file())
         assert (freezer.survivors(), freezer.runtime.ended()) == ([], [])
-        order = replace(order, name=ContainerName(f"a1/1/{turn + 1}"), stdout=freezer.folder / f"stdout-{turn + 1}")
+        order = replace(order, name=ContainerName(f"{JOB}/{turn + 1}"), stdout=freezer.folder / f"stdout-{turn + 1}")
         freezer.runtime.thaw(order, images)
 
     assert freezer.wait_for_end() == [Ended(order.name, 0)]
