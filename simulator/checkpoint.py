@@ -27,6 +27,7 @@ FORMAT = 2
 DECIDING_FOLDERS = ("simulator", "scheduler/core")
 DECIDING_MODULES = (
     "ids.py",
+    "machines.py",
     "scheduler/codec.py",
     "scheduler/jobfile.py",
     "scheduler/jobkeys.py",

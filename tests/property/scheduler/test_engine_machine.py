@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -409,7 +410,8 @@ class World(RuleBasedStateMachine):
                 self.tell(Exited(job=job, fence=fence, code=0, at=self.told.now, cause="workload"))
 
 
-TestEngine = World.TestCase
+# It restores the engine from its facts after each of 2,000 steps.
+TestEngine = pytest.mark.timeout(600)(World.TestCase)
 TestEngine.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=50, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
