@@ -44,7 +44,7 @@ def ask(draft: Draft) -> None:
             continue
         user = wanted.shape.user if state.policy.sharing is Sharing.USER else ""
         if demand.use(gap.free, user):
-            _ask_for(draft, gap, user)
+            _ask_for(draft, gap, user, is_there_only=_must_be_named(state, wanted))
             free_asks -= 1
 
 
@@ -117,10 +117,18 @@ def _first_of_use(state: State, demand: Demand, gap: Gap, now: Millis) -> Line |
     return None
 
 
-def _ask_for(draft: Draft, gap: Gap, user: str) -> None:
+def _must_be_named(state: State, line: Line) -> bool:
+    """Whether the site's scheduler would perhaps choose a node on which the line's jobs cannot go on, again and again."""
+    if line.shape.bound_to is None:
+        return False
+    return any(node.machine is not None and not line.suits(node.machine) for node in state.nodes.values())
+
+
+def _ask_for(draft: Draft, gap: Gap, user: str, *, is_there_only: bool) -> None:
     policy, command = draft.state.policy, draft.next_command
     allocation = AllocationId(f"a{draft.state.next_allocation}")
-    node = gap.node if policy.mode is Mode.WINDOW else None
+    is_window = policy.mode is Mode.WINDOW
+    node = gap.node if is_window or is_there_only else None
     longest = _length(draft.state, gap, draft.now)
     request = RequestAllocation(
         id=command,
@@ -130,7 +138,7 @@ def _ask_for(draft: Draft, gap: Gap, user: str) -> None:
         resources=gap.free,
         min_ms=min(policy.min_gap_ms, longest),
         max_ms=longest,
-        ends_by=Millis(draft.now + longest) if node is not None else None,
+        ends_by=Millis(draft.now + longest) if is_window else None,
         seen_on=gap.node,
         user=user,
     )

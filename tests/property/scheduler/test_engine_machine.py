@@ -400,8 +400,8 @@ class World(RuleBasedStateMachine):
 
     def serve(self) -> None:
         self.tell(Tick(), 6_000)
-        for name in list(self.pending):
-            free = [n for n in NODES if n not in self.agents.values()]
+        for name, request in list(self.pending.items()):
+            free = [n for n in NODES if n not in self.agents.values() and request.node in {None, n}]
             if free:
                 self.start_agent(name, NodeName(free[0]), until=None)
         for job, fence in list(self.guests):

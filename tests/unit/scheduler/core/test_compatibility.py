@@ -102,6 +102,12 @@ def test_no_allocation_is_asked_for_in_a_gap_on_a_node_that_is_known_not_to_suit
     assert asked_on(told) == ["n4"]
 
 
+def test_where_nodes_differ_the_one_that_suits_is_named_or_slurm_would_give_the_other_again_and_again() -> None:
+    told = frozen()
+    told.grant("a2", "n2", machine=PLAIN)
+    assert asked_on(told) == ["n3"]
+
+
 def test_once_the_snapshot_is_dropped_the_job_begins_anew_anywhere() -> None:
     told = frozen()
     told.grant("a2", "n2")
