@@ -167,10 +167,17 @@ def test_what_a_killed_agent_has_left_in_podman_is_ended_by_the_next_of_its_allo
     assert podmans() == []
 
 
-def podmans() -> list[str]:
-    """The containers that podman has."""
+def containers() -> list[str]:
     said = subprocess.run(["podman", "ps", "--all", "--quiet"], capture_output=True, text=True, check=True)
     return said.stdout.split()
+
+
+def podmans() -> list[str]:
+    """The containers that podman has, but those that were there before these tests."""
+    return [one for one in containers() if one not in EARLIER]
+
+
+EARLIER = frozenset(containers() if shutil.which("podman") else ())
 
 
 @CRIU
