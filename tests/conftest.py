@@ -36,6 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         elif item.get_closest_marker("testbed"):
             # The first test that uses the cluster waits for its root file system to be made, if that was never done.
             item.add_marker(pytest.mark.timeout(900) if is_wanted else skip)
+    # The workloads' image takes minutes to build: where that is done meanwhile, those that need it wait the least if they come last.
+    items.sort(key=lambda item: "with_image" in getattr(item, "fixturenames", ()))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByGroup | None:
@@ -78,3 +80,10 @@ def slurm() -> Iterator[Testbed]:
     """A real Slurm cluster, up and idle; whoever breaks something in it brings it back."""
     with running() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def with_image(slurm: Testbed) -> Testbed:
+    """The cluster, whose nodes have the image of the workloads."""
+    slurm.bring_image()
+    return slurm

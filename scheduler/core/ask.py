@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 
-from idleq.ids import AllocationId, Millis
+from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.accept_cluster import give_back
 from idleq.scheduler.core.commands import Mode, RequestAllocation, Sharing
 from idleq.scheduler.core.draft import Draft
@@ -31,10 +31,12 @@ def ask(draft: Draft) -> None:
         return
     if not state.open_gaps.order:
         return
-    unplaced = sum(state.allocations[name].node is None for name in state.asked)
+    spoken_for, elsewhere = _spoken_for(state)
     demand: Demand | None = None
     # What is asked for leaves the open gaps, behind this walk: it is begun at the longest and has gone past it.
-    for gap in _longest_gaps(state, unplaced, draft.now):
+    for gap in _longest_gaps(state, elsewhere, draft.now):
+        if gap.node in spoken_for:
+            continue
         if demand is None:
             demand = _unmet(state)
         if free_asks <= 0:
@@ -48,8 +50,15 @@ def ask(draft: Draft) -> None:
             free_asks -= 1
 
 
+def _spoken_for(state: State) -> tuple[set[NodeName], int]:
+    """Return the open gaps that requests without a node of their own were made for, and how many such have lost theirs."""
+    seen_on = [state.allocations[name].seen_on for name in state.asked if state.allocations[name].node is None]
+    still_open = {node for node in seen_on if node is not None and node in state.open_gaps.ends}
+    return still_open, len(seen_on) - len(still_open)
+
+
 def _longest_gaps(state: State, skipped: int, now: Millis) -> Iterator[Gap]:
-    """Yield open gaps that are long enough, longest first, without those that granted requests will take."""
+    """Yield open gaps that are long enough, longest first, without as many as requests will take of any."""
     for _, name in islice(reversed(state.open_gaps.order), skipped, skipped + GAPS_LOOKED_AT):
         gap = state.nodes[name].gap
         if gap is None or _length(state, gap, now) < state.policy.min_gap_ms:

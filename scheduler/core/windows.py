@@ -1,6 +1,11 @@
-"""Windows that wait in the site's queue: each is given back as soon as it could not begin any more without reaching into a main job."""
+"""What waits in the site's queue in vain is given back.
+
+A window, as soon as it could not begin any more without reaching into a main job; an allocation that was cut for one node, once
+that node has gone to others while nodes of another size are free.
+"""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from idleq.ids import AllocationId
 from idleq.scheduler.core.accept_cluster import give_back
@@ -8,10 +13,19 @@ from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.state import Alarm, Allocation, Hold, State
 
+LOOKED_AT = 64
+"""Open gaps that are looked at for one of another size."""
+
 
 def give_back_vain(draft: Draft, due: Iterable[tuple[Alarm, str]]) -> None:
-    """Give back the windows whose gap is no longer as it was when they were asked for, and those that have waited too long."""
+    """Give back what was asked for a gap that is no longer as it was then, and windows that have waited too long."""
     state = draft.state
+    for allocation in list(_cut_for_lost_gaps(state)):
+        give_back(
+            draft,
+            allocation,
+            f"{allocation.seen_on}, which it was cut for, has gone to others, and other nodes are unlike it",
+        )
     for allocation in list(_on_moved_nodes(state)):
         if not _fits(state, allocation):
             give_back(draft, allocation, "the plan has moved, and the window does not fit any more")
@@ -27,6 +41,24 @@ def _on_moved_nodes(state: State) -> Iterator[Allocation]:
         allocation = state.allocations[name]
         if allocation.mode is Mode.WINDOW and allocation.node in state.agenda.moved:
             yield allocation
+
+
+def _cut_for_lost_gaps(state: State) -> Iterator[Allocation]:
+    """Yield the preemptible allocations that wait though their gap is no longer open, while gaps of another size are."""
+    for name in state.asked if state.agenda.moved else ():
+        allocation = state.allocations[name]
+        is_lost = allocation.node is None and allocation.seen_on not in state.open_gaps.ends
+        if is_lost and allocation.hold is Hold.ASKED and _unlike_are_open(state, allocation):
+            yield allocation
+
+
+def _unlike_are_open(state: State, allocation: Allocation) -> bool:
+    """Whether a node is free that main jobs leave more or less of than the allocation was cut for: then the site is told a node by name."""
+    for _, name in islice(reversed(state.open_gaps.order), LOOKED_AT):
+        gap = state.nodes[name].gap
+        if gap is not None and gap.free != allocation.resources:
+            return True
+    return False
 
 
 def _fits(state: State, allocation: Allocation) -> bool:

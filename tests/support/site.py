@@ -120,8 +120,33 @@ def served(person: Person, config: str) -> Iterator[None]:
         person.idleq("daemon", "start")
         yield
         person.idleq("daemon", "stop")
+    except BaseException as error:
+        error.add_note(evidence(person))
+        raise
     finally:
         clear(person.slurm, person)
+
+
+def evidence(person: Person) -> str:
+    """What a person would look at where a test of a daemon failed: its jobs, Slurm's view, and the daemon's last words."""
+    looked = {
+        "sinfo": ("sinfo", "-N", "-O", "NodeList,Partition,StateLong,CPUsState,Memory,AllocMem,Reason"),
+        "squeue": (
+            "squeue",
+            "-O",
+            "JobID,Name,UserName,StateCompact,ReasonList,SchedNodes,TimeLimit,NumCPUs,MinMemory",
+        ),
+        "idleq ps": (IDLEQ, "--server-dir", person.server, "ps", "--all"),
+        "the end of daemon.log": ("sh", "-c", f"tail -n 80 {person.server}/*.log"),
+    }
+    return "\n".join(f"-- {name}\n{_seen(person, command)}" for name, command in looked.items())
+
+
+def _seen(person: Person, command: Sequence[str]) -> str:
+    try:
+        return person.slurm.login.run(*command, user=person.user)
+    except CommandRefused as error:
+        return str(error)
 
 
 def clear(slurm: Testbed, person: Person) -> None:

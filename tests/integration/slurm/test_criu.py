@@ -41,19 +41,17 @@ def pytest_on(node: Node, *words: str) -> str:
 
 
 def test_every_runtime_that_a_node_has_holds_what_all_of_them_hold(
-    slurm: Testbed, record_property: Callable[[str, object], None]
+    with_image: Testbed, record_property: Callable[[str, object], None]
 ) -> None:
-    slurm.bring_image()
     files = (f"/shared/idleq/tests/contract/{name}.py" for name in ("test_runtimes", "test_podman"))
-    said = pytest_on(slurm.nodes["n1"], *files, "-k", "enclosed or podman")
+    said = pytest_on(with_image.nodes["n1"], *files, "-k", "enclosed or podman")
     record_property("summary", said)
 
 
 def test_the_agent_freezes_and_thaws_by_criu_and_falls_back_where_that_fails(
-    slurm: Testbed, record_property: Callable[[str, object], None]
+    with_image: Testbed, record_property: Callable[[str, object], None]
 ) -> None:
-    slurm.bring_image()
-    said = pytest_on(slurm.nodes["n1"], "/shared/idleq/tests/integration/agent/test_freezing.py")
+    said = pytest_on(with_image.nodes["n1"], "/shared/idleq/tests/integration/agent/test_freezing.py")
     record_property("summary", said)
 
 

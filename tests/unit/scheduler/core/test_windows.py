@@ -99,3 +99,42 @@ def test_after_a_restart_a_window_is_asked_for_as_it_was() -> None:
     again = Engine.restore(told.facts).handle(Reconciled(allocations=()), Millis(told.now + 5))
     assert again.commands == tuple(asked(told))
     assert again.commands[0].id == CommandId(1)
+
+
+SMALL = Resources(1, 2 * GB)
+
+
+def on_unlike_nodes() -> Told:
+    """A small node has the longest gap; four cores are wanted twice, and then one."""
+    told = Told(Policy(ramp_start=2, max_pending=2))
+    told.see(report("n1", planned=END), report("n2", planned=END), report("n3", free=SMALL, planned=END + MINUTE))
+    told.submit_job(cores=4)
+    told.submit_job(cores=4)
+    told.submit_job(cores=1)
+    return told
+
+
+def test_no_two_requests_are_cut_for_the_same_gap_while_the_first_waits() -> None:
+    told = on_unlike_nodes()
+    told.grant("a1", "n2")
+    assert [(request.seen_on, request.resources) for request in asked(told)] == [
+        ("n2", NODE),
+        ("n1", NODE),
+        ("n3", SMALL),
+    ]
+
+
+def test_what_was_cut_for_a_node_that_has_gone_to_others_is_given_back_while_nodes_of_another_size_are_free() -> None:
+    told = on_unlike_nodes()
+    told.see(report("n2", free=Resources(0, 0, 0)))
+    assert given_back(told) == [(A1, "n2, which it was cut for, has gone to others, and other nodes are unlike it")]
+
+
+def test_where_all_nodes_are_alike_a_request_waits_for_any_of_them() -> None:
+    told = Told(Policy(ramp_start=2, max_pending=2))
+    told.see(report("n1"), report("n2"))
+    told.submit_job(cores=4)
+    told.see(report("n2", free=Resources(0, 0, 0)))
+    assert given_back(told) == []
+    told.submit_job(cores=4)
+    assert len(asked(told)) == 1, "what was seen on n2 will be on n1"
