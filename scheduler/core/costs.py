@@ -14,7 +14,7 @@ FEWEST = 4
 """Through fewer measurements no line is drawn."""
 
 SPREAD = 8
-"""Nor through sizes that differ by less than the eighth part of the largest: their line would be noise."""
+"""Nor through any two whose sizes differ by less than the eighth part of the largest: the line between them would be noise."""
 
 FRACTION = 32
 """Bits after the point of what a byte takes: the state holds whole numbers only."""
@@ -83,7 +83,7 @@ def _place(permille: int, count: int) -> int:
 
 
 def _line_through(sizes: list[int], took: list[Millis]) -> Line | None:
-    """Return the line of the middle slope of all pairs, which a third of wild measurements does not move; None if none can be drawn.
+    """Return the line of the middle slope of all pairs that differ in size, which a third of wild measurements does not move; None if there are none.
 
     Theil, "A rank-invariant method of linear and polynomial regression analysis", 1950; Sen, JASA 63, 1968. What a freeze takes is
     linear in its bytes (arXiv:2307.12113), so it never takes less for more of them.
@@ -94,7 +94,7 @@ def _line_through(sizes: list[int], took: list[Millis]) -> Line | None:
     slopes = sorted(
         ((took[one] - took[other]) << FRACTION) // (sizes[one] - sizes[other])
         for one, other in combinations(range(len(sizes)), 2)
-        if sizes[one] != sizes[other]
+        if abs(sizes[one] - sizes[other]) * SPREAD > largest
     )
     per_byte = max(slopes[len(slopes) // 2], 0)
     return Line(

@@ -109,3 +109,12 @@ def test_sizes_that_hardly_differ_say_nothing() -> None:
     assert [costs.freeze_ms("w", permille, Millis(1)) for permille in (500, 1000)] == [300, 900]
     assert learned((100, 900), (900, 100)).freeze_ms("w", 1000, Millis(1)) == 900
     assert learned(*[(0, 300)] * 5).freeze_ms("w", 1000, Millis(1)) == 300
+
+
+def test_sizes_that_hardly_differ_say_nothing_where_one_other_size_was_measured_too() -> None:
+    """A training's first snapshot had no optimiser yet; all others weigh the same but for a few kilobytes, and took as long as the machine was busy."""
+    costs = Costs()
+    costs.learn_freeze("w", Millis(1077), 5 * MB)
+    for number in range(7):
+        costs.learn_freeze("w", Millis(1000 + 200 * number), 10 * MB + 3000 * number)
+    assert costs.freeze_ms("w", 950, Millis(1)) in range(2200, 2400)
