@@ -96,7 +96,9 @@ def _line_through(sizes: list[int], took: list[Millis]) -> Line | None:
         for one, other in combinations(range(len(sizes)), 2)
         if abs(sizes[one] - sizes[other]) * SPREAD > largest
     )
-    per_byte = max(slopes[len(slopes) // 2], 0)
+    # Nothing takes less than no time before its first byte, so a byte takes no more than its share of the whole.
+    shares = sorted((ms << FRACTION) // size for ms, size in zip(took, sizes, strict=True) if size)
+    per_byte = min(max(slopes[len(slopes) // 2], 0), shares[len(shares) // 2])
     return Line(
         per_byte, tuple(sorted(ms - (per_byte * size >> FRACTION) for ms, size in zip(took, sizes, strict=True)))
     )

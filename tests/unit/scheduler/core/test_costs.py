@@ -118,3 +118,12 @@ def test_sizes_that_hardly_differ_say_nothing_where_one_other_size_was_measured_
     for number in range(7):
         costs.learn_freeze("w", Millis(1000 + 200 * number), 10 * MB + 3000 * number)
     assert costs.freeze_ms("w", 950, Millis(1)) in range(2200, 2400)
+
+
+def test_a_byte_takes_no_more_than_its_share_of_what_freezes_took() -> None:
+    costs = learned((100, 100), (100, 110), (120, 900), (120, 910))
+    assert costs.freeze_ms("w", 1000, Millis(1)) == 910
+    costs.learn_save("w", Millis(900), 1000 * MB)
+    assert costs.freeze_ms("w", 1000, Millis(1)) in range(
+        7000, 8000
+    )  # and not the 36,000 of a line that begins below zero
