@@ -13,14 +13,14 @@ from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.state import Alarm, Allocation, Hold, State
 
-LOOKED_AT = 64
+LOOKED_AT = 16
 """Open gaps that are looked at for one of another size."""
 
 
 def give_back_vain(draft: Draft, due: Iterable[tuple[Alarm, str]]) -> None:
     """Give back what was asked for a gap that is no longer as it was then, and windows that have waited too long."""
     state = draft.state
-    for allocation in list(_cut_for_lost_gaps(state)):
+    for allocation in list(_cut_for_lost_gaps(state)) if state.asked and state.agenda.moved else ():
         give_back(
             draft,
             allocation,
@@ -45,20 +45,20 @@ def _on_moved_nodes(state: State) -> Iterator[Allocation]:
 
 def _cut_for_lost_gaps(state: State) -> Iterator[Allocation]:
     """Yield the preemptible allocations that wait though their gap is no longer open, while gaps of another size are."""
-    for name in state.asked if state.agenda.moved else ():
-        allocation = state.allocations[name]
-        is_lost = allocation.node is None and allocation.seen_on not in state.open_gaps.ends
-        if is_lost and allocation.hold is Hold.ASKED and _unlike_are_open(state, allocation):
+    moved, are_open = state.agenda.moved, state.open_gaps.ends
+    has_opened = any(node in are_open for node in moved)
+    waiting = (state.allocations[name] for name in state.asked)
+    lost = [each for each in waiting if each.seen_on not in are_open and (has_opened or each.seen_on in moved)]
+    for allocation in lost:
+        if allocation.node is None and allocation.hold is Hold.ASKED and _unlike_are_open(state, allocation):
             yield allocation
 
 
 def _unlike_are_open(state: State, allocation: Allocation) -> bool:
     """Whether a node is free that main jobs leave more or less of than the allocation was cut for: then the site is told a node by name."""
-    for _, name in islice(reversed(state.open_gaps.order), LOOKED_AT):
-        gap = state.nodes[name].gap
-        if gap is not None and gap.free != allocation.resources:
-            return True
-    return False
+    longest = islice(reversed(state.open_gaps.order), LOOKED_AT)
+    gaps = (state.nodes[name].gap for _, name in longest)
+    return any(gap.free != allocation.resources for gap in gaps if gap is not None)
 
 
 def _fits(state: State, allocation: Allocation) -> bool:
