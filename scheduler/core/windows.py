@@ -20,38 +20,34 @@ LOOKED_AT = 16
 def give_back_vain(draft: Draft, due: Iterable[tuple[Alarm, str]]) -> None:
     """Give back what was asked for a gap that is no longer as it was then, and windows that have waited too long."""
     state = draft.state
-    for allocation in list(_cut_for_lost_gaps(state)) if state.asked and state.agenda.moved else ():
-        give_back(
-            draft,
-            allocation,
-            f"{allocation.seen_on}, which it was cut for, has gone to others, and other nodes are unlike it",
-        )
-    for allocation in list(_on_moved_nodes(state)):
-        if not _fits(state, allocation):
-            give_back(draft, allocation, "the plan has moved, and the window does not fit any more")
+    for allocation in list(_concerned(state)) if state.asked and state.agenda.moved else ():
+        if (reason := _in_vain(state, allocation)) is not None:
+            give_back(draft, allocation, reason)
     for alarm, name in due:
         waiting = state.allocations.get(AllocationId(name)) if alarm is Alarm.WINDOW else None
         if waiting is not None and waiting.hold is Hold.ASKED:
             give_back(draft, waiting, "the window has not begun in time")
 
 
-def _on_moved_nodes(state: State) -> Iterator[Allocation]:
-    """Yield the windows that wait for a node whose gap has changed."""
-    for name in state.asked:
-        allocation = state.allocations[name]
-        if allocation.mode is Mode.WINDOW and allocation.node in state.agenda.moved:
-            yield allocation
-
-
-def _cut_for_lost_gaps(state: State) -> Iterator[Allocation]:
-    """Yield the preemptible allocations that wait though their gap is no longer open, while gaps of another size are."""
+def _concerned(state: State) -> Iterator[Allocation]:
+    """Yield what waits for a gap that has changed, and what waits for any while one has opened."""
     moved, are_open = state.agenda.moved, state.open_gaps.ends
     has_opened = any(node in are_open for node in moved)
-    waiting = (state.allocations[name] for name in state.asked)
-    lost = [each for each in waiting if each.seen_on not in are_open and (has_opened or each.seen_on in moved)]
-    for allocation in lost:
-        if allocation.node is None and allocation.hold is Hold.ASKED and _unlike_are_open(state, allocation):
+    for name in state.asked:
+        allocation = state.allocations[name]
+        if (allocation.node or allocation.seen_on) in moved or (has_opened and allocation.node is None):
             yield allocation
+
+
+def _in_vain(state: State, allocation: Allocation) -> str | None:
+    """Return why *allocation* would wait for nothing, None if it does not."""
+    if allocation.mode is Mode.WINDOW:
+        return None if _fits(state, allocation) else "the plan has moved, and the window does not fit any more"
+    if allocation.node is not None:
+        return None if _fits(state, allocation) else f"{allocation.node}, which it needs, has gone to others"
+    if allocation.seen_on in state.open_gaps.ends or not _unlike_are_open(state, allocation):
+        return None
+    return f"{allocation.seen_on}, which it was cut for, has gone to others, and other nodes are unlike it"
 
 
 def _unlike_are_open(state: State, allocation: Allocation) -> bool:
@@ -62,7 +58,7 @@ def _unlike_are_open(state: State, allocation: Allocation) -> bool:
 
 
 def _fits(state: State, allocation: Allocation) -> bool:
-    """Whether the gap still holds all of the window; ends that differ by less than the margin are the same."""
+    """Whether the gap still holds all of it, a window also in time; ends that differ by less than the margin are the same."""
     node = state.nodes.get(allocation.node) if allocation.node is not None else None
     if node is None or node.gap is None or not allocation.resources.fits_in(node.gap.free):
         return False

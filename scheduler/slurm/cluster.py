@@ -101,12 +101,29 @@ class SlurmCluster:
         present = self._find(reading)
         self._cancel_unwanted(present)
         known = self._ask_ends(present)  # the last question: before it nothing is taken as told, since it may fail
-        news = [*self._note_changes(reading), *self._grants(present), *self._ends(present, known, now)]
-        news += self._held_up([*reading.jobs, *known.values()])
+        try:
+            news = [*self._grants_and_changes(reading, present), *self._ends(present, known, now)]
+            news += self._held_up([*reading.jobs, *known.values()])
+        except Exception:
+            # What was taken as told was not: the next poll tells everything.
+            self._view = None
+            self._granted.clear()
+            raise
         if is_first:
             news.insert(0, Reconciled(allocations=tuple(self._numbers)))
         said, self._unsaid = [*self._unsaid, *news], []
         return said
+
+    def _grants_and_changes(self, reading: Reading, present: Mapping[AllocationId, JobRecord]) -> list[Input]:
+        """Tell what has begun, then how nodes look: a request that has been granted does not wait for a gap that has closed.
+
+        Nobody has heard of a new node before its looks are told: what has begun on one comes after them.
+        """
+        known = self._view.reports if self._view is not None else {}
+        looks = self._note_changes(reading)
+        grants = self._grants(present)
+        early = [grant for grant in grants if grant.node in known]
+        return [*early, *looks, *(grant for grant in grants if grant.node not in known)]
 
     def _find(self, reading: Reading) -> dict[AllocationId, JobRecord]:
         """Return our allocations that are not over, by what *reading* has.
@@ -147,8 +164,8 @@ class SlurmCluster:
         changed = changes(before, self._view)
         return [] if changed is None else [changed]
 
-    def _grants(self, present: dict[AllocationId, JobRecord]) -> list[Input]:
-        granted: list[Input] = []
+    def _grants(self, present: Mapping[AllocationId, JobRecord]) -> list[AllocationGranted]:
+        granted: list[AllocationGranted] = []
         for allocation, job in present.items():
             if allocation in self._granted or "RUNNING" not in job.states:
                 continue

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName
 from idleq.machines import Machine, Needs
-from idleq.scheduler.core.commands import Launch, Mode, RequestAllocation
+from idleq.scheduler.core.commands import Launch, Mode, ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.explain import Prospect, explain
 from idleq.scheduler.core.inputs import AllocationLost, Frozen, SnapshotRejected
 from idleq.scheduler.core.policy import MINUTE, Policy
@@ -138,3 +138,17 @@ def test_more_generations_are_kept_where_the_policy_says_so() -> None:
             after_ms=60_000,
         )  # fmt: skip
     assert [kept.fence for kept in told.engine.state.jobs[JobId("1")].snapshots] == [3, 4, 5]
+
+
+def test_a_request_that_names_a_node_is_given_back_when_that_node_goes_to_others_and_another_is_asked_for() -> None:
+    told = frozen()
+    told.grant("a2", "n2", machine=PLAIN)
+    assert asked_on(told) == ["n3"]
+    told.commands.clear()
+
+    told.see(report("n3", free=NOTHING), report("n4"))
+    told.tell(AllocationLost(allocation=AllocationId("a3"), reason="given back"))
+
+    (released,) = (command for command in told.commands if isinstance(command, ReleaseAllocation))
+    assert (released.allocation, released.reason) == ("a3", "n3, which it needs, has gone to others")
+    assert asked_on(told) == ["n4"]

@@ -285,4 +285,28 @@ def test_what_was_seen_before_the_last_question_failed_is_told_after_the_next_on
     with pytest.raises(SlurmAway):
         rig.poll()
 
-    assert [type(said) for said in rig.cluster.poll()] == [ViewChanged, AllocationGranted, AllocationLost]
+    assert [type(said) for said in rig.cluster.poll()] == [AllocationGranted, ViewChanged, AllocationLost]
+
+
+def test_what_has_begun_is_told_before_the_gap_that_it_was_asked_for_is_seen_to_be_closed() -> None:
+    rig = Rig(FakeSite([node("n1"), node("n2")]))
+    rig.poll()
+    rig.request()
+    (number,) = rig.site.jobs
+    rig.site.run(number)
+    rig.site.nodes = [node("n1"), node("n2", "IDLE", "DRAIN"), node("n3")]
+    assert [type(said) for said in rig.cluster.poll()] == [AllocationGranted, ViewChanged]
+
+
+def test_after_an_answer_that_could_not_be_used_everything_is_told_again() -> None:
+    rig = Rig()
+    number = rig.granted()
+    rig.site.jobs[8] = job(
+        8, nodes="n[1-2]", tres_alloc_str="cpu=2,mem=2G", comment="idleq:s1:a8", job_state=["RUNNING"]
+    )
+    with pytest.raises(ValueError, match="unpack"):
+        rig.cluster.poll()
+    del rig.site.jobs[8]
+    said = list(rig.cluster.poll())
+    assert number in rig.site.jobs
+    assert [type(each) for each in said] == [Reconciled, ViewChanged, AllocationGranted]
