@@ -63,6 +63,7 @@ class Daemon:
         self._faults = Faults()
         self._pause_ms, self._try_again_at = FIRST_PAUSE_MS, Millis(0)
         self._due_pause_ms, self._due_again_at = FIRST_PAUSE_MS, Millis(0)
+        self._left_again_at = Millis(0)
         self._is_stopping = False
 
     def run(self) -> None:
@@ -197,7 +198,7 @@ class Daemon:
         """Return how long nothing is due."""
         if self._engine is None:
             return Millis(max(0, self._try_again_at - self._steady.now()))
-        ends = [LONGEST_NAP_MS, TRY_AGAIN_MS if self._hands.try_again() else None]
+        ends = [LONGEST_NAP_MS, self._do_what_is_left()]
         rest = Millis(max(0, self._due_again_at - self._steady.now()))
         wanted, silent_in = self._engine.wake_at(), self._leases.next_end_in()
         if wanted is not None:
@@ -205,6 +206,14 @@ class Daemon:
         if silent_in is not None:
             ends.append(max(rest, silent_in))
         return min(end for end in ends if end is not None)
+
+    def _do_what_is_left(self) -> Millis | None:
+        """Try again what could not be done, if its pause is over; return how long the next try is away, None if nothing is left."""
+        now = self._steady.now()
+        if self._hands.has_undone and now >= self._left_again_at:
+            self._hands.try_again()
+            self._left_again_at = Millis(now + TRY_AGAIN_MS)
+        return Millis(self._left_again_at - now) if self._hands.has_undone else None
 
 
 def _fail(letters: Sequence[Letter], error: Exception) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from structlog.typing import FilteringBoundLogger
 
@@ -53,6 +53,13 @@ def entry_topic(job: JobId) -> str:
     return f"entry/{entry_of(job)}"
 
 
+class _Undone(NamedTuple):
+    """What is left to do, and for whose agent it is."""
+
+    action: Callable[[], None]
+    allocation: AllocationId | None
+
+
 class Hands:
     """Everything outside the journal that a turn changes; each of these can be done again.
 
@@ -73,10 +80,16 @@ class Hands:
     ) -> None:
         self._order, self._agents, self._results, self._log = order, agents, results, log
         self._leases, self._intake, self._ring, self._forget = leases, intake, ring, forget
-        self._undone: dict[str, Callable[[], None]] = {}
+        self._undone: dict[str, _Undone] = {}
+
+    @property
+    def has_undone(self) -> bool:
+        """Whether something could not be done yet."""
+        return bool(self._undone)
 
     def restart(self, state: State) -> None:
         """The engine was made anew from the journal: see that all around it fits, and finish what was cut short."""
+        self._undone.clear()
         allocations = state.allocations.values()
         started = [one.id for one in allocations if one.hold not in NOT_STARTED]
         self._leases.replace(started, (one.id for one in allocations if one.id not in started))
@@ -96,12 +109,11 @@ class Hands:
             self._carry_out(command, topics)
         self._ring(topics)
 
-    def try_again(self) -> bool:
-        """Do what could not be done; return whether anything of it is left."""
+    def try_again(self) -> None:
+        """Do what could not be done."""
         undone, self._undone = self._undone, {}
-        for name, action in undone.items():
-            self._do(name, action)
-        return bool(self._undone)
+        for name, left in undone.items():
+            self._do(name, left.action, left.allocation)
 
     def _note(self, fact: Fact, topics: dict[str, None]) -> None:
         match fact:
@@ -111,6 +123,8 @@ class Hands:
                 self._leases.renew(fact.allocation)
             case AllocationEnded():
                 self._leases.remove(fact.allocation)
+                # What could not be sent to its agent would make its folder anew.
+                self._undone = {name: left for name, left in self._undone.items() if left.allocation != fact.allocation}
                 self._do(f"forget {fact.allocation}", partial(self._agents.forget, fact.allocation))
                 self._intake.forget(fact.allocation)
                 self._forget(fact.allocation)
@@ -138,12 +152,12 @@ class Hands:
         self._do(f"publish {job}", partial(self._results.publish, job, fence))
 
     def _send(self, command: AgentCommand) -> None:
-        self._do(f"send {command.id}", partial(self._agents.send, command))
+        self._do(f"send {command.id}", partial(self._agents.send, command), command.allocation)
 
-    def _do(self, name: str, action: Callable[[], None]) -> None:
+    def _do(self, name: str, action: Callable[[], None], allocation: AllocationId | None = None) -> None:
         """Do it, now or, where the disk does not let us, later."""
         try:
             action()
         except OSError as error:
-            self._undone[name] = action
+            self._undone[name] = _Undone(action, allocation)
             self._log.warning("daemon.action_failed", action=name, reason=str(error))

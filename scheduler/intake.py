@@ -108,7 +108,9 @@ class Intake:
         It is told again too when what came before it is not in the journal: `taken` leaves nothing out.
         """
         with self._lock:
-            progress = self._progress.setdefault(claim.allocation, Progress())
+            progress = self._progress.get(claim.allocation)
+            if progress is None:  # it was forgotten meanwhile
+                return
             if taken and progress.taken >= claim.after:
                 progress.taken = max((progress.taken, *(report.number for report in claim.reports)))
             elif claim.reports:
@@ -151,7 +153,7 @@ class Intake:
         self.settle(reading.claim, taken=taken)
         if taken:
             with self._lock:
-                progress = self._progress.setdefault(reading.claim.allocation, Progress())
+                progress = self._progress.get(reading.claim.allocation, Progress())
                 progress.offset = max(progress.offset, reading.end)
 
 

@@ -171,8 +171,8 @@ class ClusterPoller:
         match command:
             case RequestAllocation():
                 self._admit(command.allocation)
-                self._alive[command.allocation] = None
                 self._cluster.request(command)
+                self._alive[command.allocation] = None
             case ReleaseAllocation():
                 self._cluster.release(command)
 

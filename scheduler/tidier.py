@@ -100,6 +100,8 @@ class Tidier:
                 self.tidy()
             except (DaemonAway, JournalUnavailable) as error:
                 self._log.info("daemon.tidying_put_off", reason=str(error))
+            except Exception:  # noqa: BLE001 - this thread must not end silently; it is logged
+                self._log.exception("daemon.tidying_failed")
 
 
 def _holdings(engine: Engine, _now: Millis) -> tuple[Holding, ...]:

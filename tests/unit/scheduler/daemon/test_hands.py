@@ -2,8 +2,9 @@ from pathlib import Path
 
 from idleq.ids import AllocationId, JobId
 from idleq.scheduler.core.commands import AgentCommand
-from idleq.scheduler.core.inputs import AgentLeaving, Input, JobCancelled
+from idleq.scheduler.core.inputs import AgentLeaving, AllocationLost, Input, JobCancelled
 from idleq.scheduler.core.submission import ArrayRange
+from idleq.scheduler.daemon import TRY_AGAIN_MS
 from idleq.scheduler.hands import allocation_topic, entry_topic
 from idleq.scheduler.owed import owed_commands
 from support.daemon import Bench, DiaryAgents, a_job, done, launched, ready
@@ -14,8 +15,10 @@ class Full(DiaryAgents):
     """Agents whose commands are files, on a disk that may be full."""
 
     is_full = False
+    tries = 0
 
     def send(self, command: AgentCommand) -> None:
+        self.tries += 1
         if self.is_full:
             raise OSError(28, "No space left on device")
         super().send(command)
@@ -32,6 +35,30 @@ def test_a_command_that_finds_no_room_is_sent_later(tmp_path: Path) -> None:
     bench.daemon._nap()
     bench.daemon._nap()
     assert agents.diary == [("Kill", "1")]
+
+
+def test_while_a_disk_is_full_it_is_tried_again_after_a_pause_and_not_at_every_turn(tmp_path: Path) -> None:
+    agents = Full()
+    bench = Bench(tmp_path, agents=agents)
+    launch = bench.host_a_job()
+    agents.is_full, agents.tries = True, 0
+    bench.tell(JobCancelled(target=launch.job))
+    naps = [bench.daemon._nap() for _ in range(5)]
+    assert agents.tries == 2, "when it was ordered, and once more"
+    assert max(naps) <= TRY_AGAIN_MS
+
+
+def test_what_could_not_be_sent_to_an_agent_is_not_sent_once_its_allocation_is_over(tmp_path: Path) -> None:
+    agents = Full()
+    bench = Bench(tmp_path, agents=agents)
+    launch = bench.host_a_job()
+    agents.is_full = True
+    bench.tell(JobCancelled(target=launch.job))
+    bench.tell(AllocationLost(allocation=launch.allocation, reason="preempted"))
+    agents.is_full = False
+    agents.diary.clear()
+    bench.daemon._nap()
+    assert agents.diary == []
 
 
 def test_topics_name_an_allocation_or_an_entry() -> None:

@@ -70,6 +70,14 @@ def test_nothing_counts_as_taken_while_something_before_it_is_not(intake: Intake
     assert numbers(intake.claim(A1, [report(1, launched(1)), report(2, exited(1))]).reports) == [1, 2]
 
 
+def test_what_is_settled_after_its_allocation_was_forgotten_is_not_remembered(intake: Intake) -> None:
+    write(intake, line(1, launched(1)))
+    reading = intake.read_file(A1)
+    intake.forget(A1)
+    intake.settle_reading(reading, taken=True)
+    assert (intake.taken(A1), intake._progress) == (0, {})
+
+
 def read(intake: Intake, allocation: AllocationId = A1, *, taken: bool = True) -> list[int]:
     """Read the file and settle it at once; return the numbers found."""
     reading = intake.read_file(allocation)

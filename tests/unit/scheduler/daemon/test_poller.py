@@ -275,6 +275,19 @@ def test_the_thread_outlives_whatever_the_cluster_raises(polled: Polled) -> None
     assert polled.listener.heard[0][0] == Reconciled(allocations=())
 
 
+def test_what_was_not_asked_for_because_of_a_fault_is_not_said_to_exist(polled: Polled) -> None:
+    polled.round()
+
+    def broken(_: RequestAllocation) -> None:
+        raise ZeroDivisionError
+
+    polled.cluster.request = broken  # type: ignore[method-assign] # the fake fails
+    with pytest.raises(ZeroDivisionError):
+        polled.poller._round([request()])
+    polled.poller.start_over()
+    assert polled.round()[0][0] == Reconciled(allocations=())
+
+
 def test_an_input_that_the_engine_fails_on_is_not_told_for_ever(polled: Polled) -> None:
     polled.round()
     polled.poller.order(request())

@@ -1,6 +1,7 @@
 """Snapshots that nobody will thaw are removed, the journal first."""
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -114,6 +115,22 @@ def test_what_the_journal_does_not_know_goes_after_an_hour(make: Callable[[int |
     world.clock.advance(SETTLED)
     assert [(one.snapshot, one.is_known) for one in world.tidier.tidy()] == [(SnapshotId("1-1-1"), False)]
     assert world.on_disk == ["1-2-1", "1-3-1"]
+
+
+def test_the_thread_outlives_a_fault_of_the_engine(make: Callable[[int | None], World]) -> None:
+    world = make(0)
+    faults, has_tidied, look = [ZeroDivisionError()], threading.Event(), world.engines.look
+
+    def fragile(question: Callable[[Engine, Millis], T]) -> "Future[T]":
+        if faults:
+            raise faults.pop()
+        has_tidied.set()
+        return look(question)
+
+    world.engines.look = fragile  # type: ignore[method-assign, assignment] # it fails once
+    world.tidier.start()
+    assert has_tidied.wait(10)
+    world.tidier.stop()
 
 
 def test_while_the_journal_cannot_be_written_nothing_that_it_knows_is_removed(
