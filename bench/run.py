@@ -6,8 +6,12 @@ Named benchmarks replace their own rows in results.json; the others stay.
 import argparse
 import json
 import os
+import platform
+import re
+import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -24,10 +28,17 @@ LONGEST_SECONDS = 1500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A benchmark's rows, and how many processes wanted to run before it began: others' work makes all of it slower."""
+    """A benchmark's rows, and how they came about.
+
+    Attributes:
+        rows: what was measured.
+        load_before: how many processes wanted to run before it began: others' work makes all of it slower.
+        on: the day, the commit and the processor.
+    """
 
     rows: list[Row]
     load_before: float
+    on: str
 
 
 def names() -> list[str]:
@@ -62,11 +73,20 @@ def table(results: list[dict[str, object]]) -> Table:
     return drawn
 
 
+def circumstances() -> str:
+    """Return the day, the commit (with a plus if files differ from it) and the processor."""
+    asked = ("git", "describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+")
+    said = subprocess.run(asked, cwd=HERE, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    commit = said.stdout.strip() or "no commit"
+    cpus = re.findall(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE) or [platform.machine()]
+    return f"{datetime.now(UTC):%Y-%m-%d}, {commit}, {os.cpu_count()} x {cpus[0]}"
+
+
 def merged(before: list[dict[str, object]], measured: dict[str, Measured]) -> list[dict[str, object]]:
     """Return the results of *before* with those of the benchmarks in *measured* replaced."""
     kept = [row for row in before if row["benchmark"] not in measured and row["benchmark"] in names()]
     new = [
-        {"benchmark": name} | row.as_json() | {"load_before": one.load_before}
+        {"benchmark": name} | row.as_json() | {"load_before": one.load_before, "on": one.on}
         for name, one in measured.items()
         for row in one.rows
     ]
@@ -80,11 +100,11 @@ def main() -> None:
     chosen = parser.parse_args().names or names()
     leave_on_signals()
     console = Console(width=None if sys.stdout.isatty() else 160)
-    measured = {}
+    measured, on = {}, circumstances()
     for name in chosen:
         load = round(os.getloadavg()[0], 1)
         console.print(f"[dim]{name} (load {load}) ...[/]")
-        measured[name] = Measured(rows=measure(name), load_before=load)
+        measured[name] = Measured(rows=measure(name), load_before=load, on=on)
     before = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     results = merged(before, measured)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")

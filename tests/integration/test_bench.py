@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -76,10 +77,11 @@ def run(bench: Path, *names: str) -> subprocess.CompletedProcess[str]:
 
 
 def results_of(bench: Path) -> list[dict[str, object]]:
-    """Return the rows without the machine's load, which is some number."""
+    """Return the rows without the machine's load, which is some number, and the day and the processor."""
     rows: list[dict[str, object]] = json.loads((bench / "results.json").read_text())
     loads = [entry.pop("load_before") for entry in rows]
     assert all(isinstance(load, float) and load >= 0 for load in loads)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d, no commit, \d+ x .+", str(entry.pop("on"))) for entry in rows)
     return rows
 
 

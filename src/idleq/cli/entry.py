@@ -44,21 +44,32 @@ def run(arguments: Sequence[str], session: "Session") -> int:
         if isinstance(result, Result):
             session.show(result)
             return result.code
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
+        return _interrupted(session) if code == INTERRUPTED else code
     except IdleqError as error:
         return _told(error, session)
     except Abort:
-        return INTERRUPTED
+        return _interrupted(session)
     except TyperException as error:
         return _misused(error, arguments, session)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return _interrupted(session)
     except BrokenPipeError:
         return PIPE_CLOSED
     except Exception as error:
         if session.environment.get("IDLEQ_DEBUG") == "1":
             raise
         return _unexpected(error, session)
+
+
+def _interrupted(session: "Session") -> int:
+    """Whoever pressed Ctrl-C knows why it ended; whoever reads JSON is told."""
+    from idleq.cli import printer
+
+    if session.wants_json:
+        what = {"kind": "Interrupted", "message": "it was interrupted", "hint": "", "exit_code": INTERRUPTED}
+        printer.print_json({"error": what}, session.stdout)
+    return INTERRUPTED
 
 
 def _told(error: IdleqError, session: "Session") -> int:

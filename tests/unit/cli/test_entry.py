@@ -1,5 +1,6 @@
 """No traceback reaches a person."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,15 @@ def test_ctrl_c_is_130_and_silent(idleq: CommandLine) -> None:
     outcome = idleq("status")
 
     assert (outcome.code, outcome.out, outcome.err) == (130, "", "")
+
+
+def test_ctrl_c_is_one_json_value_where_json_is_asked_for(idleq: CommandLine) -> None:
+    idleq.wire = Broken(fault=KeyboardInterrupt())
+
+    outcome = idleq("status", "--json")
+
+    told = {"kind": "Interrupted", "message": "it was interrupted", "hint": "", "exit_code": 130}
+    assert (outcome.code, json.loads(outcome.out), outcome.err) == (130, {"error": told}, "")
 
 
 def test_a_closed_pipe_is_141_and_silent(idleq: CommandLine) -> None:

@@ -134,6 +134,29 @@ def narrow(table: Table, columns: int, monkeypatch: pytest.MonkeyPatch) -> str:
     return dedent("\n".join(lines)).strip()
 
 
+def test_submit_starts_the_daemon_for_whoever_takes_its_offer(tmp_path: Path) -> None:
+    server = tmp_path / "server"
+    environment = os.environ | {"IDLEQ_SERVER_DIR": str(server), "TERM": "dumb"}
+    idleq = [sys.executable, "-m", "idleq"]
+    ours, theirs = pty.openpty()
+
+    with subprocess.Popen(
+        [*idleq, "submit", "--", "true"], env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        asked = os.read(ours, 4096).decode()
+        os.write(ours, b"\n")
+        code = process.wait(timeout=100)
+    os.close(ours)
+
+    stop = subprocess.run(
+        [*idleq, "daemon", "stop", "--cluster"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert asked.endswith("Start one? [Y/n]: ")
+    assert (code, stop.returncode) == (0, 0)
+    assert (server / "journal.db").exists()
+
+
 @pytest.mark.parametrize("answer", ["n\n", "\x04"])
 def test_submit_offers_to_start_the_daemon_and_takes_no_for_an_answer(tmp_path: Path, answer: str) -> None:
     ours, theirs = pty.openpty()

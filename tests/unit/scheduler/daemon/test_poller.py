@@ -278,8 +278,8 @@ def test_the_thread_outlives_whatever_the_cluster_raises(polled: Polled) -> None
 def test_what_was_not_asked_for_because_of_a_fault_is_not_said_to_exist(polled: Polled) -> None:
     polled.round()
 
-    def broken(_: RequestAllocation) -> None:
-        raise ZeroDivisionError
+    def broken(command: RequestAllocation) -> None:
+        raise ZeroDivisionError(command.id)
 
     polled.cluster.request = broken  # type: ignore[method-assign] # the fake fails
     with pytest.raises(ZeroDivisionError):

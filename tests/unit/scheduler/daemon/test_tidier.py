@@ -127,7 +127,7 @@ def test_the_thread_outlives_a_fault_of_the_engine(make: Callable[[int | None], 
         has_tidied.set()
         return look(question)
 
-    world.engines.look = fragile  # type: ignore[method-assign, assignment] # it fails once
+    world.engines.look = fragile  # type: ignore[method-assign] # it fails once
     world.tidier.start()
     assert has_tidied.wait(10)
     world.tidier.stop()
