@@ -376,7 +376,7 @@ def _world(
     match cluster:
         case LocalSettings(cores=cores, memory_bytes=memory):
             total = psutil.virtual_memory().total
-            node = Resources(cores or os.cpu_count() or 1, memory or total - total // OWNERS_SHARE)
+            node = Resources(cores or len(os.sched_getaffinity(0)), memory or total - total // OWNERS_SHARE)
             return local_settings(start=start, agent_argv=argv, node=node, grace_ms=config.policy.grace_ms)
         case EmbeddedSettings():
             return ClusterSettings(
