@@ -25,7 +25,7 @@ from idleq.scheduler.core.submission import JobSpec
 from idleq.simulator.costs import GuestCosts
 from idleq.simulator.events import Granted
 from idleq.simulator.hosting import HostedAgent, HostedGuest, Phase, saves_behind
-from idleq.simulator.kernel import END, Moment
+from idleq.simulator.kernel import END, Moment, now_of
 from idleq.simulator.pipe import Pipe
 from idleq.simulator.work import Work
 
@@ -190,17 +190,16 @@ class SimulatedAgents:
         return self._costs.image_ms
 
     def _run(self, agent: HostedAgent, guest: HostedGuest, thaw_ms: Millis) -> None:
-        guest.phase, guest.since = Phase.RUNNING, self._now()
+        guest.phase, guest.since = Phase.RUNNING, now_of(self._env)
         guest.up_since = guest.since
         launch = guest.launch
         self._tell(Launched(job=launch.job, fence=launch.fence, at=self._engine_now(), thaw_ms=thaw_ms))
         self._plan(agent, guest)
 
     def _plan(self, agent: HostedAgent, guest: HostedGuest) -> None:
-        """Plan the next thing that *guest* does by itself."""
+        """Plan the next thing that *guest*, whose work is settled, does by itself."""
         if guest.phase is not Phase.RUNNING:
             return
-        self._settle(guest)
         guest.plans += 1
         left = Millis(max(0, guest.run_ms - guest.work.done_ms))
         # Whatever comes first plans anew: the others need no moment of their own.
@@ -237,7 +236,7 @@ class SimulatedAgents:
         self._later(guest, guest.save_ms, lambda: self._saved(agent, guest))
 
     def _saved(self, agent: HostedAgent, guest: HostedGuest) -> None:
-        guest.phase, guest.since = Phase.RUNNING, self._now()
+        guest.phase, guest.since = Phase.RUNNING, now_of(self._env)
         done = guest.work.done_ms
         guest.work = Work(done, done, guest.work.saves + 1)
         if self._tells_saves:
@@ -249,7 +248,7 @@ class SimulatedAgents:
         """Return how long it takes until a save is over and the segment is twice as old as now."""
         save_ms = guest.save_ms
         first = guest.work.time_to_save(every_ms, save_ms)
-        missing = max(0, self._now() - guest.up_since - first)
+        missing = max(0, now_of(self._env) - guest.up_since - first)
         return Millis(first + -(-missing // (every_ms + save_ms)) * (every_ms + save_ms))
 
     def _tell_and_go_on(self, agent: HostedAgent, guest: HostedGuest) -> None:
@@ -290,7 +289,7 @@ class SimulatedAgents:
             return
         guest.phase = Phase.FREEZING
         guest.plans += 1
-        begin = self._now()
+        begin = now_of(self._env)
         # Guests of one agent share its way to the file system, and nothing else: they stop side by side.
         is_stopped = begin + self._costs.freeze_ms
         agent.free_from = Millis(max(agent.free_from, is_stopped) + self._costs.writing_of(guest.spec))
@@ -298,8 +297,8 @@ class SimulatedAgents:
 
     def _end_save_and_stop(self, agent: HostedAgent, guest: HostedGuest, reason: str) -> None:
         """A workload that is told to leave in the middle of a save ends that first: if no time is left for more, it has this."""
-        left = guest.save_left_ms(self._now())
-        guest.phase, guest.since = Phase.SAVING, Millis(self._now() + left - guest.save_ms)
+        left = guest.save_left_ms(now_of(self._env))
+        guest.phase, guest.since = Phase.SAVING, Millis(now_of(self._env) + left - guest.save_ms)
         guest.plans += 1
 
         def saved() -> None:
@@ -332,7 +331,7 @@ class SimulatedAgents:
                 fence=guest.launch.fence,
                 snapshot=self._snapshot(guest, guest.work.done_ms, guest.work.saves + 1),
                 at=self._engine_now(),
-                freeze_ms=Millis(self._now() - begin),
+                freeze_ms=Millis(now_of(self._env) - begin),
                 reason=reason,
             )
         )
@@ -360,7 +359,7 @@ class SimulatedAgents:
 
     def _settle(self, guest: HostedGuest) -> None:
         """Count the work that *guest* has done since it was last counted."""
-        if guest.phase is Phase.RUNNING and (now := self._now()) != guest.since:
+        if guest.phase is Phase.RUNNING and (now := now_of(self._env)) != guest.since:
             every = None if self._tells_saves else guest.save_every_ms
             guest.work = guest.work.after(Millis(now - guest.since), every, guest.save_ms)
             guest.since = now
@@ -392,8 +391,5 @@ class SimulatedAgents:
 
         Moment(self._env, delay, END, act_if_still_planned)
 
-    def _now(self) -> Millis:
-        return Millis(int(self._env.now))
-
     def _engine_now(self) -> Millis:
-        return Millis(self._now() + self._epoch)
+        return Millis(now_of(self._env) + self._epoch)

@@ -24,7 +24,7 @@ from idleq.simulator.events import (
     shifted,
 )
 from idleq.simulator.jobs import MainJob, NodeSpec
-from idleq.simulator.kernel import ARRIVE, REACT, Between, Moment, advance, go_on
+from idleq.simulator.kernel import ARRIVE, REACT, Between, Moment, advance, go_on, now_of
 from idleq.simulator.outages import Outage
 from idleq.simulator.placement import Placement, SizeUnit
 from idleq.simulator.queueing import Policy, Semantics, easy
@@ -129,7 +129,7 @@ class Experiment:
 
     def tell(self, at: Millis, said: Input) -> None:
         """Tell the engine *said* at world time *at*, as a person would."""
-        Moment(self._env, at - int(self._env.now), ARRIVE, lambda _: self._say(said))
+        Moment(self._env, at - now_of(self._env), ARRIVE, lambda _: self._say(said))
 
     def run(self, until: Millis, between: Between | None = None) -> None:
         """Let the world go on until world time *until*; where *between* raises, a later call goes on from there."""
@@ -138,7 +138,7 @@ class Experiment:
     def take_stock(self) -> None:
         """Let the engine hear of every save up to now, as if all agents had been preempted."""
         self._agents.take_stock(self._grace_ms)
-        advance(self._env, int(self._env.now))
+        advance(self._env, now_of(self._env))
 
     def run_while(self, condition: Callable[[], bool], until: Millis, between: Between | None = None) -> None:
         """Let the world go on as long as *condition* holds, but not beyond *until*."""
@@ -147,7 +147,7 @@ class Experiment:
     @property
     def now(self) -> Millis:
         """Engine time."""
-        return Millis(int(self._env.now) + self._epoch)
+        return Millis(now_of(self._env) + self._epoch)
 
     def _hear(self, event: WorldEvent) -> None:
         if isinstance(event, NodeChanged):
@@ -162,9 +162,9 @@ class Experiment:
             case Ended(allocation=allocation):
                 self._agents.ended(allocation)
             case MainStarted(job=job):
-                self.starts[job.id] = int(self._env.now)
+                self.starts[job.id] = now_of(self._env)
                 for watcher in self._watchers:
-                    watcher.saw_start(Millis(int(self._env.now)), event)
+                    watcher.saw_start(now_of(self._env), event)
             case MainEnded(job=job):
                 self._note_end(job)
             case _:
@@ -175,7 +175,7 @@ class Experiment:
 
     def _note_end(self, job: MainJob) -> None:
         """Forget the start of a job that ended before its time: an outage has killed it, and it begins anew."""
-        now = int(self._env.now)
+        now = now_of(self._env)
         if job.id in self.starts and now < self.starts[job.id] + job.run:
             del self.starts[job.id]
             for watcher in self._watchers:
@@ -241,14 +241,14 @@ class Experiment:
         wanted = self._engine.wake_at()
         if wanted is None:
             return
-        now = int(self._env.now)
-        at = max(int(wanted) - self._epoch, now + SHORTEST_NAP_MS)
+        now = now_of(self._env)
+        at = max(wanted - self._epoch, now + SHORTEST_NAP_MS)
         if self._tick_at is None or at < self._tick_at:
             self._tick_at = at
             Moment(self._env, at - now, REACT, self._tick)
 
     def _tick(self, _: Event) -> None:
-        if self._tick_at != int(self._env.now):
+        if self._tick_at != now_of(self._env):
             # An earlier tick was planned after this one, and has come.
             return
         self._tick_at = None

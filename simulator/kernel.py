@@ -7,6 +7,8 @@ from simpy import Environment
 from simpy.core import EmptySchedule
 from simpy.events import Event
 
+from idleq.ids import Millis
+
 # Ranks within one instant. SimPy itself uses 0 and 1.
 ARRIVE = 1
 END = 1
@@ -37,6 +39,11 @@ class Moment(Event):
         self._ok = True
         # And what Environment.schedule does, whose type names only SimPy's own two ranks.
         heappush(env._queue, (env._now + delay, rank, next(env._eid), self))  # type: ignore[misc]  # noqa: SLF001
+
+
+def now_of(env: Environment) -> Millis:
+    """Return what time it is there: whole milliseconds."""
+    return Millis(int(env._now))  # noqa: SLF001 - `now` is a call, and every event asks for it several times
 
 
 Between = Callable[[], None]

@@ -14,7 +14,7 @@ from idleq.simulator.errors import ImpossibleRequest
 from idleq.simulator.events import Ended, Granted, MainEnded, MainStarted, NodeChanged, Preempting, WorldEvent
 from idleq.simulator.guests import Guest, Hold, Node, Request, Running, granted_until
 from idleq.simulator.jobs import MainJob, NodeSpec
-from idleq.simulator.kernel import END, GUEST_PASS, LATE_END, SHOW, Moment
+from idleq.simulator.kernel import END, GUEST_PASS, LATE_END, SHOW, Moment, now_of
 from idleq.simulator.placement import (
     Parts,
     Placement,
@@ -92,7 +92,7 @@ class World:
     @property
     def now(self) -> Millis:
         """The world's present."""
-        return Millis(int(self._env.now))
+        return now_of(self._env)
 
     def wake(self) -> None:
         """Be watched from now on."""

@@ -128,21 +128,25 @@ def replan(draft: Draft) -> None:
         if node is None or node.allocation is None or node.is_taken:
             continue
         allocation = state.allocations.get(node.allocation)
-        if allocation is None or allocation.hold is not Hold.READY:
+        if allocation is not None and allocation.guests and allocation.hold is Hold.READY:
+            _tell_plans(draft, allocation)
+
+
+def _tell_plans(draft: Draft, allocation: Allocation) -> None:
+    state = draft.state
+    jobs = [state.jobs[guest] for guest in allocation.guests]
+    specs = {job.id: state.entries[job.entry].submission.spec for job in jobs}
+    plans = segment_plans(state, allocation, specs)
+    for job in jobs:
+        if not isinstance(job.state, STARTED):
             continue
-        jobs = [state.jobs[guest] for guest in allocation.guests]
-        specs = {job.id: state.entries[job.entry].submission.spec for job in jobs}
-        plans = segment_plans(state, allocation, specs)
-        for job in jobs:
-            if not isinstance(job.state, STARTED):
-                continue
-            segment, plan = job.state.segment, plans[job.id]
-            if _has_moved(segment.plan, plan):
-                guest, command = job.id, draft.next_command
-                draft.record(
-                    PlanMoved(job=guest, fence=segment.fence, plan=plan, command=command),
-                    Replan(id=command, allocation=allocation.id, job=guest, fence=segment.fence, plan=plan),
-                )
+        segment, plan = job.state.segment, plans[job.id]
+        if _has_moved(segment.plan, plan):
+            guest, command = job.id, draft.next_command
+            draft.record(
+                PlanMoved(job=guest, fence=segment.fence, plan=plan, command=command),
+                Replan(id=command, allocation=allocation.id, job=guest, fence=segment.fence, plan=plan),
+            )
 
 
 def _has_moved(old: SegmentPlan, new: SegmentPlan) -> bool:

@@ -22,8 +22,15 @@ NOTICE = Millis(10 * MINUTE)
 PLACES, NOTICES = 8, 10
 """So many places among the free nodes, and times to a planned end, are told apart: by powers of two, the last without an end."""
 
+CELLS_OF_PLACE = NOTICES * (len(AGES) + 1)
+LONGEST_NOTICE = 1 << (NOTICES - 3)
+"""So many times the shortest notice, or more, are all the longest."""
+
 TRUSTED_AT_AGE = 4
 """The prior weighs as much as so many surprises at each age."""
+
+EXPECTED_MS = tuple(TRUSTED_AT_AGE * usual for usual in USUAL)
+"""The time in which that many come at each age."""
 
 TRUSTED_IN_CELL = 16
 """The rate of all gaps of an age weighs as much as so many surprises among those of one place and one notice."""
@@ -62,8 +69,8 @@ FIRST_PLACES = 1 << (PLACES - 2)
 class Hazard:
     """Counts surprises, and the time in which they might have come, in cells of one age, one place and one notice."""
 
-    ended: list[int] = field(default_factory=lambda: [0] * (PLACES * NOTICES * (len(AGES) + 1)))
-    exposed_ms: list[int] = field(default_factory=lambda: [0] * (PLACES * NOTICES * (len(AGES) + 1)))
+    ended: list[int] = field(default_factory=lambda: [0] * (PLACES * CELLS_OF_PLACE))
+    exposed_ms: list[int] = field(default_factory=lambda: [0] * (PLACES * CELLS_OF_PLACE))
     ended_at_age: list[int] = field(default_factory=lambda: [0] * (len(AGES) + 1))
     exposed_at_age: list[int] = field(default_factory=lambda: [0] * (len(AGES) + 1))
 
@@ -88,40 +95,30 @@ class Hazard:
 
         The rate of a cell holds for about `HOLDS`; beyond, that of all gaps of the age does. In between the one passes into
         the other as the mean of exp(-t / HOLDS), here 1 / (1 + t / 2 HOLDS), which needs no more than quotients.
-        """
-        age, cell = cell_of(outlook, at)
-        of_age, time_of_age = self.rate_at_age(age)
-        in_cell, time_in_cell = self.rate_in(age, cell)
-        weighted = 2 * HOLDS * in_cell * time_of_age + ahead_ms * of_age * time_in_cell
-        return Millis((2 * HOLDS + ahead_ms) * time_in_cell * time_of_age // weighted)
-
-    def rate_at_age(self, age: int) -> tuple[int, Millis]:
-        """Return the rate of surprises at an *age*, as a count and the time it was counted in."""
-        return (
-            self.ended_at_age[age] + TRUSTED_AT_AGE,
-            Millis(self.exposed_at_age[age] + TRUSTED_AT_AGE * USUAL[age]),
-        )
-
-    def rate_in(self, age: int, cell: int) -> tuple[int, Millis]:
-        """Return the rate of surprises in a *cell* and its *age*, as a count and the time it was counted in.
 
         A cell's own rate is drawn to that of its age, and this to the usual one, as with a gamma prior of so many surprises: few
         gaps make no rate of their own (Gelman et al., Bayesian Data Analysis, 2.6).
         """
-        of_age, time_of_age = self.rate_at_age(age)
-        drawn = TRUSTED_IN_CELL * time_of_age // of_age
-        return self.ended[cell] + TRUSTED_IN_CELL, Millis(self.exposed_ms[cell] + drawn)
+        age, cell = cell_of(outlook, at)
+        # Each rate is a count and the time that it was counted in.
+        of_age, time_of_age = self.ended_at_age[age] + TRUSTED_AT_AGE, self.exposed_at_age[age] + EXPECTED_MS[age]
+        in_cell = self.ended[cell] + TRUSTED_IN_CELL
+        time_in_cell = self.exposed_ms[cell] + TRUSTED_IN_CELL * time_of_age // of_age
+        weighted = 2 * HOLDS * in_cell * time_of_age + ahead_ms * of_age * time_in_cell
+        return Millis((2 * HOLDS + ahead_ms) * time_in_cell * time_of_age // weighted)
 
 
 def cell_of(outlook: Outlook, at: Millis) -> tuple[int, int]:
     """Return the age of a gap at that time, and the cell that it is counted in."""
     since, planned_end, place = outlook
     age = bisect_right(AGES, at - since)
-    notice = 0
-    if planned_end is not None:
-        left = (planned_end - at) // NOTICE if planned_end > at else 0
-        notice = min(1 + left.bit_length(), NOTICES - 1)
-    return age, (place * (len(AGES) + 1) + age) * NOTICES + notice
+    cell = place * CELLS_OF_PLACE + age * NOTICES
+    if planned_end is None:
+        return age, cell
+    if planned_end <= at:
+        return age, cell + 1
+    left = (planned_end - at) // NOTICE
+    return age, cell + (1 + left.bit_length() if left < LONGEST_NOTICE else NOTICES - 1)
 
 
 def _end_of_cell(outlook: Outlook, at: Millis, age: int) -> Millis:

@@ -7,7 +7,8 @@ from idleq.scheduler.core.commands import Mode, SegmentPlan
 from idleq.scheduler.core.costs import Typical
 from idleq.scheduler.core.freeze import FreezeCost, best_interval_ms, pack_backwards
 from idleq.scheduler.core.hazard import Outlook
-from idleq.scheduler.core.state import Allocation, State
+from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.core.state import Allocation, Node, State
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 
 LOOKS_AHEAD = 2
@@ -16,7 +17,14 @@ LOOKS_AHEAD = 2
 
 def end_of(state: State, allocation: Allocation) -> Millis | None:
     """Return when *allocation* must be empty: its own end, or the gap's, whichever is first; None if neither is known."""
-    node = state.nodes.get(allocation.node) if allocation.node is not None else None
+    return _end(allocation, _node_of(state, allocation))
+
+
+def _node_of(state: State, allocation: Allocation) -> Node | None:
+    return None if allocation.node is None else state.nodes.get(allocation.node)
+
+
+def _end(allocation: Allocation, node: Node | None) -> Millis | None:
     planned = None if node is None or node.gap is None else node.gap.end.likely
     until = allocation.until
     if planned is None or until is None:
@@ -51,15 +59,15 @@ def segment_plans(state: State, allocation: Allocation, guests: Mapping[JobId, J
 
 def plan_alone(state: State, allocation: Allocation, spec: JobSpec) -> SegmentPlan:
     """Return when a guest that shares the allocation's node with nobody acts."""
-    end = end_of(state, allocation)
+    node = _node_of(state, allocation)
+    end = _end(allocation, node)
     freeze_at = every = None
     if spec.freeze is not FreezeMethod.NONE:
-        typical = _typical(state, spec)
+        typical, policy = _typical(state, spec), state.policy
         if end is not None:
-            latency, transfer = _cost(state, typical)
-            freeze_at = Millis(end - state.policy.margin_ms - transfer - latency)
-        if _saves(state, allocation, typical):
-            every = _save_every(state, typical, _outlook(state, allocation))
+            freeze_at = Millis(end - policy.margin_ms - _transfer_ms(policy, typical) - typical.freeze_ms)
+        if _saves(policy, allocation, typical):
+            every = _save_every(state, typical, _outlook(state, node))
     return SegmentPlan(freeze_at=freeze_at, ends_at=end, save_every_ms=every)
 
 
@@ -67,44 +75,45 @@ def _intervals(
     state: State, allocation: Allocation, savers: Iterable[tuple[JobId, JobSpec]]
 ) -> dict[JobId, Millis | None]:
     """Return how often each of *savers* saves; those of one name do so equally often."""
-    outlook = _outlook(state, allocation)
+    outlook = _outlook(state, _node_of(state, allocation))
     by_name: dict[str, Millis | None] = {}
     for _, spec in savers:
         if spec.name not in by_name:
             typical = _typical(state, spec)
-            by_name[spec.name] = _save_every(state, typical, outlook) if _saves(state, allocation, typical) else None
+            by_name[spec.name] = _save_every(state, typical, outlook) if _saves(state.policy, allocation, typical) else None
     return {job: by_name[spec.name] for job, spec in savers}
 
 
-def _outlook(state: State, allocation: Allocation) -> Outlook:
-    """Return what is shown of the gap that *allocation* is in; of one that is not shown, that it has just opened."""
-    node = state.nodes.get(allocation.node) if allocation.node is not None else None
+def _outlook(state: State, node: Node | None) -> Outlook:
+    """Return what is shown of the node's gap; of one that is not shown, that it has just opened."""
     if node is None or node.gap is None:
         return Outlook(state.now, None, 0)
     return node.outlook(node.gap)
 
 
 def _typical(state: State, spec: JobSpec) -> Typical:
-    return state.costs.typical(spec.name, state.policy.freeze_ms, state.policy.thaw_ms)
+    policy = state.policy
+    return state.costs.typical(spec.name, policy.freeze_ms, policy.thaw_ms)
 
 
 def _cost(state: State, typical: Typical) -> FreezeCost:
-    return FreezeCost(typical.freeze_ms, Millis(typical.bytes * 1000 // state.policy.bandwidth))
+    return FreezeCost(typical.freeze_ms, _transfer_ms(state.policy, typical))
 
 
-def _saves(state: State, allocation: Allocation, typical: Typical) -> bool:
+def _transfer_ms(policy: Policy, typical: Typical) -> Millis:
+    return Millis(typical.bytes * 1000 // policy.bandwidth)
+
+
+def _saves(policy: Policy, allocation: Allocation, typical: Typical) -> bool:
     """Whether it has to save as insurance: not where the grace is long enough to freeze on demand, nor where nobody can end it early."""
-    policy = state.policy
-    if allocation.mode is Mode.WINDOW:
-        return False
-    return policy.grace_ms < typical.longest_freeze_ms + policy.margin_ms
+    return allocation.mode is not Mode.WINDOW and policy.grace_ms < typical.longest_freeze_ms + policy.margin_ms
 
 
 def _save_every(state: State, typical: Typical, outlook: Outlook) -> Millis:
     """Return how often to save as insurance in a gap of that *outlook*."""
     hazard, save_ms = state.foresight.hazard, typical.save_ms
-    begin = Millis(state.now + typical.thaw_ms)
-    every = best_interval_ms(save_ms, hazard.mean_ms(outlook, begin, save_ms))
+    begin = state.now + typical.thaw_ms
+    every = best_interval_ms(save_ms, hazard.mean_ms(outlook, Millis(begin), save_ms))
     for _ in range(LOOKS_AHEAD):
         every = best_interval_ms(save_ms, hazard.mean_ms(outlook, Millis(begin + every), Millis(every + save_ms)))
     return every
