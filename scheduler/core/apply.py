@@ -6,14 +6,19 @@ from typing import Any, assert_never, get_args
 from idleq.ids import Millis
 from idleq.scheduler.core.apply_cluster import ClusterFact, apply_cluster
 from idleq.scheduler.core.apply_entries import EntryFact, apply_entry
-from idleq.scheduler.core.apply_jobs import apply_job
+from idleq.scheduler.core.apply_jobs import PassageFact, apply_job
+from idleq.scheduler.core.apply_running import apply_plan, apply_progress, apply_start, apply_wish
 from idleq.scheduler.core.facts import (
     Fact,
+    FreezeAsked,
+    KillAsked,
     PauseSet,
+    PlanMoved,
     PolicySet,
+    SegmentProgressed,
+    SegmentRunning,
     StrayFound,
 )
-from idleq.scheduler.core.lifecycle import JobFact
 from idleq.scheduler.core.sitefacts import StrayGranted
 from idleq.scheduler.core.state import State
 
@@ -28,7 +33,8 @@ def advance(state: State, now: Millis) -> None:
 
 def apply(state: State, at: Millis, fact: Fact) -> None:
     """Change *state* as *fact*, which became so at *at*, says."""
-    advance(state, at)
+    if at > state.now:  # noqa: PLR1730 - what `advance` does, without a call
+        state.now = at
     kind = type(fact)
     APPLIED_BY[kind](state, at, fact)
     if kind in COMMANDED:
@@ -53,7 +59,12 @@ def _apply_other(state: State, _at: Millis, fact: OtherFact) -> None:
 
 
 APPLIED_BY: dict[type[Fact], Callable[[State, Millis, Any], None]] = {
-    **dict.fromkeys(get_args(JobFact), apply_job),
+    PlanMoved: apply_plan,
+    SegmentProgressed: apply_progress,
+    SegmentRunning: apply_start,
+    FreezeAsked: apply_wish,
+    KillAsked: apply_wish,
+    **dict.fromkeys(get_args(PassageFact), apply_job),
     **dict.fromkeys(get_args(EntryFact), apply_entry),
     **dict.fromkeys(get_args(ClusterFact), apply_cluster),
     **dict.fromkeys(get_args(OtherFact), _apply_other),

@@ -6,8 +6,8 @@ from typing import assert_never
 from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.cause import CauseKind
 from idleq.scheduler.core.commands import Mode
-from idleq.scheduler.core.gaps import Gap, end_of
-from idleq.scheduler.core.hazard import PLACES, Outlook, place_of
+from idleq.scheduler.core.gaps import Gap, Listed, end_of
+from idleq.scheduler.core.hazard import FIRST_PLACES, PLACES, Outlook, place_of
 from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.sitefacts import (
     AgentArrived,
@@ -91,6 +91,9 @@ def count_open(state: State, node: Node, at: Millis) -> None:
     node.counted_until = at
 
 
+_PLACES_IN_ORDER = tuple(place_of(number) for number in range(FIRST_PLACES))
+
+
 def _see_all(state: State, at: Millis, seen: NodesSeen) -> None:
     first = state.free_nodes.first()
     for report in seen.deltas:
@@ -105,16 +108,16 @@ def _see_all(state: State, at: Millis, seen: NodesSeen) -> None:
         _move_up(state, at, first, now_first)
 
 
-def _move_up(state: State, at: Millis, before: list[NodeName], now: list[NodeName]) -> None:
+def _move_up(state: State, at: Millis, before: Listed, now: Listed) -> None:
     """Give the nodes their places again after some have opened or closed; who stands elsewhere now may save more or less often."""
     # Those before the first that is another stand where they stood.
     same = next((number for number, (old, new) in enumerate(zip(before, now, strict=False)) if old != new), None)
     same = min(len(before), len(now)) if same is None else same
-    places = dict.fromkeys(before[same:], PLACES - 1)
-    places |= {name: place_of(number) for number, name in enumerate(now[same:], same)}
+    places = dict.fromkeys((name for _, name in before[same:]), PLACES - 1)
+    places.update(zip((name for _, name in now[same:]), _PLACES_IN_ORDER[same:], strict=False))
     for name, place in places.items():
         node = state.nodes.get(name)
-        if node is not None and node.gap is not None and node.place != place:
+        if node is not None and node.place != place and node.gap is not None:
             count_open(state, node, at)
             node.place = place
             state.agenda.moved[name] = None

@@ -1,32 +1,26 @@
-"""What facts about jobs make of the state: the job's next state, and the books that follow from it."""
+"""What facts that begin or end segments, or are about jobs without one, make of the state: the job's next state, and the books."""
 
 from heapq import heappush
 from typing import assert_never
 
 from idleq.ids import Millis, index_of
-from idleq.scheduler.core.apply_cluster import count_open, offer_room
+from idleq.scheduler.core.apply_cluster import offer_room
 from idleq.scheduler.core.apply_entries import note_if_over
 from idleq.scheduler.core.change import changed
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.facts import (
-    FreezeAsked,
     JobDone,
     JobFailed,
     JobHeldBack,
     JobLetGo,
     JobWithdrawn,
-    KillAsked,
-    PlanMoved,
     SegmentFailed,
     SegmentFrozen,
     SegmentLost,
-    SegmentProgressed,
-    SegmentRunning,
     SegmentStarted,
     SnapshotDropped,
 )
 from idleq.scheduler.core.job import (
-    ACTIVE,
     Cancelled,
     Delayed,
     Done,
@@ -35,20 +29,31 @@ from idleq.scheduler.core.job import (
     Held,
     Job,
     JobState,
-    Killing,
     Queued,
-    Running,
     Segment,
     Starting,
     Waiting,
 )
-from idleq.scheduler.core.lifecycle import JobFact, check
+from idleq.scheduler.core.lifecycle import check
 from idleq.scheduler.core.lines import leave_line, stand_alone, stand_in_line
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.state import Alarm, Allocation, State
 
+PassageFact = (
+    SegmentStarted
+    | SegmentFrozen
+    | SegmentLost
+    | SegmentFailed
+    | SnapshotDropped
+    | JobDone
+    | JobFailed
+    | JobHeldBack
+    | JobLetGo
+    | JobWithdrawn
+)
 
-def apply_job(state: State, at: Millis, fact: JobFact) -> None:
+
+def apply_job(state: State, at: Millis, fact: PassageFact) -> None:
     """Change *state* as *fact* says.
 
     Raises:
@@ -68,20 +73,13 @@ def apply_job(state: State, at: Millis, fact: JobFact) -> None:
         _stand_anew(state, entry, after)
     elif before is None or now is None:
         _keep_books(state, entry, job, after)
-    if isinstance(fact, SegmentProgressed) and fact.saved is not None and now is not None:
-        # The gap has grown older: that it is still open counts, and the next save may wait for longer.
-        if (node := state.nodes.get(now.node)) is not None:
-            count_open(state, node, at)
-        state.agenda.moved[now.node] = None
     if isinstance(fact, SegmentLost) and fact.launch_failed and before is not None:
         state.allocations[before.allocation].failed_launches += 1
 
 
-def _step(job: Job, segment: Segment | None, fact: JobFact, *, at: Millis, is_ready: bool, kept: int) -> Job:
+def _step(job: Job, segment: Segment | None, fact: PassageFact, *, at: Millis, is_ready: bool, kept: int) -> Job:
     """Return *job*, whose present one is *segment*, as it is after *fact*; so many snapshots of it are *kept*."""
     match fact:
-        case PlanMoved() | SegmentProgressed() | SegmentRunning() | FreezeAsked() | KillAsked():
-            return _within_segment(job, segment, fact, at, kept)
         case SegmentStarted():
             begun = Segment(
                 fence=fact.fence,
@@ -118,44 +116,6 @@ def _step(job: Job, segment: Segment | None, fact: JobFact, *, at: Millis, is_re
             assert_never(fact)
 
 
-def _within_segment(
-    job: Job,
-    segment: Segment | None,
-    fact: SegmentRunning | SegmentProgressed | PlanMoved | FreezeAsked | KillAsked,
-    at: Millis,
-    kept: int,
-) -> Job:
-    assert segment is not None  # the table has these facts for active states only
-    match fact:
-        case PlanMoved():
-            segment = changed(segment, plan=fact.plan, command=fact.command)
-            return job.in_state(_with_segment(job.state, segment))
-        case SegmentProgressed():
-            return _further(job, segment, fact, at, kept)
-        case SegmentRunning():
-            segment = changed(segment, since=fact.since)
-            state = Running(segment) if isinstance(job.state, Starting) else _with_segment(job.state, segment)
-            return job.in_state(state)
-        case FreezeAsked(reason=reason, hold=hold, command=command):
-            return changed(job, state=Freezing(changed(segment, command=command), reason, hold))
-        case KillAsked(reason=reason, withdraw=withdraw, command=command):
-            return changed(job, state=Killing(changed(segment, command=command), reason, withdraw))
-        case _:
-            assert_never(fact)
-
-
-def _further(job: Job, segment: Segment, fact: SegmentProgressed, at: Millis, kept: int) -> Job:
-    step, saved = max(job.step, fact.step), fact.saved
-    segment = changed(segment, told_at=at, has_saved=segment.has_saved or saved is not None)
-    state = _with_segment(job.state, segment)
-    if saved is None:
-        return changed(job, step=step, total=fact.total, state=state)
-    snapshots = (*job.snapshots, saved)[-kept:]
-    return changed(
-        job, step=saved.step or step, total=fact.total, state=state, snapshots=snapshots, run_ms=saved.run_ms
-    )
-
-
 def _after_segment(
     job: Job, segment: Segment | None, fact: SegmentFrozen | SegmentLost | SegmentFailed, kept: int
 ) -> Job:
@@ -180,22 +140,6 @@ def _after_segment(
             assert_never(fact)
 
 
-def _with_segment(state: JobState, segment: Segment) -> JobState:
-    """Return the active *state* with *segment* in place of its own."""
-    assert isinstance(state, ACTIVE)
-    match state:
-        case Running():
-            return Running(segment)
-        case Starting():
-            return Starting(segment)
-        case Freezing(reason=reason, hold=hold):
-            return Freezing(segment, reason, hold)
-        case Killing(reason=reason, withdraw=withdraw):
-            return Killing(segment, reason, withdraw)
-        case _:
-            assert_never(state)
-
-
 def _with_snapshot(job: Job, snapshot: Snapshot, kept: int) -> Job:
     snapshots = (*job.snapshots, snapshot)[-kept:]
     return changed(job, snapshots=snapshots, run_ms=snapshot.run_ms, step=snapshot.step or job.step)
@@ -206,19 +150,13 @@ def _saved_step(job: Job) -> int:
     return job.snapshots[-1].step if job.snapshots else 0
 
 
-def _learn(state: State, entry: Entry, segment: Segment | None, fact: JobFact) -> None:
+def _learn(state: State, entry: Entry, segment: Segment | None, fact: PassageFact) -> None:
     """Let the cost model see what was measured; *segment* is that of the job before the fact."""
     match fact:
-        case PlanMoved():
-            pass  # the commonest fact of all, and nothing to learn from
         case SegmentFrozen():
             state.costs.learn_freeze(entry.spec.name, fact.freeze_ms, fact.snapshot.bytes)
-        case SegmentProgressed(saved=Snapshot() as saved, save_ms=save_ms) if save_ms is not None:
-            state.costs.learn_save(entry.spec.name, save_ms, saved.bytes)
         case JobDone(ended_at=ended_at) if segment is not None and segment.since is not None:
             state.costs.learn_run(entry.spec.name, Millis(max(ended_at - segment.since, 0)))
-        case SegmentRunning(thaw_ms=thaw_ms) if segment is not None and segment.thaw_from is not None:
-            state.costs.learn_thaw(entry.spec.name, thaw_ms)
         case _:
             pass
 

@@ -53,8 +53,7 @@ def best_interval_ms(save_ms: Millis, mean_ms: Millis) -> Millis:
     if save_ms >= 2 * mean_ms:
         return Millis(max(save_ms, 1000))
     young = isqrt(2 * save_ms * mean_ms)
-    every = young - 2 * save_ms // 3 + young * save_ms // (18 * mean_ms)
-    return Millis(every) if every > save_ms and every > 1000 else Millis(max(save_ms, 1000))
+    return Millis(max(young - 2 * save_ms // 3 + young * save_ms // (18 * mean_ms), save_ms, 1000))
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,15 @@ def end_of(report: NodeReport) -> GapEnd:
     return UNKNOWN_END if report.planned_start is None else GapEnd(report.planned_start, report.cause)
 
 
+Listed = list[tuple[int, NodeName]]
+"""Nodes in the order of a site's list: the length of the name, then the name."""
+
+
 @dataclass(slots=True)
 class FreeNodes:
     """The nodes that have a gap, in the order in which sites list them: by name, shorter names first (n2 before n10)."""
 
-    order: list[tuple[int, NodeName]] = field(default_factory=list)
+    order: Listed = field(default_factory=list)
 
     def add(self, node: NodeName) -> None:
         """*node* has a gap now."""
@@ -76,6 +80,6 @@ class FreeNodes:
         """*node* has none any more."""
         del self.order[bisect_left(self.order, (len(node), node))]
 
-    def first(self) -> list[NodeName]:
+    def first(self) -> Listed:
         """Return those whose places differ; all that follow are at the last place."""
-        return [name for _, name in self.order[:FIRST_PLACES]]
+        return self.order[:FIRST_PLACES]
