@@ -200,12 +200,12 @@ class Experiment:
         if self._view:
             said.insert(0, ViewChanged(deltas=tuple(self._view.values())))
             self._view = {}
+        now = self.now
         for one in said:
-            self._handle(one)
+            self._handle(one, now)
         self._plan_tick()
 
-    def _handle(self, said: Input) -> None:
-        now = self.now
+    def _handle(self, said: Input, now: Millis) -> None:
         decision = self._engine.handle(said, now)
         facts = decision.facts
         if self._keeps_diary:

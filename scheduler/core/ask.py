@@ -34,9 +34,7 @@ def ask(draft: Draft) -> None:
     spoken_for, elsewhere = _spoken_for(state)
     demand: Demand | None = None
     # What is asked for leaves the open gaps, behind this walk: it is begun at the longest and has gone past it.
-    for gap in _longest_gaps(state, elsewhere, draft.now):
-        if gap.node in spoken_for:
-            continue
+    for gap in _longest_gaps(state, elsewhere, spoken_for, draft.now):
         if demand is None:
             demand = _unmet(state)
         if free_asks <= 0:
@@ -57,9 +55,11 @@ def _spoken_for(state: State) -> tuple[set[NodeName], int]:
     return still_open, len(seen_on) - len(still_open)
 
 
-def _longest_gaps(state: State, skipped: int, now: Millis) -> Iterator[Gap]:
-    """Yield open gaps that are long enough, longest first, without as many as requests will take of any."""
+def _longest_gaps(state: State, skipped: int, spoken_for: set[NodeName], now: Millis) -> Iterator[Gap]:
+    """Yield open gaps that are long enough, longest first, but those *spoken_for* and as many as requests will take of any."""
     for _, name in islice(reversed(state.open_gaps.order), skipped, skipped + GAPS_LOOKED_AT):
+        if name in spoken_for:
+            continue
         gap = state.nodes[name].gap
         if gap is None or _length(state, gap, now) < state.policy.min_gap_ms:
             return

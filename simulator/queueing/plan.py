@@ -29,22 +29,21 @@ class Profile:
 
     def earliest(self, size: int, duration: int) -> int | None:
         """Return the first time from which *size* is free for *duration*, None if there is none."""
-        times, free = self.times, self.free
         start: int | None = None
-        for step, at in enumerate(times):
-            if start is not None and at >= start + duration:
+        until = 0
+        for at, free in zip(self.times, self.free, strict=True):
+            if start is not None and at >= until:
                 return start
-            if free[step] < size:
+            if free < size:
                 start = None
             elif start is None:
-                start = at
+                start, until = at, at + duration
         return start
 
     def take(self, start: int, duration: int, size: int) -> None:
         """Take *size* out from *start* on for *duration*."""
         first, last = self._step_at(start), self._step_at(start + duration)
-        for step in range(first, last):
-            self.free[step] -= size
+        self.free[first:last] = [free - size for free in self.free[first:last]]
 
     def _step_at(self, at: int) -> int:
         """Return the step that begins at *at*, made if there is none."""
@@ -64,4 +63,5 @@ def plan(waiting: Sequence[MainJob], free: int, running: Sequence[Slot], now: in
         if start is not None:
             profile.take(start, job.limit, job.size)
             planned.append((start, place, job))
-    return [(start, job) for start, _, job in sorted(planned, key=lambda entry: entry[:2])]
+    planned.sort()  # no two have one place
+    return [(start, job) for start, _, job in planned]
