@@ -29,7 +29,7 @@ def ask(draft: Draft) -> None:
     free_asks = min(state.ramp, state.policy.max_pending) - len(state.asked)
     if not state.agenda.demand or state.is_paused or draft.now < state.slowed_until or free_asks <= 0:
         return
-    if not state.open_gaps.order:
+    if state.open_gaps.latest_end - draft.now < state.policy.min_gap_ms:
         return
     spoken_for, elsewhere = _spoken_for(state)
     demand: Demand | None = None

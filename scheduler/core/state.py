@@ -23,6 +23,9 @@ FAR = Millis(2**62)
 """Later than every end: sorts gaps without an end behind all others."""
 
 
+LONG_AGO = Millis(-FAR)
+
+
 class Hold(StrEnum):
     """How far an allocation is."""
 
@@ -189,6 +192,11 @@ class OpenGaps:
 
     order: list[tuple[Millis, NodeName]] = field(default_factory=list)
     ends: dict[NodeName, Millis] = field(default_factory=dict)
+
+    @property
+    def latest_end(self) -> Millis:
+        """When the last of them ends; long ago if there is none."""
+        return self.order[-1][0] if self.order else LONG_AGO
 
     def put(self, node: NodeName, end: Millis | None) -> None:
         """*node* is open until *end*."""
