@@ -138,9 +138,12 @@ def progress(draft: Draft, what: Progressed) -> None:
     if found is None or not isinstance(found[0].state, (Running, Freezing, Killing)):
         return
     job, segment = found
-    is_known = what.saved is not None and any(snapshot.id == what.saved.id for snapshot in job.snapshots)
-    is_due = segment.told_at is None or draft.now >= segment.told_at + draft.state.policy.progress_ms
-    if (what.saved is not None and not is_known) or (what.saved is None and what.step > job.step and is_due):
+    if what.saved is not None:
+        is_news = what.saved.id not in [snapshot.id for snapshot in job.snapshots]
+    else:
+        is_due = segment.told_at is None or draft.now >= segment.told_at + draft.state.policy.progress_ms
+        is_news = what.step > job.step and is_due
+    if is_news:
         draft.record(
             SegmentProgressed(
                 job=what.job,

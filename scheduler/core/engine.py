@@ -58,7 +58,7 @@ from idleq.scheduler.core.inputs import (
     ViewChanged,
 )
 from idleq.scheduler.core.policy import Policy
-from idleq.scheduler.core.settle import ring, settle
+from idleq.scheduler.core.settle import next_alarm, ring, settle
 from idleq.scheduler.core.state import State
 from idleq.scheduler.core.windows import give_back_vain
 
@@ -118,7 +118,7 @@ class Engine:
 
     def wake_at(self) -> Millis | None:
         """Return when a Tick is wanted, None if there is nothing to wait for."""
-        return self.state.alarms[0][0] if self.state.alarms else None
+        return next_alarm(self.state)
 
     def _close(self, draft: Draft) -> Decision:
         self.state.agenda.clear()

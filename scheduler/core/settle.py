@@ -10,7 +10,25 @@ from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.facts import EntryCancelled, EntryReady, JobLetGo, JobWithdrawn
 from idleq.scheduler.core.job import Delayed, Freezing, Running, Starting, Waiting
-from idleq.scheduler.core.state import Alarm, Hold
+from idleq.scheduler.core.state import Alarm, Hold, State
+
+OF_ALLOCATIONS = (Alarm.LINGER, Alarm.WINDOW, Alarm.RELEASE)
+
+
+def next_alarm(state: State) -> Millis | None:
+    """Return when the next alarm rings that may matter; those that cannot are taken off the list."""
+    alarms = state.alarms
+    while alarms and _is_vain(state, alarms[0][1], alarms[0][2]):
+        heappop(alarms)
+    return alarms[0][0] if alarms else None
+
+
+def _is_vain(state: State, alarm: Alarm, name: str) -> bool:
+    """Whether it is about an allocation that is over, or that hosts somebody: once it hosts nobody again, it has an alarm for that."""
+    if alarm not in OF_ALLOCATIONS:
+        return False
+    allocation = state.allocations.get(AllocationId(name))
+    return allocation is None or (alarm is Alarm.LINGER and allocation.idle_since is None)
 
 
 def ring(draft: Draft) -> list[tuple[Alarm, str]]:

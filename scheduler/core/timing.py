@@ -80,7 +80,9 @@ def _intervals(
     for _, spec in savers:
         if spec.name not in by_name:
             typical = _typical(state, spec)
-            by_name[spec.name] = _save_every(state, typical, outlook) if _saves(state.policy, allocation, typical) else None
+            by_name[spec.name] = (
+                _save_every(state, typical, outlook) if _saves(state.policy, allocation, typical) else None
+            )
     return {job: by_name[spec.name] for job, spec in savers}
 
 

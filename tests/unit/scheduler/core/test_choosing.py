@@ -184,6 +184,18 @@ def test_an_allocation_that_nothing_fits_is_given_back_after_lingering() -> None
     assert told.tick(60_000).commands == ()
 
 
+def test_the_engine_is_woken_for_an_allocation_only_while_that_is_empty() -> None:
+    told = Told(Policy(linger_ms=Millis(2_000)))
+    told.see(report("n1"))
+    told.submit_job()
+    told.grant("a1", "n1")
+    assert told.engine.wake_at() is None
+    told.tell(Exited(job=JobId("1"), fence=Fence(1), code=0, at=told.now, cause="workload"))
+    assert told.engine.wake_at() == told.now + 2_000
+    told.tell(AllocationLost(allocation=AllocationId("a1"), reason="preempted"))
+    assert told.engine.wake_at() is None
+
+
 def test_a_paused_idleq_starts_nothing_and_gives_back_what_is_empty() -> None:
     told = Told()
     told.see(report("n1"), report("n2"))
