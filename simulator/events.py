@@ -1,8 +1,10 @@
 """What a world tells, in milliseconds from its start, and how the engine hears of it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.inputs import (
@@ -17,15 +19,13 @@ from idleq.scheduler.core.resources import Resources
 from idleq.simulator.jobs import MainJob
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeChanged:
+class NodeChanged(Struct, frozen=True, kw_only=True, gc=False):
     """A node looks different from what was last told."""
 
     report: NodeReport
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Granted:
+class Granted(Struct, frozen=True, kw_only=True, gc=False):
     """An allocation begins; it ends at *until* at the latest."""
 
     allocation: AllocationId
@@ -34,8 +34,7 @@ class Granted:
     until: Millis
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preempting:
+class Preempting(Struct, frozen=True, kw_only=True, gc=False):
     """An allocation must be empty within *grace_ms*, then whatever is left of it is killed."""
 
     allocation: AllocationId
@@ -43,16 +42,14 @@ class Preempting:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Struct, frozen=True, kw_only=True, gc=False):
     """An allocation is over; whoever hosts it kills what is left of it before anything else happens."""
 
     allocation: AllocationId
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MainStarted:
+class MainStarted(Struct, frozen=True, kw_only=True, gc=False):
     """A main job started.
 
     Attributes:
@@ -72,8 +69,7 @@ class MainStarted:
     left: tuple[AllocationId, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MainEnded:
+class MainEnded(Struct, frozen=True, kw_only=True, gc=False):
     """A main job is over."""
 
     job: MainJob

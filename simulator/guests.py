@@ -98,6 +98,11 @@ class Node:
             room = self._rooms[free] = room_beside(self.spec.resources, self.units - free, self.units)
         self.room, self.left = room, room - self.held
 
+    def has_room_for(self, wanted: Resources) -> bool:
+        """Whether a guest of such resources can come in beside those that are there."""
+        left = self.left
+        return wanted.cores <= left.cores and wanted.fits_in(left)
+
     def take_in(self, guest: Guest) -> None:
         """Host *guest*."""
         self.guests[guest.request.allocation] = guest

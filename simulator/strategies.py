@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 
+from msgspec import structs
+
 from idleq.ids import Millis
 from idleq.scheduler.core.commands import AgentCommand, Launch, Mode, Replan, SegmentPlan
 from idleq.scheduler.core.engine import Engine
@@ -211,7 +213,7 @@ def _unfreezable(said: JobsSubmitted) -> JobsSubmitted:
         )
         for one in said.submissions
     )
-    return replace(said, submissions=submissions)
+    return structs.replace(said, submissions=submissions)
 
 
 Amendment = Callable[[SegmentPlan], SegmentPlan]
@@ -234,12 +236,12 @@ def _amendment(
 
 
 def _amend(amendment: Amendment, command: AgentCommand) -> AgentCommand:
-    return replace(command, plan=amendment(command.plan)) if isinstance(command, Launch | Replan) else command
+    return structs.replace(command, plan=amendment(command.plan)) if isinstance(command, Launch | Replan) else command
 
 
 def _without_saves(plan: SegmentPlan) -> SegmentPlan:
-    return replace(plan, save_every_ms=None)
+    return structs.replace(plan, save_every_ms=None)
 
 
 def _with_saves_only(every_ms: Millis, plan: SegmentPlan) -> SegmentPlan:
-    return replace(plan, freeze_at=None, save_every_ms=every_ms)
+    return structs.replace(plan, freeze_at=None, save_every_ms=every_ms)

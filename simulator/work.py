@@ -1,11 +1,12 @@
 """How far a guest is that works and now and then stands still to save: reckoned, not stepped through."""
 
-from typing import NamedTuple
+from msgspec import Struct
+from msgspec.structs import replace
 
 from idleq.ids import Millis
 
 
-class Work(NamedTuple):
+class Work(Struct, frozen=True, gc=False):
     """Where a guest stands.
 
     Attributes:
@@ -24,7 +25,7 @@ class Work(NamedTuple):
         """Return where it stands *elapsed* later if it works now and saves after each *every_ms* of work (None: never)."""
         if self.save_left_ms:
             if elapsed < self.save_left_ms:
-                return self._replace(save_left_ms=Millis(self.save_left_ms - elapsed))
+                return replace(self, save_left_ms=Millis(self.save_left_ms - elapsed))
             safe = Work(self.done_ms, self.done_ms, self.saves + 1)
             return safe.after(Millis(elapsed - self.save_left_ms), every_ms, save_ms)
         wait = elapsed + 1 if every_ms is None else max(0, every_ms - (self.done_ms - self.saved_ms))

@@ -310,13 +310,12 @@ class World:
 
     def _by_the_plan(self, now: Millis) -> dict[int, int]:
         queue, running = self._queue, self._running.values()
-        waiting = queue.waiting[: self._plan_depth]
-        if not waiting:
+        if not (waiting := queue.waiting[: self._plan_depth]):
             return {}
         if self._are_whole:
             free = [index for index, node in enumerate(self._nodes) if node.free_units]
-            planned = plan(waiting, len(free), queue.running, now)
             whole = [(int(one.ends_at), one.nodes) for one in running]
+            planned = plan(waiting, len(free), queue.running, now)
             return planned_starts_on_whole_nodes(planned, free, whole, len(self._nodes))
         planned = plan(waiting, sum([node.free_units for node in self._nodes]), queue.running, now)
         ends = [(int(one.ends_at), one.parts) for one in running]
@@ -340,11 +339,9 @@ class World:
             candidates = range(begin, len(self._nodes))
         else:
             candidates = range(self._places[request.node], self._places[request.node] + 1)
-        wanted, nodes = request.resources, self._nodes
         for index in candidates:
-            node = nodes[index]
-            # Most nodes are full, and asking that first spares a call for each.
-            if not node.free_units or node.left.cores < wanted.cores or not wanted.fits_in(node.left):
+            node = self._nodes[index]
+            if not node.free_units or not node.has_room_for(request.resources):
                 continue
             until = granted_until(request, self.now, self._planned_start(index))
             if until is not None:

@@ -1,8 +1,9 @@
 """What the agent does about what happens: commands come in, guests end, time passes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from idleq.ids import Millis
 from idleq.scheduler.agent import closing, freezing, saving, starting

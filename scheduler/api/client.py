@@ -5,7 +5,7 @@ import json
 import ssl
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from idleq.errors import IdleqError
@@ -17,6 +17,7 @@ from idleq.scheduler.core.submission import Submission
 from idleq.scheduler.errors import AccessDenied, DaemonAway, SchedulerError
 from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.pinning import pinned
+from idleq.scheduler.plain import to_plain
 from idleq.scheduler.slurm import errors as slurm_errors
 
 TIMEOUT_S = 30
@@ -49,7 +50,7 @@ class Client:
 
     def submit(self, submissions: Sequence[Submission], request: str, user: str) -> list[int]:
         """Submit all, or none; the same *request* again is the same submission."""
-        plain = [asdict(submission) for submission in submissions]
+        plain = [to_plain(submission) for submission in submissions]
         body = {"request": request, "user": user, "submissions": plain}
         entries: list[int] = self._call("POST", "/v1/jobs", body)["entries"]
         return entries

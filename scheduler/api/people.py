@@ -1,8 +1,9 @@
 """What people ask of the daemon, mostly through the command line."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
+from msgspec.structs import replace
 
 from idleq.ids import JOB_NAME, EntryId, JobId
 from idleq.scheduler.api.answers import answer

@@ -71,5 +71,5 @@ APPLIED_BY: dict[type[Fact], Callable[[State, Millis, Any], None]] = {
 }
 """Who applies each kind of fact: looked up, since asking a fact kind by kind takes longer than applying it."""
 
-COMMANDED = frozenset(kind for kind in APPLIED_BY if "command" in kind.__slots__)
+COMMANDED = frozenset(kind for kind in APPLIED_BY if "command" in kind.__struct_fields__)
 """The kinds of fact that go with a new command, and name it."""

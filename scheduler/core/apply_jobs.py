@@ -3,10 +3,11 @@
 from heapq import heappush
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from idleq.ids import Millis, index_of
 from idleq.scheduler.core.apply_cluster import offer_room
 from idleq.scheduler.core.apply_entries import note_if_over
-from idleq.scheduler.core.change import changed
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.facts import (
     JobDone,
@@ -94,13 +95,13 @@ def _step(job: Job, segment: Segment | None, fact: PassageFact, *, at: Millis, i
                 first_run_ms=job.run_ms,
                 is_ahead=fact.is_ahead,
             )
-            return changed(job, state=Starting(begun), fence=fact.fence)
+            return replace(job, state=Starting(begun), fence=fact.fence)
         case SegmentFrozen() | SegmentLost() | SegmentFailed():
             return _after_segment(job, segment, fact, kept)
         case SnapshotDropped(snapshot=dropped):
             left = tuple(snapshot for snapshot in job.snapshots if snapshot.id != dropped)
             run_ms = left[-1].run_ms if left else Millis(0)
-            return changed(job, snapshots=left, run_ms=job.run_ms if job.is_final else run_ms)
+            return replace(job, snapshots=left, run_ms=job.run_ms if job.is_final else run_ms)
         case JobDone(fence=fence, ended_at=ended_at):
             return job.in_state(Done(fence, ended_at))
         case JobFailed(reason=reason, code=code, ended_at=ended_at):
@@ -111,7 +112,7 @@ def _step(job: Job, segment: Segment | None, fact: PassageFact, *, at: Millis, i
             return job.in_state(Held(reason))
         case JobLetGo():
             stalled = 0 if isinstance(job.state, Held) else job.stalled
-            return changed(job, state=Queued() if is_ready else Waiting(), stalled=stalled)
+            return replace(job, state=Queued() if is_ready else Waiting(), stalled=stalled)
         case _:
             assert_never(fact)
 
@@ -130,19 +131,19 @@ def _after_segment(
             # One that never ran says nothing about the workload.
             has_tried = segment.since is not None
             stalled = 0 if segment.has_saved else job.stalled + has_tried
-            return changed(job, state=state, stalled=stalled, step=_saved_step(job))
+            return replace(job, state=state, stalled=stalled, step=_saved_step(job))
         case SegmentFrozen():
             stalled = 0 if fact.has_moved else job.stalled + 1
-            return changed(_with_snapshot(job, fact.snapshot, kept), state=state, stalled=stalled)
+            return replace(_with_snapshot(job, fact.snapshot, kept), state=state, stalled=stalled)
         case SegmentFailed():
-            return changed(job, state=state, failures=job.failures + 1, step=_saved_step(job))
+            return replace(job, state=state, failures=job.failures + 1, step=_saved_step(job))
         case _:
             assert_never(fact)
 
 
 def _with_snapshot(job: Job, snapshot: Snapshot, kept: int) -> Job:
     snapshots = (*job.snapshots, snapshot)[-kept:]
-    return changed(job, snapshots=snapshots, run_ms=snapshot.run_ms, step=snapshot.step or job.step)
+    return replace(job, snapshots=snapshots, run_ms=snapshot.run_ms, step=snapshot.step or job.step)
 
 
 def _saved_step(job: Job) -> int:

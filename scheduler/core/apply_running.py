@@ -2,9 +2,10 @@
 
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from idleq.ids import Millis
 from idleq.scheduler.core.apply_cluster import count_open
-from idleq.scheduler.core.change import changed
 from idleq.scheduler.core.facts import FreezeAsked, KillAsked, PlanMoved, SegmentProgressed, SegmentRunning
 from idleq.scheduler.core.job import ACTIVE, Freezing, Job, JobState, Killing, Running, Segment, Starting
 from idleq.scheduler.core.lifecycle import JobFact, check
@@ -14,7 +15,7 @@ from idleq.scheduler.core.state import State
 def apply_plan(state: State, _at: Millis, fact: PlanMoved) -> None:
     """Let the segment act by its new plan."""
     job, segment = _going_on(state, fact)
-    following = _with_segment(job.state, changed(segment, plan=fact.plan, command=fact.command))
+    following = _with_segment(job.state, replace(segment, plan=fact.plan, command=fact.command))
     check(job, fact, following)
     state.jobs[job.id] = job.in_state(following)
 
@@ -22,7 +23,7 @@ def apply_plan(state: State, _at: Millis, fact: PlanMoved) -> None:
 def apply_start(state: State, _at: Millis, fact: SegmentRunning) -> None:
     """Note since when the segment's process is up, and what its thaw took."""
     job, segment = _going_on(state, fact)
-    now = changed(segment, since=fact.since)
+    now = replace(segment, since=fact.since)
     following = Running(now) if isinstance(job.state, Starting) else _with_segment(job.state, now)
     check(job, fact, following)
     state.jobs[job.id] = job.in_state(following)
@@ -34,14 +35,14 @@ def apply_progress(state: State, at: Millis, fact: SegmentProgressed) -> None:
     """Note how far the job is, and what it has saved."""
     job, segment = _going_on(state, fact)
     step, saved = max(job.step, fact.step), fact.saved
-    now = changed(segment, told_at=at, has_saved=segment.has_saved or saved is not None)
+    now = replace(segment, told_at=at, has_saved=segment.has_saved or saved is not None)
     following = _with_segment(job.state, now)
     check(job, fact, following)
     if saved is None:
-        state.jobs[job.id] = changed(job, step=step, total=fact.total, state=following)
+        state.jobs[job.id] = replace(job, step=step, total=fact.total, state=following)
         return
     snapshots = (*job.snapshots, saved)[-state.policy.generations :]
-    state.jobs[job.id] = changed(
+    state.jobs[job.id] = replace(
         job, step=saved.step or step, total=fact.total, state=following, snapshots=snapshots, run_ms=saved.run_ms
     )
     if fact.save_ms is not None:
@@ -55,7 +56,7 @@ def apply_progress(state: State, at: Millis, fact: SegmentProgressed) -> None:
 def apply_wish(state: State, _at: Millis, fact: FreezeAsked | KillAsked) -> None:
     """Note that the segment shall end, and what the job is in then."""
     job, segment = _going_on(state, fact)
-    now = changed(segment, command=fact.command)
+    now = replace(segment, command=fact.command)
     following: JobState
     match fact:
         case FreezeAsked(reason=reason, hold=hold):

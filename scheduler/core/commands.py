@@ -1,7 +1,8 @@
 """Everything that the engine can ask the world to do. A command may be carried out twice; its id makes that harmless."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.resources import Resources
@@ -27,8 +28,7 @@ class Sharing(StrEnum):
     USER = "user"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentPlan:
+class SegmentPlan(Struct, frozen=True, kw_only=True, gc=False):
     """When a segment's agent acts by itself, daemon or no daemon.
 
     Attributes:
@@ -42,8 +42,7 @@ class SegmentPlan:
     save_every_ms: Millis | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestAllocation:
+class RequestAllocation(Struct, frozen=True, kw_only=True, gc=False):
     """Ask the site's scheduler for resources on one node.
 
     Attributes:
@@ -71,8 +70,7 @@ class RequestAllocation:
     user: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseAllocation:
+class ReleaseAllocation(Struct, frozen=True, kw_only=True, gc=False):
     """Give *allocation* back; its agent ends what is left in it."""
 
     id: CommandId
@@ -80,8 +78,7 @@ class ReleaseAllocation:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+class Launch(Struct, frozen=True, kw_only=True, gc=False):
     """Start a segment of a job in *allocation*: from *thaw_from*, or from the beginning if that is None."""
 
     id: CommandId
@@ -93,8 +90,7 @@ class Launch:
     thaw_from: Snapshot | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replan:
+class Replan(Struct, frozen=True, kw_only=True, gc=False):
     """The gap's end has moved: the segment's agent shall act by this plan from now on."""
 
     id: CommandId
@@ -104,8 +100,7 @@ class Replan:
     plan: SegmentPlan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freeze:
+class Freeze(Struct, frozen=True, kw_only=True, gc=False):
     """Freeze the segment now."""
 
     id: CommandId
@@ -115,8 +110,7 @@ class Freeze:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kill:
+class Kill(Struct, frozen=True, kw_only=True, gc=False):
     """End the segment now; what it has not saved is lost."""
 
     id: CommandId
@@ -126,8 +120,7 @@ class Kill:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Publish:
+class Publish(Struct, frozen=True, kw_only=True, gc=False):
     """Make the accepted segment's output the job's result."""
 
     id: CommandId

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from idleq.ids import Millis
 
 REMEMBERED = 32
@@ -104,7 +106,7 @@ def _line_through(sizes: list[int], took: list[Millis]) -> Line | None:
     )
 
 
-class Typical(NamedTuple):
+class Typical(Struct, frozen=True, gc=False):
     """What plans take one workload to be like.
 
     Attributes:

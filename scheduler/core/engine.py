@@ -1,7 +1,9 @@
 """The engine: events in, commands out. Three worlds run this one: the daemon, the embedded cluster and the simulator."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
+
+from msgspec import Struct
 
 from idleq.ids import EntryId, Millis
 from idleq.scheduler.core.accept_agents import (
@@ -63,7 +65,7 @@ from idleq.scheduler.core.state import State
 from idleq.scheduler.core.windows import give_back_vain
 
 
-class Decision(NamedTuple):
+class Decision(Struct, frozen=True, gc=False):
     """What one input led to.
 
     Attributes:

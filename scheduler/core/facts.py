@@ -1,6 +1,6 @@
 """What the engine knows to be so: what was accepted and what was decided. The journal holds these, each with the time of its turn."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
 from idleq.scheduler.core.commands import SegmentPlan
@@ -23,15 +23,13 @@ from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import Submission
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicySet:
+class PolicySet(Struct, frozen=True, kw_only=True, gc=False):
     """From here on decisions follow *policy*."""
 
     policy: Policy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PauseSet:
+class PauseSet(Struct, frozen=True, kw_only=True, gc=False):
     """Starting jobs is off (*paused*) or on again; with *empty* nothing may stay on the nodes either."""
 
     paused: bool
@@ -39,8 +37,7 @@ class PauseSet:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryAdded:
+class EntryAdded(Struct, frozen=True, kw_only=True, gc=False):
     """*entry* is in the queue; its dependencies are named in the submission (all by id)."""
 
     entry: EntryId
@@ -49,61 +46,53 @@ class EntryAdded:
     user: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryReady:
+class EntryReady(Struct, frozen=True, kw_only=True, gc=False):
     """All that *entry* waited for is done."""
 
     entry: EntryId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryHeld:
+class EntryHeld(Struct, frozen=True, kw_only=True, gc=False):
     """What of *entry* has not started does not start."""
 
     entry: EntryId
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryReleased:
+class EntryReleased(Struct, frozen=True, kw_only=True, gc=False):
     """What of *entry* has not started may start."""
 
     entry: EntryId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryCancelled:
+class EntryCancelled(Struct, frozen=True, kw_only=True, gc=False):
     """What of *entry* has not started never will."""
 
     entry: EntryId
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobHeldBack:
+class JobHeldBack(Struct, frozen=True, kw_only=True, gc=False):
     """The job waits for a release."""
 
     job: JobId
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobLetGo:
+class JobLetGo(Struct, frozen=True, kw_only=True, gc=False):
     """The job may start again: it was released, or its delay is over."""
 
     job: JobId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobWithdrawn:
+class JobWithdrawn(Struct, frozen=True, kw_only=True, gc=False):
     """The job is cancelled and nothing of it runs."""
 
     job: JobId
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentStarted:
+class SegmentStarted(Struct, frozen=True, kw_only=True, gc=False):
     """The job is bound to an allocation under a new fencing number; *is_ahead* if it starts there once there is room."""
 
     job: JobId
@@ -116,8 +105,7 @@ class SegmentStarted:
     is_ahead: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentRunning:
+class SegmentRunning(Struct, frozen=True, kw_only=True, gc=False):
     """The segment's process is up since *since*."""
 
     job: JobId
@@ -126,8 +114,7 @@ class SegmentRunning:
     thaw_ms: Millis
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentProgressed:
+class SegmentProgressed(Struct, frozen=True, kw_only=True, gc=False):
     """The workload is at *step* of *total*; *saved* if it left a snapshot."""
 
     job: JobId
@@ -138,8 +125,7 @@ class SegmentProgressed:
     save_ms: Millis | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanMoved:
+class PlanMoved(Struct, frozen=True, kw_only=True, gc=False):
     """The segment's agent is told to act by another plan."""
 
     job: JobId
@@ -148,8 +134,7 @@ class PlanMoved:
     command: CommandId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FreezeAsked:
+class FreezeAsked(Struct, frozen=True, kw_only=True, gc=False):
     """The segment is asked to freeze now; *hold* if the job shall not be thawed until released."""
 
     job: JobId
@@ -159,8 +144,7 @@ class FreezeAsked:
     command: CommandId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KillAsked:
+class KillAsked(Struct, frozen=True, kw_only=True, gc=False):
     """The segment is ended now; then the job is cancelled (*withdraw*), or has failed."""
 
     job: JobId
@@ -170,8 +154,7 @@ class KillAsked:
     command: CommandId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentFrozen:
+class SegmentFrozen(Struct, frozen=True, kw_only=True, gc=False):
     """The segment left a snapshot; the job goes on from it, not before *delayed_until*. *has_moved*: it was worth its cost."""
 
     job: JobId
@@ -184,8 +167,7 @@ class SegmentFrozen:
     has_moved: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentLost:
+class SegmentLost(Struct, frozen=True, kw_only=True, gc=False):
     """The segment is over without a result or a fault of the workload's; *launch_failed*: its agent could not start it."""
 
     job: JobId
@@ -196,8 +178,7 @@ class SegmentLost:
     launch_failed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentFailed:
+class SegmentFailed(Struct, frozen=True, kw_only=True, gc=False):
     """The workload failed, and is tried again from *delayed_until* on."""
 
     job: JobId
@@ -208,8 +189,7 @@ class SegmentFailed:
     delayed_until: Millis
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrayFound:
+class StrayFound(Struct, frozen=True, kw_only=True, gc=False):
     """An agent hosts a segment that is not the job's present one; it is ended, and nothing of it counts."""
 
     job: JobId
@@ -218,8 +198,7 @@ class StrayFound:
     command: CommandId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotDropped:
+class SnapshotDropped(Struct, frozen=True, kw_only=True, gc=False):
     """The snapshot does not verify; the one before it is used."""
 
     job: JobId
@@ -227,8 +206,7 @@ class SnapshotDropped:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobDone:
+class JobDone(Struct, frozen=True, kw_only=True, gc=False):
     """The segment's output is the job's result: the only one that is ever accepted."""
 
     job: JobId
@@ -238,8 +216,7 @@ class JobDone:
     command: CommandId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFailed:
+class JobFailed(Struct, frozen=True, kw_only=True, gc=False):
     """The workload failed and is not tried again."""
 
     job: JobId

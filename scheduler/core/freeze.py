@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from idleq.ids import Fence, JobId, Millis
 
 
-class FreezeCost(NamedTuple):
+class FreezeCost(Struct, frozen=True, gc=False):
     """What one freeze at the end of a gap takes.
 
     Attributes:

@@ -2,7 +2,8 @@
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from idleq.ids import Millis, NodeName
 from idleq.scheduler.core.cause import Cause, in_words
@@ -12,7 +13,7 @@ from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.resources import Resources
 
 
-class GapEnd(NamedTuple):
+class GapEnd(Struct, frozen=True, gc=False):
     """When a gap ends by the plan, None if no end is in sight, and what ends it; how far to trust that, `confidence` knows."""
 
     likely: Millis | None
@@ -27,7 +28,7 @@ class GapEnd(NamedTuple):
 UNKNOWN_END = GapEnd(None, None)
 
 
-class Gap(NamedTuple):
+class Gap(Struct, frozen=True, gc=False):
     """What main jobs leave free of a node, since when and until when."""
 
     node: NodeName

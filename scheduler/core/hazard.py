@@ -2,7 +2,8 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from idleq.ids import Millis
 from idleq.scheduler.core.policy import MINUTE
@@ -39,7 +40,7 @@ HOLDS = Millis(240 * MINUTE)
 """A gap stays at its place for so long or less: its neighbours are taken or come free, and then the rate of that place is not its own."""
 
 
-class Outlook(NamedTuple):
+class Outlook(Struct, frozen=True, gc=False):
     """What a site shows of a gap.
 
     Attributes:
@@ -110,9 +111,9 @@ class Hazard:
 
 def cell_of(outlook: Outlook, at: Millis) -> tuple[int, int]:
     """Return the age of a gap at that time, and the cell that it is counted in."""
-    since, planned_end, place = outlook
-    age = bisect_right(AGES, at - since)
-    cell = place * CELLS_OF_PLACE + age * NOTICES
+    planned_end = outlook.planned_end
+    age = bisect_right(AGES, at - outlook.since)
+    cell = outlook.place * CELLS_OF_PLACE + age * NOTICES
     if planned_end is None:
         return age, cell
     if planned_end <= at:
@@ -123,8 +124,8 @@ def cell_of(outlook: Outlook, at: Millis) -> tuple[int, int]:
 
 def _end_of_cell(outlook: Outlook, at: Millis, age: int) -> Millis:
     """Return when the gap leaves the cell that it is in *at* that time, at the earliest."""
-    since, planned_end, _ = outlook
-    until = since + AGES[age] if age < len(AGES) else FOREVER
+    planned_end = outlook.planned_end
+    until = outlook.since + AGES[age] if age < len(AGES) else FOREVER
     if planned_end is not None and planned_end > at:
         # The next shorter notice begins when less than this power of two is left, or less than the shortest.
         left = (planned_end - at) // NOTICE

@@ -1,7 +1,8 @@
 """Everything that can happen to the engine. Inputs are told in the past tense and may be late or come twice."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName, SnapshotId
 from idleq.machines import Machine
@@ -13,8 +14,7 @@ from idleq.scheduler.core.submission import Submission
 # What people ask for.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobsSubmitted:
+class JobsSubmitted(Struct, frozen=True, kw_only=True, gc=False):
     """Jobs came in; the same *request* a second time is the same submission, not another one."""
 
     submissions: tuple[Submission, ...]
@@ -22,43 +22,37 @@ class JobsSubmitted:
     user: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobCancelled:
+class JobCancelled(Struct, frozen=True, kw_only=True, gc=False):
     """A person no longer wants *target*: a whole entry ("17") or one task ("17_3")."""
 
     target: JobId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobHeld:
+class JobHeld(Struct, frozen=True, kw_only=True, gc=False):
     """*target* shall not start until it is released; what runs of it is frozen."""
 
     target: JobId
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobReleased:
+class JobReleased(Struct, frozen=True, kw_only=True, gc=False):
     """*target* may start again."""
 
     target: JobId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paused:
+class Paused(Struct, frozen=True, kw_only=True, gc=False):
     """Nothing starts from here on; with *empty* the nodes are emptied too, saving what fits."""
 
     empty: bool
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resumed:
+class Resumed(Struct, frozen=True, kw_only=True, gc=False):
     """Jobs may start again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotRemoved:
+class SnapshotRemoved(Struct, frozen=True, kw_only=True, gc=False):
     """Somebody wants *snapshot* of *job* to be gone."""
 
     job: JobId
@@ -69,8 +63,7 @@ class SnapshotRemoved:
 # What the cluster shows.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeReport:
+class NodeReport(Struct, frozen=True, kw_only=True, gc=False):
     """One node as the site's scheduler shows it to anybody.
 
     Attributes:
@@ -94,16 +87,14 @@ class NodeReport:
     cause: Cause | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewChanged:
+class ViewChanged(Struct, frozen=True, kw_only=True, gc=False):
     """These nodes look different from what was last told, and those have gone."""
 
     deltas: tuple[NodeReport, ...]
     gone: tuple[NodeName, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationGranted:
+class AllocationGranted(Struct, frozen=True, kw_only=True, gc=False):
     """The site's scheduler started *allocation*; it ends at *until* at the latest."""
 
     allocation: AllocationId
@@ -112,24 +103,21 @@ class AllocationGranted:
     until: Millis | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationLost:
+class AllocationLost(Struct, frozen=True, kw_only=True, gc=False):
     """*allocation* is over, and the site's scheduler says that nothing of it lives on."""
 
     allocation: AllocationId
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeLost:
+class NodeLost(Struct, frozen=True, kw_only=True, gc=False):
     """*node* does not answer; whether its guests still live is not known."""
 
     node: NodeName
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MainJobStarted:
+class MainJobStarted(Struct, frozen=True, kw_only=True, gc=False):
     """A main job started on nodes that guests had to leave.
 
     Attributes:
@@ -150,8 +138,7 @@ class MainJobStarted:
 # What agents say.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentReady:
+class AgentReady(Struct, frozen=True, kw_only=True, gc=False):
     """The agent in *allocation* is up (or found again) and hosts exactly *guests*.
 
     Attributes:
@@ -173,23 +160,20 @@ class AgentReady:
     machine: Machine | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentLeaving:
+class AgentLeaving(Struct, frozen=True, kw_only=True, gc=False):
     """The agent in *allocation* was told to go (*reason*: preempted, time is up); it takes no more jobs and freezes those it has."""
 
     allocation: AllocationId
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseExpired:
+class LeaseExpired(Struct, frozen=True, kw_only=True, gc=False):
     """The agent in *allocation* has been silent so long that by its own rule it has stopped its guests."""
 
     allocation: AllocationId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launched:
+class Launched(Struct, frozen=True, kw_only=True, gc=False):
     """The segment's process runs; *thaw_ms* is how long the thaw took (0 for a fresh start)."""
 
     job: JobId
@@ -198,8 +182,7 @@ class Launched:
     thaw_ms: Millis
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progressed:
+class Progressed(Struct, frozen=True, kw_only=True, gc=False):
     """The workload said how far it is; *saved* if it has just saved itself."""
 
     job: JobId
@@ -210,8 +193,7 @@ class Progressed:
     save_ms: Millis | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frozen:
+class Frozen(Struct, frozen=True, kw_only=True, gc=False):
     """The segment ended with a snapshot.
 
     Attributes:
@@ -231,8 +213,7 @@ class Frozen:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exited:
+class Exited(Struct, frozen=True, kw_only=True, gc=False):
     """The segment ended without a snapshot.
 
     Attributes:
@@ -254,8 +235,7 @@ class Exited:
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotRejected:
+class SnapshotRejected(Struct, frozen=True, kw_only=True, gc=False):
     """The segment could not be thawed: its snapshot did not verify."""
 
     job: JobId
@@ -267,8 +247,7 @@ class SnapshotRejected:
 # What the shell says.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandFailed:
+class CommandFailed(Struct, frozen=True, kw_only=True, gc=False):
     """*command* could not be carried out; *transient* if trying again may help."""
 
     command: CommandId
@@ -276,15 +255,13 @@ class CommandFailed:
     transient: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reconciled:
+class Reconciled(Struct, frozen=True, kw_only=True, gc=False):
     """After a start the cluster was asked: exactly these allocations of ours exist (or are queued) there."""
 
     allocations: tuple[AllocationId, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
+class Tick(Struct, frozen=True, kw_only=True, gc=False):
     """Time has passed."""
 
 

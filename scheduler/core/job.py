@@ -1,14 +1,14 @@
 """One job and what it can be in. What exists only in a state lives in that state's class."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from msgspec import Struct
+from msgspec.structs import replace
 
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
 from idleq.scheduler.core.commands import SegmentPlan
 from idleq.scheduler.core.snapshot import Snapshot
 
 
-class Segment(NamedTuple):
+class Segment(Struct, frozen=True, gc=False):
     """One stretch of a job on one node.
 
     Attributes:
@@ -44,46 +44,39 @@ class Segment(NamedTuple):
     is_ahead: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True, gc=False):
     """It waits for other entries to be done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(Struct, frozen=True, gc=False):
     """It may start wherever it fits; with a snapshot this is a thaw."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True, gc=False):
     """It starts only after a release: somebody held it, or it made no progress (livelock is not an option)."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Delayed:
+class Delayed(Struct, frozen=True, gc=False):
     """It may start again from *until* on; unlike Held this ends by itself."""
 
     until: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Starting:
+class Starting(Struct, frozen=True, gc=False):
     """It is bound to an allocation; its process is not up yet."""
 
     segment: Segment
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True, gc=False):
     """Its process is up."""
 
     segment: Segment
 
 
-@dataclass(frozen=True, slots=True)
-class Freezing:
+class Freezing(Struct, frozen=True, gc=False):
     """It was asked to freeze now; a freeze at the planned time needs no asking and stays Running."""
 
     segment: Segment
@@ -91,8 +84,7 @@ class Freezing:
     hold: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Killing:
+class Killing(Struct, frozen=True, gc=False):
     """It is being ended, to be cancelled (*withdraw*) or to fail."""
 
     segment: Segment
@@ -100,16 +92,14 @@ class Killing:
     withdraw: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True, gc=False):
     """Its result is accepted."""
 
     fence: Fence
     at: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True, gc=False):
     """The workload failed; a closed gap or a preemption never leads here."""
 
     reason: str
@@ -117,8 +107,7 @@ class Failed:
     at: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(Struct, frozen=True, gc=False):
     """Nobody wants it any more."""
 
     reason: str
@@ -133,7 +122,7 @@ Final = Done | Failed | Cancelled
 JobState = Idle | Active | Final
 
 
-class Job(NamedTuple):
+class Job(Struct, frozen=True, gc=False):
     """A job that has started once, or was touched on its own.
 
     Attributes:
@@ -168,15 +157,10 @@ class Job(NamedTuple):
         return self.state.segment if isinstance(self.state, ACTIVE) else None
 
     def in_state(self, state: JobState) -> "Job":
-        """Return it in another *state*: `changed` for the one field that nearly every fact changes."""
-        held = list[object](self)
-        held[_STATE] = state
-        return tuple.__new__(Job, held)
+        """Return it in another *state*."""
+        return replace(self, state=state)
 
     @property
     def is_final(self) -> bool:
         """Whether nothing will ever happen to it again."""
         return isinstance(self.state, Done | Failed | Cancelled)
-
-
-_STATE = Job._fields.index("state")

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import islice
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from idleq.ids import Millis
 from idleq.machines import Machine
@@ -23,7 +24,7 @@ LOOKED_AT = 64
 """Candidates of one shape that are looked at: alike as they are, if the first do not pay here the others hardly do."""
 
 
-class Stretch(NamedTuple):
+class Stretch(Struct, frozen=True, gc=False):
     """What a job would make of a gap.
 
     Attributes:

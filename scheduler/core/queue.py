@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from idleq.ids import EntryId, JobId, Millis
 from idleq.machines import Machine, Needs, suits
 from idleq.scheduler.core.resources import Resources
@@ -53,7 +55,7 @@ class Shape(NamedTuple):
         return NO_END if self.doublings < 0 else self.resources.cores << self.doublings
 
 
-class Candidate(NamedTuple):
+class Candidate(Struct, frozen=True, gc=False):
     """Somebody in line: one job that has started before, or (job None) what of an entry never has."""
 
     place: Place

@@ -1,10 +1,9 @@
 """Cores, memory and GPUs: what nodes have, jobs ask for and allocations hold."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(Struct, frozen=True, gc=False):
     """An amount of each countable resource.
 
     Attributes:

@@ -1,6 +1,6 @@
 """The facts about the site: its nodes, their gaps, its main jobs, and the allocations that it gives us."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from idleq.ids import AllocationId, CommandId, Millis, NodeName
 from idleq.machines import Machine
@@ -10,16 +10,14 @@ from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.resources import Resources
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodesSeen:
+class NodesSeen(Struct, frozen=True, kw_only=True, gc=False):
     """These nodes look like this now, and those are no longer there."""
 
     deltas: tuple[NodeReport, ...]
     gone: tuple[NodeName, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GapClosed:
+class GapClosed(Struct, frozen=True, kw_only=True, gc=False):
     """Main jobs, or a reservation, took what had been free on *node* since *opened_at*.
 
     *planned_end* is what the plan had named just before, None if nothing; *warned_ms* since how long it had named an end; *first_end*
@@ -34,8 +32,7 @@ class GapClosed:
     cause: CauseKind | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MainJobHeldUp:
+class MainJobHeldUp(Struct, frozen=True, kw_only=True, gc=False):
     """A main job started where guests had to leave (harm is what it waited, and any guest still alive)."""
 
     main_job: str
@@ -45,8 +42,7 @@ class MainJobHeldUp:
     guests_alive: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationAsked:
+class AllocationAsked(Struct, frozen=True, kw_only=True, gc=False):
     """The site's scheduler is asked for an allocation, which fits into the gap *seen_on* that node, for jobs of *user* ("" for anybody's)."""
 
     allocation: AllocationId
@@ -60,8 +56,7 @@ class AllocationAsked:
     user: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationStarted:
+class AllocationStarted(Struct, frozen=True, kw_only=True, gc=False):
     """The site's scheduler started it."""
 
     allocation: AllocationId
@@ -70,8 +65,7 @@ class AllocationStarted:
     until: Millis | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentArrived:
+class AgentArrived(Struct, frozen=True, kw_only=True, gc=False):
     """Its agent is up and takes jobs; its node has these *abilities*, and *machine* is what it is like."""
 
     allocation: AllocationId
@@ -82,16 +76,14 @@ class AgentArrived:
     machine: Machine | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationClosing:
+class AllocationClosing(Struct, frozen=True, kw_only=True, gc=False):
     """Its agent was told to go: no more jobs are bound to it."""
 
     allocation: AllocationId
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationReleased:
+class AllocationReleased(Struct, frozen=True, kw_only=True, gc=False):
     """We give it back."""
 
     allocation: AllocationId
@@ -99,24 +91,21 @@ class AllocationReleased:
     command: CommandId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationEnded:
+class AllocationEnded(Struct, frozen=True, kw_only=True, gc=False):
     """It is over."""
 
     allocation: AllocationId
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrayGranted:
+class StrayGranted(Struct, frozen=True, kw_only=True, gc=False):
     """An allocation that was given up was granted all the same; it is given back."""
 
     allocation: AllocationId
     command: CommandId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseDelayed:
+class ReleaseDelayed(Struct, frozen=True, kw_only=True, gc=False):
     """It could not be given back; that is tried again at *again_at*."""
 
     allocation: AllocationId
@@ -124,8 +113,7 @@ class ReleaseDelayed:
     again_at: Millis
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestsSlowed:
+class RequestsSlowed(Struct, frozen=True, kw_only=True, gc=False):
     """The site's scheduler refused a request, or (*for_harm*) main jobs waited too long: none is made before *until*."""
 
     until: Millis

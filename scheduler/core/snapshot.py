@@ -1,13 +1,12 @@
 """What the core knows of a snapshot: enough to choose one and to reckon its cost."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from idleq.ids import Fence, Millis, SnapshotId
 from idleq.machines import Needs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True, gc=False):
     """What a freeze left.
 
     Attributes:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation

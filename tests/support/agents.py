@@ -16,6 +16,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis
 from idleq.scheduler import codec
 from idleq.scheduler.api.access import Access, remove_access, write_access
@@ -299,7 +301,7 @@ def agent(daemon: FakeDaemon, scratch: Path, **settings: Any) -> Iterator[AgentP
         "allocation": daemon.allocation,
         "node": "n1",
         "scratch": str(scratch),
-        "resources": dataclasses.asdict(NODE),
+        "resources": msgspec.structs.asdict(NODE),
         "until": None,
         "grace_ms": 20_000,
         "transport": "api",

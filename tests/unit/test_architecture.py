@@ -26,6 +26,8 @@ CORE_MAY_IMPORT = {
     "idleq.scheduler.errors",
     "itertools",
     "math",
+    "msgspec",
+    "msgspec.structs",
     "operator",
     "re",
     "typing",

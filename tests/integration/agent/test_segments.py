@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from idleq.ids import Fence, JobId, Millis
 from idleq.machines import Machine
@@ -289,7 +290,7 @@ def as_if_made_elsewhere(daemon: FakeDaemon, taken: Snapshot, kind: str, machine
     assert manifest.origin is not None
     text = encode(replace(manifest, kind=kind, origin=replace(manifest.origin, machine=machine)))
     where.manifest.write_bytes(text)
-    return replace(taken, digest=digest_of(text))
+    return structs.replace(taken, digest=digest_of(text))
 
 
 @pytest.mark.parametrize(
@@ -487,7 +488,7 @@ def test_a_launch_that_comes_twice_starts_one_process_and_is_answered_with_its_e
 
 
 def again(daemon: FakeDaemon, command: Launch) -> Launch:
-    return replace(command, id=daemon.next_id())
+    return structs.replace(command, id=daemon.next_id())
 
 
 def test_killing_or_freezing_what_is_not_there_is_answered_so_that_nobody_waits(
@@ -518,7 +519,7 @@ def test_a_workload_that_saves_while_it_runs_leaves_snapshots_to_go_on_from(
     daemon: FakeDaemon, start_agent: StartAgent
 ) -> None:
     start_agent()
-    plan_with_saves = replace(NO_END, save_every_ms=Millis(300))
+    plan_with_saves = structs.replace(NO_END, save_every_ms=Millis(300))
     command = ("{python}", "-m", "idleq.workloads.cli", "count", "--step-seconds", "0.02", "--memory-mb", "1")
     daemon.launch(spec(*command, "--steps", "100000"), plan=plan_with_saves)
     saved = daemon.wait_for(lambda said: [each for each in said if isinstance(each, Progressed) and each.saved][1:])[0]

@@ -1,8 +1,8 @@
-import dataclasses
 import json
 from types import UnionType
 from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,8 +44,7 @@ def test_no_two_members_of_a_family_share_a_kind(family: UnionType) -> None:
 
 @pytest.mark.parametrize(("cls", "family"), MEMBERS)
 def test_a_field_without_default_that_is_missing_is_named(cls: type, family: UnionType) -> None:
-    fields = dataclasses.fields(cls)
-    if required := [field.name for field in fields if field.default is dataclasses.MISSING]:
+    if required := [field.name for field in msgspec.structs.fields(cls) if field.required]:
         with pytest.raises(BadMessage, match=f"no {cls.__name__}: .*missing required field `{required[0]}`"):
             codec.decode(cls.__name__, b"{}", family)
     else:

@@ -1,6 +1,6 @@
 """Jobs are given only to nodes that can host them: those that freeze by criu, what criu has frozen, and those for one engine."""
 
-from dataclasses import replace
+from msgspec import structs
 
 from idleq.ids import AllocationId, Fence, JobId, Millis
 from idleq.scheduler.core.commands import Launch, RequestAllocation
@@ -20,7 +20,7 @@ def end(told: Told, job: str, fence: int) -> None:
 
 
 def frozen_by_criu(told: Told, job: str, fence: int) -> None:
-    left = replace(snapshot(job, fence, 1, run_ms=5_000), needs=("criu",))
+    left = structs.replace(snapshot(job, fence, 1, run_ms=5_000), needs=("criu",))
     told.tell(
         Frozen(
             job=JobId(job), fence=Fence(fence), snapshot=left, at=told.now, freeze_ms=Millis(5), reason="the gap ends"

@@ -1,8 +1,7 @@
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from idleq.ids import Millis
 from idleq.scheduler.codec import decode_fact
@@ -93,10 +92,10 @@ def test_another_end_that_came_early_never_raises_the_trust(ratios: list[int], w
 def test_closed_gaps_are_kept_with_what_was_first_said_of_them_and_learned_from() -> None:
     told = Told()
     planned = report("n1", planned=told.now + HOUR)
-    by_job = replace(planned, cause=Cause(JOB, "17"))
+    by_job = structs.replace(planned, cause=Cause(JOB, "17"))
     told.see(by_job)
     told.tick(HOUR // 2)
-    told.see(replace(by_job, planned_start=Millis(told.now + 1)))
+    told.see(structs.replace(by_job, planned_start=Millis(told.now + 1)))
     told.see(report("n1", free=NOTHING))
 
     (closed,) = [fact for _, fact in told.facts if isinstance(fact, GapClosed)]
@@ -109,10 +108,10 @@ def test_what_a_maintenance_was_announced_for_says_nothing_of_the_job_that_is_pl
     ahead_ms: int, surprises: int
 ) -> None:
     told = Told()
-    upkeep = replace(report("n1", planned=told.now + 14 * 24 * HOUR), cause=Cause(MAINTENANCE, "upkeep"))
+    upkeep = structs.replace(report("n1", planned=told.now + 14 * 24 * HOUR), cause=Cause(MAINTENANCE, "upkeep"))
     told.see(upkeep)
     told.tick(HOUR)
-    told.see(replace(upkeep, planned_start=Millis(told.now + ahead_ms), cause=Cause(JOB, "17")))
+    told.see(structs.replace(upkeep, planned_start=Millis(told.now + ahead_ms), cause=Cause(JOB, "17")))
     told.tick(ahead_ms)
     told.see(report("n1", free=NOTHING))
 
@@ -125,11 +124,11 @@ def test_what_a_maintenance_was_announced_for_says_nothing_of_the_job_that_is_pl
 
 def test_a_reservation_that_begins_closes_a_gap_and_a_node_that_fails_does_not() -> None:
     told = Told()
-    told.see(replace(report("n1", planned=told.now + HOUR), cause=Cause(MAINTENANCE, "upkeep")))
+    told.see(structs.replace(report("n1", planned=told.now + HOUR), cause=Cause(MAINTENANCE, "upkeep")))
     told.see(report("n2", planned=told.now + HOUR))
     told.tick(HOUR)
-    told.see(replace(report("n1", is_up=False), cause=Cause(MAINTENANCE, "upkeep")))
-    told.see(replace(report("n2", is_up=False), cause=Cause(CauseKind.CLOSED, "down")))
+    told.see(structs.replace(report("n1", is_up=False), cause=Cause(MAINTENANCE, "upkeep")))
+    told.see(structs.replace(report("n2", is_up=False), cause=Cause(CauseKind.CLOSED, "down")))
 
     closed = [(fact.node, fact.cause) for _, fact in told.facts if isinstance(fact, GapClosed)]
     assert closed == [("n1", MAINTENANCE)]
@@ -141,7 +140,7 @@ def test_a_reservation_that_begins_closes_a_gap_and_a_node_that_fails_does_not()
         (report("n1"), (None, None, None, "no main job is planned here")),
         (report("n1", is_up=False), (None, None, None, "")),
         (
-            replace(report("n1", is_up=False), cause=Cause(CauseKind.CLOSED, "draining")),
+            structs.replace(report("n1", is_up=False), cause=Cause(CauseKind.CLOSED, "draining")),
             (None, None, None, "draining"),
         ),
     ],
@@ -169,7 +168,7 @@ def test_a_gap_without_a_planned_end_has_nothing_to_be_trusted(
 def test_the_end_of_a_gap_is_told_with_its_cause_and_how_far_to_trust_it(cause: Cause | None, words: str) -> None:
     told = Told()
     end = Millis(told.now + HOUR)
-    told.see(replace(report("n1", planned=end), cause=cause))
+    told.see(structs.replace(report("n1", planned=end), cause=cause))
 
     now = Millis(told.now + HOUR // 2)
     (row,) = node_rows(told.engine.state, now)

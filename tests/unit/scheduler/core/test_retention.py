@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from idleq.ids import AllocationId, Fence, JobId, Millis, SnapshotId
 from idleq.machines import Machine, Needs
@@ -17,7 +18,7 @@ JOB, OTHER = JobId("1"), JobId("2")
 def of(job: JobId, *sizes: int, in_use: int | None = None, ended_at: Millis | None = None, since: int = 0) -> Holding:
     """A job with snapshots of these *sizes*, a second apart from *since* on."""
     kept = tuple(
-        replace(snapshot(job, number, 1, 0, taken_at=START + 1000 * (since + number)), bytes=size)
+        structs.replace(snapshot(job, number, 1, 0, taken_at=START + 1000 * (since + number)), bytes=size)
         for number, size in enumerate(sizes, 1)
     )
     return Holding(

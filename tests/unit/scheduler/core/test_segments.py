@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName, SnapshotId
 from idleq.scheduler.core.commands import Freeze, Kill, Launch, Publish, ReleaseAllocation, Replan, RequestAllocation
@@ -213,13 +214,13 @@ def test_progress_is_kept_when_it_is_new_and_known_saves_are_not_counted_twice()
     step = Progressed(job=JobId("1"), fence=Fence(1), step=3, total=9)
     assert [type(fact) for fact in told.tell(step).facts] == [SegmentProgressed]
     assert told.tell(step).facts == ()
-    further = replace(step, step=4)
+    further = structs.replace(step, step=4)
     assert told.tell(further).facts == ()
     assert len(told.tell(further, after_ms=told.policy.progress_ms).facts) == 1
-    save = replace(step, saved=snapshot("1", 1, 1, 100), save_ms=Millis(20))
+    save = structs.replace(step, saved=snapshot("1", 1, 1, 100), save_ms=Millis(20))
     assert len(told.tell(save).facts) == 1
     assert told.tell(save).facts == ()
-    assert told.tell(replace(step, fence=Fence(2))).facts == ()
+    assert told.tell(structs.replace(step, fence=Fence(2))).facts == ()
 
 
 def test_an_agent_that_comes_back_is_told_again_what_it_may_not_have_heard() -> None:
@@ -346,7 +347,7 @@ def test_a_grant_twice_changes_nothing_and_one_of_what_was_given_up_is_given_bac
     told = running()
     granted = AllocationGranted(allocation=AllocationId("a1"), node=NodeName("n1"), resources=NODE, until=None)
     assert told.tell(granted).facts == ()
-    (back,) = told.tell(replace(granted, allocation=AllocationId("a77"))).commands
+    (back,) = told.tell(structs.replace(granted, allocation=AllocationId("a77"))).commands
     assert isinstance(back, ReleaseAllocation)
     assert back.allocation == "a77"
     assert told.tell(AllocationLost(allocation=AllocationId("a77"), reason="?")).facts == ()
@@ -437,8 +438,8 @@ def test_progress_is_reckoned_from_the_snapshot_that_a_segment_began_with() -> N
     assert told.engine.state.jobs[JobId("1")].step == 0
     told.grant("a2", "n2")
     told.launched("1", 2)
-    early = replace(snapshot("1", 2, 1, 9_000), step=150)
-    told.tell(replace(frozen(told, fence=2), snapshot=early))
+    early = structs.replace(snapshot("1", 2, 1, 9_000), step=150)
+    told.tell(structs.replace(frozen(told, fence=2), snapshot=early))
     job = told.engine.state.jobs[JobId("1")]
     assert (job.step, job.stalled) == (150, 0)
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from idleq.ids import AllocationId, CommandId, Millis, NodeName
 from idleq.scheduler.core.commands import Mode, RequestAllocation
@@ -102,7 +103,7 @@ def test_a_preemptible_allocation_lets_slurm_choose_node_and_length() -> None:
 
 
 def test_a_window_is_on_its_node_for_its_length_and_never_longer() -> None:
-    window = replace(ASKED, mode=Mode.WINDOW, node=NodeName("n7"), resources=Resources(1, 2**20, 2))
+    window = structs.replace(ASKED, mode=Mode.WINDOW, node=NodeName("n7"), resources=Resources(1, 2**20, 2))
 
     argv = sbatch_argv(batch_job(window, replace(SITE, qos="low", account="physics"), AGENT, NOW))
 
@@ -124,7 +125,7 @@ def test_allocations_go_to_nodes_with_all_features_that_are_wanted() -> None:
 
 
 def test_slurm_starts_no_window_that_would_reach_past_its_end_however_late_it_is_submitted() -> None:
-    window = replace(ASKED, mode=Mode.WINDOW, node=NodeName("n7"), ends_by=Millis(1_800_000_000_999))
+    window = structs.replace(ASKED, mode=Mode.WINDOW, node=NodeName("n7"), ends_by=Millis(1_800_000_000_999))
 
     late = batch_job(window, SITE, AGENT, Millis(1_800_000_000_999 - 3 * MINUTE - 1))
 
@@ -143,14 +144,14 @@ def test_slurm_starts_no_window_that_would_reach_past_its_end_however_late_it_is
 def test_times_are_whole_minutes_inside_what_was_asked(
     least: int, most: int, minutes: int, least_minutes: int | None
 ) -> None:
-    made = batch_job(replace(ASKED, min_ms=Millis(least), max_ms=Millis(most)), SITE, AGENT, NOW)
+    made = batch_job(structs.replace(ASKED, min_ms=Millis(least), max_ms=Millis(most)), SITE, AGENT, NOW)
 
     assert (made.minutes, made.least_minutes) == (minutes, least_minutes)
 
 
 def test_a_window_of_less_than_a_minute_is_refused() -> None:
     with pytest.raises(SlurmRefused, match=r"this window has 59\.9 s"):
-        batch_job(replace(ASKED, mode=Mode.WINDOW, max_ms=Millis(59_900)), SITE, AGENT, NOW)
+        batch_job(structs.replace(ASKED, mode=Mode.WINDOW, max_ms=Millis(59_900)), SITE, AGENT, NOW)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from idleq.ids import AllocationId, CommandId, Millis, NodeName
 from idleq.scheduler.core.cause import Cause, CauseKind
@@ -181,7 +182,7 @@ def test_a_main_job_takes_from_a_node_until_its_limit_and_a_guest_takes_nothing(
 
     view = build_view(None, reading([main, guest], [node(used=3)]), is_guest)
 
-    busy = replace(EMPTY, free=Resources(3, 3 * GIB), busy_until=Millis(5_000_000), main_job="1")
+    busy = structs.replace(EMPTY, free=Resources(3, 3 * GIB), busy_until=Millis(5_000_000), main_job="1")
     assert view.reports == {"n1": busy}
 
 
@@ -236,14 +237,14 @@ def test_a_reservation_closes_its_nodes_while_it_lasts_and_is_forgotten_afterwar
 )
 def test_a_node_of_which_anything_else_is_said_is_no_gap(state: str) -> None:
     assert build_view(None, reading([], [node("n1", "IDLE", state)]), is_guest).reports == {
-        "n1": replace(EMPTY, is_up=False, cause=Cause(CauseKind.CLOSED, state.lower().replace("_", " ")))
+        "n1": structs.replace(EMPTY, is_up=False, cause=Cause(CauseKind.CLOSED, state.lower().replace("_", " ")))
     }
 
 
 def test_a_node_planned_for_a_job_that_is_not_shown_has_no_time_left() -> None:
     view = build_view(None, reading([], [node("n1", "IDLE", "PLANNED")], at=7_000_000), is_guest)
 
-    assert view.reports == {"n1": replace(EMPTY, planned_start=Millis(7_000_000), cause=Cause(CauseKind.HELD))}
+    assert view.reports == {"n1": structs.replace(EMPTY, planned_start=Millis(7_000_000), cause=Cause(CauseKind.HELD))}
 
 
 def test_a_guest_that_only_one_of_two_answers_knows_makes_no_room_that_is_not_there() -> None:
@@ -297,4 +298,4 @@ def test_slurm_chooses_the_node_where_all_gaps_are_alike_and_is_told_it_elsewher
     )
 
     assert node_for(asked, view) == named
-    assert node_for(replace(asked, node=NodeName("n1")), view) == "n1", "a window lies where it must"
+    assert node_for(structs.replace(asked, node=NodeName("n1")), view) == "n1", "a window lies where it must"
