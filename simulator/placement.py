@@ -130,7 +130,8 @@ def planned_starts_on_whole_nodes(
         assert len(taken) == job.size, "the plan starts no job that does not fit"
         del some_free[: job.size]
         for node in taken:
-            first.setdefault(node, start)
+            if node not in first:
+                first[node] = start
         heapq.heappush(releases, (start + job.limit, taken))
     return first
 
