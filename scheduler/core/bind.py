@@ -134,15 +134,14 @@ def replan(draft: Draft) -> None:
 
 def _tell_plans(draft: Draft, allocation: Allocation) -> None:
     state = draft.state
-    jobs = [state.jobs[guest] for guest in allocation.guests]
-    specs = {job.id: state.entries[job.entry].submission.spec for job in jobs}
-    plans = segment_plans(state, allocation, specs)
-    for job in jobs:
-        if not isinstance(job.state, STARTED):
+    specs = {guest: state.entries[state.jobs[guest].entry].submission.spec for guest in allocation.guests}
+    for guest, plan in segment_plans(state, allocation, specs).items():
+        job = state.jobs[guest].state
+        if not isinstance(job, STARTED):
             continue
-        segment, plan = job.state.segment, plans[job.id]
+        segment = job.segment
         if _has_moved(segment.plan, plan):
-            guest, command = job.id, draft.next_command
+            command = draft.next_command
             draft.record(
                 PlanMoved(job=guest, fence=segment.fence, plan=plan, command=command),
                 Replan(id=command, allocation=allocation.id, job=guest, fence=segment.fence, plan=plan),
@@ -152,8 +151,8 @@ def _tell_plans(draft: Draft, allocation: Allocation) -> None:
 def _has_moved(old: SegmentPlan, new: SegmentPlan) -> bool:
     return (
         _differ_much(old.save_every_ms, new.save_every_ms)
-        or _differ(old.freeze_at, new.freeze_at)
-        or _differ(old.ends_at, new.ends_at)
+        or (old.freeze_at != new.freeze_at and _differ(old.freeze_at, new.freeze_at))
+        or (old.ends_at != new.ends_at and _differ(old.ends_at, new.ends_at))
     )
 
 

@@ -66,6 +66,30 @@ FIRST_PLACES = 1 << (PLACES - 2)
 """Nodes with so many free ones before them, or more, are all at the last place."""
 
 
+class Rates(Struct, frozen=True, gc=False):
+    """How often surprises come in one cell, and at its age; all over one denominator, so that nothing is rounded.
+
+    Attributes:
+        until: the cell is left then, at the earliest.
+        of_cell: its own rate, times 2 HOLDS.
+        of_age: that of all gaps of the age.
+        denominator: of both.
+    """
+
+    until: Millis
+    of_cell: int
+    of_age: int
+    denominator: int
+
+    def mean_ms(self, ahead_ms: int) -> Millis:
+        """Return the mean time to a surprise for who looks so far *ahead*.
+
+        The rate of a cell holds for about `HOLDS`; beyond, that of all gaps of the age does. In between the one passes into
+        the other as the mean of exp(-t / HOLDS), here 1 / (1 + t / 2 HOLDS), which needs no more than quotients.
+        """
+        return Millis((2 * HOLDS + ahead_ms) * self.denominator // (self.of_cell + ahead_ms * self.of_age))
+
+
 @dataclass(slots=True)
 class Hazard:
     """Counts surprises, and the time in which they might have come, in cells of one age, one place and one notice."""
@@ -91,11 +115,8 @@ class Hazard:
         self.ended[cell] += 1
         self.ended_at_age[age] += 1
 
-    def mean_ms(self, outlook: Outlook, at: Millis, ahead_ms: Millis) -> Millis:
-        """Return the mean time to a surprise by the rate *at* that time, for who looks so far *ahead*.
-
-        The rate of a cell holds for about `HOLDS`; beyond, that of all gaps of the age does. In between the one passes into
-        the other as the mean of exp(-t / HOLDS), here 1 / (1 + t / 2 HOLDS), which needs no more than quotients.
+    def rates(self, outlook: Outlook, at: Millis) -> "Rates":
+        """Return how often surprises come *at* that time.
 
         A cell's own rate is drawn to that of its age, and this to the usual one, as with a gamma prior of so many surprises: few
         gaps make no rate of their own (Gelman et al., Bayesian Data Analysis, 2.6).
@@ -105,8 +126,12 @@ class Hazard:
         of_age, time_of_age = self.ended_at_age[age] + TRUSTED_AT_AGE, self.exposed_at_age[age] + EXPECTED_MS[age]
         in_cell = self.ended[cell] + TRUSTED_IN_CELL
         time_in_cell = self.exposed_ms[cell] + TRUSTED_IN_CELL * time_of_age // of_age
-        weighted = 2 * HOLDS * in_cell * time_of_age + ahead_ms * of_age * time_in_cell
-        return Millis((2 * HOLDS + ahead_ms) * time_in_cell * time_of_age // weighted)
+        return Rates(
+            _end_of_cell(outlook, at, age),
+            2 * HOLDS * in_cell * time_of_age,
+            of_age * time_in_cell,
+            time_in_cell * time_of_age,
+        )
 
 
 def cell_of(outlook: Outlook, at: Millis) -> tuple[int, int]:

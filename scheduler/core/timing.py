@@ -63,7 +63,8 @@ def plan_alone(state: State, allocation: Allocation, spec: JobSpec) -> SegmentPl
     end = _end(allocation, node)
     freeze_at = every = None
     if spec.freeze is not FreezeMethod.NONE:
-        typical, policy = _typical(state, spec), state.policy
+        policy = state.policy
+        typical = state.costs.typical(spec.name, policy.freeze_ms, policy.thaw_ms)
         if end is not None:
             freeze_at = Millis(end - policy.margin_ms - _transfer_ms(policy, typical) - typical.freeze_ms)
         if _saves(policy, allocation, typical):
@@ -115,7 +116,10 @@ def _save_every(state: State, typical: Typical, outlook: Outlook) -> Millis:
     """Return how often to save as insurance in a gap of that *outlook*."""
     hazard, save_ms = state.foresight.hazard, typical.save_ms
     begin = state.now + typical.thaw_ms
-    every = best_interval_ms(save_ms, hazard.mean_ms(outlook, Millis(begin), save_ms))
+    first = hazard.rates(outlook, Millis(begin))
+    every = best_interval_ms(save_ms, first.mean_ms(save_ms))
     for _ in range(LOOKS_AHEAD):
-        every = best_interval_ms(save_ms, hazard.mean_ms(outlook, Millis(begin + every), Millis(every + save_ms)))
+        at = begin + every
+        rates = first if at < first.until else hazard.rates(outlook, Millis(at))
+        every = best_interval_ms(save_ms, rates.mean_ms(every + save_ms))
     return every

@@ -257,7 +257,7 @@ def test_without_enough_grace_the_workload_saves_at_the_interval_for_a_gap_that_
     told.submit_job()
     told.grant("a1", "n1")
     plan = next(command.plan for command in told.commands if isinstance(command, Launch))
-    just_open = Hazard().mean_ms(Outlook(Millis(0), None, 0), Millis(0), Millis(0))
+    just_open = Hazard().rates(Outlook(Millis(0), None, 0), Millis(0)).mean_ms(0)
     assert plan.save_every_ms == best_interval_ms(Millis(2_000), just_open) == 58_674
 
 

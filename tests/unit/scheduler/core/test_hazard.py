@@ -29,7 +29,7 @@ def closed(outlook: Outlook, *lengths: int) -> Hazard:
 
 
 def per_hour(hazard: Hazard, outlook: Outlook, at: int, ahead: int = 0) -> float:
-    return HOUR / hazard.mean_ms(outlook, Millis(at), Millis(ahead))
+    return HOUR / hazard.rates(outlook, Millis(at)).mean_ms(ahead)
 
 
 def test_a_gap_counts_at_every_age_that_it_reached_and_its_end_at_the_last() -> None:
