@@ -9,6 +9,7 @@ from time import perf_counter, process_time
 from bench.bare_simpy import Job, bare_easy
 from bench.logs import log_path
 from bench.row import Row
+from idleq.bootstrap import collect_rarely
 from idleq.ids import Millis
 from idleq.scheduler.core.policy import HOUR
 from idleq.scheduler.core.resources import Resources
@@ -73,6 +74,7 @@ def rows_of(log: Log) -> list[Row]:
         return [
             Row(name=f"guests on {log.name}", value=None, unit="s", target=log.longest_seconds, note=missing),
         ]
+    collect_rarely()  # as `idleq simulate` does
     whole = log.jobs()
     end = whole[-1].submit if log.first_days is None else whole[0].submit + log.first_days * DAY
     jobs = tuple(job for job in whole if job.submit <= end)

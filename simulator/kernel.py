@@ -1,7 +1,7 @@
 """The one kind of event that the worlds are made of: a moment, its rank among equal moments, and what to do then."""
 
 from collections.abc import Callable
-from heapq import heappush
+from heapq import heappop, heappush
 
 from simpy import Environment
 from simpy.core import EmptySchedule
@@ -60,9 +60,11 @@ def advance(env: Environment, to: int, between: Between | None = None) -> None:
     if between is not None:
         go_on(env, to, between)
         return
-    queue, step = env._queue, env.step  # noqa: SLF001 - to peek is a call for every event
+    queue = env._queue  # noqa: SLF001 - what `Environment.step` does with events that cannot fail, without a call for each
     while queue and queue[0][0] <= to:
-        step()
+        env._now, _, _, moment = heappop(queue)  # noqa: SLF001
+        for callback in moment.callbacks:
+            callback(moment)
 
 
 def go_on(env: Environment, to: int, between: Between, condition: Callable[[], bool] | None = None) -> None:

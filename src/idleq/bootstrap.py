@@ -43,7 +43,7 @@ OWNERS_SHARE = 4
 
 COLLECTIONS = (10_000, 50, 200)
 """When Python looks for unreachable cycles: a full search goes through every job in memory, and stops the daemon for a third of a
-second at 100,000 of them. The engine makes no cycles, so that search may come rarely."""
+second at 100,000 of them. The engine and the simulator make no cycles, so that search may come rarely."""
 
 AGENT_ARGUMENTS = (
     "agent",

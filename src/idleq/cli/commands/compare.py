@@ -34,6 +34,7 @@ def compared(
             nothing is written.
     """
     from idleq import __version__
+    from idleq.bootstrap import collect_rarely
     from idleq.cli.keeping import digest_of, keeper_for
     from idleq.simulator.outagesource import digest_of_outages
     from idleq.simulator.places import Places
@@ -43,6 +44,7 @@ def compared(
     from idleq.simulator.study.output import check_can_make, numbers_of, page_of, tables_of
     from idleq.simulator.study.results import value_of
 
+    collect_rarely()
     out, has_parquet = given.get("out"), bool(given.get("parquet"))
     has_plots = not given.get("no_plots")
     if out is not None:
