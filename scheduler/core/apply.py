@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, assert_never, get_args
 
 from idleq.ids import Millis
-from idleq.scheduler.core.apply_cluster import ClusterFact, apply_cluster
+from idleq.scheduler.core import apply_cluster
 from idleq.scheduler.core.apply_entries import EntryFact, apply_entry
 from idleq.scheduler.core.apply_jobs import PassageFact, apply_job
 from idleq.scheduler.core.apply_running import apply_plan, apply_progress, apply_start, apply_wish
@@ -66,7 +66,7 @@ APPLIED_BY: dict[type[Fact], Callable[[State, Millis, Any], None]] = {
     KillAsked: apply_wish,
     **dict.fromkeys(get_args(PassageFact), apply_job),
     **dict.fromkeys(get_args(EntryFact), apply_entry),
-    **dict.fromkeys(get_args(ClusterFact), apply_cluster),
+    **apply_cluster.APPLIED_BY,
     **dict.fromkeys(get_args(OtherFact), _apply_other),
 }
 """Who applies each kind of fact: looked up, since asking a fact kind by kind takes longer than applying it."""

@@ -1,7 +1,8 @@
 """What facts about nodes and allocations make of the state."""
 
+from collections.abc import Callable
 from heapq import heappush
-from typing import assert_never
+from typing import Any
 
 from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.cause import CauseKind
@@ -23,41 +24,6 @@ from idleq.scheduler.core.sitefacts import (
     RequestsSlowed,
 )
 from idleq.scheduler.core.state import Alarm, Allocation, Hold, Node, State
-
-ClusterFact = (
-    NodesSeen
-    | GapClosed
-    | MainJobHeldUp
-    | AllocationAsked
-    | AllocationStarted
-    | AgentArrived
-    | AllocationClosing
-    | AllocationReleased
-    | AllocationEnded
-    | ReleaseDelayed
-    | RequestsSlowed
-)
-
-
-def apply_cluster(state: State, at: Millis, fact: ClusterFact) -> None:
-    """Change *state* as *fact* says."""
-    match fact:
-        case AllocationAsked():
-            _ask(state, at, fact)
-        case AllocationStarted() | AgentArrived() | AllocationClosing() | AllocationReleased() | AllocationEnded():
-            _move_allocation(state, fact)
-        case NodesSeen():
-            _see_all(state, at, fact)
-        case GapClosed():
-            _learn(state, at, fact)
-        case MainJobHeldUp():
-            state.harm.remember(fact)
-        case ReleaseDelayed(allocation=allocation, again_at=again_at):
-            heappush(state.alarms, (again_at, Alarm.RELEASE, allocation))
-        case RequestsSlowed():
-            _slow(state, at, fact)
-        case _:
-            assert_never(fact)
 
 
 def _slow(state: State, at: Millis, slowed: RequestsSlowed) -> None:
@@ -205,39 +171,59 @@ def _ask(state: State, at: Millis, fact: AllocationAsked) -> None:
         heappush(state.alarms, (Millis(at + state.policy.window_wait_ms), Alarm.WINDOW, fact.allocation))
 
 
-def _move_allocation(
-    state: State,
-    fact: AllocationStarted | AgentArrived | AllocationClosing | AllocationReleased | AllocationEnded,
-) -> None:
-    allocation = state.allocations[fact.allocation]
+def _start(state: State, _at: Millis, fact: AllocationStarted) -> None:
+    allocation = _moving(state, fact)
+    state.asked.pop(allocation.id, None)
+    allocation.hold, allocation.node = Hold.GRANTED, fact.node
+    allocation.resources, allocation.until = fact.resources, fact.until
+    _settle_on(state, allocation.id, fact.node)
+    state.ramp = min(max(state.ramp * 3 // 2, state.ramp + 1), state.policy.max_pending)
+
+
+def _welcome(state: State, _at: Millis, fact: AgentArrived) -> None:
+    allocation = _moving(state, fact)
+    state.coming.pop(allocation.id, None)
+    allocation.hold, allocation.resources, allocation.until = Hold.READY, fact.resources, fact.until
+    allocation.abilities, allocation.machine = frozenset(fact.abilities), fact.machine
+    if (node := state.nodes.get(fact.node)) is not None:
+        node.abilities, node.machine = allocation.abilities, fact.machine
+    offer_room(state, allocation)
+
+
+def _close(state: State, _at: Millis, fact: AllocationClosing) -> None:
+    allocation = _moving(state, fact)
+    state.coming.pop(allocation.id, None)
+    allocation.hold = Hold.CLOSING
+    state.roomy.pop(allocation.id, None)
+    offer_room(state, allocation)
+
+
+def _release(state: State, _at: Millis, fact: AllocationReleased) -> None:
+    allocation = _moving(state, fact)
+    state.coming.pop(allocation.id, None)
+    allocation.hold, allocation.command = Hold.RELEASED, fact.command
+    state.asked.pop(allocation.id, None)
+    state.roomy.pop(allocation.id, None)
+
+
+def _end(state: State, _at: Millis, fact: AllocationEnded) -> None:
+    allocation = _moving(state, fact)
+    del state.allocations[allocation.id]
+    state.coming.pop(allocation.id, None)
+    state.asked.pop(allocation.id, None)
+    state.roomy.pop(allocation.id, None)
+    node = state.nodes.get(allocation.node) if allocation.node is not None else None
+    if node is not None and node.allocation == allocation.id:
+        node.allocation = None
+        index_gap(state, node.report.name)
+
+
+def _moving(
+    state: State, fact: AllocationStarted | AgentArrived | AllocationClosing | AllocationReleased | AllocationEnded
+) -> Allocation:
+    """Return the allocation that *fact* is about; as it is no longer what it was, there may be reason to ask for others."""
     state.agenda.demand = True
-    if not isinstance(fact, AllocationStarted):
-        state.coming.pop(allocation.id, None)
-    match fact:
-        case AllocationStarted():
-            state.asked.pop(allocation.id, None)
-            allocation.hold, allocation.node = Hold.GRANTED, fact.node
-            allocation.resources, allocation.until = fact.resources, fact.until
-            _settle_on(state, allocation.id, fact.node)
-            state.ramp = min(max(state.ramp * 3 // 2, state.ramp + 1), state.policy.max_pending)
-        case AgentArrived():
-            allocation.hold, allocation.resources, allocation.until = Hold.READY, fact.resources, fact.until
-            allocation.abilities, allocation.machine = frozenset(fact.abilities), fact.machine
-            if (node := state.nodes.get(fact.node)) is not None:
-                node.abilities, node.machine = allocation.abilities, fact.machine
-            offer_room(state, allocation)
-        case AllocationClosing():
-            allocation.hold = Hold.CLOSING
-            state.roomy.pop(allocation.id, None)
-            offer_room(state, allocation)
-        case AllocationReleased():
-            allocation.hold, allocation.command = Hold.RELEASED, fact.command
-            state.asked.pop(allocation.id, None)
-            state.roomy.pop(allocation.id, None)
-        case AllocationEnded():
-            _end(state, allocation)
-        case _:
-            assert_never(fact)
+    return state.allocations[fact.allocation]
 
 
 def offer_room(state: State, allocation: Allocation) -> None:
@@ -258,11 +244,25 @@ def _settle_on(state: State, allocation: AllocationId, name: NodeName) -> None:
         state.open_gaps.drop(name)
 
 
-def _end(state: State, allocation: Allocation) -> None:
-    del state.allocations[allocation.id]
-    state.asked.pop(allocation.id, None)
-    state.roomy.pop(allocation.id, None)
-    node = state.nodes.get(allocation.node) if allocation.node is not None else None
-    if node is not None and node.allocation == allocation.id:
-        node.allocation = None
-        index_gap(state, node.report.name)
+def _remember(state: State, _at: Millis, fact: MainJobHeldUp) -> None:
+    state.harm.remember(fact)
+
+
+def _delay_release(state: State, _at: Millis, fact: ReleaseDelayed) -> None:
+    heappush(state.alarms, (fact.again_at, Alarm.RELEASE, fact.allocation))
+
+
+APPLIED_BY: dict[type, Callable[[State, Millis, Any], None]] = {
+    NodesSeen: _see_all,
+    GapClosed: _learn,
+    MainJobHeldUp: _remember,
+    AllocationAsked: _ask,
+    AllocationStarted: _start,
+    AgentArrived: _welcome,
+    AllocationClosing: _close,
+    AllocationReleased: _release,
+    AllocationEnded: _end,
+    ReleaseDelayed: _delay_release,
+    RequestsSlowed: _slow,
+}
+"""Who applies each kind of fact about nodes and allocations."""
