@@ -2,16 +2,20 @@
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from idleq.ids import Fence, JobId, Millis, NodeName
-from idleq.scheduler.core.commands import Launch, Replan
+from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName
+from idleq.scheduler.core.commands import Launch, Mode, Replan
+from idleq.scheduler.core.freeze import best_interval_ms
+from idleq.scheduler.core.gaps import Foresight, Gap, GapEnd
 from idleq.scheduler.core.hazard import AGES, FIRST_PLACES, HOLDS, PLACES, USUAL, Hazard, Outlook, place_of
 from idleq.scheduler.core.inputs import Progressed, ViewChanged
 from idleq.scheduler.core.policy import HOUR, MINUTE, Policy
 from idleq.scheduler.core.resources import Resources
-from support.engines import Told, report, snapshot
+from idleq.scheduler.core.state import Allocation, Hold, Node, State
+from idleq.scheduler.core.timing import LOOKS_AHEAD, plan_alone
+from support.engines import Told, report, snapshot, spec
 
 NOTHING_FREE = Resources(0, 0)
 
@@ -223,3 +227,33 @@ def test_a_closure_before_the_planned_end_is_a_surprise_however_early_the_plan_w
     told.tick(HOUR)
     told.see(report("n1", free=NOTHING_FREE))
     assert told.engine.state.foresight.surprises == 1
+
+
+@given(
+    known=st.lists(st.tuples(st.integers(1, 8 * HOUR), st.integers(0, 30)), max_size=4),
+    age=st.integers(0, 8 * HOUR),
+    notice=st.none() | st.integers(1, 8 * HOUR),
+)
+@example(known=[(15 * MINUTE, 20)], age=150_000, notice=None)
+def test_a_guest_saves_as_often_as_the_rate_asks_for_when_its_interval_is_over(
+    known: list[tuple[int, int]], age: int, notice: int | None
+) -> None:
+    policy, hazard = Policy(grace_ms=Millis(0)), Hazard()
+    for length, surprises in known:
+        for _ in range(surprises):
+            hazard.expose(gap(), Millis(0), Millis(length))
+            hazard.surprise(gap(), Millis(length))
+    outlook = gap(planned_end=None if notice is None else age + notice)
+    state = State(policy=policy, now=Millis(age), foresight=Foresight(hazard=hazard))
+    node, room = NodeName("n1"), Resources(1, 1)
+    shown = Gap(node, room, outlook.since, GapEnd(outlook.planned_end, None))
+    state.nodes[node] = Node(report(node), gap=shown, place=outlook.place)
+    holding = Allocation(
+        AllocationId("a1"), Hold.READY, Mode.PREEMPTIBLE, CommandId(1), node, room, Millis(0), Millis(HOUR)
+    )
+    begin, save_ms = age + policy.thaw_ms, policy.freeze_ms
+    every = best_interval_ms(save_ms, hazard.rates(outlook, Millis(begin)).mean_ms(save_ms))
+    for _ in range(LOOKS_AHEAD):
+        mean_ms = hazard.rates(outlook, Millis(begin + every)).mean_ms(every + save_ms)
+        every = best_interval_ms(save_ms, mean_ms)
+    assert plan_alone(state, holding, spec()).save_every_ms == every
