@@ -62,7 +62,7 @@ def advance(env: Environment, to: int, between: Between | None = None) -> None:
         return
     queue = env._queue  # noqa: SLF001 - what `Environment.step` does with events that cannot fail, without a call for each
     while queue and queue[0][0] <= to:
-        env._now, _, _, moment = heappop(queue)  # noqa: SLF001
+        env._now, _, _, moment = heappop(queue)  # noqa: SLF001 - as above
         for callback in moment.callbacks:
             callback(moment)
 
