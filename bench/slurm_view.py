@@ -1,4 +1,4 @@
-"""How long the view of a large site takes: 10,000 nodes and 50,000 jobs as `squeue --json` and `scontrol show nodes --json` tell them."""
+"""How long the view of a large site takes: 10,000 nodes and 50,000 jobs as squeue, scontrol and sinfo tell them."""
 
 import json
 import random
@@ -7,6 +7,7 @@ import textwrap
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from bench.row import Row
 from idleq.bootstrap import collect_rarely
 from idleq.ids import Millis
-from idleq.scheduler.slurm import answers
+from idleq.scheduler.slurm import answers, columns
 from idleq.scheduler.slurm.commandline import output
 from idleq.scheduler.slurm.hostlist import expand
 from idleq.scheduler.slurm.reading import Reading
@@ -24,6 +25,16 @@ from idleq.scheduler.slurm.view import build_view
 NODES, JOBS, RUNNING, PLANNED = 10_000, 50_000, 12_000, 500
 NOW = 1_800_000_000
 RECORDED = Path(__file__).parents[1] / "tests" / "data" / "slurm" / "24.11" / "busy"
+
+
+class Way(StrEnum):
+    """How Slurm answers."""
+
+    PRINTED = "JSON"
+    #: `SLURM_JSON=compact`
+    COMPACT = "JSON without blanks"
+    #: `cluster.format = "text"`
+    COLUMNS = "columns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,27 +59,15 @@ class Look:
 def rows() -> list[Row]:
     collect_rarely()  # as the daemon does
     before = _gigabytes()
-    printed = _look(is_compact=False)
+    printed = _look(Way.PRINTED)
     memory = _gigabytes()
-    compact = _look(is_compact=True)
     text = (printed.job_bytes + printed.node_bytes) / 1e9
     return [
+        _row("view of 10,000 nodes and 50,000 jobs from Slurm's JSON, processor time", printed),
+        _row("the same from JSON without blanks, which a Slurm later than 24.11 gives", _look(Way.COMPACT)),
+        _row('the same from columns (cluster.format = "text")', _look(Way.COLUMNS)),
         Row(
-            name="view of 10,000 nodes and 50,000 jobs from Slurm's JSON, processor time",
-            value=printed.seen_s,
-            unit="s",
-            target=2.0,
-            note=str(printed),
-        ),
-        Row(
-            name="the same from JSON without blanks, which a Slurm later than 24.11 gives",
-            value=compact.seen_s,
-            unit="s",
-            target=2.0,
-            note=str(compact),
-        ),
-        Row(
-            name="memory at most, the text included",
+            name="memory at most with JSON, the text included",
             value=memory,
             unit="GB",
             target=1.0,
@@ -77,29 +76,33 @@ def rows() -> list[Row]:
     ]
 
 
-def _look(*, is_compact: bool) -> Look:
+def _row(name: str, look: Look) -> Row:
+    return Row(name=name, value=look.seen_s, unit="s", target=2.0, note=str(look))
+
+
+def _look(way: Way) -> Look:
     with TemporaryDirectory() as name:
         folder = Path(name)
-        _write(folder / "jobs", "jobs", _jobs(), ', "last_backfill": 1', is_compact=is_compact)
-        _write(folder / "nodes", "nodes", _nodes(), "", is_compact=is_compact)
+        _write(folder / "jobs", "jobs", _jobs(), way)
+        _write(folder / "nodes", "nodes", _nodes(), way)
         expand.cache_clear()  # the names of nodes are those of an earlier look
         began = time.process_time()
         nodes, jobs = (output(["cat", str(folder / each)], "") for each in ("nodes", "jobs"))
     read = time.process_time()
-    told = answers.read_jobs(jobs)
+    told = columns.read_jobs(jobs.decode()) if way is Way.COLUMNS else answers.read_jobs(jobs).jobs
     decoded = time.process_time()
     reading = Reading(
         at=Millis(NOW * 1000),
-        jobs=told.jobs,
-        nodes=answers.read_nodes(nodes).nodes,
+        jobs=told,
+        nodes=columns.read_nodes(nodes.decode()) if way is Way.COLUMNS else answers.read_nodes(nodes).nodes,
         reservations=[],
-        planned_at=answers.planned_at(told),
+        planned_at=1,
     )
     first = build_view(None, reading, _is_guest)
     ended = time.process_time()
     build_view(first, reading, _is_guest)
     again = time.process_time()
-    assert len(first.reports) == NODES
+    assert (len(reading.jobs), len(first.reports)) == (JOBS, NODES)
     return Look(
         job_bytes=len(jobs),
         node_bytes=len(nodes),
@@ -110,13 +113,16 @@ def _look(*, is_compact: bool) -> Look:
     )
 
 
-def _write(path: Path, key: str, records: Iterator[dict[str, Any]], rest: str, *, is_compact: bool) -> None:
+def _write(path: Path, key: str, records: Iterator[dict[str, Any]], way: Way) -> None:
     """Write *records* as Slurm prints them, one at a time: all of them at once would count as memory that was needed."""
     with path.open("w") as file:
+        if way is Way.COLUMNS:
+            file.writelines(_job_line(each) if key == "jobs" else _node_line(each) for each in records)
+            return
         file.write(f'{{"{key}": [\n')
         for number, record in enumerate(records):
-            file.write(",\n" * (number > 0) + (_compact(record) if is_compact else _printed(record)))
-        file.write(f"\n]{rest}}}\n")
+            file.write(",\n" * (number > 0) + (_compact(record) if way is Way.COMPACT else _printed(record)))
+        file.write('\n], "last_backfill": 1}\n')
 
 
 def _compact(record: dict[str, Any]) -> str:
@@ -125,6 +131,21 @@ def _compact(record: dict[str, Any]) -> str:
 
 def _printed(record: dict[str, Any]) -> str:
     return textwrap.indent(json.dumps(record, indent=2), "    ")
+
+
+def _job_line(job: dict[str, Any]) -> str:
+    start, end, since = (job[name]["number"] for name in ("start_time", "end_time", "eligible_time"))
+    return (
+        f"{job['job_id']}|{job['job_state'][0]}|{job['partition']}|{job['user_name']}|{start}|{end}|N/A|{since}|{job['nodes']}|"
+        f"{job['scheduled_nodes'] or '(null)'}|{job['tres_alloc_str']}|{job['state_reason']}|{job['comment'] or '(null)'}|{job['name']}|\n"
+    )
+
+
+def _node_line(node: dict[str, Any]) -> str:
+    cpus = f"{node['alloc_cpus']}/{node['cpus'] - node['alloc_cpus']}/0/{node['cpus']}"
+    return (
+        f"{node['name']}|{node['state'][0].lower()}|{cpus}|{node['real_memory']}|{node['alloc_memory']}|(null)|gpu:0|\n"
+    )
 
 
 def _is_guest(job: JobRecord) -> bool:
