@@ -38,6 +38,7 @@ class _Running:
     number: str
     follower: Thread
     is_freezing: bool = False
+    lost: str = ""
 
 
 @dataclass(slots=True)
@@ -95,7 +96,7 @@ class DockerRuntime:
             if running.is_freezing:
                 self._ends.put((running, code))
             else:
-                told.append(Ended(running.order.name, code))
+                told.append(Ended(running.order.name, -SIGKILL if running.lost else code, running.lost))
                 self._forget(running)
         return told
 
@@ -147,7 +148,10 @@ class DockerRuntime:
         try:
             return engine.checkpoint(running.number)
         except EngineError as error:
-            raise FreezeFailed(f"docker cannot freeze {running.order.name}: {words_of(error)}") from error
+            why = f"docker cannot freeze {running.order.name}: {words_of(error)}"
+            if not engine.first_of(running.number):
+                running.lost = f"{why}; and it does not go on"
+            raise FreezeFailed(running.lost or why, is_broken=bool(running.lost)) from error
 
     def _moved(self, engine: DockerEngine, running: _Running, images: Path, into: Path) -> None:
         """Take *images* out of the engine's folder; where that fails, the container goes on from them."""
@@ -158,7 +162,8 @@ class DockerRuntime:
             try:
                 self._follow(running.order, running.number, lambda: engine.start_from(running.number))
             except (*EngineError, StartFailed) as problem:
-                raise FreezeFailed(f"{message}; and it does not go on: {words_of(problem)}", is_broken=True) from error
+                running.lost = f"{message}; and it does not go on: {words_of(problem)}"
+                raise FreezeFailed(running.lost, is_broken=True) from error
             raise FreezeFailed(message) from error
 
     def _follow(self, order: Order, number: str, go: Callable[[], None]) -> None:
