@@ -29,6 +29,8 @@ T = TypeVar("T")
 KILLED_FROM, SIGNALS = 128, 64
 """The engine tells a signal as 128 and its number, like shells."""
 
+KILLED_AROUND = "docker's shim of it was killed, or it was killed from outside"
+
 
 @dataclass(slots=True)
 class _Running:
@@ -38,6 +40,7 @@ class _Running:
     number: str
     follower: Thread
     is_freezing: bool = False
+    is_killed: bool = False
     lost: str = ""
 
 
@@ -85,7 +88,9 @@ class DockerRuntime:
     def kill(self, names: Collection[ContainerName]) -> None:
         """See Runtime; when its first process dies, the kernel ends all others in the container."""
         for name in names:
-            self.signal(name, SIGKILL)
+            if running := self._running.get(name):
+                running.is_killed = True
+                self.signal(name, SIGKILL)
 
     def ended(self) -> list[Ended]:
         """See Runtime; what has ended is removed from the engine."""
@@ -181,7 +186,11 @@ class DockerRuntime:
                     stdout.write(out or b"")
                     stderr.write(err or b"")
             with self._engine() as asked:
-                self._ends.put((running, _code(asked.wait(number))))
+                code = _code(asked.wait(number))
+                # The kernel spares a container's first process every SIGKILL from within.
+                if code == -SIGKILL and not running.is_killed and not asked.has_run_out_of_memory(number):
+                    running.lost = running.lost or KILLED_AROUND
+                self._ends.put((running, code))
 
         running = _Running(order, number, Thread(target=follow, name=f"follow-{order.name}", daemon=True))
         self._running[order.name] = running
