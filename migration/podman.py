@@ -290,7 +290,7 @@ def _is_over(monitor: int) -> bool:
 
 
 def _start_failure(order: Order, ran: Done) -> StartFailed:
-    if ran.code in {NOT_FOUND, NOT_EXECUTABLE}:
+    if ran.code == NOT_FOUND or (ran.code == NOT_EXECUTABLE and cli.says_not_executable(ran.stderr)):
         what = "there is no program" if ran.code == NOT_FOUND else "the image cannot run"
         return ProgramMissing(f"{what} {order.argv[0]!r} in the image {order.image}", ran.code)
     return StartFailed(f"podman: {_why(ran)}")

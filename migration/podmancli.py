@@ -21,6 +21,7 @@ CONFIG, SPEC, LOG = "config.dump", "spec.dump", "ctr.log"
 
 
 _RAN = re.compile(r"\b(?P<verb>checkpoint|restore) --image-path \S+ --work-path (?P<folder>/\S+)")
+_NOT_EXECUTABLE = ("permission denied", "exec format error", "is a directory")
 _LOGS = {"checkpoint": criu.DUMP_LOG, "restore": criu.RESTORE_LOG}
 
 
@@ -133,6 +134,11 @@ def remove_argv(name: str) -> list[str]:
 def remove_all_argv(owner: str) -> list[str]:
     """Return what ends everything of *owner*."""
     return ["podman", "rm", "--force", "--time=0", f"--filter=label={OWNER_LABEL}={owner}"]
+
+
+def says_not_executable(said: str) -> bool:
+    """Whether it is the program that cannot be run: podman has the same exit code for a runtime that was killed."""
+    return any(words in said for words in _NOT_EXECUTABLE)
 
 
 def criu_log_of(said: str) -> Path | None:

@@ -10,6 +10,7 @@ import pytest
 
 from contract.test_runtimes import C1, C2, COUNT, PODMAN, Bench, bench_of, containers_of
 from idleq.migration.errands import Errands
+from idleq.migration.errors import ProgramMissing
 from idleq.migration.podman import MONITOR_LOST, PodmanRuntime
 from idleq.migration.ports import Ended
 
@@ -56,6 +57,11 @@ def test_after_a_thaw_it_is_in_the_control_group_of_whoever_thawed_it(bench: Ben
     finally:
         first.close()
         second.close()
+
+
+def test_a_file_that_is_no_program_is_refused_as_one(bench: Bench) -> None:
+    with pytest.raises(ProgramMissing, match="the image cannot run '/etc/passwd'"):
+        bench.runtime.start(bench.order("/etc/passwd"))
 
 
 def test_it_has_no_rights_and_no_network(bench: Bench) -> None:
