@@ -90,7 +90,8 @@ class Intake:
     def restart(self, arrived: Iterable[AllocationId]) -> None:
         """Nothing is known of what was taken before, but that the agents of *arrived* were heard."""
         with self._lock:
-            self._progress.clear()
+            # Whose reports are being told just now is still to be settled.
+            self._progress = {allocation: Progress() for allocation in self._progress}
             self._arrived = frozenset(arrived)
 
     def claim(self, allocation: AllocationId, reports: Sequence[Report]) -> Claim:
