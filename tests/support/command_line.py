@@ -169,7 +169,10 @@ def outlook(job: str, *, jobs: int = 1, done: int = 0, failed: int = 0, cancelle
 
 @dataclass(slots=True)
 class FakeWire:
-    """A daemon's API: answers are attributes, calls that change something are kept in *asked*."""
+    """A daemon's API: answers are attributes, calls that change something are kept in *asked*.
+
+    *refusal* is raised by every call, or only by those for the jobs in *refused* if there are any.
+    """
 
     rows: tuple[JobRow, ...] = ()
     view: JobView = field(default_factory=lambda: JobView(ENTRY, DETAIL))
@@ -179,6 +182,7 @@ class FakeWire:
     summary: Summary = SUMMARY
     outlooks: list[tuple[Outlook, ...]] = field(default_factory=list)
     refusal: IdleqError | None = None
+    refused: frozenset[JobId] = frozenset()
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     is_stopped: bool = False
 
@@ -235,7 +239,7 @@ class FakeWire:
         self.is_stopped = True
 
     def _do(self, *what: Any) -> None:
-        if self.refusal is not None:
+        if self.refusal is not None and (not self.refused or what[1] in self.refused):
             raise self.refusal
         self.asked.append(what)
 

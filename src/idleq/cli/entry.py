@@ -20,15 +20,21 @@ PIPE_CLOSED = 141  # as in idleq.cli.options
 
 def main() -> NoReturn:
     """Run the command that the process was started with, and end the process."""
+    try:
+        code = _run_here()
+    except KeyboardInterrupt:  # while it was still being imported
+        code = INTERRUPTED
+    if code == PIPE_CLOSED:  # nobody reads any more: let Python's last flush go nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _run_here() -> int:
     from idleq.cli.connection import connect
     from idleq.cli.session import Session
     from idleq.scheduler.clock import SystemClock
 
-    session = Session(environment=os.environ, now=SystemClock().now, connect=connect)
-    code = run(sys.argv[1:], session)
-    if code == PIPE_CLOSED:  # nobody reads any more: let Python's last flush go nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
+    return run(sys.argv[1:], Session(environment=os.environ, now=SystemClock().now, connect=connect))
 
 
 def run(arguments: Sequence[str], session: "Session") -> int:

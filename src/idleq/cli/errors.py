@@ -55,6 +55,12 @@ class WaitTimedOut(CliError):
     exit_code: ClassVar[int] = 64
 
 
+class ReportNotWritten(CliError):
+    """The page of a report could not be written."""
+
+    exit_code: ClassVar[int] = 82
+
+
 class DaemonDidNotStop(CliError):
     """The daemon was told to stop and goes on."""
 

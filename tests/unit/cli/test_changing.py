@@ -160,6 +160,16 @@ def test_what_does_not_exist_is_told_as_json_too(idleq: CommandLine) -> None:
     assert (outcome.code, outcome.json, outcome.err) == (18, {"error": error}, "")
 
 
+def test_of_many_those_that_can_be_cancelled_are_and_the_others_are_told_with_the_reason(idleq: CommandLine) -> None:
+    idleq.wire = FakeWire(refusal=Refused("job 18 is over already"), refused=frozenset({JobId("18")}))
+
+    outcome = idleq("cancel", "17", "18", "19")
+    told = idleq("cancel", "17", "18", "19", "--json")
+
+    assert outcome == Outcome(17, "Cancelled 17, 19\nNot cancelled: job 18 is over already\n", "")
+    assert (told.code, told.json) == (17, {"cancelled": ["17", "19"], "refused": {"18": "job 18 is over already"}})
+
+
 def test_one_wrong_name_among_many_changes_nothing(idleq: CommandLine) -> None:
     outcome = idleq("cancel", "17", "seventeen")
 

@@ -7,6 +7,7 @@ import typer
 
 from idleq.cli.options import session_of
 from idleq.cli.result import Result
+from idleq.errors import IdleqError
 from idleq.ids import JOB_NAME, JobId
 
 if TYPE_CHECKING:
@@ -76,10 +77,27 @@ def all_named(jobs: list[str]) -> tuple[JobId, ...]:
 
 
 def each(names: tuple[JobId, ...], act: Callable[[JobId], object], done: str) -> Result:
-    """Do *act* to every one of *names*."""
+    """Do *act* to every one of *names*; where some are refused, the others are done all the same, and all of it is told."""
+    from idleq.scheduler.errors import Refused, UnknownTarget
+
+    acted: list[JobId] = []
+    refused: dict[JobId, IdleqError] = {}
     for name in names:
-        act(name)
-    return Result(value={done.lower(): list(names)}, text=(f"{done} {', '.join(names)}",), ids=names)
+        try:
+            act(name)
+        except (Refused, UnknownTarget) as error:
+            if len(names) == 1:
+                raise
+            refused[name] = error
+        else:
+            acted.append(name)
+    value: dict[str, object] = {done.lower(): acted}
+    if refused:
+        value["refused"] = {name: str(error) for name, error in refused.items()}
+    lines = [f"{done} {', '.join(acted)}"] if acted else []
+    lines += [f"Not {done.lower()}: {error}" for error in refused.values()]
+    code = next((error.exit_code for error in refused.values()), 0)
+    return Result(value=value, text=("\n".join(lines),), ids=tuple(acted), code=code)
 
 
 def explain(context: typer.Context, job: JobArgument) -> Result:

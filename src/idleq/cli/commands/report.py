@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from idleq.cli.errors import ReportNotWritten
 from idleq.cli.options import session_of
+from idleq.cli.outfile import OutFile
 from idleq.cli.result import Result
 
 
@@ -21,6 +23,8 @@ def report(
 
     session = session_of(context)
     session.paths.check()
+    if html is not None:
+        OutFile(html, ReportNotWritten).check()
     made = make_report(session.paths.root, html)
     where = () if html is None else (f"The page is {html.absolute()}",)
     return Result(

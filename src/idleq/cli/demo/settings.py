@@ -32,16 +32,17 @@ class DemoSettings:
         return ("--quick", "--steps", str(self.steps), "--events", str(EVENTS), "--seed", str(self.seed))
 
     def config(self) -> str:
-        """Return config.toml: minutes of a real site are seconds here."""
+        """Return config.toml: minutes of a real site are seconds here, more of them on a slow machine, whose saves take longer too."""
+        times = self.slow_down
         return f"""\
 [policy]
-grace = "5s"
-min_gap = "10s"
-max_allocation = "2m"
-lease = "20s"
-freeze = "2s"
-thaw = "5s"
-margin = "1s"
+grace = "{5 * times}s"
+min_gap = "{10 * times}s"
+max_allocation = "{2 * times}m"
+lease = "{20 * times}s"
+freeze = "{2 * times}s"
+thaw = "{5 * times}s"
+margin = "{times}s"
 retry = "2s"
 slow = "5s"
 progress = "1s"
