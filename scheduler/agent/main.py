@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
-import structlog
 from structlog.typing import FilteringBoundLogger
 
 from idleq.machines import Machine
@@ -40,6 +39,7 @@ from idleq.scheduler.agent.settings import AgentSettings, Transport
 from idleq.scheduler.agent.spool_link import SpoolLink
 from idleq.scheduler.agent.wakeup import Wakeup
 from idleq.scheduler.core.abilities import CRIU, DOCKER, PODMAN
+from idleq.scheduler.logs import make_log, open_log
 from idleq.scheduler.paths import AllocationPaths, ServerPaths
 from idleq.scheduler.ports import Clock
 from idleq.scheduler.sitefolder import TICKET
@@ -65,15 +65,8 @@ def run(settings: AgentSettings) -> int:
     mine = present(settings.node)
     claim(where.agent, mine)
     end_leftovers(settings.scratch)
-    with Wakeup() as wakeup, where.log.open("a", encoding="utf-8") as log_file:
-        log = structlog.wrap_logger(
-            structlog.PrintLogger(log_file),
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.JSONRenderer(),
-            ],
-        )
+    with Wakeup() as wakeup, open_log(where.log) as log_file:
+        log = make_log(log_file)
         way = (paths.door, FromTicket(ticket)) if ticket else (paths.access, from_file(where.token))
         courier = courier_of(settings, way, where, clock, mine.boot, wakeup.wake)
         node = node_of(settings, paths, clock, wakeup.wake, log)

@@ -112,6 +112,23 @@ def test_an_agent_that_follows_a_killed_one_ends_its_guests_and_tells_what_it_ha
     assert orphan not in survivors(daemon)
 
 
+def test_a_full_disk_under_the_log_ends_neither_the_agent_nor_a_guest(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    daemon.paths.allocation(daemon.allocation).log.symlink_to("/dev/full")
+    agent = start_agent()
+    daemon.launch(saver(100_000), job="1")
+    daemon.wait_for_kind(Progressed)
+    daemon.launch(shell("exit 3"), job="2")
+    end = daemon.wait_for_end("2")
+    assert isinstance(end, Exited)
+    assert (end.code, end.cause) == (3, "workload")
+    daemon.freeze("1")
+    assert isinstance(daemon.wait_for_end("1"), Frozen)
+    daemon.leave = True
+    assert agent.wait() == (0, "")
+
+
 def test_an_agent_stays_idle_without_asking_all_the_time(daemon: FakeDaemon, start_agent: StartAgent) -> None:
     start_agent(pace={"wait_ms": 500})
     daemon.wait_until_ready()
