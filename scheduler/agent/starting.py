@@ -115,7 +115,11 @@ def _prepare(node: Node, launch: Launch) -> Folders:
         job.segments.mkdir(mode=PRIVATE, exist_ok=True)
     segment.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     folders = node.scratch.take()
-    folders.segment_file.write_text(segment_text(launch.fence, launch.plan, launch.spec), encoding="utf-8")
+    try:
+        folders.segment_file.write_text(segment_text(launch.fence, launch.plan, launch.spec), encoding="utf-8")
+    except OSError:
+        folders.remove()  # a disk that is full would be left with one more set of them at every launch
+        raise
     return folders
 
 
