@@ -32,7 +32,7 @@ from idleq.scheduler.agent.key import FromTicket, Key, from_file, keep_to_oursel
 from idleq.scheduler.agent.lease import Lease
 from idleq.scheduler.agent.loop import Loop
 from idleq.scheduler.agent.node import Node
-from idleq.scheduler.agent.presence import claim, present
+from idleq.scheduler.agent.presence import claimed, present
 from idleq.scheduler.agent.reports import open_reports
 from idleq.scheduler.agent.room import room_of
 from idleq.scheduler.agent.settings import AgentSettings, Transport
@@ -63,13 +63,11 @@ def run(settings: AgentSettings) -> int:
     elif not where.token.exists():
         raise AllocationUnknown(f"there is no allocation {settings.allocation}: the daemon has left no token for it")
     mine = present(settings.node)
-    claim(where.agent, mine)
-    end_leftovers(settings.scratch)
-    with Wakeup() as wakeup, open_log(where.log) as log_file:
-        log = make_log(log_file)
+    with claimed(where, mine), Wakeup() as wakeup, open_log(where.log) as log_file:
+        end_leftovers(settings.scratch)
         way = (paths.door, FromTicket(ticket)) if ticket else (paths.access, from_file(where.token))
         courier = courier_of(settings, way, where, clock, mine.boot, wakeup.wake)
-        node = node_of(settings, paths, clock, wakeup.wake, log)
+        node = node_of(settings, paths, clock, wakeup.wake, make_log(log_file))
         serve(node, courier, wakeup)
     return 0
 

@@ -93,6 +93,19 @@ def test_a_second_agent_of_an_allocation_does_not_start(daemon: FakeDaemon, star
     assert isinstance(daemon.wait_for_end(), Frozen)
 
 
+def test_a_second_agent_that_sees_no_name_of_the_first_does_not_touch_its_guests(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    start_agent()
+    daemon.launch(saver(100_000))
+    daemon.wait_for_kind(Progressed)
+    daemon.paths.allocation(daemon.allocation).agent.unlink()
+    code, output = start_agent().wait()
+    assert (code, "it has only just begun" in output) == (35, True)
+    daemon.freeze()
+    assert isinstance(daemon.wait_for_end(), Frozen)
+
+
 def test_an_agent_that_follows_a_killed_one_ends_its_guests_and_tells_what_it_had_written(
     daemon: FakeDaemon, start_agent: StartAgent
 ) -> None:
