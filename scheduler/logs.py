@@ -1,9 +1,10 @@
-"""The daemon's log: one event a line, past tense, with its facts as keywords."""
+"""The log of a daemon or an agent: one event a line, past tense, with its facts as keywords."""
 
 import contextlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO, cast
 
 import structlog
@@ -11,7 +12,7 @@ from structlog.typing import FilteringBoundLogger, Processor
 
 
 class _Lossy:
-    """Writes to a file what can be written, and loses the rest: a full disk must not end the daemon, whose journal knows what to do then."""
+    """Writes to a file what can be written, and loses the rest: a full disk must not end a daemon, nor an agent with its guests."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -24,6 +25,17 @@ class _Lossy:
     def flush(self) -> None:
         with contextlib.suppress(OSError):
             self._file.flush()
+
+
+@contextmanager
+def open_log(path: Path) -> Iterator[TextIO]:
+    """Append to the log *path*; what the disk has not taken by the end is lost, and nothing is said of it."""
+    file = path.open("a", encoding="utf-8")
+    try:
+        yield file
+    finally:
+        with contextlib.suppress(OSError):
+            file.close()
 
 
 def make_log(file: TextIO, level: int = logging.INFO) -> FilteringBoundLogger:

@@ -125,6 +125,11 @@ class AllocationPaths:
         return self.root / "agent.json"
 
     @property
+    def agent_lock(self) -> Path:
+        """Held by the one agent while it lives."""
+        return self.root / "agent.lock"
+
+    @property
     def reports(self) -> Path:
         """Every report that the agent ever made, one a line."""
         return self.root / "reports.jsonl"

@@ -15,12 +15,13 @@ URGENT, NORMAL, IDLE = 0, 1, 2
 
 @dataclass(order=True, slots=True)
 class Task:
-    """Something to do, and what to do in the loop's thread with what came of it."""
+    """Something to do, and what to do in the loop's thread with what came of it, or with what went wrong."""
 
     rank: int
     number: int
     work: Callable[[], Any] = field(compare=False)
     then: Callable[[Any], None] = field(compare=False)
+    failed: Callable[[Exception], None] = field(compare=False)
 
 
 class Background:
@@ -30,23 +31,29 @@ class Background:
         self._on_done = on_done
         self._numbers = itertools.count()
         self._tasks: queue.PriorityQueue[Task] = queue.PriorityQueue()
-        self._done: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[Task, Callable[[], None]]] = queue.SimpleQueue()
         self._open = 0
         self._thread: threading.Thread | None = None
 
-    def submit(self, rank: int, work: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Do *work* in the background; `drain` calls *then* with what it returned, or raises what it raised."""
+    def submit(
+        self, rank: int, work: Callable[[], T], then: Callable[[T], None], failed: Callable[[Exception], None]
+    ) -> None:
+        """Do *work* in the background; `drain` calls *then* with what it returned, and *failed* with what either has raised."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="background", daemon=True)
             self._thread.start()
         self._open += 1
-        self._tasks.put(Task(rank, next(self._numbers), work, then))
+        self._tasks.put(Task(rank, next(self._numbers), work, then, failed))
 
     def drain(self) -> None:
-        """Take note of what is done."""
+        """Take note of what is done; one that fails holds up no other."""
         while not self._done.empty():
             self._open -= 1
-            self._done.get()()
+            task, outcome = self._done.get()
+            try:
+                outcome()
+            except Exception as error:  # noqa: BLE001 - whoever asked for it knows whom it concerns
+                task.failed(error)
 
     @property
     def is_idle(self) -> bool:
@@ -56,7 +63,7 @@ class Background:
     def _run(self) -> None:
         while True:
             task = self._tasks.get()
-            self._done.put(_outcome(task))
+            self._done.put((task, _outcome(task)))
             self._on_done()
 
 

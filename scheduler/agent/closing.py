@@ -8,19 +8,17 @@ from idleq.migration.errors import FolderRefused, SnapshotNotWritten
 from idleq.migration.ports import Ended
 from idleq.migration.snapshot import Published
 from idleq.migration.tree import is_empty
+from idleq.scheduler.agent import mishaps
 from idleq.scheduler.agent.background import NORMAL, URGENT
 from idleq.scheduler.agent.decide import Cause, Phase
 from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.node import Node
-from idleq.scheduler.agent.outcome import Broken, Done, End, Saved, judge
+from idleq.scheduler.agent.outcome import NOT_KEPT, Broken, Done, End, Saved, judge
 from idleq.scheduler.agent.saving import Problem, take_whole
 from idleq.scheduler.agent.signals import number_of
 from idleq.scheduler.core.inputs import Exited, Frozen
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod
-
-NOT_KEPT = 74
-"""The code of a segment whose results could not be put away (sysexits' EX_IOERR)."""
 
 BAD_OUTPUT = 65
 """The code of a segment that left something that is not kept (sysexits' EX_DATAERR)."""
@@ -57,10 +55,19 @@ def _end(guest: Guest, ended: Ended) -> End:
 
 
 def _publish(node: Node, guest: Guest, then: Callable[[Published | Problem], None]) -> None:
-    if not guest.folders.output.is_dir() or is_empty(guest.folders.output):
+    if _has_no_output(guest):
         then(_published(node, guest))  # next to nothing to do: the way through the background would take longer
     else:
-        node.background.submit(NORMAL, lambda: _published(node, guest), then)
+        node.background.submit(NORMAL, lambda: _published(node, guest), then, mishaps.of(node, guest))
+
+
+def _has_no_output(guest: Guest) -> bool:
+    try:
+        return is_empty(guest.folders.output)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False  # the guest has closed it, or its disk is gone: who publishes it finds out and says so
 
 
 def _published(node: Node, guest: Guest) -> Published | Problem:
@@ -89,7 +96,10 @@ def _save(node: Node, guest: Guest) -> None:
     since = guest.asked_at if guest.asked_at is not None else guest.ended_at
     name, run_ms = guest.next_snapshot(), guest.run_ms(since)
     node.background.submit(
-        URGENT, lambda: take_whole(node, guest, name, run_ms), lambda result: on_snapshot(node, guest, since, result)
+        URGENT,
+        lambda: take_whole(node, guest, name, run_ms),
+        lambda result: on_snapshot(node, guest, since, result),
+        mishaps.of(node, guest),
     )
 
 

@@ -96,8 +96,13 @@ class Folders:
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether the workload has left anything to go on from."""
-        return self.checkpoint.is_dir() and not is_empty(self.checkpoint)
+        """Whether the workload has left anything to go on from; so it counts, too, if nobody can look: who takes it says why."""
+        try:
+            return not is_empty(self.checkpoint)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
 
     def is_pristine(self) -> bool:
         """Whether the workload has left nothing but them, as they were made; what the agent wrote is removed."""

@@ -5,12 +5,13 @@ import shutil
 from idleq.ids import Millis
 from idleq.migration.errors import FolderRefused, FreezeFailed, MigrationError
 from idleq.migration.ports import FrozenState
-from idleq.scheduler.agent import closing, saves, saving, starting
+from idleq.scheduler.agent import closing, mishaps, saves, saving, starting
 from idleq.scheduler.agent.background import IDLE, URGENT
 from idleq.scheduler.agent.decide import Phase, Stop
 from idleq.scheduler.agent.folders import PRIVATE
 from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.node import Node
+from idleq.scheduler.agent.outcome import NOT_KEPT
 from idleq.scheduler.agent.saving import Problem
 from idleq.scheduler.agent.signals import number_of
 from idleq.scheduler.core.snapshot import Snapshot
@@ -21,7 +22,12 @@ def begin(node: Node, guest: Guest, reason: str) -> None:
     """Freeze the guest, which runs, by its method; its snapshot, or what became of it instead, is told later."""
     guest.phase, guest.asked_at, guest.ask_reason = Phase.FREEZING, node.clock.now(), reason
     if guest.method is FreezeMethod.CRIU:
-        node.background.submit(URGENT, lambda: _freeze(node, guest), lambda result: _on_frozen(node, guest, result))
+        node.background.submit(
+            URGENT,
+            lambda: _freeze(node, guest),
+            lambda result: _on_frozen(node, guest, result),
+            mishaps.of(node, guest),
+        )
     elif guest.launch.spec.freeze is FreezeMethod.APP:
         node.runtime.signal(guest.name, number_of(guest.launch.spec.signal))
     else:
@@ -41,6 +47,9 @@ def _freeze(node: Node, guest: Guest) -> FrozenState | FreezeFailed:
     except (FolderRefused, OSError) as error:
         shutil.rmtree(images, ignore_errors=True)
         return FreezeFailed(str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the guest has not been frozen, and may go on
+        shutil.rmtree(images, ignore_errors=True)
+        return FreezeFailed(mishaps.in_words(error))
 
 
 def _on_frozen(node: Node, guest: Guest, result: FrozenState | FreezeFailed) -> None:
@@ -60,6 +69,7 @@ def _on_frozen(node: Node, guest: Guest, result: FrozenState | FreezeFailed) -> 
         URGENT,
         lambda: saving.take_frozen(node, guest, name, run_ms),
         lambda taken: _on_taken(node, guest, since, taken),
+        mishaps.of(node, guest),
     )
 
 
@@ -67,7 +77,7 @@ def _on_taken(node: Node, guest: Guest, since: Millis, taken: Snapshot | Problem
     if isinstance(taken, Snapshot):
         closing.on_snapshot(node, guest, since, taken)
     elif guest.stop is not None:
-        closing.finish(node, guest, closing.NOT_KEPT, "agent", f"{guest.stop.reason}, and {taken}")
+        closing.finish(node, guest, NOT_KEPT, "agent", f"{guest.stop.reason}, and {taken}")
     else:
         _go_on(node, guest, taken)
 
@@ -108,14 +118,21 @@ def _go_on(node: Node, guest: Guest, problem: Problem) -> None:
             return failure
         return None
 
-    node.background.submit(URGENT, thaw, lambda failure: _on_going_on(node, guest, problem, failure))
+    node.background.submit(
+        URGENT, thaw, lambda failure: _on_going_on(node, guest, problem, failure), mishaps.of(node, guest)
+    )
 
 
 def _on_going_on(node: Node, guest: Guest, problem: Problem, failure: MigrationError | None) -> None:
     if failure is not None:
-        closing.finish(node, guest, closing.NOT_KEPT, "agent", f"{problem}; and it did not go on here: {failure}")
+        closing.finish(node, guest, NOT_KEPT, "agent", f"{problem}; and it did not go on here: {failure}")
         return
-    node.background.submit(IDLE, lambda: shutil.rmtree(guest.folders.images, ignore_errors=True), lambda _: None)
+    node.background.submit(
+        IDLE,
+        lambda: shutil.rmtree(guest.folders.images, ignore_errors=True),
+        lambda _: None,
+        mishaps.of(node, guest),
+    )
     guest.phase = Phase.FREEZING
     _fall_back(node, guest, FreezeFailed(f"what was frozen could not be put away: {problem}"))
     if guest.stop is not None:

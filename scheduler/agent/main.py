@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
-import structlog
 from structlog.typing import FilteringBoundLogger
 
 from idleq.machines import Machine
@@ -33,13 +32,14 @@ from idleq.scheduler.agent.key import FromTicket, Key, from_file, keep_to_oursel
 from idleq.scheduler.agent.lease import Lease
 from idleq.scheduler.agent.loop import Loop
 from idleq.scheduler.agent.node import Node
-from idleq.scheduler.agent.presence import claim, present
+from idleq.scheduler.agent.presence import claimed, present
 from idleq.scheduler.agent.reports import open_reports
 from idleq.scheduler.agent.room import room_of
 from idleq.scheduler.agent.settings import AgentSettings, Transport
 from idleq.scheduler.agent.spool_link import SpoolLink
 from idleq.scheduler.agent.wakeup import Wakeup
 from idleq.scheduler.core.abilities import CRIU, DOCKER, PODMAN
+from idleq.scheduler.logs import make_log, open_log
 from idleq.scheduler.paths import AllocationPaths, ServerPaths
 from idleq.scheduler.ports import Clock
 from idleq.scheduler.sitefolder import TICKET
@@ -63,20 +63,11 @@ def run(settings: AgentSettings) -> int:
     elif not where.token.exists():
         raise AllocationUnknown(f"there is no allocation {settings.allocation}: the daemon has left no token for it")
     mine = present(settings.node)
-    claim(where.agent, mine)
-    end_leftovers(settings.scratch)
-    with Wakeup() as wakeup, where.log.open("a", encoding="utf-8") as log_file:
-        log = structlog.wrap_logger(
-            structlog.PrintLogger(log_file),
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.JSONRenderer(),
-            ],
-        )
+    with claimed(where, mine), Wakeup() as wakeup, open_log(where.log) as log_file:
+        end_leftovers(settings.scratch)
         way = (paths.door, FromTicket(ticket)) if ticket else (paths.access, from_file(where.token))
         courier = courier_of(settings, way, where, clock, mine.boot, wakeup.wake)
-        node = node_of(settings, paths, clock, wakeup.wake, log)
+        node = node_of(settings, paths, clock, wakeup.wake, make_log(log_file))
         serve(node, courier, wakeup)
     return 0
 

@@ -58,4 +58,7 @@ class Node:
         del self.guests[guest.key]
         self.room.give_back(guest.key)
         if not self.scratch.give_back(guest.folders):
-            self.background.submit(IDLE, guest.folders.remove, lambda _: None)
+            self.background.submit(IDLE, guest.folders.remove, lambda _: None, self._note_left_behind)
+
+    def _note_left_behind(self, error: Exception) -> None:
+        self.log.warning("agent.scratch_not_removed", reason=str(error))

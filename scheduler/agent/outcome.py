@@ -9,6 +9,9 @@ SAVED_CODES = frozenset({85, 99})
 
 KILLED = -9
 
+NOT_KEPT = 74
+"""The code of a segment whose results could not be put away (sysexits' EX_IOERR)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:

@@ -6,7 +6,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from idleq.ids import Millis
-from idleq.scheduler.agent import closing, freezing, saving, starting
+from idleq.scheduler.agent import closing, freezing, mishaps, saving, starting
 from idleq.scheduler.agent.decide import Action, Ask, Leave, Phase, Stop
 from idleq.scheduler.agent.folders import segment_text
 from idleq.scheduler.agent.guest import Guest
@@ -19,23 +19,37 @@ from idleq.scheduler.core.inputs import Exited
 def on_command(node: Node, command: AgentCommand, leave_reason: str) -> None:
     """Carry *command* out; a second time makes no difference. *leave_reason* tells why nothing new starts, if so."""
     guest = node.guests.get((command.job, command.fence))
+    if guest is None:
+        _on_absent(node, command, leave_reason)
+        return
+    with mishaps.kept_to(node, guest):
+        _on_present(node, guest, command)
+
+
+def _on_absent(node: Node, command: AgentCommand, leave_reason: str) -> None:
     match command:
         case Launch():
             starting.on_launch(node, command, leave_reason)
         case Replan():
-            if guest is not None:
-                _replan(node, guest, command)
-            elif (launch := node.waiting.get((command.job, command.fence))) is not None:
+            if (launch := node.waiting.get((command.job, command.fence))) is not None:
                 node.waiting[command.job, command.fence] = replace(launch, plan=command.plan)
+        case Freeze() | Kill():
+            _tell_end(node, command)
+        case _:
+            assert_never(command)
+
+
+def _on_present(node: Node, guest: Guest, command: AgentCommand) -> None:
+    match command:
+        case Launch():
+            pass  # it goes on
+        case Replan():
+            _replan(node, guest, command)
         case Freeze():
-            if guest is None:
-                _tell_end(node, command)
-            elif guest.phase is not Phase.CLOSING and guest.asked_at is None and guest.stop is None:
+            if guest.phase is not Phase.CLOSING and guest.asked_at is None and guest.stop is None:
                 _freeze(node, guest, command.reason)
         case Kill():
-            if guest is None:
-                _tell_end(node, command)
-            elif guest.phase is not Phase.CLOSING:
+            if guest.phase is not Phase.CLOSING:
                 act(node, [Stop(command.job, command.fence, command.reason)])
         case _:
             assert_never(command)
@@ -47,7 +61,9 @@ def act(node: Node, actions: Sequence[Action]) -> None:
     for action in actions:
         match action:
             case Ask(job, fence, reason):
-                freezing.begin(node, node.guests[job, fence], reason)
+                guest = node.guests[job, fence]
+                with mishaps.kept_to(node, guest):
+                    freezing.begin(node, guest, reason)
             case Stop(job, fence):
                 guest = node.guests[job, fence]
                 guest.stop = action
@@ -73,17 +89,21 @@ def on_room(node: Node, leave_reason: str) -> None:
 def on_ended(node: Node) -> None:
     """Take note of the guests that have ended."""
     for ended in node.runtime.ended():
-        guest = next(guest for guest in node.guests.values() if guest.name == ended.name)
-        closing.on_ended(node, guest, ended)
+        guest = next((guest for guest in node.guests.values() if guest.name == ended.name), None)
+        if guest is None:
+            continue  # its end was told when the agent failed on it
+        with mishaps.kept_to(node, guest):
+            closing.on_ended(node, guest, ended)
 
 
 def on_watch(node: Node, now: Millis) -> None:
     """Look at what the guests use and say."""
     running = [guest for guest in node.guests.values() if guest.phase in {Phase.RUNNING, Phase.FREEZING}]
     for guest in running:
-        if progress := guest.news_of_progress():
-            node.reports.add(progress)
-        saving.on_watch(node, guest, now)
+        with mishaps.kept_to(node, guest):
+            if progress := guest.news_of_progress():
+                node.reports.add(progress)
+            saving.on_watch(node, guest, now)
     limits = {guest.name: guest.launch.spec.resources.memory for guest in running}
     over = node.runtime.over(limits) if limits else {}
     for guest in running:

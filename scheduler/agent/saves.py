@@ -105,7 +105,7 @@ def _last_step(content: bytes) -> int:
     lines = content.splitlines()
     try:
         return int(json.loads(lines[-1])["step"])
-    except (IndexError, ValueError, KeyError, TypeError):
+    except (IndexError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise Inconsistent("the last line of saved.jsonl names no step") from None
 
 
@@ -130,7 +130,7 @@ def _length_up_to(content: bytes, step: int) -> int:
     for line in content.splitlines(keepends=True):
         try:
             is_later = json.loads(line)["step"] > step
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             is_later = True
         if is_later:
             break

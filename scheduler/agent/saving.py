@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from idleq.ids import Millis, SnapshotId
 from idleq.migration import snapshot
-from idleq.migration.errors import FolderRefused, SnapshotNotWritten
+from idleq.migration.errors import FolderRefused, SnapshotNotWritten, StartFailed
 from idleq.migration.here import origin_here
 from idleq.migration.manifest import APP, Origin, needs_of
 from idleq.migration.tree import Item
-from idleq.scheduler.agent import saves
+from idleq.scheduler.agent import mishaps, saves
 from idleq.scheduler.agent.background import NORMAL
 from idleq.scheduler.agent.decide import Phase
 from idleq.scheduler.agent.guest import Guest
@@ -60,8 +60,8 @@ def _take(
 ) -> Snapshot | Problem:
     where, now = node.paths.job(guest.launch.job), node.clock.now()
     name, run_ms, step = known
-    origin = origin_of(node, guest, now)
     try:
+        origin = origin_of(node, guest, now)
         items = items_of()
         published = snapshot.publish(
             items,
@@ -75,9 +75,11 @@ def _take(
         return problem
     except OSError as error:
         return SnapshotNotWritten(f"the workload's folders cannot be read: {error}")
-    # What this segment was thawed from did verify, which newer ones of earlier segments perhaps did not.
-    verified = guest.launch.thaw_from
-    snapshot.prune(where.snapshots, node.settings.generations, spare=(verified.id,) if verified else ())
+    except StartFailed as error:
+        return SnapshotNotWritten(f"nothing here could thaw it: {error}")
+    except Exception as error:  # noqa: BLE001 - whatever it is, this snapshot is not written, and no other guest's work has failed
+        return SnapshotNotWritten(mishaps.in_words(error))
+    _prune(node, guest)
     return Snapshot(
         id=name,
         fence=guest.launch.fence,
@@ -89,6 +91,17 @@ def _take(
         needs=(CRIU,) if kind == FROM_OUTSIDE else (),
         bound_to=needs_of(kind, origin, is_reproducible=guest.launch.spec.reproducible),
     )
+
+
+def _prune(node: Node, guest: Guest) -> None:
+    """Remove older snapshots; those that cannot be, the daemon finds later (see its quota)."""
+    where = node.paths.job(guest.launch.job)
+    # What this segment was thawed from did verify, which newer ones of earlier segments perhaps did not.
+    verified = guest.launch.thaw_from
+    try:
+        snapshot.prune(where.snapshots, node.settings.generations, spare=(verified.id,) if verified else ())
+    except OSError as error:
+        node.log.warning("agent.snapshots_not_pruned", job=guest.launch.job, reason=str(error))
 
 
 def origin_of(node: Node, guest: Guest, now: Millis) -> Origin:
@@ -119,6 +132,7 @@ def on_watch(node: Node, guest: Guest, now: Millis) -> None:
         NORMAL,
         lambda: take_saved(node, guest, name, run_ms, step),
         lambda result: _on_saved(node, guest, step, now, result),
+        mishaps.of(node, guest),
     )
 
 

@@ -8,7 +8,7 @@ from idleq.migration import snapshot
 from idleq.migration.errors import MountRefused, ProgramMissing, SnapshotDamaged, SnapshotUnfit, StartFailed, ThawFailed
 from idleq.migration.manifest import Manifest, needs_of
 from idleq.migration.ports import Order
-from idleq.scheduler.agent import saves, saving
+from idleq.scheduler.agent import mishaps, saves, saving
 from idleq.scheduler.agent.background import NORMAL
 from idleq.scheduler.agent.decide import Cause, Phase
 from idleq.scheduler.agent.folders import PRIVATE, Folders, segment_text
@@ -95,10 +95,14 @@ def _begin(node: Node, command: Launch, share: Share) -> None:
     node.guests[key] = guest
     thaw_from = command.thaw_from
     if thaw_from is None:
-        _start(node, guest, thaw_ms=Millis(0))
+        with mishaps.kept_to(node, guest):
+            _start(node, guest, thaw_ms=Millis(0))
     else:
         node.background.submit(
-            NORMAL, lambda: _thaw(node, guest, thaw_from), lambda problem: _on_thawed(node, guest, thaw_from, problem)
+            NORMAL,
+            lambda: _thaw(node, guest, thaw_from),
+            lambda problem: _on_thawed(node, guest, thaw_from, problem),
+            mishaps.of(node, guest),
         )
 
 
@@ -111,7 +115,11 @@ def _prepare(node: Node, launch: Launch) -> Folders:
         job.segments.mkdir(mode=PRIVATE, exist_ok=True)
     segment.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     folders = node.scratch.take()
-    folders.segment_file.write_text(segment_text(launch.fence, launch.plan, launch.spec), encoding="utf-8")
+    try:
+        folders.segment_file.write_text(segment_text(launch.fence, launch.plan, launch.spec), encoding="utf-8")
+    except OSError:
+        folders.remove()  # a disk that is full would be left with one more set of them at every launch
+        raise
     return folders
 
 

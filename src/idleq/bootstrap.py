@@ -211,7 +211,7 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
     from idleq.scheduler.clock import SteadyClock, SystemClock
     from idleq.scheduler.errors import Superseded
     from idleq.scheduler.lock import Owner, hold
-    from idleq.scheduler.logs import make_log, taking_in_libraries
+    from idleq.scheduler.logs import make_log, open_log, taking_in_libraries
     from idleq.scheduler.results import JournalledResults, LinkedResults
     from idleq.scheduler.service import Parts, Service
 
@@ -220,7 +220,7 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
     with (
         hold(paths.lock, Owner.this_process(), patience_ms=config.server.takeover_ms) as pulse,
         _journal(paths, config, create=True) as journal,
-        paths.log.open("a", encoding="utf-8") as log_file,
+        open_log(paths.log) as log_file,
         taking_in_libraries(log := make_log(sys.stderr if sys.stderr.isatty() else log_file)),
     ):
         epoch = journal.begin_epoch()

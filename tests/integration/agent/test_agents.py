@@ -11,8 +11,9 @@ from idleq.ids import Fence, JobId, Millis
 from idleq.scheduler import codec
 from idleq.scheduler.core.inputs import AgentInput, AgentReady, Exited, Frozen, Progressed
 from idleq.scheduler.spool import Answer, DaemonSpool
-from support.agents import FakeDaemon, StartAgent, saver, shell, spec, survivors
+from support.agents import PATIENCE_SECONDS, FakeDaemon, StartAgent, python, saver, shell, spec, survivors
 from support.agents import agent as running_agent
+from testbed.waiting import wait_for
 
 
 def written(daemon: FakeDaemon) -> list[AgentInput]:
@@ -92,6 +93,19 @@ def test_a_second_agent_of_an_allocation_does_not_start(daemon: FakeDaemon, star
     assert isinstance(daemon.wait_for_end(), Frozen)
 
 
+def test_a_second_agent_that_sees_no_name_of_the_first_does_not_touch_its_guests(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    start_agent()
+    daemon.launch(saver(100_000))
+    daemon.wait_for_kind(Progressed)
+    daemon.paths.allocation(daemon.allocation).agent.unlink()
+    code, output = start_agent().wait()
+    assert (code, "it has only just begun" in output) == (35, True)
+    daemon.freeze()
+    assert isinstance(daemon.wait_for_end(), Frozen)
+
+
 def test_an_agent_that_follows_a_killed_one_ends_its_guests_and_tells_what_it_had_written(
     daemon: FakeDaemon, start_agent: StartAgent
 ) -> None:
@@ -110,6 +124,45 @@ def test_an_agent_that_follows_a_killed_one_ends_its_guests_and_tells_what_it_ha
     assert ready.guests == ()
     assert daemon.wait_for_end("1") == end
     assert orphan not in survivors(daemon)
+
+
+def test_a_full_disk_under_the_log_ends_neither_the_agent_nor_a_guest(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    daemon.paths.allocation(daemon.allocation).log.symlink_to("/dev/full")
+    agent = start_agent()
+    daemon.launch(saver(100_000), job="1")
+    daemon.wait_for_kind(Progressed)
+    daemon.launch(shell("exit 3"), job="2")
+    end = daemon.wait_for_end("2")
+    assert isinstance(end, Exited)
+    assert (end.code, end.cause) == (3, "workload")
+    daemon.freeze("1")
+    assert isinstance(daemon.wait_for_end("1"), Frozen)
+    daemon.leave = True
+    assert agent.wait() == (0, "")
+
+
+UNREADABLE = """
+import os, pathlib, time
+checkpoint, control = (pathlib.Path(os.environ[name]) for name in ("IDLEQ_CHECKPOINT_DIR", "IDLEQ_CONTROL"))
+(checkpoint / "generation-1").mkdir()
+(control / "saved.jsonl").write_text('{"step": 1}\\n' + "[" * 200_000 + "\\n")
+time.sleep(600)
+"""
+
+
+def test_a_guest_that_tells_of_its_saves_in_what_nobody_can_read_harms_nobody(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    start_agent()
+    daemon.launch(saver(100_000), job="1")
+    daemon.launch(python(UNREADABLE), job="2")
+    log = daemon.paths.allocation(daemon.allocation).log
+    daemon.wait_for_kind(Progressed)
+    wait_for("the save to be looked at", lambda: "agent.save_skipped" in log.read_text(), seconds=PATIENCE_SECONDS)
+    daemon.freeze("1")
+    assert isinstance(daemon.wait_for_end("1"), Frozen)
 
 
 def test_an_agent_stays_idle_without_asking_all_the_time(daemon: FakeDaemon, start_agent: StartAgent) -> None:

@@ -37,7 +37,7 @@ def test_every_file_has_its_place() -> None:
     snapshot = task.snapshot(SnapshotId("s1"))
     cluster = ROOT.cluster
     names = [ROOT.config, ROOT.access, ROOT.key, ROOT.certificate, ROOT.journal, ROOT.log, ROOT.lock]
-    names += [allocation.question, allocation.answer]
+    names += [allocation.question, allocation.answer, allocation.agent_lock]
     names += [allocation.token, allocation.agent, allocation.reports, allocation.log, allocation.command(CommandId(7))]
     names += [
         ROOT.job(JobId("17")).result,
@@ -60,6 +60,7 @@ def test_every_file_has_its_place() -> None:
         "lock",
         "allocations/a12/question.json",
         "allocations/a12/answer.json",
+        "allocations/a12/agent.lock",
         "allocations/a12/token",
         "allocations/a12/agent.json",
         "allocations/a12/reports.jsonl",

@@ -1,148 +1,27 @@
 """A guest that is to be frozen from outside: what is done when that works, and what instead when it does not."""
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-import structlog
 
-from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName
-from idleq.machines import Machine
+from idleq.ids import Fence, JobId
 from idleq.migration.errors import FreezeFailed, ThawFailed
-from idleq.migration.packer import Packer
-from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
 from idleq.scheduler.agent import freezing
 from idleq.scheduler.agent.decide import Phase, Stop
-from idleq.scheduler.agent.folders import Scratch
-from idleq.scheduler.agent.guest import Guest
-from idleq.scheduler.agent.node import Node
-from idleq.scheduler.agent.reports import Reports
-from idleq.scheduler.agent.room import Room
-from idleq.scheduler.agent.settings import AgentSettings, Transport
-from idleq.scheduler.core.commands import Launch, SegmentPlan
 from idleq.scheduler.core.inputs import Exited, Frozen
-from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.core.submission import FreezeMethod, JobSpec
-from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.core.submission import FreezeMethod
+from idleq.scheduler.paths import JobPaths, ServerPaths
+from support.one_guest import MEMORY, Bench, Recorder
 
-NO_END = SegmentPlan(freeze_at=None, ends_at=None, save_every_ms=None)
-MEMORY = b"all that it knows"
 SIGUSR1 = 10
 
 
-class Clock:
-    def now(self) -> Millis:
-        return Millis(1_000)
+class Unlisted(ServerPaths):
+    """A server directory in which nothing can be listed any more once a snapshot is there."""
 
-
-class AtOnce:
-    """A background that does everything when it is asked to."""
-
-    def submit(self, rank: int, work: Callable[[], Any], then: Callable[[Any], None]) -> None:  # noqa: ARG002 - at once
-        then(work())
-
-
-@dataclass
-class Recorder:
-    """A runtime that freezes as it is told to, and keeps what it was asked."""
-
-    failure: FreezeFailed | None = None
-    thaw_failure: ThawFailed | None = None
-    is_listening: bool = False
-    asked: list[tuple[object, ...]] = field(default_factory=list)
-
-    def start(self, order: Order) -> None:
-        self.asked.append(("start", order.name))
-
-    def signal(self, name: ContainerName, number: int) -> None:
-        self.asked.append(("signal", name, number))
-
-    def hears(self, name: ContainerName, number: int) -> bool:  # noqa: ARG002 - the same for all
-        return self.is_listening
-
-    def kill(self, names: Collection[ContainerName]) -> None:
-        self.asked.append(("kill", *names))
-
-    def ended(self) -> list[Ended]:
-        return []
-
-    def over(self, limits: Mapping[ContainerName, int]) -> dict[ContainerName, int]:  # noqa: ARG002 - none is
-        return {}
-
-    def freeze(self, name: ContainerName, into: Path) -> FrozenState:
-        self.asked.append(("freeze", name))
-        (into / "pages").write_bytes(MEMORY)
-        if self.failure is not None:
-            raise self.failure
-        return FrozenState(bytes=len(MEMORY), stopped_ms=1)
-
-    def thaw(self, order: Order, images: Path) -> None:
-        self.asked.append(("thaw", order.name, (images / "pages").read_bytes()))
-        if self.thaw_failure is not None:
-            raise self.thaw_failure
-
-    def close(self) -> None: ...
-
-
-@dataclass
-class Bench:
-    """A node with one running guest."""
-
-    root: Path
-    runtime: Recorder
-    method: FreezeMethod = FreezeMethod.CRIU
-
-    def __post_init__(self) -> None:
-        paths, room = ServerPaths(self.root / "server"), Resources(2, 1 << 30)
-        settings = AgentSettings(
-            server_dir=paths.root,
-            allocation=AllocationId("a1"),
-            node=NodeName("n1"),
-            scratch=self.root / "scratch",
-            resources=room,
-            until=None,
-            grace_ms=Millis(1_000),
-            transport=Transport.SPOOL,
-        )
-        self.node = Node(
-            settings=settings,
-            paths=paths,
-            clock=Clock(),
-            runtime=self.runtime,
-            reports=Reports(self.root / "reports"),
-            background=AtOnce(),  # type: ignore[arg-type]  # a class without a port of its own; this is all that is asked of it
-            room=Room(room, frozenset(), ()),
-            scratch=Scratch(settings.scratch),
-            environment={},
-            log=structlog.get_logger(),
-            machine=Machine(),
-            packer=Packer(),
-            abilities=("criu",),
-        )
-        self.node.scratch.clear()
-        spec = JobSpec(name="w", argv=("x",), resources=Resources(1, 1 << 20), freeze=self.method)
-        launch = Launch(
-            id=CommandId(1), allocation=AllocationId("a1"), job=JobId("1"), fence=Fence(1), spec=spec, plan=NO_END, thaw_from=None
-        )  # fmt: skip
-        paths.job(JobId("1")).segment(Fence(1)).root.mkdir(parents=True)
-        share = self.node.room.take((launch.job, launch.fence), spec.resources)
-        assert share is not None
-        self.guest = Guest(
-            launch, self.node.scratch.take(), share, taken_at=Millis(0), plan=NO_END, is_enclosed=True, phase=Phase.RUNNING
-        )  # fmt: skip
-        self.node.guests[self.guest.key] = self.guest
-        (self.guest.folders.output / "lines").write_text("one\n")
-
-    @property
-    def name(self) -> ContainerName:
-        return self.guest.name
-
-    @property
-    def said(self) -> list[object]:
-        """How segments ended, by what was reported."""
-        return list(self.node.reports.ends.values())
+    def job(self, job: JobId) -> JobPaths:
+        found = super().job(job)
+        return JobPaths(self.root / "gone") if list(found.snapshots.glob("0*")) else found
 
 
 def failed(*, is_broken: bool = False) -> FreezeFailed:
@@ -241,3 +120,31 @@ def test_one_whose_method_is_to_save_itself_is_asked_without_more_ado(tmp_path: 
     freezing.begin(bench.node, bench.guest, "the gap ends")
 
     assert bench.runtime.asked == [("signal", bench.name, SIGUSR1)]
+
+
+def test_a_freeze_that_fails_as_nobody_foresaw_has_failed_and_nothing_else(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, Recorder(failure=KeyError("pages")))
+    freezing.begin(bench.node, bench.guest, "the gap ends")
+
+    assert bench.runtime.asked == [("freeze", bench.name)]
+    assert (bench.guest.phase, bench.guest.trouble, bench.said) == (Phase.RUNNING, "KeyError: 'pages'", [])
+
+
+def test_a_snapshot_that_is_written_counts_though_older_ones_cannot_be_removed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, Recorder(), paths_of=Unlisted)
+    freezing.begin(bench.node, bench.guest, "the gap ends")
+
+    (said,) = bench.said
+    assert isinstance(said, Frozen)
+    assert (said.snapshot.id, bench.node.guests) == ("0001-0001", {})
+
+
+def test_a_guest_whose_engine_is_gone_ends_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    bench = Bench(tmp_path, Recorder(), image="img")
+    freezing.begin(bench.node, bench.guest, "the gap ends")
+
+    (said,) = bench.said
+    assert isinstance(said, Exited)
+    assert (said.cause, said.code, bench.node.guests) == ("agent", 74, {})
+    assert said.reason.startswith("nothing here could thaw it: neither podman nor docker is on this node")

@@ -74,6 +74,19 @@ def test_a_save_that_names_no_step_is_useless(folders: Folders) -> None:
         as_saved(folders)
 
 
+@pytest.mark.parametrize("line", ["[" * 200_000, '{"step": 1e999}'], ids=["deep", "infinite"])
+def test_a_save_that_nobody_can_read_is_useless_and_no_more(folders: Folders, line: str) -> None:
+    folders.saved_file.write_text(f'{{"step": 2}}\n{line}\n')
+    with pytest.raises(Inconsistent, match="names no step"):
+        as_saved(folders)
+
+
+def test_progress_that_nobody_can_read_is_left_out_of_a_save(folders: Folders) -> None:
+    folders.progress_file.write_text(LINES[0] + "[" * 200_000 + "\n")
+    os.utime(folders.progress_file, ns=(1, 1))
+    assert ("output/progress.jsonl", len(LINES[0])) in brief(as_saved(folders))
+
+
 def test_a_link_in_the_output_is_refused(folders: Folders) -> None:
     (folders.output / "link").symlink_to("result")
     for listing in (as_saved, whole):
