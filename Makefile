@@ -5,13 +5,15 @@ PYTEST := $(VENV)/bin/pytest
 ARGS ?=
 export PYTHON
 
-.PHONY: help demo test coverage bench science science-tods check docs image testbed-up testbed-down testbed-shell clean distclean
+.PHONY: help demo test coverage coverage-core bench science science-tods check docs image testbed-up testbed-down testbed-shell clean distclean
 
 help:
 	@echo "make demo      install idleq into .venv and run a training job in the idle gaps of a small busy cluster"
 	@echo "make test      install what development needs too, and run every test (ARGS=... is passed to pytest)"
 	@echo "make check     formatting, lint, types, layers, dependencies, then the tests"
 	@echo "make coverage  which lines and branches the quick tests reach; the core must be reached whole"
+	@echo "make coverage-core"
+	@echo "               the core's unit tests alone, which must reach every branch of it"
 	@echo "make bench     run the benchmarks; the table is also written to bench/results.json"
 	@echo "make science   train, generate and judge through idleq, and print the figures beside the papers' (ARGS=--tiny to try it)"
 	@echo "make science-tods"
@@ -32,6 +34,9 @@ coverage: $(VENV)/.installed-dev
 	$(PYTEST) -n 2 --dist loadgroup --cov --cov-report= tests/unit tests/contract tests/property $(ARGS)
 	$(VENV)/bin/coverage report
 	$(VENV)/bin/coverage report --include='scheduler/core/*' --fail-under=100
+
+coverage-core: $(VENV)/.installed-dev
+	$(PYTEST) -n 0 -q -p no:cacheprovider --cov=scheduler/core --cov-report=term-missing:skip-covered --cov-fail-under=100 tests/unit/scheduler/core
 
 check: $(VENV)/.installed-dev
 	scripts/check

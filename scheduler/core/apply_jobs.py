@@ -69,10 +69,9 @@ def apply_job(state: State, at: Millis, fact: PassageFact) -> None:
     if job.id not in state.jobs:
         _touch(state, entry, job)
     state.jobs[job.id] = after
-    now = after.segment
     if isinstance(fact, SnapshotDropped):
         _stand_anew(state, entry, after)
-    elif before is None or now is None:
+    else:
         _keep_books(state, entry, job, after)
     if isinstance(fact, SegmentLost) and fact.launch_failed and before is not None:
         state.allocations[before.allocation].failed_launches += 1

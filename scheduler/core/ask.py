@@ -43,9 +43,9 @@ def ask(draft: Draft) -> None:
         if wanted is None:
             continue
         user = wanted.shape.user if state.policy.sharing is Sharing.USER else ""
-        if demand.use(gap.free, user):
-            _ask_for(draft, gap, user, is_there_only=_must_be_named(state, wanted))
-            free_asks -= 1
+        demand.use(gap.free, user)
+        _ask_for(draft, gap, user, is_there_only=_must_be_named(state, wanted))
+        free_asks -= 1
 
 
 def _spoken_for(state: State) -> tuple[set[NodeName], int]:
@@ -73,9 +73,9 @@ class Demand:
     lines: list[Line]
     jobs: list[int]
 
-    def use(self, room: Resources, user: str) -> int:
-        """Take out what fits into *room* (of *user*, if one is named) and return how many jobs that is."""
-        used, jobs = 0, self.jobs
+    def use(self, room: Resources, user: str) -> None:
+        """Take out what fits into *room* (of *user*, if one is named)."""
+        jobs = self.jobs
         cores, memory, gpus = room.cores, room.memory, room.gpus
         for number, line in enumerate(self.lines):
             if cores <= 0:
@@ -91,9 +91,7 @@ class Demand:
             cores -= fitting * need.cores
             memory -= fitting * need.memory
             gpus -= fitting * need.gpus
-            used += fitting
             jobs[number] -= fitting
-        return used
 
 
 def _unmet(state: State) -> Demand:

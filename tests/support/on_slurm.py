@@ -102,23 +102,11 @@ class Alice(Person):
 
 @contextmanager
 def alice_at_work(
-    slurm: Testbed,
-    *,
-    policy: str = "",
-    partition: str = "guests",
-    server: str = "",
-    path: str = "",
-    by_network: bool = False,
+    slurm: Testbed, *, policy: str = "", partition: str = "guests", server: str = "", path: str = ""
 ) -> Iterator[Alice]:
-    """Give alice a running daemon with these lines in its policy; nothing is left of it afterwards.
-
-    Agents speak to it through the shared folder, or *by_network*, and then a node that is cut off is cut off from it too.
-    """
+    """Give alice a running daemon with these lines in its policy; nothing is left of it afterwards."""
     person = Alice(slurm, server=server, path=path)
-    config = CONFIG.format(policy=policy, partition=partition)
-    if by_network:
-        config = config.replace('transport = "spool"', f'transport = "api"\naddress = "{slurm.login.address}"')
-    with served(person, config):
+    with served(person, CONFIG.format(policy=policy, partition=partition)):
         yield person
 
 

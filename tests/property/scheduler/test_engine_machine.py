@@ -18,10 +18,10 @@ from idleq.scheduler.core.commands import (
     ReleaseAllocation,
     Replan,
     RequestAllocation,
-    SegmentPlan,
 )
 from idleq.scheduler.core.engine import Engine
 from idleq.scheduler.core.facts import JobDone
+from idleq.scheduler.core.freeze import FreezeCost
 from idleq.scheduler.core.inputs import (
     AgentLeaving,
     AgentReady,
@@ -37,6 +37,7 @@ from idleq.scheduler.core.inputs import (
     JobsSubmitted,
     Launched,
     LeaseExpired,
+    NodeReport,
     Paused,
     Progressed,
     Reconciled,
@@ -49,15 +50,17 @@ from idleq.scheduler.core.inputs import (
 from idleq.scheduler.core.job import Done, Failed, Freezing, Held, Killing, Queued, Running, Starting
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.resources import NOTHING
+from idleq.scheduler.core.state import Allocation, Hold
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
 from support.engines import GB, NODE, Told, report, snapshot, spec
+from support.freezing import Seat, judge
 
 NODES = ("n1", "n2", "n3")
 MACHINES = {"n1": Machine(cpu="a", flags=("avx",)), "n2": Machine(cpu="b"), "n3": None}
 needs = st.sampled_from((None, None, Needs(cpu="a"), Needs(cpu="b"), Needs(flags=("avx",))))
 POLICY = Policy(
-    grace_ms=Millis(0), min_gap_ms=Millis(20_000), freeze_ms=Millis(2_000), thaw_ms=Millis(1_000), margin_ms=Millis(500),
-    stall_segments=4, max_array=8, retry_ms=Millis(1_000), slow_ms=Millis(5_000),
+    grace_ms=Millis(0), min_gap_ms=Millis(20_000), freeze_ms=Millis(2_000), thaw_ms=Millis(1_000), margin_ms=Millis(2_000),
+    stall_segments=4, max_array=8, retry_ms=Millis(1_000), slow_ms=Millis(5_000), bandwidth=1 << 19,
 )  # fmt: skip
 
 submissions = st.builds(
@@ -89,19 +92,34 @@ class World(RuleBasedStateMachine):
         self.pending: dict[AllocationId, RequestAllocation] = {}
         self.agents: dict[AllocationId, NodeName] = {}
         self.guests: dict[tuple[JobId, Fence], Launch] = {}
-        self.plans: dict[tuple[JobId, Fence], SegmentPlan] = {}
+        self.seats: dict[tuple[JobId, Fence], Seat] = {}
+        self.shown: dict[NodeName, NodeReport] = {}
+        self.ends: dict[AllocationId, Millis | None] = {}
+        self.judged: dict[AllocationId, tuple[object, ...]] = {}
+        self.deadlines: dict[AllocationId, Millis | None] = {}
+        self.stays_taken: str | None = None
         self.given_up: set[tuple[JobId, Fence]] = set()
         self.done: Counter[JobId] = Counter()
         self.snapshots = 0
 
-    # What the engine says is done at once.
+    # What the engine says is done at once, and guests freeze when their plans say so.
 
     def tell(self, what: Input, after_ms: int = 10) -> None:
+        then = Millis(self.told.now + after_ms)
+        self.live_until(then)
+        self.hear(what, max(then - self.told.now, 1))
+
+    def hear(self, what: Input, after_ms: int) -> None:
         decision = self.told.tell(what, after_ms=after_ms)
         self.history.append(what)
         self.done.update(fact.job for fact in decision.facts if isinstance(fact, JobDone))
         for command in decision.commands:
             self.obey(command)
+        self.judge_plans()
+        for command in decision.commands:
+            if isinstance(command, ReleaseAllocation):
+                self.end_agent(command.allocation)
+                self.hear(AllocationLost(allocation=command.allocation, reason="released"), 10)
 
     def obey(self, command: Command) -> None:
         match command:
@@ -109,14 +127,79 @@ class World(RuleBasedStateMachine):
                 self.pending[command.allocation] = command
             case ReleaseAllocation():
                 self.pending.pop(command.allocation, None)
-                self.end_agent(command.allocation)
-                self.tell(AllocationLost(allocation=command.allocation, reason="released"))
             case Launch():
                 self.launch(command)
             case Replan():
-                self.plans[command.job, command.fence] = command.plan
+                seat = self.seats[command.job, command.fence]
+                seat.plan, seat.told_at = command.plan, self.told.now
             case Freeze() | Kill() | Publish():
                 pass
+
+    def live_until(self, then: Millis) -> None:
+        while True:
+            due = [
+                (seat.transfers_at if seat.over_at is None else seat.over_at, seat.over_at is not None, key)
+                for key, seat in ((key, self.seats[key]) for key in self.guests)
+                if seat.plan.freeze_at is not None
+            ]
+            if not due or min(due)[0] > then:
+                return
+            _, is_over, key = min(due)
+            if is_over:
+                self.end_freeze(key)
+            else:
+                self.transfer(key)
+
+    def transfer(self, key: tuple[JobId, Fence]) -> None:
+        seat = self.seats[key]
+        there = [self.seats[guest] for guest in self.guests if self.seats[guest].allocation == seat.allocation]
+        is_free_at = max((other.over_at for other in there if other.over_at is not None), default=0)
+        begins_at = max(seat.begins_at, seat.told_at) + seat.cost.latency_ms
+        seat.over_at = Millis(max(begins_at, is_free_at) + seat.cost.transfer_ms)
+        deadline = self.deadlines.get(seat.allocation)
+        assert deadline is None or seat.over_at <= deadline, f"{key} is not frozen before its gap's end"
+
+    def end_freeze(self, key: tuple[JobId, Fence]) -> None:
+        seat, (job, fence) = self.seats[key], key
+        assert seat.over_at is not None
+        del self.guests[key]
+        self.snapshots += 1
+        left = snapshot(job, fence, self.snapshots, run_ms=self.told.now % 1_000_000)
+        took = seat.cost.latency_ms
+        self.hear(
+            Frozen(job=job, fence=fence, snapshot=left, at=seat.over_at, freeze_ms=took, reason="gap ends"),
+            max(seat.over_at - self.told.now, 1),
+        )
+
+    def judge_plans(self) -> None:
+        for allocation in self.told.engine.state.allocations.values():
+            if allocation.hold is Hold.READY:
+                self.judge_agent(allocation)
+
+    def judge_agent(self, allocation: Allocation) -> None:
+        """Whenever an agent's guests, their plans or their gap have changed, see whether all can be frozen in time."""
+        state, shown = self.told.engine.state, self.shown[self.agents[allocation.id]]
+        if not shown.is_up or shown.free == NOTHING:
+            return  # it is too late: whoever is left there is told to go
+        end = min((end for end in (self.ends[allocation.id], shown.planned_start) if end is not None), default=None)
+        guests = [(job, state.jobs[job].fence) for job in allocation.guests]
+        present = end, *guests, *(self.seats[guest].plan for guest in guests)
+        if self.judged.get(allocation.id) == present:
+            return
+        self.judged[allocation.id] = present
+        savers = []
+        for job, fence in guests:
+            seat, wishes = self.seats[job, fence], state.entries[state.jobs[job].entry].spec
+            if not isinstance(state.jobs[job].state, Starting | Running):
+                continue
+            if end is None or wishes.freeze is FreezeMethod.NONE:
+                assert seat.plan.freeze_at is None
+                continue
+            latency_ms = state.costs.freeze_ms(wishes.name, 950, POLICY.freeze_ms)
+            transfer_ms = state.costs.bytes(wishes.name) * 1000 // POLICY.bandwidth
+            seat.cost = FreezeCost(latency_ms, Millis(transfer_ms))
+            savers.append(seat)
+        self.deadlines[allocation.id] = None if end is None else judge(savers, end, POLICY.margin_ms, self.told.now)
 
     def launch(self, command: Launch) -> None:
         key = command.job, command.fence
@@ -129,7 +212,7 @@ class World(RuleBasedStateMachine):
         bound_to = None if command.thaw_from is None else command.thaw_from.bound_to
         assert suits(bound_to, MACHINES[self.agents[command.allocation]])
         self.guests[key] = command
-        self.plans[key] = command.plan
+        self.seats[key] = Seat(allocation=command.allocation, plan=command.plan, told_at=self.told.now)
 
     def end_agent(self, allocation: AllocationId) -> None:
         self.agents.pop(allocation, None)
@@ -139,16 +222,28 @@ class World(RuleBasedStateMachine):
 
     # People.
 
-    @initialize(jobs=st.lists(submissions, min_size=1, max_size=3))
-    def begin_busy(self, jobs: list[Submission]) -> None:
-        self.tell(ViewChanged(deltas=tuple(report(name) for name in NODES)))
+    @initialize(
+        jobs=st.lists(submissions, min_size=1, max_size=3),
+        lead=st.none() | st.integers(30_000, 300_000),
+        stays_taken=st.sampled_from((None, *NODES)),
+    )
+    def begin_busy(self, jobs: list[Submission], lead: int | None, stays_taken: str | None) -> None:
+        self.stays_taken = stays_taken
+        planned = None if lead is None else self.told.now + lead
+        self.show(*(report(name, planned=planned) for name in NODES))
         self.tell(JobsSubmitted(submissions=tuple(jobs), request="first"))
         for name, node in zip(list(self.pending), NODES, strict=False):
             self.start_agent(name, NodeName(node), until=None)
 
+    def show(self, *reports: NodeReport) -> None:
+        self.live_until(Millis(self.told.now + 10))
+        self.shown.update((shown.name, shown) for shown in reports)
+        self.hear(ViewChanged(deltas=reports), 10)
+
     def start_agent(self, name: AllocationId, node: NodeName, until: Millis | None) -> None:
-        del self.pending[name]
-        self.agents[name] = node
+        if self.pending.pop(name, None) is None:
+            return  # it was given back meanwhile
+        self.agents[name], self.ends[name] = node, until
         self.tell(AgentReady(allocation=name, node=node, resources=NODE, until=until, machine=MACHINES[node]))
 
     @rule(jobs=st.lists(submissions, min_size=1, max_size=3), chain=st.booleans())
@@ -179,15 +274,25 @@ class World(RuleBasedStateMachine):
     @rule(data=st.data(), length=st.none() | st.integers(10_000, 400_000))
     def grant(self, data: st.DataObject, length: int | None) -> None:
         name = data.draw(st.sampled_from(sorted(self.pending)))
-        state = self.told.engine.state
-        free = [n for n in NODES if n not in self.agents.values() and state.nodes[NodeName(n)].gap is not None]
+        free = self.free_for(self.pending[name])
         if not free:
             return
-        node = NodeName(data.draw(st.sampled_from(free)))
+        node = data.draw(st.sampled_from(free))
         until = None if length is None else Millis(self.told.now + length)
         if data.draw(st.booleans()):
             self.tell(AllocationGranted(allocation=name, node=node, resources=NODE, until=until))
         self.start_agent(name, node, until)
+
+    def free_for(self, request: RequestAllocation) -> list[NodeName]:
+        """The nodes that the site's scheduler could give for *request*."""
+        return [
+            name
+            for name, shown in self.shown.items()
+            if name not in self.agents.values()
+            and shown.is_up
+            and shown.free != NOTHING
+            and request.node in {None, name}
+        ]
 
     @precondition(lambda self: self.agents)
     @rule(data=st.data())
@@ -222,7 +327,7 @@ class World(RuleBasedStateMachine):
     )
     def change_node(self, *, name: str, lead: int | None, busy: bool, up: bool) -> None:
         planned = None if lead is None else self.told.now + lead
-        self.tell(ViewChanged(deltas=(report(name, free=NOTHING if busy else NODE, planned=planned, is_up=up),)))
+        self.show(report(name, free=NOTHING if busy else NODE, planned=planned, is_up=up))
 
     @precondition(lambda self: self.pending)
     @rule(data=st.data())
@@ -294,6 +399,21 @@ class World(RuleBasedStateMachine):
     def wait(self, after_ms: int) -> None:
         self.tell(Tick(), after_ms)
 
+    def next_freeze(self) -> Millis | None:
+        plans = (self.seats[guest].plan.freeze_at for guest in self.guests)
+        return min((freeze_at for freeze_at in plans if freeze_at is not None), default=None)
+
+    @precondition(lambda self: self.next_freeze() is not None)
+    @rule(beyond=st.sampled_from((0, 2_000, 10_000)))
+    def wait_for_a_freeze(self, beyond: int) -> None:
+        self.tell(Tick(), max((self.next_freeze() or self.told.now) - self.told.now, 1) + beyond)
+
+    @precondition(lambda self: self.next_freeze() is not None)
+    @rule()
+    def wait_until_all_are_frozen(self) -> None:
+        last = max(self.seats[guest].plan.freeze_at or 0 for guest in self.guests)
+        self.tell(Tick(), max(last - self.told.now, 1) + 10_000)
+
     @precondition(lambda self: self.history)
     @rule(data=st.data())
     def hear_again(self, data: st.DataObject) -> None:
@@ -355,28 +475,28 @@ class World(RuleBasedStateMachine):
         assert state.queue.jobs == sum(line.jobs for line in state.queue.lines.values())
 
     @invariant()
-    def freezes_come_before_the_end(self) -> None:
+    def agents_act_by_the_plans_that_we_know(self) -> None:
         state = self.told.engine.state
         for job in state.jobs.values():
             if isinstance(job.state, Starting | Running):
                 plan = job.state.segment.plan
                 allocation = state.allocations[job.state.segment.allocation]
-                assert self.plans[job.id, job.state.segment.fence] == plan, "the agent acts by another plan"
+                assert self.seats[job.id, job.state.segment.fence].plan == plan, "the agent acts by another plan"
                 if allocation.until is not None:
                     assert plan.ends_at is not None
                     assert plan.ends_at <= allocation.until
-                if plan.freeze_at is not None and plan.ends_at is not None:
-                    assert plan.freeze_at + POLICY.margin_ms <= plan.ends_at
 
     def teardown(self) -> None:
-        """When all trouble ends, every job that was not cancelled comes to its end."""
+        """When all trouble ends, every job that was not cancelled comes to its end, though a main job may stay on one node."""
         if not self.told.engine.state.nodes:
             return
         for name in list(self.agents):
             self.end_agent(name)
             self.tell(AllocationLost(allocation=name, reason="over"))
         self.tell(Resumed())
-        self.tell(ViewChanged(deltas=tuple(report(name) for name in NODES)))
+        named = (request.node for request in self.pending.values() if request.node is not None)
+        taken = None if self.stays_taken is None else next(named, self.stays_taken)
+        self.show(*(report(name, free=NOTHING if name == taken else NODE) for name in NODES))
         for _ in range(200):
             state = self.told.engine.state
             self.release_all()
@@ -401,9 +521,9 @@ class World(RuleBasedStateMachine):
     def serve(self) -> None:
         self.tell(Tick(), 6_000)
         for name, request in list(self.pending.items()):
-            free = [n for n in NODES if n not in self.agents.values() and request.node in {None, n}]
+            free = self.free_for(request)
             if free:
-                self.start_agent(name, NodeName(free[0]), until=None)
+                self.start_agent(name, free[0], until=None)
         for job, fence in list(self.guests):
             if (job, fence) in self.guests:
                 del self.guests[job, fence]
