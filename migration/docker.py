@@ -29,6 +29,8 @@ T = TypeVar("T")
 KILLED_FROM, SIGNALS = 128, 64
 """The engine tells a signal as 128 and its number, like shells."""
 
+KILLED_AROUND = "docker's shim of it was killed, or it was killed from outside"
+
 
 @dataclass(slots=True)
 class _Running:
@@ -38,6 +40,8 @@ class _Running:
     number: str
     follower: Thread
     is_freezing: bool = False
+    is_killed: bool = False
+    lost: str = ""
 
 
 @dataclass(slots=True)
@@ -84,7 +88,9 @@ class DockerRuntime:
     def kill(self, names: Collection[ContainerName]) -> None:
         """See Runtime; when its first process dies, the kernel ends all others in the container."""
         for name in names:
-            self.signal(name, SIGKILL)
+            if running := self._running.get(name):
+                running.is_killed = True
+                self.signal(name, SIGKILL)
 
     def ended(self) -> list[Ended]:
         """See Runtime; what has ended is removed from the engine."""
@@ -95,7 +101,7 @@ class DockerRuntime:
             if running.is_freezing:
                 self._ends.put((running, code))
             else:
-                told.append(Ended(running.order.name, code))
+                told.append(Ended(running.order.name, -SIGKILL if running.lost else code, running.lost))
                 self._forget(running)
         return told
 
@@ -147,7 +153,10 @@ class DockerRuntime:
         try:
             return engine.checkpoint(running.number)
         except EngineError as error:
-            raise FreezeFailed(f"docker cannot freeze {running.order.name}: {words_of(error)}") from error
+            why = f"docker cannot freeze {running.order.name}: {words_of(error)}"
+            if not engine.first_of(running.number):
+                running.lost = f"{why}; and it does not go on"
+            raise FreezeFailed(running.lost or why, is_broken=bool(running.lost)) from error
 
     def _moved(self, engine: DockerEngine, running: _Running, images: Path, into: Path) -> None:
         """Take *images* out of the engine's folder; where that fails, the container goes on from them."""
@@ -158,7 +167,8 @@ class DockerRuntime:
             try:
                 self._follow(running.order, running.number, lambda: engine.start_from(running.number))
             except (*EngineError, StartFailed) as problem:
-                raise FreezeFailed(f"{message}; and it does not go on: {words_of(problem)}", is_broken=True) from error
+                running.lost = f"{message}; and it does not go on: {words_of(problem)}"
+                raise FreezeFailed(running.lost, is_broken=True) from error
             raise FreezeFailed(message) from error
 
     def _follow(self, order: Order, number: str, go: Callable[[], None]) -> None:
@@ -176,7 +186,11 @@ class DockerRuntime:
                     stdout.write(out or b"")
                     stderr.write(err or b"")
             with self._engine() as asked:
-                self._ends.put((running, _code(asked.wait(number))))
+                code = _code(asked.wait(number))
+                # The kernel spares a container's first process every SIGKILL from within.
+                if code == -SIGKILL and not running.is_killed and not asked.has_run_out_of_memory(number):
+                    running.lost = running.lost or KILLED_AROUND
+                self._ends.put((running, code))
 
         running = _Running(order, number, Thread(target=follow, name=f"follow-{order.name}", daemon=True))
         self._running[order.name] = running

@@ -110,6 +110,10 @@ class DockerEngine:
         """Return the number, on this node, of the container's first process; 0 if it does not run."""
         return int(self._api.inspect_container(number)["State"]["Pid"])
 
+    def has_run_out_of_memory(self, number: str) -> bool:
+        """Whether the kernel has ended it, or something in it, at its memory's limit."""
+        return bool(self._api.inspect_container(number)["State"]["OOMKilled"])
+
     def of_owner(self, owner: str) -> list[str]:
         """Return the numbers of all containers of *owner*, also of those that have ended."""
         found = self._api.containers(all=True, quiet=True, filters={"label": [f"{OWNER_LABEL}={owner}", MARK_LABEL]})

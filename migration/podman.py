@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from idleq.migration import criu
 from idleq.migration import podmancli as cli
 from idleq.migration.confinement import Confinement, cgroup_of, confine
 from idleq.migration.errands import Done, Errands
@@ -32,6 +33,8 @@ PATIENCE_SECONDS = 600.0
 QUIET = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
 
 KILLED_BY_US = 128 + signal.SIGKILL
+
+MONITOR_LOST = "podman's monitor of it was killed, and it with that"
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """The exit codes of podman for a program that the image does not have, or that cannot be run."""
@@ -51,6 +54,7 @@ class _Running:
     read_bytes: int = 0
     is_freezing: bool = False
     is_killed: bool = False
+    lost: str = ""
 
 
 @dataclass(slots=True)
@@ -117,7 +121,7 @@ class PodmanRuntime:
         try:
             ran = self._podman(cli.checkpoint_argv(running.own_name, into))
             if ran.code != 0:
-                self._resume(running, _why(ran))
+                self._resume(running, _why_criu(ran))
             self._write_down(running)
             self._forget(running)
         finally:
@@ -173,20 +177,26 @@ class PodmanRuntime:
                     running.pid, running.monitor = _number_in(running.files.pid), _number_in(running.files.monitor)
                     self.errands.adopted.add(running.monitor)
         if state is None or not state.is_running:
-            running.is_killed = True
-            raise FreezeFailed(f"podman: {why}; and it does not go on", is_broken=True)
+            running.lost = f"podman: {why}; and it does not go on"
+            raise FreezeFailed(running.lost, is_broken=True)
         raise FreezeFailed(f"podman: {why}")
 
     def _told(self, running: _Running) -> Ended:
         state = self._state(running.own_name)
         self._write_down(running)
+        if state is not None and state.is_running:
+            _end_orphan(running.pid)
         self._forget(running)
-        code = KILLED_BY_US if state is None or state.is_running else state.code
-        return Ended(running.order.name, -signal.SIGKILL if running.is_killed and code == KILLED_BY_US else code)
+        return _end_of(running, state)
 
     def _forget(self, running: _Running) -> None:
-        self._podman(cli.remove_argv(running.own_name))
-        self._reap(running)
+        if is_over := _is_over(running.monitor):
+            self._reap(running)  # podman would wait for an exit code from one that was killed and is not reaped
+        if self._podman(cli.remove_argv(running.own_name)).code != 0:
+            # Where the monitor was killed, podman ends the container the first time, and forgets it the second.
+            self._podman(cli.remove_argv(running.own_name))
+        if not is_over:
+            self._reap(running)
         self._running.pop(running.order.name, None)
         running.files.remove()
 
@@ -255,6 +265,23 @@ def _number_in(path: Path) -> int:
     return int(path.read_text(encoding="ascii"))
 
 
+def _end_of(running: _Running, state: cli.State | None) -> Ended:
+    """Return how it ended: by its own exit code only if its monitor has lived to keep one."""
+    name, lost = running.order.name, running.lost
+    if lost or state is None or state.is_running or state.code < 0:
+        return Ended(name, -signal.SIGKILL, lost or ("" if running.is_killed else MONITOR_LOST))
+    is_by_us = running.is_killed and state.code == KILLED_BY_US
+    return Ended(name, -signal.SIGKILL if is_by_us else state.code)
+
+
+def _end_orphan(pid: int) -> None:
+    """End the first process of a container whose monitor was killed: it came to us, and podman waits in vain for one that nobody reaps."""
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # is it our child?
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
 def _is_over(monitor: int) -> bool:
     try:
         return os.waitid(os.P_PID, monitor, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -263,14 +290,26 @@ def _is_over(monitor: int) -> bool:
 
 
 def _start_failure(order: Order, ran: Done) -> StartFailed:
-    if ran.code in {NOT_FOUND, NOT_EXECUTABLE}:
+    if ran.code == NOT_FOUND or (ran.code == NOT_EXECUTABLE and cli.says_not_executable(ran.stderr)):
         what = "there is no program" if ran.code == NOT_FOUND else "the image cannot run"
         return ProgramMissing(f"{what} {order.argv[0]!r} in the image {order.image}", ran.code)
     return StartFailed(f"podman: {_why(ran)}")
 
 
 def _thaw_failure(order: Order, ran: Done) -> ThawFailed:
-    return ThawFailed(f"podman cannot let {order.name} go on here: {_why(ran)}")
+    return ThawFailed(f"podman cannot let {order.name} go on here: {_why_criu(ran)}")
+
+
+def _why_criu(ran: Done) -> str:
+    """Return why a freeze or a thaw failed: in criu's own words, if podman tells where they are and they are still there."""
+    log, said = cli.criu_log_of(ran.stderr), _why(ran)
+    if log is None:
+        return said
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return said
+    return f"criu: {criu.reason(text, said)}"
 
 
 def _why(ran: Done) -> str:

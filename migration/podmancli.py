@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from idleq.migration import criu
 from idleq.migration.confinement import MOST_PROCESSES, OWNER_LABEL, TEMPORARY, TEMPORARY_OPTIONS, Confinement
 from idleq.migration.ports import Mount
 
@@ -16,6 +18,11 @@ EXPORT = "container.tar"
 
 CONFIG, SPEC, LOG = "config.dump", "spec.dump", "ctr.log"
 """Members of an export: what podman itself knows of the container, what its runtime was told, and what the container has printed."""
+
+
+_RAN = re.compile(r"\b(?P<verb>checkpoint|restore) --image-path \S+ --work-path (?P<folder>/\S+)")
+_NOT_EXECUTABLE = ("permission denied", "exec format error", "is a directory")
+_LOGS = {"checkpoint": criu.DUMP_LOG, "restore": criu.RESTORE_LOG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +134,17 @@ def remove_argv(name: str) -> list[str]:
 def remove_all_argv(owner: str) -> list[str]:
     """Return what ends everything of *owner*."""
     return ["podman", "rm", "--force", "--time=0", f"--filter=label={OWNER_LABEL}={owner}"]
+
+
+def says_not_executable(said: str) -> bool:
+    """Whether it is the program that cannot be run: podman has the same exit code for a runtime that was killed."""
+    return any(words in said for words in _NOT_EXECUTABLE)
+
+
+def criu_log_of(said: str) -> Path | None:
+    """Return where criu wrote down why it failed, by the command of the runtime that podman says has failed; None if it names none."""
+    ran = _RAN.search(said)
+    return None if ran is None else Path(ran["folder"]) / _LOGS[ran["verb"]]
 
 
 def state_of(said: str) -> State | None:

@@ -70,10 +70,17 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A container of which nothing lives any more; *code* is its exit code, or minus the signal that ended it."""
+    """A container of which nothing lives any more.
+
+    Attributes:
+        name: its caller's name for it.
+        code: its exit code, or minus the signal that ended it.
+        lost: what went wrong around it, where that has ended it and not its program; empty otherwise.
+    """
 
     name: ContainerName
     code: int
+    lost: str = ""
 
 
 class Runtime(Protocol):

@@ -54,6 +54,7 @@ class ProcessRuntime:
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
     _enclosed: dict[ContainerName, Order] = field(default_factory=dict)
     _freezing: set[ContainerName] = field(default_factory=set)
+    _lost: dict[ContainerName, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -87,6 +88,7 @@ class ProcessRuntime:
             self._forget(name)
         except FreezeFailed as error:
             if error.is_broken:
+                self._lost[name] = str(error)
                 self.kill([name])
             raise
         finally:
@@ -168,7 +170,7 @@ class ProcessRuntime:
             over = [name for name in over if name not in living]
             self._reap_strays()
         # Reaping gives the leader's number back: only now, when nobody is left in its session.
-        return [Ended(name, self._forget(name).wait()) for name in over]
+        return [Ended(name, self._forget(name).wait(), self._lost.pop(name, "")) for name in over]
 
     def over(self, limits: Mapping[ContainerName, int]) -> dict[ContainerName, int]:
         """See Meter; pages that processes of a tree share are counted once."""

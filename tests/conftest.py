@@ -87,3 +87,11 @@ def with_image(slurm: Testbed) -> Testbed:
     """The cluster, whose nodes have the image of the workloads."""
     slurm.bring_image()
     return slurm
+
+
+@pytest.fixture(scope="session")
+def with_docker(with_image: Testbed) -> Testbed:
+    """The cluster, whose nodes have the image and docker's engine."""
+    for node in with_image.compute:
+        node.run_script("docker.sh")
+    return with_image

@@ -29,7 +29,7 @@ def on_ended(node: Node, guest: Guest, ended: Ended) -> None:
     guest.phase, guest.ended_at = Phase.CLOSING, node.clock.now()
     if progress := guest.news_of_progress():
         node.reports.add(progress)
-    match judge(_end(guest, ended.code)):
+    match judge(_end(guest, ended)):
         case Done():
             _publish(node, guest, lambda result: _on_published(node, guest, result))
         case Saved():
@@ -39,12 +39,13 @@ def on_ended(node: Node, guest: Guest, ended: Ended) -> None:
             _publish(node, guest, lambda _: finish(node, guest, code, cause, reason))
 
 
-def _end(guest: Guest, code: int) -> End:
+def _end(guest: Guest, ended: Ended) -> End:
     stop = guest.stop
     is_asked = guest.asked_at is not None and guest.method is FreezeMethod.APP
     trouble = f" ({guest.trouble})" if guest.trouble else ""
     return End(
-        code=code,
+        code=ended.code,
+        lost=ended.lost,
         can_freeze=guest.may_save,
         has_checkpoint=guest.folders.has_checkpoint,
         asked_by=number_of(guest.launch.spec.signal) if is_asked else 0,

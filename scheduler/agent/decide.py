@@ -147,11 +147,10 @@ def _times(guests: Sequence[GuestView], situation: Situation) -> Iterator[Millis
         if time is not None:
             yield time
     for guest in guests:
-        for time in (guest.plan.freeze_at, guest.plan.ends_at):
-            if time is not None:
-                yield time
+        times = [guest.plan.freeze_at, guest.plan.ends_at]
         if guest.asked_at is not None:
-            yield Millis(guest.asked_at + PATIENCE_MS)
+            times += [_gap_end(guest, situation), Millis(guest.asked_at + PATIENCE_MS)]
+        yield from (time for time in times if time is not None)
 
 
 def _action(guest: GuestView, situation: Situation) -> Ask | Stop | None:
@@ -179,7 +178,7 @@ def _why_stop(guest: GuestView, situation: Situation) -> str:
     if situation.dismissed:
         return situation.leave_reason
     ends = (
-        (guest.plan.ends_at if situation.notice_until is None else None, "the gap ended"),
+        (_gap_end(guest, situation) if situation.notice_until is None else None, "the gap ended"),
         (situation.until, "the allocation ended"),
         (situation.notice_until, "the grace time ended"),
         (situation.lease.until, "the daemon was silent until the lease ran out"),
@@ -190,6 +189,18 @@ def _why_stop(guest: GuestView, situation: Situation) -> str:
     if guest.asked_at is not None and situation.now >= guest.asked_at + PATIENCE_MS:
         return f"did not save within {PATIENCE_MS // 1000} s of being asked"
     return ""
+
+
+def _gap_end(guest: GuestView, situation: Situation) -> Millis | None:
+    """When the gap is over for a guest: as planned, but if that was heard too late it still has as long to save as was planned for.
+
+    What was planned is a belief, which may move to now or before; what is certain are the allocation's end, the notice and the lease.
+    """
+    plan = guest.plan
+    if plan.ends_at is None or plan.freeze_at is None or not guest.can_freeze:
+        return plan.ends_at
+    asked = situation.now if guest.asked_at is None else guest.asked_at
+    return max(plan.ends_at, Millis(asked + plan.ends_at - plan.freeze_at))
 
 
 def _why_freeze(guest: GuestView, situation: Situation) -> str:

@@ -24,6 +24,7 @@ class End:
         asked_by: the signal by which it was asked to save; 0 if it was not asked.
         stop_reason: why it was killed; empty if it was not.
         stop_cause: whose fault that was.
+        lost: what went wrong around it, where that has ended it; empty otherwise.
     """
 
     code: int
@@ -32,6 +33,7 @@ class End:
     asked_by: int = 0
     stop_reason: str = ""
     stop_cause: Cause = "agent"
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ def judge(end: End) -> Verdict:
         )
     if end.stop_reason and end.code == KILLED:
         return Broken(end.code, end.stop_cause, end.stop_reason)
+    if end.lost:
+        return Broken(end.code, "agent", end.lost)
     if end.asked_by and end.code == -end.asked_by:
         return Broken(end.code, "agent", "the signal to save ended it: it does not listen to that signal, or not yet")
     return Broken(end.code, "workload", _in_words(end.code))

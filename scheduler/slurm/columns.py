@@ -45,12 +45,11 @@ def read_last_backfill(text: str) -> int | None:
 
 
 def _job(line: str) -> JobRecord:
-    number, state, partition, user, start, end, preempted, eligible, *rest = _split(line, JOB_COLUMNS)
-    nodes, planned, tres, reason, comment, name = rest
+    number, state, _partition, user, start, end, preempted, eligible, *rest = _split(line, JOB_COLUMNS)
+    nodes, planned, tres, _reason, comment, name = rest
     return JobRecord(
         job_id=_whole(number, line),
         name=name,
-        partition=partition,
         job_state=state,
         nodes=_text(nodes),
         scheduled_nodes=_text(planned),
@@ -59,7 +58,6 @@ def _job(line: str) -> JobRecord:
         preempt_time=_time(preempted, line),
         eligible_time=_time(eligible, line),
         user_name=user,
-        state_reason=reason,
         comment=_text(comment),
         tres_alloc_str=_text(tres),
     )

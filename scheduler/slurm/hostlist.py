@@ -1,8 +1,8 @@
 """Slurm's way to write many nodes in few letters: "n[1-3,07],login"."""
 
-import itertools
 import re
 from functools import lru_cache
+from typing import cast
 
 from idleq.ids import NodeName
 from idleq.scheduler.slurm.errors import SlurmUnreadable
@@ -25,17 +25,20 @@ def expand(text: str) -> tuple[NodeName, ...]:
     hosts = _HOST.findall(text)
     if ",".join(hosts) != text:
         raise SlurmUnreadable(f"{text[:200]!r} is no list of nodes")
-    return tuple(NodeName(name) for host in hosts for name in _expand_one(host, text))
+    return tuple(cast("list[NodeName]", [name for host in hosts for name in _expand_one(host, text)]))
 
 
 def _expand_one(host: str, text: str) -> list[str]:
-    choices = [_numbers(inside, text) if outside == "" else [outside] for inside, outside in _PART.findall(host)]
-    count = 1
-    for names in choices:
-        count *= len(names)
-    if count > LARGEST:
-        raise SlurmUnreadable(f"{text[:200]!r} names more than {LARGEST} nodes")
-    return ["".join(parts) for parts in itertools.product(*choices)]
+    names = [""]
+    for inside, outside in _PART.findall(host):
+        if outside:
+            names = [name + outside for name in names]
+            continue
+        numbers = _numbers(inside, text)
+        if len(names) * len(numbers) > LARGEST:
+            raise SlurmUnreadable(f"{text[:200]!r} names more than {LARGEST} nodes")
+        names = [name + number for name in names for number in numbers]
+    return names
 
 
 def _numbers(inside: str, text: str) -> list[str]:
@@ -48,5 +51,6 @@ def _numbers(inside: str, text: str) -> list[str]:
         first, last = found[1], found[2] or found[1]
         if int(last) - int(first) >= LARGEST:
             raise SlurmUnreadable(f"{text[:200]!r} names more than {LARGEST} nodes")
-        names += [str(number).zfill(len(first)) for number in range(int(first), int(last) + 1)]
+        width = len(first)
+        names += [str(number).zfill(width) for number in range(int(first), int(last) + 1)]
     return names

@@ -59,5 +59,6 @@ def follow(previous: Plan | None, reading: Reading, is_ours: IsOurs) -> Plan:
 
 def _seen(job: JobRecord) -> PlannedStart | None:
     """Return the start that Slurm names; without nodes it is a placeholder (limits, dependencies), not a plan."""
-    start = instant(job.start_time)
-    return PlannedStart(start, job.scheduled_nodes) if start is not None and job.scheduled_nodes else None
+    if not job.scheduled_nodes or (start := instant(job.start_time)) is None:
+        return None
+    return PlannedStart(start, job.scheduled_nodes)

@@ -39,8 +39,9 @@ QOS_COLUMNS = (
 )
 ASSOCIATION_COLUMNS = ("Account", "Partition", "QOS", "MaxJobs", "MaxSubmitJobs", "MaxWall")
 
-ENVIRONMENT: Mapping[str, str] = {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}
-"""With it times are seconds since the epoch, and messages are in English."""
+ENVIRONMENT: Mapping[str, str] = {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C", "SLURM_JSON": "compact"}
+"""With it times are seconds since the epoch, messages are in English, and JSON is without the blanks that are almost half of it, where
+Slurm knows how (later than 24.11)."""
 
 PREFERENCES = ("SBATCH_", "SCANCEL_", "SCONTROL_", "SINFO_", "SQUEUE_", "SLURM_CLUSTERS", "SLURM_HINT")
 """So begin the variables by which people set options of these commands for themselves. In a profile they would narrow what we are

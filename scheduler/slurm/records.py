@@ -60,14 +60,12 @@ class JobRecord(msgspec.Struct, frozen=True, gc=False):
 
     job_id: int
     name: str
-    partition: str
     job_state: list[str] | str
     nodes: str
     scheduled_nodes: str
     start_time: AnyNumber
     end_time: AnyNumber
     user_name: str
-    state_reason: str
     comment: str = ""
     preempt_time: AnyNumber = None
     eligible_time: AnyNumber = None

@@ -68,10 +68,11 @@ def build_view(
             uses[name].plan(planned.start, Cause(CauseKind.JOB, str(number)))
     _add_reservations(uses, reading)
     elsewhere = {**_unlike(reading, features), **_unreachable(reading, partitions)}
+    reports: dict[NodeName, NodeReport] = {}
     for node in reading.nodes:
-        before = previous.reports.get(node.name) if previous is not None else None
-        _add_hold(uses[node.name], node, before, reading.at)
-    reports = {node.name: _report(node, uses[node.name], elsewhere.get(node.name)) for node in reading.nodes}
+        use, states = uses[node.name], node.states
+        _add_hold(use, states, previous.reports.get(node.name) if previous is not None else None, reading.at)
+        reports[node.name] = _report(node, states, use, elsewhere.get(node.name))
     return View(reports, plan)
 
 
@@ -99,18 +100,20 @@ def _add_jobs(uses: defaultdict[NodeName, _Uses], reading: Reading, is_ours: IsO
     for job in reading.jobs:
         if not job.is_on_nodes:
             continue
-        is_guest = is_ours(job)
-        end = instant(job.end_time) or NEVER
-        for name in expand(job.nodes):
-            use = uses[name]
-            if is_guest:
+        on = [uses[name] for name in expand(job.nodes)]
+        if is_ours(job):
+            for use in on:
                 use.guests += job.resources  # ours hold one node each
-                continue
-            use.busy_until = end if use.busy_until is None else max(use.busy_until, end)
-            use.main_jobs.append(job.job_id)
-            # The cores of a suspended job count as free, its memory does not, and it goes on when its owner says so.
-            if "SUSPENDED" in job.states:
-                use.closed = Cause(CauseKind.CLOSED, f"job {job.job_id} is suspended there")
+            continue
+        number, end = job.job_id, instant(job.end_time) or NEVER
+        for use in on:
+            if use.busy_until is None or use.busy_until < end:
+                use.busy_until = end
+            use.main_jobs.append(number)
+        # The cores of a suspended job count as free, its memory does not, and it goes on when its owner says so.
+        if "SUSPENDED" in job.states:
+            for use in on:
+                use.closed = Cause(CauseKind.CLOSED, f"job {number} is suspended there")
 
 
 def _add_reservations(uses: defaultdict[NodeName, _Uses], reading: Reading) -> None:
@@ -157,16 +160,16 @@ def _unlike(reading: Reading, features: frozenset[str]) -> Mapping[NodeName, str
     }
 
 
-def _add_hold(use: _Uses, node: NodeRecord, before: NodeReport | None, now: Millis) -> None:
+def _add_hold(use: _Uses, states: frozenset[str], before: NodeReport | None, now: Millis) -> None:
     """Count a node that is planned for a job whose start is not shown as wanted from when that was first seen: no time there is certain."""
-    if use.planned_start is None and PLANNED in node.states:
+    if use.planned_start is None and PLANNED in states:
         held = Cause(CauseKind.HELD)
         since = before.planned_start if before is not None and before.cause == held else None
         use.plan(now if since is None else since, held)
 
 
-def _report(node: NodeRecord, use: _Uses, elsewhere: str | None) -> NodeReport:
-    capacity, states = node.capacity, node.states
+def _report(node: NodeRecord, states: frozenset[str], use: _Uses, elsewhere: str | None) -> NodeReport:
+    capacity = node.capacity
     planned_start, cause = use.planned_start, use.cause
     if closed := _closed(states, use, elsewhere):
         planned_start, cause = None, closed

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from contract.test_runtimes import C2, COUNT, PODMAN, Bench, bench_of
+from contract.test_runtimes import C1, C2, COUNT, PODMAN, Bench, bench_of, containers_of
 from idleq.migration.errands import Errands
-from idleq.migration.podman import PodmanRuntime
+from idleq.migration.errors import ProgramMissing
+from idleq.migration.podman import MONITOR_LOST, PodmanRuntime
 from idleq.migration.ports import Ended
 
 pytestmark = PODMAN
@@ -58,6 +59,11 @@ def test_after_a_thaw_it_is_in_the_control_group_of_whoever_thawed_it(bench: Ben
         second.close()
 
 
+def test_a_file_that_is_no_program_is_refused_as_one(bench: Bench) -> None:
+    with pytest.raises(ProgramMissing, match="the image cannot run '/etc/passwd'"):
+        bench.runtime.start(bench.order("/etc/passwd"))
+
+
 def test_it_has_no_rights_and_no_network(bench: Bench) -> None:
     bench.runtime.start(bench.python(COUNT, "1000"))
     bench.wait_for_lines(1)
@@ -70,15 +76,14 @@ def test_it_has_no_rights_and_no_network(bench: Bench) -> None:
     assert devices == ["lo"]
 
 
-def test_one_whose_monitor_is_killed_is_ended_and_told(bench: Bench) -> None:
+def test_one_whose_monitor_is_killed_is_ended_and_told_as_lost_and_nothing_of_it_is_left(bench: Bench) -> None:
     bench.runtime.start(bench.python(COUNT, "100000"))
     bench.wait_for_lines(1)
     (pid,) = running(bench)
     os.kill(int(status_of(pid)["PPid"]), signal.SIGKILL)
 
-    assert [ended.name for ended in bench.wait_for_end()] == [bench.told[0].name]
-    assert bench.told[0] == Ended(bench.told[0].name, 137)
-    assert bench.survivors() == []
+    assert bench.wait_for_end() == [Ended(C1, -signal.SIGKILL, MONITOR_LOST)]
+    assert (bench.survivors(), containers_of(bench)) == ([], [])
 
 
 def test_a_caller_of_the_same_owner_ends_what_an_earlier_one_has_left(bench: Bench) -> None:

@@ -102,11 +102,23 @@ class Alice(Person):
 
 @contextmanager
 def alice_at_work(
-    slurm: Testbed, *, policy: str = "", partition: str = "guests", server: str = "", path: str = ""
+    slurm: Testbed,
+    *,
+    policy: str = "",
+    partition: str = "guests",
+    server: str = "",
+    path: str = "",
+    by_network: bool = False,
 ) -> Iterator[Alice]:
-    """Give alice a running daemon with these lines in its policy; nothing is left of it afterwards."""
+    """Give alice a running daemon with these lines in its policy; nothing is left of it afterwards.
+
+    Agents speak to it through the shared folder, or *by_network*, and then a node that is cut off is cut off from it too.
+    """
     person = Alice(slurm, server=server, path=path)
-    with served(person, CONFIG.format(policy=policy, partition=partition)):
+    config = CONFIG.format(policy=policy, partition=partition)
+    if by_network:
+        config = config.replace('transport = "spool"', f'transport = "api"\naddress = "{slurm.login.address}"')
+    with served(person, config):
         yield person
 
 

@@ -66,14 +66,12 @@ def job(number: int, state: str = "RUNNING", **fields: object) -> JobRecord:
     plain: dict[str, object] = {
         "job_id": number,
         "name": f"job{number}",
-        "partition": "main",
         "job_state": [state],
         "nodes": "",
         "scheduled_nodes": "",
         "start_time": 0,
         "end_time": 0,
         "user_name": "alice",
-        "state_reason": "None",
     }
     return msgspec.convert(plain | fields, JobRecord)
 

@@ -41,10 +41,10 @@ def pytest_on(node: Node, *words: str) -> str:
 
 
 def test_every_runtime_that_a_node_has_holds_what_all_of_them_hold(
-    with_image: Testbed, record_property: Callable[[str, object], None]
+    with_docker: Testbed, record_property: Callable[[str, object], None]
 ) -> None:
-    files = (f"/shared/idleq/tests/contract/{name}.py" for name in ("test_runtimes", "test_podman"))
-    said = pytest_on(with_image.nodes["n1"], *files, "-k", "enclosed or podman")
+    files = (f"/shared/idleq/tests/contract/test_{name}.py" for name in ("runtimes", "podman", "docker"))
+    said = pytest_on(with_docker.nodes["n1"], *files, "-k", "enclosed or podman or docker")
     record_property("summary", said)
 
 

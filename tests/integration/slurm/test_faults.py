@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from idleq.ids import NodeName
 from idleq.scheduler.core.facts import JobDone, SegmentFailed, SegmentFrozen, SegmentStarted
 from support.on_slurm import (
     BOUND_SECONDS,
@@ -22,6 +23,8 @@ from testbed.waiting import wait_for
 pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
 
 KILLS, SEED = 10, 20261125
+STEPS = 200
+"""Twenty seconds: a guest that is frozen, and whose node is killed then, is not done before."""
 BIN, GARBLED = "/shared/home/alice/bin", "/shared/home/alice/garbled"
 GARBLING = f"""#!/bin/sh
 [ -e {GARBLED} ] || exec /usr/bin/squeue "$@"
@@ -189,34 +192,70 @@ def test_guests_leave_before_a_reservation_begins(
     record_property("summary", f"the last guest left {begins - left} s before the reservation")
 
 
-@pytest.mark.testbed_long
-def test_guests_of_a_killed_node_and_of_one_that_was_cut_off_go_on_elsewhere_from_their_last_snapshots(
-    slurm: Testbed,
-) -> None:
-    with alice_at_work(slurm, policy='lease = "10s"') as alice:
-        alice.counts(seeds=2, steps=200, cores=2)
-        alice.wait_until_running(2)
+@pytest.fixture
+def watchful(slurm: Testbed) -> Iterator[Testbed]:
+    """The cluster, whose Slurm gives a silent node up soon (sites wait for five minutes)."""
+    slurm.configure({"SlurmdTimeout": "5"})
+    slurm.wait_until_idle()
+    yield slurm
+    slurm.configure({})
+    slurm.wait_until_idle()
+
+
+@pytest.fixture
+def thawed(watchful: Testbed) -> Iterator[tuple[Alice, NodeName]]:
+    """Alice, whose guest was frozen once and goes on from that snapshot on this node; an agent's silence is borne for ten seconds."""
+    with alice_at_work(watchful, policy='lease = "10s"', by_network=True) as alice:
+        alice.counts(seeds=1, steps=STEPS, cores=2)
+        alice.wait_until_running(1)
         alice.idleq("pause", "--now")
-        wait_for("a snapshot of each", lambda: alice.are_frozen(2), seconds=60, every=0.5)
+        wait_for("a snapshot", lambda: alice.are_frozen(1), seconds=60, every=0.5)
         alice.idleq("resume")
-        alice.wait_until_running(2)
-        killed, cut_off = [fact.node for fact in alice.facts_of(SegmentStarted)][-2:]
+        alice.wait_until_running(1)
+        yield alice, alice.facts_of(SegmentStarted)[-1].node
 
-        slurm.nodes[killed].kill()
-        slurm.nodes[cut_off].cut_off()
-        try:
-            wait_for("one to go on elsewhere", lambda: max(alice.segments()) >= 3, seconds=180, every=1)
-            slurm.nodes[cut_off].cut_off(is_off=False)
-            alice.wait_until_done()
-        finally:
-            slurm.nodes[cut_off].cut_off(is_off=False)
-            slurm.bring_back(killed)
 
-        assert_right(alice, steps=200)
-        thaws = [fact for fact in alice.facts_of(SegmentStarted) if fact.fence > 1]
-        assert all(fact.thaw_from is not None for fact in thaws)
-        assert killed not in {fact.node for fact in thaws if fact.fence > 2}
-        node = slurm.nodes[cut_off]
-        wait_for(
-            "nothing of alice to be left there", lambda: not node.run("pgrep", "-u", "alice", codes=(0, 1)), seconds=60
-        )
+def wait_until_it_is_elsewhere(alice: Alice, node: NodeName) -> None:
+    """Wait until the one guest has been started on another node than *node*."""
+    wait_for("it to go on elsewhere", lambda: alice.facts_of(SegmentStarted)[-1].node != node, seconds=180, every=0.5)
+
+
+def assert_it_went_on(alice: Alice) -> None:
+    """The guest has its right result, of its last stretch, and each stretch but the first went on from a snapshot."""
+    assert_right(alice, steps=STEPS)
+    first, *later = alice.facts_of(SegmentStarted)
+    assert first.thaw_from is None
+    assert all(fact.thaw_from is not None for fact in later)
+    assert [fact.fence for fact in alice.facts_of(JobDone)] == [later[-1].fence]
+
+
+def test_a_guest_of_a_killed_node_goes_on_elsewhere_from_its_last_snapshot(
+    watchful: Testbed, thawed: tuple[Alice, NodeName]
+) -> None:
+    alice, node = thawed
+    watchful.nodes[node].kill()
+    try:
+        alice.wait_until_done()
+    finally:
+        watchful.bring_back(node)
+
+    assert_it_went_on(alice)
+    assert alice.facts_of(SegmentStarted)[-1].node != node
+
+
+def test_a_guest_of_a_node_that_was_cut_off_goes_on_elsewhere_and_is_stopped_where_it_was(
+    watchful: Testbed, thawed: tuple[Alice, NodeName]
+) -> None:
+    alice, name = thawed
+    node = watchful.nodes[name]
+    node.cut_off()
+    try:
+        wait_until_it_is_elsewhere(alice, name)
+    finally:
+        node.cut_off(is_off=False)
+    alice.wait_until_done()
+
+    assert_it_went_on(alice)
+    wait_for(
+        "nothing of alice to be left there", lambda: not node.run("pgrep", "-u", "alice", codes=(0, 1)), seconds=60
+    )

@@ -12,12 +12,14 @@ from idleq.migration.podmancli import (
     LogLines,
     State,
     checkpoint_argv,
+    criu_log_of,
     mount_option,
     moved_config,
     moved_spec,
     remove_all_argv,
     restore_argv,
     run_argv,
+    says_not_executable,
     state_of,
     stopped_ms,
     variables_text,
@@ -90,6 +92,30 @@ def test_what_is_left_of_an_allocation_is_removed_by_its_label() -> None:
     assert remove_all_argv("/scratch/a1") == [
         *("podman", "rm", "--force", "--time=0", "--filter=label=org.idleq.owner=/scratch/a1"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "is_programs_fault"),
+    [
+        (
+            'Error: runc: unable to start container process: exec: "/etc/passwd": permission denied: OCI permission denied',
+            True,
+        ),
+        ('Error: OCI runtime error: runc: unable to start container process: exec: "/tmp": is a directory', True),
+        ("Error: OCI runtime error: runc: read unixpacket @->@: EOF", False),
+    ],
+)
+def test_a_runtime_that_was_killed_is_not_taken_for_a_program_that_cannot_be_run(
+    said: str, *, is_programs_fault: bool
+) -> None:
+    assert says_not_executable(said) is is_programs_fault
+
+
+def test_where_criu_wrote_down_its_reason_is_read_from_the_command_that_podman_says_has_failed() -> None:
+    failed = "Error: `/usr/bin/runc {} --image-path /s/9a/userdata/checkpoint --work-path /s/9a/userdata 9a` failed: exit status 1"
+    assert criu_log_of(failed.format("checkpoint")) == Path("/s/9a/userdata/dump.log")
+    assert criu_log_of(failed.format("restore")) == Path("/s/9a/userdata/restore.log")
+    assert criu_log_of("Error: no such container") is None
 
 
 def test_the_state_and_the_time_that_it_stood_still_are_read() -> None:

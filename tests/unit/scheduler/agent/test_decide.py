@@ -80,6 +80,16 @@ def test_a_guest_that_has_not_left_when_the_gap_ends_is_killed() -> None:
     assert next_actions([replace(freezing, is_stopping=True)], at(9001)) == []
 
 
+def test_a_guest_that_hears_of_the_gaps_end_when_that_is_past_has_as_long_to_save_as_was_planned() -> None:
+    planned = guest(plan=plan(5000, 9000))
+    assert next_actions([planned], at(9500)) == [ask("1", "the gap ends")]
+    freezing = replace(planned, phase=Phase.FREEZING, asked_at=Millis(9500))
+    assert next_actions([freezing], at(13_499)) == []
+    assert wake_at([freezing], at(13_000)) == 13_500
+    assert next_actions([freezing], at(13_500)) == [stop("1", "the gap ended before it had saved")]
+    assert next_actions([planned], at(9500, until=Millis(9400))) == [stop("1", "the allocation ended")]
+
+
 def test_a_guest_that_cannot_save_may_run_to_the_very_end() -> None:
     plain = guest(can_freeze=False, plan=plan(5000, 9000))
     assert next_actions([plain], at(8999)) == []

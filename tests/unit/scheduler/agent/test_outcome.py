@@ -30,6 +30,8 @@ def end(code: int, **more: Any) -> End:
         (end(-9), Broken(-9, "workload", "ended by signal 9")),
         (end(-9, stop_reason="the gap ended"), Broken(-9, "agent", "the gap ended")),
         (end(-9, stop_reason="too much memory", stop_cause="workload"), Broken(-9, "workload", "too much memory")),
+        (end(-9, lost="its monitor was killed"), Broken(-9, "agent", "its monitor was killed")),
+        (end(-9, lost="its monitor was killed", stop_reason="the gap ended"), Broken(-9, "agent", "the gap ended")),
         (end(1, stop_reason="the gap ended"), Broken(1, "workload", "exit code 1")),
         (
             end(-10, asked_by=10),

@@ -18,7 +18,7 @@ def jobs() -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "field",
-    ["job_id", "job_state", "name", "partition", "nodes", "scheduled_nodes", "start_time", "end_time", "user_name"],
+    ["job_id", "job_state", "name", "nodes", "scheduled_nodes", "start_time", "end_time", "user_name"],
 )
 def test_a_job_without_what_gaps_are_made_of_is_refused_by_the_name_of_the_field(field: str) -> None:
     answer = jobs()

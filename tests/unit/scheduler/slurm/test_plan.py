@@ -8,7 +8,7 @@ START = PlannedStart(Millis(2_000_000), "n[1-2]")
 
 
 def test_a_start_with_nodes_is_planned_and_a_placeholder_is_not() -> None:
-    placeholder = job(5, "PENDING", start_time=2000, state_reason="BeginTime")
+    placeholder = job(5, "PENDING", start_time=2000)
 
     assert follow(None, reading([PLANNED, placeholder], planned_at=10), is_guest) == Plan(10, {4: START})
 
