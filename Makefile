@@ -36,7 +36,7 @@ coverage: $(VENV)/.installed-dev
 	$(VENV)/bin/coverage report --include='scheduler/core/*' --fail-under=100
 
 coverage-core: $(VENV)/.installed-dev
-	$(PYTEST) -n 0 -q -p no:cacheprovider --cov=scheduler/core --cov-report=term-missing:skip-covered --cov-fail-under=100 tests/unit/scheduler/core
+	$(PYTEST) -n 0 -q -p no:cacheprovider -m "not hypothesis" --cov=scheduler/core --cov-report=term-missing:skip-covered --cov-fail-under=100 tests/unit/scheduler/core
 
 check: $(VENV)/.installed-dev
 	scripts/check
