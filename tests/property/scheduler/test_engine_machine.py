@@ -97,7 +97,7 @@ class World(RuleBasedStateMachine):
         self.ends: dict[AllocationId, Millis | None] = {}
         self.judged: dict[AllocationId, tuple[object, ...]] = {}
         self.deadlines: dict[AllocationId, Millis | None] = {}
-        self.stays_taken: str | None = None
+        self.one_is_taken = False
         self.given_up: set[tuple[JobId, Fence]] = set()
         self.done: Counter[JobId] = Counter()
         self.snapshots = 0
@@ -225,10 +225,10 @@ class World(RuleBasedStateMachine):
     @initialize(
         jobs=st.lists(submissions, min_size=1, max_size=3),
         lead=st.none() | st.integers(30_000, 300_000),
-        stays_taken=st.sampled_from((None, *NODES)),
+        one_is_taken=st.booleans(),
     )
-    def begin_busy(self, jobs: list[Submission], lead: int | None, stays_taken: str | None) -> None:
-        self.stays_taken = stays_taken
+    def begin_busy(self, jobs: list[Submission], lead: int | None, *, one_is_taken: bool) -> None:
+        self.one_is_taken = one_is_taken
         planned = None if lead is None else self.told.now + lead
         self.show(*(report(name, planned=planned) for name in NODES))
         self.tell(JobsSubmitted(submissions=tuple(jobs), request="first"))
@@ -490,16 +490,16 @@ class World(RuleBasedStateMachine):
         """When all trouble ends, every job that was not cancelled comes to its end, though a main job may stay on one node."""
         if not self.told.engine.state.nodes:
             return
+        self.freeze_all_as_they_run()
         for name in list(self.agents):
             self.end_agent(name)
             self.tell(AllocationLost(allocation=name, reason="over"))
         self.tell(Resumed())
-        named = (request.node for request in self.pending.values() if request.node is not None)
-        taken = None if self.stays_taken is None else next(named, self.stays_taken)
-        self.show(*(report(name, free=NOTHING if name == taken else NODE) for name in NODES))
+        self.show(*(report(name) for name in NODES))
         for _ in range(200):
             state = self.told.engine.state
             self.release_all()
+            self.take_a_named_node()
             if all(entry.is_over for entry in state.entries.values()):
                 break
             self.serve()
@@ -510,6 +510,24 @@ class World(RuleBasedStateMachine):
             assert not isinstance(job.state, Freezing | Killing)
             assert isinstance(job.state, Done) or job.is_final
             assert not isinstance(job.state, Failed) or job.state.code != 0 or job.state.reason
+
+    def take_a_named_node(self) -> None:
+        named = next((request.node for request in self.pending.values() if request.node is not None), None)
+        if self.one_is_taken and named is not None and all(shown.free != NOTHING for shown in self.shown.values()):
+            self.show(report(named, free=NOTHING))
+
+    def freeze_all_as_they_run(self) -> None:
+        """Bind every guest to machines like its own: their nodes are asked for by name, and one of these may be taken then."""
+        for job, fence in list(self.guests):
+            if self.guests.pop((job, fence), None) is None:
+                continue
+            machine = MACHINES[self.agents.get(self.seats[job, fence].allocation, NodeName("n3"))]
+            bound_to = None if machine is None else Needs(cpu=machine.cpu)
+            self.snapshots += 1
+            left = snapshot(job, fence, self.snapshots, run_ms=self.told.now % 1_000_000, bound_to=bound_to)
+            self.tell(
+                Frozen(job=job, fence=fence, snapshot=left, at=self.told.now, freeze_ms=Millis(0), reason="asked")
+            )
 
     def release_all(self) -> None:
         state = self.told.engine.state
