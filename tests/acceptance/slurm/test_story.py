@@ -1,7 +1,7 @@
 """The acceptance story: a busy cluster, guests in its gaps, and nobody who comes to harm."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,16 @@ from support.on_slurm import (
     wait_for_main_jobs,
 )
 from support.site import main_job, undisturbed
-from support.trained import alone, digests, sized
+from support.trained import Training, alone, digests, sized
 from support.waits import accounted_of, waits_for_guests
 from testbed.cluster import Testbed
 from testbed.waiting import wait_for
 
 pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
 
-SEED, SECONDS = 3, 140
-COUNTS, STEPS = 6, 450
-TRAINED, TRAINING_SECONDS = "1", 30
+SEED, COUNTS, TRAINED = 3, 6, "1"
+SHORT_SECONDS, SHORT_STEPS, SHORT_TRAINING_STEPS = 100, 300, 30
+SECONDS, STEPS, TRAINING_SECONDS = 140, 450, 30
 """Long enough to be moved in the middle, whatever pace it has: it is sized by what this machine does."""
 
 PATIENCE_SECONDS = 400
@@ -94,8 +94,33 @@ def moved_at(alice: Alice, job: str) -> list[int]:
     ]
 
 
-@pytest.mark.timeout(1800)  # five minutes, or as long as such a machine takes
 def test_guests_fill_the_gaps_of_a_busy_cluster_get_their_right_results_and_harm_nobody(
+    slurm: Testbed, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    training = Training(data=slurm.shared / "data", steps=SHORT_TRAINING_STEPS)
+    with alone(training, tmp_path / "alone") as undisturbed_training:
+        assert undisturbed_training.wait(timeout=PATIENCE_SECONDS) == 0
+    slurm.login.run("chown", "-R", "alice", "/shared/data")
+    with alice_at_work(slurm) as alice:
+        alice.idleq("submit", *training.argv(Path("/shared/data")))
+        alice.counts(seeds=COUNTS, steps=SHORT_STEPS)
+        alice.wait_until_running(3)
+        main_jobs = submit_stream(slurm, stream(SEED, SHORT_SECONDS))
+        wait_for_main_jobs(slurm, seconds=SHORT_SECONDS + 120)
+        alice.wait_until_done(seconds=300)
+
+        report = alice.told("report")
+        each_has_its_one_right_result(slurm, alice, tmp_path / "alone", SHORT_STEPS)
+        moves = {row["id"]: moved_at(alice, row["id"]) for row in alice.rows()}
+        record_property("summary", summary(report, alice.idleq("report"), moves, training.steps))
+
+    nobody_came_to_harm(slurm, report, main_jobs)
+    assert report["moves"] >= 2
+
+
+@pytest.mark.testbed_long
+@pytest.mark.timeout(1800)  # five minutes, or as long as such a machine takes
+def test_a_training_and_six_guests_are_moved_while_main_jobs_come_for_minutes(
     slurm: Testbed, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     training = sized(slurm.shared / "data", tmp_path / "timed", seconds=TRAINING_SECONDS)
@@ -111,16 +136,26 @@ def test_guests_fill_the_gaps_of_a_busy_cluster_get_their_right_results_and_harm
         alice.wait_until_done(seconds=2 * PATIENCE_SECONDS)
 
         report = alice.told("report")
-        done = Counter(fact.job for fact in alice.facts_of(JobDone))
-        assert done == {str(number): 1 for number in range(1, COUNTS + 2)}, "each has one accepted result"
-        assert alice.results() == [undisturbed(slurm, seed, STEPS) for seed in range(COUNTS)]
         moves = {row["id"]: moved_at(alice, row["id"]) for row in alice.rows()}
         assert [step for step in moves[TRAINED] if 0 < step < training.steps], "the training was moved in the middle"
         assert undisturbed_training.wait(timeout=PATIENCE_SECONDS) == 0
-        trained = digests(slurm.shared / "home" / "alice" / "q" / "jobs" / TRAINED / "result")
-        assert trained == digests(tmp_path / "alone")
+        each_has_its_one_right_result(slurm, alice, tmp_path / "alone", STEPS)
         record_property("summary", summary(report, alice.idleq("report"), moves, training.steps))
 
+    nobody_came_to_harm(slurm, report, main_jobs)
+    assert len([job for job, steps in moves.items() if steps]) >= COUNTS, "six guests and more were moved"
+
+
+def each_has_its_one_right_result(slurm: Testbed, alice: Alice, undisturbed_training: Path, steps: int) -> None:
+    """One accepted result each: a count's that of an undisturbed count of so many *steps*, the training's bit for bit."""
+    done = Counter(fact.job for fact in alice.facts_of(JobDone))
+    assert done == {str(number): 1 for number in range(1, COUNTS + 2)}
+    assert alice.results() == [undisturbed(slurm, seed, steps) for seed in range(COUNTS)]
+    assert digests(slurm.shared / "home" / "alice" / "q" / "jobs" / TRAINED / "result") == digests(undisturbed_training)
+
+
+def nobody_came_to_harm(slurm: Testbed, report: Mapping[str, Any], main_jobs: Sequence[str]) -> None:
+    """Several main jobs found guests in their place, and each began within the bound, by our report and by Slurm's accounting."""
     harm, use = report["harm"], report["utilisation"]
     by_slurm = {job.job: job for job in accounted_of(slurm, "bob", ended=main_jobs) if job.job in main_jobs}
     waits = waits_for_guests(by_slurm.values(), accounted_of(slurm, "alice"))
@@ -130,14 +165,13 @@ def test_guests_fill_the_gaps_of_a_busy_cluster_get_their_right_results_and_harm
     assert waits, "guests were on the nodes of some of them, by Slurm's accounting too"
     assert {job: wait for job, wait in waits.items() if wait > BOUND_SECONDS + 1} == {}, "which counts whole seconds"
     assert (harm["over_bound"], harm["guests_alive"], harm["back_offs"]) == (0, 0, 0)
-    assert len([job for job, steps in moves.items() if steps]) >= COUNTS, "six guests and more were moved"
     assert use["effective_share"] > use["main_share"]
 
 
 def summary(report: dict[str, dict[str, float]], text: str, moves: Mapping[str, list[int]], steps: int) -> str:
     """The figures in a line, and the report as people read it."""
     harm, use = report["harm"], report["utilisation"]
-    trained = ", ".join(map(str, moves[TRAINED]))
+    trained = ", ".join(map(str, moves[TRAINED])) or "none"
     return (
         f"utilisation {use['main_share']:.0%} by main jobs alone, {use['effective_share']:.0%} effective with guests; "
         f"{report['freezes']} freezes, {report['moves']} moves of {sum(map(bool, moves.values()))} guests"
