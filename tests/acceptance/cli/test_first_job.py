@@ -27,7 +27,7 @@ def test_a_job_is_submitted_waited_for_and_read(idleq: Any) -> None:
     waited = idleq("wait", "1")
 
     assert (submitted.code, submitted.out) == (0, "Submitted job 1 (sh)\n")
-    assert (waited.code, waited.out) == (3, "1 failed: exit code 3\n")
+    assert (waited.code, waited.out) == (3, "1 failed: exit code 3 (`idleq logs --stderr 1` shows what it said)\n")
     assert idleq("logs", "1").out == "hello\n"
     assert idleq("logs", "1", "--stderr").out == "oops\n"
     assert idleq("ps").out == "No jobs wait or run.\n"

@@ -30,7 +30,9 @@ def test_the_exit_code_is_the_jobs_own(idleq: CommandLine, code: int | None, exi
     detail = replace(DETAIL, row=replace(FAILED, code=code))
     idleq.wire = FakeWire(view=JobView(ENTRY, detail), outlooks=[(outlook("15", failed=1),)])
 
-    assert idleq("wait", "15") == Outcome(exit_code, "15 failed: exit code 3\n", "")
+    assert idleq("wait", "15") == Outcome(
+        exit_code, "15 failed: exit code 3 (`idleq logs --stderr 15` shows what it said)\n", ""
+    )
 
 
 def test_a_cancelled_job_is_exit_code_1(idleq: CommandLine) -> None:
@@ -57,7 +59,7 @@ def test_an_array_is_told_in_numbers_and_fails_with_its_first_failure(idleq: Com
         7,
         f"17 done: its result is in {jobs}/17/result\n"
         "19 is over: 2 of 5 done, 2 failed, 1 cancelled\n"
-        "19_1 failed: exit code 7\n"
+        "19_1 failed: exit code 7 (`idleq logs --stderr 19_1` shows what it said)\n"
         f"Its results are in {jobs}/19/*/result\n",
         "",
     )

@@ -19,7 +19,8 @@ PATIENCE_SECONDS = 30.0
 GLANCE_SECONDS = 0.1
 
 ClusterOption = Annotated[
-    str | None, typer.Option("--cluster", metavar="local|embedded", help="The cluster, whatever config.toml says.")
+    str | None,
+    typer.Option("--cluster", metavar="local|embedded|slurm", help="The cluster, whatever config.toml says."),
 ]
 
 daemon_app = typer.Typer(cls=IdleqGroup, help="Start, stop and look at the daemon.", no_args_is_help=True)

@@ -88,12 +88,16 @@ class End:
         one, job = self.outlook, paths.job(self.outlook.target)
         if one.jobs == 1:
             ended = "done" if one.done else "failed" if one.failed else "cancelled"
-            detail = f"its result is in {job.result}" if one.done else next((row.reason for row in self.bad), "")
+            detail = f"its result is in {job.result}" if one.done else next(map(_why, self.bad), "")
             return f"{one.target} {ended}" + (f": {detail}" if detail else "")
         line = f"{one.target} is over: {one.done} of {one.jobs} done, {one.failed} failed, {one.cancelled} cancelled"
         results = f"\nIts results are in {job.root}/*/{job.result.name}" if one.done else ""
-        failed = next((f"\n{row.id} failed: {row.reason}" for row in self.bad if row.state == "failed"), "")
+        failed = next((f"\n{row.id} failed: {_why(row)}" for row in self.bad if row.state == "failed"), "")
         return line + failed + results
+
+
+def _why(row: "JobRow") -> str:
+    return f"{row.reason} (`idleq logs --stderr {row.id}` shows what it said)" if row.state == "failed" else row.reason
 
 
 def bad_rows(client: "Client", one: "Outlook") -> "tuple[JobRow, ...]":
