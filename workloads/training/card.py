@@ -51,4 +51,5 @@ def as_page(values: Mapping[str, Any]) -> str:
 
 
 def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    # In order, as a report that has been in a checkpoint comes back with its keys in another one.
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
