@@ -6,7 +6,7 @@ from typing import Any, assert_never, get_args
 from idleq.ids import Millis
 from idleq.scheduler.core import apply_cluster
 from idleq.scheduler.core.apply_entries import EntryFact, apply_entry
-from idleq.scheduler.core.apply_jobs import PassageFact, apply_job
+from idleq.scheduler.core.apply_jobs import apply_job
 from idleq.scheduler.core.apply_running import apply_plan, apply_progress, apply_start, apply_wish
 from idleq.scheduler.core.facts import (
     Fact,
@@ -19,6 +19,7 @@ from idleq.scheduler.core.facts import (
     SegmentRunning,
     StrayFound,
 )
+from idleq.scheduler.core.lifecycle import PassageFact
 from idleq.scheduler.core.sitefacts import StrayGranted
 from idleq.scheduler.core.state import State
 

@@ -35,23 +35,10 @@ from idleq.scheduler.core.job import (
     Starting,
     Waiting,
 )
-from idleq.scheduler.core.lifecycle import check
+from idleq.scheduler.core.lifecycle import PassageFact, check
 from idleq.scheduler.core.lines import leave_line, stand_alone, stand_in_line
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.state import Alarm, Allocation, State
-
-PassageFact = (
-    SegmentStarted
-    | SegmentFrozen
-    | SegmentLost
-    | SegmentFailed
-    | SnapshotDropped
-    | JobDone
-    | JobFailed
-    | JobHeldBack
-    | JobLetGo
-    | JobWithdrawn
-)
 
 
 def apply_job(state: State, at: Millis, fact: PassageFact) -> None:

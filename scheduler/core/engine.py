@@ -62,7 +62,7 @@ from idleq.scheduler.core.inputs import (
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.settle import next_alarm, ring, settle
 from idleq.scheduler.core.state import State
-from idleq.scheduler.core.windows import give_back_vain
+from idleq.scheduler.core.vain import give_back_vain
 
 
 class Decision(Struct, frozen=True, gc=False):

@@ -37,13 +37,11 @@ from idleq.scheduler.core.job import (
     Waiting,
 )
 
-JobFact = (
+WithinFact = SegmentRunning | SegmentProgressed | PlanMoved | FreezeAsked | KillAsked
+"""What happens within a segment that goes on."""
+
+PassageFact = (
     SegmentStarted
-    | SegmentRunning
-    | SegmentProgressed
-    | PlanMoved
-    | FreezeAsked
-    | KillAsked
     | SegmentFrozen
     | SegmentLost
     | SegmentFailed
@@ -54,6 +52,9 @@ JobFact = (
     | JobLetGo
     | JobWithdrawn
 )
+"""What begins or ends a segment, or changes who may start."""
+
+JobFact = WithinFact | PassageFact
 
 # State, what happens -> the states that may follow (the fact's own fields say which one).
 TRANSITIONS: dict[tuple[type[JobState], type[JobFact]], tuple[type[JobState], ...]] = {
