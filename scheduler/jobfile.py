@@ -6,10 +6,12 @@ All three say the same things with the same keys (docs/reference/job-file.md), s
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import PurePath
 from typing import Any
+
+from msgspec import structs
 
 from idleq.ids import EntryId
 from idleq.scheduler.core.submission import JobSpec, Submission
@@ -91,7 +93,7 @@ def submission_of(table: object, catalog: Catalog, where: str) -> tuple[Submissi
     if workload is not None:
         base = workload_named(workload, catalog, where).spec
         if arguments:  # the catalog's duration is that of the job as it stands there
-            base = replace(base, expected_ms=None)
+            base = structs.replace(base, expected_ms=None)
         spec = spec_of(values, workload, where, base=base, arguments=arguments or ())
     elif command is not None:
         if arguments is not None:

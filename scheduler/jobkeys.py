@@ -4,8 +4,9 @@ import difflib
 import re
 import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec import structs
 
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec, Mount, RuntimeWish
@@ -258,7 +259,7 @@ def spec_of(
         )
     held = base.resources
     runtime = RuntimeWish(values.get("runtime", base.runtime))
-    spec = replace(
+    spec = structs.replace(
         base,
         name=values.get("name", name),
         argv=(*base.argv, *arguments),

@@ -4,8 +4,9 @@ import os
 import shlex
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from idleq.ids import (
     JOB_NAME,
@@ -24,8 +25,7 @@ LONGEST_NAME = 200
 """Names become file names, which Linux ends at 255 bytes; some room is left for what is written beside them."""
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentPaths:
+class SegmentPaths(Struct, frozen=True):
     """One segment's own directory."""
 
     root: Path
@@ -51,8 +51,7 @@ class SegmentPaths:
         return self.root / "manifest.json"
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotPaths:
+class SnapshotPaths(Struct, frozen=True):
     """One snapshot's directory; appears whole."""
 
     root: Path
@@ -78,8 +77,7 @@ class SnapshotPaths:
         return self.files / "output"
 
 
-@dataclass(frozen=True, slots=True)
-class JobPaths:
+class JobPaths(Struct, frozen=True):
     """One job's directory."""
 
     root: Path
@@ -108,8 +106,7 @@ class JobPaths:
         return SnapshotPaths(self.snapshots / part(snapshot))
 
 
-@dataclass(frozen=True, slots=True)
-class AllocationPaths:
+class AllocationPaths(Struct, frozen=True):
     """One allocation's directory: what its agent and the daemon tell each other."""
 
     root: Path
@@ -159,8 +156,7 @@ class AllocationPaths:
         return self.inbox / (f"{command:012d}.{epoch}.json" if epoch else f"{command:012d}.json")
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterPaths:
+class ClusterPaths(Struct, frozen=True):
     """The embedded cluster's own directory."""
 
     root: Path
@@ -200,8 +196,7 @@ class ClusterPaths:
         return self.nodes / part(node) / "scratch" / part(allocation)
 
 
-@dataclass(frozen=True, slots=True)
-class ServerPaths:
+class ServerPaths(Struct, frozen=True):
     """All that one daemon and its agents and clients share."""
 
     root: Path

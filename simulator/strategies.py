@@ -202,9 +202,9 @@ def prepared(
 def _unfreezable(said: JobsSubmitted) -> JobsSubmitted:
     """Return the same guests, who can only be killed; how long they run is not said, or none would be tried."""
     submissions = tuple(
-        replace(
+        structs.replace(
             one,
-            spec=replace(
+            spec=structs.replace(
                 one.spec,
                 freeze=FreezeMethod.NONE,
                 expected_ms=None,

@@ -1,8 +1,9 @@
 """What people ask for, and whether it can be."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
+
+from msgspec import structs
 
 from idleq.ids import JOB_NAME, EntryId, Fence, JobId, entry_of, index_of
 from idleq.scheduler.core.commands import Freeze, Kill
@@ -40,7 +41,7 @@ def submit(draft: Draft, what: JobsSubmitted) -> None:
     first = state.next_entry
     for place, submission in enumerate(what.submissions):
         here = tuple(EntryId(first + other) for other in submission.after_here)
-        named = replace(submission, after=(*submission.after, *here), after_here=())
+        named = structs.replace(submission, after=(*submission.after, *here), after_here=())
         draft.record(EntryAdded(entry=EntryId(first + place), submission=named, request=what.request, user=what.user))
     draft.entries = tuple(EntryId(first + place) for place in range(len(what.submissions)))
 

@@ -1,6 +1,6 @@
 """The rows in which `queries` and `noderows` tell of the state: by themselves, since whoever only reads them need not wait for the rest."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.resources import Resources
@@ -8,8 +8,7 @@ from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import JobSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRow:
+class JobRow(Struct, frozen=True, kw_only=True):
     """A job, or what of an array has never started.
 
     Attributes:
@@ -56,8 +55,7 @@ class JobRow:
     code: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobDetail:
+class JobDetail(Struct, frozen=True, kw_only=True):
     """All there is to know of one job."""
 
     row: JobRow
@@ -66,8 +64,7 @@ class JobDetail:
     snapshots: tuple[Snapshot, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotRow:
+class SnapshotRow(Struct, frozen=True, kw_only=True):
     """A snapshot of a job that has no result.
 
     Attributes:
@@ -87,8 +84,7 @@ class SnapshotRow:
     is_over: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryRow:
+class EntryRow(Struct, frozen=True, kw_only=True):
     """How far an entry is.
 
     Attributes:
@@ -110,8 +106,7 @@ class EntryRow:
     is_over: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeRow:
+class NodeRow(Struct, frozen=True, kw_only=True):
     """A node, its gap, and what we hold of it.
 
     Attributes:
@@ -149,8 +144,7 @@ class NodeRow:
     opens_until: Millis | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(Struct, frozen=True, kw_only=True):
     """Everything at a glance.
 
     Attributes:

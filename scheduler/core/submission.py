@@ -1,7 +1,8 @@
 """What a person submits: a job's description, alone or as an array, and what it waits for."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from idleq.ids import EntryId, Millis
 from idleq.scheduler.core.resources import Resources
@@ -36,8 +37,7 @@ class RuntimeWish(StrEnum):
     PROCESS = "process"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mount:
+class Mount(Struct, frozen=True, kw_only=True):
     """A file or folder of the node that a job in a container sees as *target*."""
 
     source: str
@@ -45,8 +45,7 @@ class Mount:
     is_writable: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSpec:
+class JobSpec(Struct, frozen=True, kw_only=True):
     """What one job runs and what it needs; the same for every task of an array.
 
     Attributes:
@@ -86,8 +85,7 @@ class JobSpec:
     reproducible: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayRange:
+class ArrayRange(Struct, frozen=True):
     """The tasks first, first + step, ... up to last, of which at most *limit* run at once (None: no limit)."""
 
     first: int
@@ -102,8 +100,7 @@ class ArrayRange:
         return index in range(self.first, self.last + 1, self.step)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(Struct, frozen=True, kw_only=True):
     """One job or one array of them, as it came in.
 
     Attributes:

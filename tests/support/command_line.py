@@ -3,9 +3,11 @@
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from idleq.cli.client import Client, Jobs, JobView, Nodes, Outlook, Snapshots, Status, Waited
 from idleq.cli.entry import run
@@ -48,7 +50,7 @@ QUEUED = JobRow(
     snapshots=0,
     failures=0,
 )
-RUNNING = replace(
+RUNNING = structs.replace(
     QUEUED,
     id="17",
     entry=EntryId(17),
@@ -68,11 +70,11 @@ RUNNING = replace(
     queued_since=Millis(NOW - 5 * MINUTE),
     snapshots=1,
 )
-FROZEN = replace(QUEUED, id="16", entry=EntryId(16), name="count", fence=Fence(1), snapshots=2, step=7)
-HELD = replace(
+FROZEN = structs.replace(QUEUED, id="16", entry=EntryId(16), name="count", fence=Fence(1), snapshots=2, step=7)
+HELD = structs.replace(
     QUEUED, id="19_[3-99]", entry=EntryId(19), name="sweep", tasks=97, state="held", reason="held by its user"
 )
-FAILED = replace(
+FAILED = structs.replace(
     QUEUED, id="15", entry=EntryId(15), name="broken", state="failed", reason="exit code 3", failures=1, code=3
 )
 
@@ -112,7 +114,7 @@ FREE_NODE = NodeRow(
     used=NOTHING,
     guests=(),
 )
-BUSY_NODE = replace(
+BUSY_NODE = structs.replace(
     FREE_NODE,
     name=NodeName("n2"),
     free=NOTHING,
@@ -122,7 +124,7 @@ BUSY_NODE = replace(
     gap_until=None,
     gap_source="",
 )
-GUEST_NODE = replace(
+GUEST_NODE = structs.replace(
     FREE_NODE,
     name=NodeName("n3"),
     gap_until=None,
@@ -132,7 +134,9 @@ GUEST_NODE = replace(
     used=Resources(2, 2 * GIB),
     guests=(JobId("17"),),
 )
-DOWN_NODE = replace(BUSY_NODE, name=NodeName("n4"), is_up=False, main_job="", busy_until=None, gap_source="drain")
+DOWN_NODE = structs.replace(
+    BUSY_NODE, name=NodeName("n4"), is_up=False, main_job="", busy_until=None, gap_source="drain"
+)
 
 SUMMARY = Summary(
     now=NOW,

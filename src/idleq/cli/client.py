@@ -1,8 +1,9 @@
 """What commands ask of the daemon, in typed rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from idleq.ids import EntryId, JobId, SnapshotId
 from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, SnapshotRow, Summary
@@ -13,16 +14,14 @@ if TYPE_CHECKING:
     from idleq.scheduler.core.explain import Explanation
 
 
-@dataclass(frozen=True, slots=True)
-class Jobs:
+class Jobs(Struct, frozen=True):
     """Rows of jobs; *is_cut* if there are more."""
 
     jobs: tuple[JobRow, ...]
     is_cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class JobView:
+class JobView(Struct, frozen=True):
     """An entry or one of its jobs: *job* is None for a whole array, whose rows are in *jobs*."""
 
     entry: EntryRow
@@ -31,23 +30,20 @@ class JobView:
     is_cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Nodes:
+class Nodes(Struct, frozen=True):
     """Every node with its gap."""
 
     nodes: tuple[NodeRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshots:
+class Snapshots(Struct, frozen=True):
     """Rows of snapshots; *is_cut* if there are more."""
 
     snapshots: tuple[SnapshotRow, ...]
     is_cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """The daemon, and everything at a glance."""
 
     daemon: str
@@ -55,8 +51,7 @@ class Status:
     summary: Summary
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class Outlook(Struct, frozen=True, kw_only=True):
     """How far one of the targets is: of its *jobs*, so many ended in each way."""
 
     target: JobId
@@ -67,8 +62,7 @@ class Outlook:
     cancelled: int
 
 
-@dataclass(frozen=True, slots=True)
-class Waited:
+class Waited(Struct, frozen=True):
     """All targets, in the order asked, and whether all are over."""
 
     is_over: bool

@@ -1,6 +1,6 @@
 """Makes a table as narrow as the terminal: first the columns that matter least go, then the longest texts are cut."""
 
-from dataclasses import replace
+from msgspec import structs
 
 from idleq.cli.result import Table
 
@@ -23,7 +23,7 @@ def fitted(table: Table, width: int, gap: int) -> Table:
     place = table.columns.index(table.elastic)
     natural = _widths(table)[place]
     left = width - (_width(table, gap) - min(natural, LEAST))
-    return replace(
+    return structs.replace(
         table, rows=[(*row[:place], _cut(row[place], max(left, LEAST)), *row[place + 1 :]) for row in table.rows]
     )
 
@@ -44,7 +44,7 @@ def _widths(table: Table) -> list[int]:
 def _without(table: Table, title: str) -> Table:
     place = table.columns.index(title)
     columns, *rows = ((*line[:place], *line[place + 1 :]) for line in (table.columns, *table.rows))
-    return replace(table, columns=columns, rows=rows)
+    return structs.replace(table, columns=columns, rows=rows)
 
 
 def _cut(text: str, width: int) -> str:

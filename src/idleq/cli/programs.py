@@ -2,9 +2,10 @@
 
 import os
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from idleq.scheduler.errors import BadJobFile
 
@@ -24,7 +25,7 @@ def located(submission: "Submission", folder: Path, where: str) -> "Submission":
     path = folder / program
     if problem := _problem(path):
         raise BadJobFile(f"{where}: {problem}")
-    return replace(submission, spec=replace(submission.spec, argv=(str(path), *arguments)))
+    return structs.replace(submission, spec=structs.replace(submission.spec, argv=(str(path), *arguments)))
 
 
 def _problem(path: Path) -> str:

@@ -1,11 +1,11 @@
 """What a command returns: one value, and how it reads to people and to scripts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(Struct, frozen=True, kw_only=True):
     """Rows of texts under titles.
 
     Attributes:
@@ -25,8 +25,7 @@ class Table:
     elastic: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True):
     """What a command found or did.
 
     Attributes:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from idleq.ids import AllocationId, JobId, Millis
 from idleq.scheduler import codec
@@ -170,14 +171,14 @@ def test_the_errors_of_the_daemon_are_raised_as_what_they_are(client: Client) ->
     with pytest.raises(UnknownTarget, match="there is no job 7"):
         client.cancel(JobId("7"))
     with pytest.raises(BadJobFile, match="nothing was submitted"):
-        client.submit([replace(JOB, after_here=(0,))], "r1", "ada")
+        client.submit([structs.replace(JOB, after_here=(0,))], "r1", "ada")
 
 
 def test_every_call_of_the_client_has_its_route(site: Site, client: Client) -> None:
     agent, launch = host(site, client)
     client.pause(reason="maintenance")
     client.resume()
-    assert client.submit([replace(JOB, array=ArrayRange(0, 99_999))], "r2", "ada") == [2]
+    assert client.submit([structs.replace(JOB, array=ArrayRange(0, 99_999))], "r2", "ada") == [2]
     client.hold(JobId("2"), "not yet")
     assert "not yet" in json.dumps(client.explain(JobId("2_5")))
     client.release(JobId("2"))

@@ -4,10 +4,10 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from idleq.ids import EntryId, JobId, Millis
 from idleq.scheduler.core.resources import Resources
@@ -64,7 +64,7 @@ def test_a_relative_program_is_the_one_of_the_directory_of_the_submit(
 
     assert idleq("submit", "--", "./simulate", "./input").code == 0
 
-    spec = replace(ECHO, name="simulate", argv=(f"{tmp_path}/simulate", "./input"))
+    spec = structs.replace(ECHO, name="simulate", argv=(f"{tmp_path}/simulate", "./input"))
     assert asked(idleq) == [("submit", (Submission(spec=spec),), "ada")]
 
 
@@ -76,7 +76,7 @@ def test_a_relative_program_of_a_job_file_is_the_one_beside_it(idleq: CommandLin
 
     assert idleq("submit", "--file", str(file)).code == 0
 
-    spec = replace(ECHO, name="simulate", argv=(f"{tmp_path}/jobs/bin/simulate", "./input"))
+    spec = structs.replace(ECHO, name="simulate", argv=(f"{tmp_path}/jobs/bin/simulate", "./input"))
     assert asked(idleq) == [("submit", (Submission(spec=spec),), "ada")]
 
 

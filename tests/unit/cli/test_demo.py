@@ -9,6 +9,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from msgspec import structs
 from rich.console import Console
 
 from idleq.cli.demo.comparing import Comparison, compare
@@ -138,10 +139,10 @@ def test_what_was_not_shown_is_named(result: Comparison, moves: int, problem: st
 
 
 def test_each_change_of_the_job_is_one_line() -> None:
-    first = Moment(now=NOW, row=replace(RUNNING, fence=Fence(1), step=0, snapshots=0), nodes=())
-    frozen = replace(first, row=replace(RUNNING, state="queued", node=None, fence=Fence(1)))
-    second = replace(first, row=replace(RUNNING, node=NodeName("n1")))
-    done = replace(first, row=replace(RUNNING, state="done", node=None))
+    first = Moment(now=NOW, row=structs.replace(RUNNING, fence=Fence(1), step=0, snapshots=0), nodes=())
+    frozen = replace(first, row=structs.replace(RUNNING, state="queued", node=None, fence=Fence(1)))
+    second = replace(first, row=structs.replace(RUNNING, node=NodeName("n1")))
+    done = replace(first, row=structs.replace(RUNNING, state="done", node=None))
     story = (first, replace(first, now=NOW + 1), frozen, second, done)
 
     told = [list(changes(None, first)), *(list(changes(before, after)) for before, after in pairwise(story))]

@@ -1,7 +1,7 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from idleq.cli.checks import Check, Health, disk, kernel, python, training
 from idleq.ids import Millis
@@ -75,7 +75,7 @@ def test_a_daemon_that_answers_is_well(idleq: CommandLine) -> None:
 
 
 def test_a_paused_daemon_is_a_warning(idleq: CommandLine) -> None:
-    idleq.wire = FakeWire(summary=replace(SUMMARY, is_paused=True))
+    idleq.wire = FakeWire(summary=structs.replace(SUMMARY, is_paused=True))
 
     assert found(idleq)["daemon"] == ("warning", "paused", "type: idleq resume")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from idleq.cli.client import Nodes
 from idleq.cli.commands.gaps import Moment, draw
@@ -18,14 +19,16 @@ from idleq.scheduler.errors import DaemonAway
 from idleq.scheduler.plain import to_plain
 from support.command_line import BUSY_NODE, DOWN_NODE, FREE_NODE, GUEST_NODE, MINUTE, NOW, SECOND, CommandLine, FakeWire
 
-PLANNED = replace(
+PLANNED = structs.replace(
     FREE_NODE,
     gap_source="the plan of job 4",
     gap_early=Millis(NOW + 9 * SECOND),
     gap_trust=52,
     gap_cases=3,
 )
-COMING = replace(BUSY_NODE, main_job="7,8", opens_until=Millis(NOW + 9 * MINUTE), gap_source="maintenance upkeep")
+COMING = structs.replace(
+    BUSY_NODE, main_job="7,8", opens_until=Millis(NOW + 9 * MINUTE), gap_source="maintenance upkeep"
+)
 
 
 @dataclass(slots=True)
@@ -79,8 +82,8 @@ def test_scripts_get_all_of_it_and_the_names_of_open_ones(idleq: CommandLine) ->
     ("node", "begins", "why"),
     [
         (BUSY_NODE, BUSY_NODE.busy_until, "job main-7 ends by time limit"),
-        (replace(BUSY_NODE, busy_until=Millis(NOW + 10**15)), None, "job main-7: no end is known"),
-        (replace(BUSY_NODE, busy_until=None, main_job=""), None, "main jobs: no end is known"),
+        (structs.replace(BUSY_NODE, busy_until=Millis(NOW + 10**15)), None, "job main-7: no end is known"),
+        (structs.replace(BUSY_NODE, busy_until=None, main_job=""), None, "main jobs: no end is known"),
     ],
 )
 def test_a_gap_comes_when_the_jobs_there_end_by_their_limits(node: NodeRow, begins: Millis | None, why: str) -> None:
@@ -98,8 +101,8 @@ def told(idleq: CommandLine, *options: str, looks: list[tuple[NodeRow, ...]]) ->
 
 
 def test_watching_tells_each_change_once_and_no_passing_of_time(idleq: CommandLine) -> None:
-    nearer = replace(PLANNED, gap_early=Millis(NOW), gap_trust=50, gap_cases=9)
-    longer = replace(PLANNED, gap_until=Millis(NOW + 10 * MINUTE))
+    nearer = structs.replace(PLANNED, gap_early=Millis(NOW), gap_trust=50, gap_cases=9)
+    longer = structs.replace(PLANNED, gap_until=Millis(NOW + 10 * MINUTE))
 
     lines = told(idleq, looks=[(PLANNED, DOWN_NODE), (nearer, DOWN_NODE), (longer,), (longer, COMING)])
 

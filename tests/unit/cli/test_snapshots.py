@@ -1,10 +1,10 @@
 """`idleq snapshot`."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from idleq.ids import Fence, JobId, Millis, SnapshotId
 from idleq.machines import Machine
@@ -169,5 +169,7 @@ def test_where_there_are_none_that_is_said(idleq: CommandLine) -> None:
 
 def test_a_snapshot_whose_job_is_over_is_said_to_be(stocked: CommandLine) -> None:
     assert stocked.wire is not None
-    stocked.wire.snapshot_rows = tuple(replace(row, is_over=True, in_use=False) for row in stocked.wire.snapshot_rows)
+    stocked.wire.snapshot_rows = tuple(
+        structs.replace(row, is_over=True, in_use=False) for row in stocked.wire.snapshot_rows
+    )
     assert stocked("snapshot", "ls").out.count("its job is over") == 3

@@ -4,6 +4,7 @@ from dataclasses import replace
 from textwrap import dedent
 
 import pytest
+from msgspec import structs
 
 from idleq.cli.client import JobView
 from idleq.ids import JobId, Millis
@@ -71,8 +72,8 @@ def test_ps_of_one_job_tells_all_about_it(idleq: CommandLine) -> None:
 
 
 def test_ps_of_a_job_that_is_done_says_where_its_output_is(idleq: CommandLine) -> None:
-    row = replace(RUNNING, state="done", node=None, allocation=None, step=1600, freeze_at=None, snapshots=0)
-    idleq.wire = FakeWire(view=JobView(ENTRY, replace(DETAIL, row=row, snapshots=())))
+    row = structs.replace(RUNNING, state="done", node=None, allocation=None, step=1600, freeze_at=None, snapshots=0)
+    idleq.wire = FakeWire(view=JobView(ENTRY, structs.replace(DETAIL, row=row, snapshots=())))
 
     assert idleq("ps", "17").out == shown(f"""
         Job        17 (train-cgan) of ada
@@ -89,16 +90,16 @@ def test_ps_of_a_job_that_is_done_says_where_its_output_is(idleq: CommandLine) -
 
 
 def test_a_job_that_is_done_has_made_all_its_steps_though_it_did_not_say_so_of_the_last(idleq: CommandLine) -> None:
-    row = replace(RUNNING, state="done", node=None, allocation=None, step=1518, freeze_at=None)
-    idleq.wire = FakeWire(rows=(row,), view=JobView(ENTRY, replace(DETAIL, row=row)))
+    row = structs.replace(RUNNING, state="done", node=None, allocation=None, step=1518, freeze_at=None)
+    idleq.wire = FakeWire(rows=(row,), view=JobView(ENTRY, structs.replace(DETAIL, row=row)))
 
     assert "Progress   1600 of 1600\n" in idleq("ps", "17").out
     assert "100 %" in idleq("ps", "--all").out
 
 
 def test_ps_of_an_array_lists_its_tasks(idleq: CommandLine) -> None:
-    entry = replace(ENTRY, entry=HELD.entry, tasks=100)
-    idleq.wire = FakeWire(view=JobView(entry, None, (replace(RUNNING, id="19_0"), HELD)))
+    entry = structs.replace(ENTRY, entry=HELD.entry, tasks=100)
+    idleq.wire = FakeWire(view=JobView(entry, None, (structs.replace(RUNNING, id="19_0"), HELD)))
 
     assert idleq("ps", "19").out == shown("""
         JOB        NAME        STATE    PRIO  CORES  MEMORY  NODE  PROGRESS  AGE  WHY
@@ -135,11 +136,11 @@ def test_status_fits_on_one_screen(idleq: CommandLine) -> None:
     ("summary", "line"),
     [
         (
-            replace(SUMMARY, is_paused=True, pause_reason="maintenance"),
+            structs.replace(SUMMARY, is_paused=True, pause_reason="maintenance"),
             "Scheduling   paused: maintenance (`idleq resume` goes on)",
         ),
         (
-            replace(SUMMARY, slowed_until=Millis(NOW + 5000), slowed_reason="the site refused"),
+            structs.replace(SUMMARY, slowed_until=Millis(NOW + 5000), slowed_reason="the site refused"),
             "Scheduling   slowed for 5s: the site refused",
         ),
     ],
@@ -180,8 +181,8 @@ class ArrayWire(FakeWire):
 
 
 def test_explain_of_an_array_explains_its_first_task_that_is_not_over(idleq: CommandLine) -> None:
-    entry = replace(ENTRY, entry=HELD.entry, tasks=100, done=2, failed=1)
-    over = replace(FAILED, id="19_2")
+    entry = structs.replace(ENTRY, entry=HELD.entry, tasks=100, done=2, failed=1)
+    over = structs.replace(FAILED, id="19_2")
     why = replace(WHY, job=JobId("19_3"), state="held", sentences=("It is held.",), ahead=None, nodes=())
     idleq.wire = ArrayWire(view=JobView(entry, None, (over, HELD)), why=why)
 

@@ -5,11 +5,11 @@ import os
 import pty
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from msgspec import structs
 
 from idleq.cli.commands.mainqueue import announce_compiling
 from idleq.cli.result import Result, Table
@@ -66,10 +66,10 @@ def test_no_terminal_gets_plain_columns() -> None:
 
 
 ROWS = (
-    replace(RUNNING, id="1234", name="train-cgan"),
-    replace(HELD, reason="held by its user until the new calibration of camera 3 is there"),
+    structs.replace(RUNNING, id="1234", name="train-cgan"),
+    structs.replace(HELD, reason="held by its user until the new calibration of camera 3 is there"),
 )
-NODES = (BUSY_NODE, replace(GUEST_NODE, guests=tuple(JobId(f"17_{task}") for task in range(12))))
+NODES = (BUSY_NODE, structs.replace(GUEST_NODE, guests=tuple(JobId(f"17_{task}") for task in range(12))))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
+from msgspec import structs
 
 from idleq.cli.client import JobView
 from idleq.ids import Millis
@@ -27,7 +28,7 @@ def test_it_asks_until_the_job_is_over(idleq: CommandLine) -> None:
 
 @pytest.mark.parametrize(("code", "exit_code"), [(3, 3), (-9, 137), (None, 1)])
 def test_the_exit_code_is_the_jobs_own(idleq: CommandLine, code: int | None, exit_code: int) -> None:
-    detail = replace(DETAIL, row=replace(FAILED, code=code))
+    detail = structs.replace(DETAIL, row=structs.replace(FAILED, code=code))
     idleq.wire = FakeWire(view=JobView(ENTRY, detail), outlooks=[(outlook("15", failed=1),)])
 
     assert idleq("wait", "15") == Outcome(
@@ -36,7 +37,7 @@ def test_the_exit_code_is_the_jobs_own(idleq: CommandLine, code: int | None, exi
 
 
 def test_a_cancelled_job_is_exit_code_1(idleq: CommandLine) -> None:
-    detail = replace(DETAIL, row=replace(RUNNING, state="cancelled", reason="cancelled by its user"))
+    detail = structs.replace(DETAIL, row=structs.replace(RUNNING, state="cancelled", reason="cancelled by its user"))
     idleq.wire = FakeWire(view=JobView(ENTRY, detail), outlooks=[(outlook("17", cancelled=1),)])
 
     assert idleq("wait", "17") == Outcome(1, "17 cancelled: cancelled by its user\n", "")
@@ -44,11 +45,11 @@ def test_a_cancelled_job_is_exit_code_1(idleq: CommandLine) -> None:
 
 def test_an_array_is_told_in_numbers_and_fails_with_its_first_failure(idleq: CommandLine) -> None:
     ended = outlook("19", jobs=5, done=2, failed=2, cancelled=1)
-    cancelled = replace(FAILED, id="19_0", state="cancelled", reason="cancelled by its user", code=None)
+    cancelled = structs.replace(FAILED, id="19_0", state="cancelled", reason="cancelled by its user", code=None)
     rows = (
         cancelled,
-        replace(FAILED, id="19_1", reason="exit code 7", code=7),
-        replace(FAILED, id="19_2", reason="exit code 8", code=8),
+        structs.replace(FAILED, id="19_1", reason="exit code 7", code=7),
+        structs.replace(FAILED, id="19_2", reason="exit code 8", code=8),
     )
     idleq.wire = FakeWire(view=JobView(ENTRY, None, rows), outlooks=[(outlook("17", done=1), ended)])
 

@@ -1,9 +1,9 @@
 """What a job may not say about its container: refused by whoever reads it first, and again by the daemon, whoever asks it."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from idleq.scheduler.api.sanity import check
 from idleq.scheduler.core.resources import Resources
@@ -138,7 +138,7 @@ def test_a_fair_job_passes() -> None:
         workdir = "/out"
     """
     (submission,) = read_job_file(text, {})
-    assert replace(submission.spec, freeze=FAIR.freeze) == FAIR
+    assert structs.replace(submission.spec, freeze=FAIR.freeze) == FAIR
     check(FAIR, ROOTS)
 
 
@@ -158,14 +158,14 @@ def test_a_fair_job_passes() -> None:
     ],
 )
 def test_names_that_registries_know_pass(image: str) -> None:
-    check(replace(FAIR, image=image), ROOTS)
+    check(structs.replace(FAIR, image=image), ROOTS)
 
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_what_is_no_name_of_an_image_is_refused(image: str) -> None:
     assert refusal(image=image).startswith("the job file: image: ") or "not TOML" in refusal(image=image)
     if image:
-        assert daemons_refusal(replace(FAIR, image=image)).startswith("job 'fair': ")
+        assert daemons_refusal(structs.replace(FAIR, image=image)).startswith("job 'fair': ")
 
 
 @pytest.mark.parametrize("mount", MOUNTS)
@@ -173,12 +173,12 @@ def test_what_is_no_honest_mount_is_refused(mount: str) -> None:
     said = refusal(image="image", mounts=[mount])
     assert said.startswith("the job file: mounts: ")
     source, _, target = mount.partition(":")
-    assert daemons_refusal(replace(FAIR, mounts=(Mount(source=source, target=target or source),)))
+    assert daemons_refusal(structs.replace(FAIR, mounts=(Mount(source=source, target=target or source),)))
 
 
 @pytest.mark.parametrize("source", OUTSIDE)
 def test_nothing_outside_the_allowed_folders_is_shown(source: str) -> None:
-    said = daemons_refusal(replace(FAIR, mounts=(Mount(source=source, target="/x"),)))
+    said = daemons_refusal(structs.replace(FAIR, mounts=(Mount(source=source, target="/x"),)))
     assert (
         said
         == f"job 'fair': {source} may not be seen in containers here; only what lies in /data or /projects/iact may be"
@@ -223,8 +223,10 @@ def test_what_does_not_go_together_is_said(keys: dict[str, object], message: str
 
 
 def test_the_daemon_believes_no_client() -> None:
-    assert "runs images" in daemons_refusal(replace(FAIR, image="", mounts=(), workdir="", runtime=RuntimeWish.PODMAN))
-    assert "has none" in daemons_refusal(replace(FAIR, runtime=RuntimeWish.PROCESS))
-    assert "no full path" in daemons_refusal(replace(FAIR, workdir="--privileged"))
+    assert "runs images" in daemons_refusal(
+        structs.replace(FAIR, image="", mounts=(), workdir="", runtime=RuntimeWish.PODMAN)
+    )
+    assert "has none" in daemons_refusal(structs.replace(FAIR, runtime=RuntimeWish.PROCESS))
+    assert "no full path" in daemons_refusal(structs.replace(FAIR, workdir="--privileged"))
     twice = (Mount(source="/data", target="/x"), Mount(source="/data", target="/x"))
-    assert "cover each other" in daemons_refusal(replace(FAIR, mounts=twice))
+    assert "cover each other" in daemons_refusal(structs.replace(FAIR, mounts=twice))

@@ -16,7 +16,7 @@ from support.one_guest import MEMORY, Bench, Recorder
 SIGUSR1 = 10
 
 
-class Unlisted(ServerPaths):
+class Unlisted(ServerPaths, frozen=True):
     """A server directory in which nothing can be listed any more once a snapshot is there."""
 
     def job(self, job: JobId) -> JobPaths:

@@ -1,9 +1,9 @@
 """What a guest's runtime is asked for."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis
 from idleq.migration.errors import MountRefused, StartFailed
@@ -80,7 +80,7 @@ def test_a_guest_in_a_container_finds_the_same_folders_on_every_node_and_nothing
 
 
 def test_a_plain_process_is_no_container() -> None:
-    plain = order(replace(SPEC, image="", runtime=RuntimeWish.AUTO))
+    plain = order(structs.replace(SPEC, image="", runtime=RuntimeWish.AUTO))
     assert (plain.runtime, plain.image, plain.mounts, plain.memory) == (RuntimeName.PROCESS, "", (), None)
     assert plain.environment["PATH"] == "/node/bin"
 
@@ -89,7 +89,7 @@ def test_it_starts_where_its_job_says_and_sees_what_its_job_shows(tmp_path: Path
     (tmp_path / "run").mkdir()
     wish = Wish(source=f"{tmp_path}/run", target="/data")
 
-    asked = order(replace(SPEC, workdir="/data", mounts=(wish,)), roots=(str(tmp_path),))
+    asked = order(structs.replace(SPEC, workdir="/data", mounts=(wish,)), roots=(str(tmp_path),))
 
     assert asked.folder == Path("/data")
     assert list(asked.mounts)[4:] == [Mount(source=tmp_path / "run", target=Path("/data"))]
@@ -98,7 +98,7 @@ def test_it_starts_where_its_job_says_and_sees_what_its_job_shows(tmp_path: Path
 def test_a_link_that_was_put_there_since_it_was_submitted_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").symlink_to("/etc")
     with pytest.raises(MountRefused, match="leads over the link 'run'"):
-        order(replace(SPEC, mounts=(Wish(source=f"{tmp_path}/run", target="/data"),)), roots=(str(tmp_path),))
+        order(structs.replace(SPEC, mounts=(Wish(source=f"{tmp_path}/run", target="/data"),)), roots=(str(tmp_path),))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_link_that_was_put_there_since_it_was_submitted_is_refused(tmp_path: P
 def test_an_image_is_run_by_what_the_job_wants_or_by_what_is_there(
     wish: RuntimeWish, image: str, there: str, runtime: RuntimeName
 ) -> None:
-    spec = replace(SPEC, runtime=wish, image=image)
+    spec = structs.replace(SPEC, runtime=wish, image=image)
     assert runtime_of(spec, lambda name: name if name in there.split() else None) is runtime
 
 
@@ -123,4 +123,4 @@ def test_where_nothing_runs_images_the_node_says_so() -> None:
     with pytest.raises(
         StartFailed, match="neither podman nor docker is on this node, and the job is the image 'site/image:1'"
     ):
-        runtime_of(replace(SPEC, runtime=RuntimeWish.AUTO), lambda _: None)
+        runtime_of(structs.replace(SPEC, runtime=RuntimeWish.AUTO), lambda _: None)

@@ -1,6 +1,6 @@
 """What seldom happens in a turn, and has to come out right all the same."""
 
-from dataclasses import replace
+from msgspec import structs
 
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.apply import apply
@@ -110,7 +110,7 @@ def test_no_more_allocations_are_asked_for_than_have_gpus_for_whoever_waits() ->
     told = Told(Policy(ramp_start=10))
     room = Resources(4, 8 * GB, 2)
     told.see(*(NodeReport(name=NodeName(f"n{n}"), capacity=room, free=room, is_up=True) for n in range(4)))
-    wishes = replace(spec(), resources=Resources(1, GB, 1))
+    wishes = structs.replace(spec(), resources=Resources(1, GB, 1))
     told.submit(Submission(spec=wishes, array=ArrayRange(0, 2)))
     assert len([one for one in told.commands if isinstance(one, RequestAllocation)]) == 2
 

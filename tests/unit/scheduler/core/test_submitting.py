@@ -1,8 +1,7 @@
 """What is taken into the queue, and what is refused without a trace."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from idleq.ids import EntryId, JobId
 from idleq.scheduler.core.inputs import JobCancelled, JobHeld, JobReleased, Paused, Resumed
@@ -23,7 +22,7 @@ def test_the_same_call_twice_makes_its_jobs_once() -> None:
 @pytest.mark.parametrize(
     ("submission", "message"),
     [
-        (Submission(spec=replace(spec(), argv=())), "it has no command"),
+        (Submission(spec=structs.replace(spec(), argv=())), "it has no command"),
         (Submission(spec=spec(cores=0)), "at least one core"),
         (Submission(spec=spec(expected_ms=-1)), "durations must be positive"),
         (Submission(spec=spec(max_run_ms=0)), "durations must be positive"),
