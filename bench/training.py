@@ -1,17 +1,20 @@
-"""What idleq costs the job that runs in it: training steps a second as a plain process and as a job, in turns.
+"""What idleq costs the job that runs in it: training steps a second as a job and as a plain process, in turns.
 
-Both run the same program on the same core. A job that shares its machine with something else is slower by that, and so
-is a plain run; the pairs are interleaved, and the plain runs' own differences say how much of it is noise.
+Both run the same program on the same core, begun once; every few seconds the one is stopped (SIGSTOP) and the other goes
+on. While the plain one runs, idleq's own processes are stopped too. So a machine that grows slower, or has other work,
+does that to both, and many turns average it out; whole runs after one another differ by ten per cent on such a machine.
 """
 
-import json
+import math
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,75 +23,161 @@ import psutil
 from bench.row import Row
 from bench.server import idleq, serving
 
-STEPS = 500
-WARM_STEPS = 50
-"""Left out at the beginning of each run: memory is still being asked for."""
+STEPS = 1_000_000
+"""More than there is time for: both are ended when the turns are over."""
 
 EVENTS = 2_000
-PAIRS = 5
-FEWEST_PAIRS = 3
-LIMIT_SECONDS = 300
-"""After this no further pair is begun, once there are the fewest: a busy machine takes long."""
+TURN_SECONDS = 4.0
+"""Shorter than it takes a daemon to miss an agent, or an agent its daemon."""
 
-STARTING_SECONDS = 5.0
-WATCHED_SECONDS = 8.0
-"""Once a job is past its imports, idleq's own processes are watched for so long; the job takes longer."""
+SAMPLES = 12
+PAIRS_IN_SAMPLE = 4
+"""A single turn is a few dozen steps, of which one more or less is much; so many pairs of turns are one sample."""
+
+WARM_STEPS = 20
+"""Left out at the beginning: memory is still being asked for."""
+
+STARTING_SECONDS = 300.0
 
 CONFIG = '[cluster]\nkind = "local"\ncores = 1\n'
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 REPOSITORY = Path(__file__).parent.parent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One training: steps a second of wall time, and the processor's seconds for a step."""
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Where one of the two is: the steps behind it, the processor's seconds used, and the turns' seconds that it had."""
 
-    rate: float
-    step_cpu: float
+    steps: float
+    cpu: float
+    seconds: float
+
+    def __sub__(self, before: "Clocks") -> "Clocks":
+        return Clocks(self.steps - before.steps, self.cpu - before.cpu, self.seconds - before.seconds)
+
+    def __add__(self, other: "Clocks") -> "Clocks":
+        return Clocks(self.steps + other.steps, self.cpu + other.cpu, self.seconds + other.seconds)
+
+    @property
+    def rate(self) -> float:
+        """Steps a second of the time that it had."""
+        return self.steps / self.seconds
+
+    @property
+    def step_cpu(self) -> float:
+        """The processor's seconds for a step."""
+        return self.cpu / self.steps
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A few pairs of turns: what the job did in its own, and the plain process in its own; and idleq's CPU seconds."""
+
+    inside: Clocks
+    outside: Clocks
+    own_cpu: float
+
+    def __add__(self, other: "Sample") -> "Sample":
+        return Sample(self.inside + other.inside, self.outside + other.outside, self.own_cpu + other.own_cpu)
+
+    @property
+    def slower(self) -> float:
+        """By how many per cent the job takes fewer steps a second."""
+        return 100 * (1 - self.inside.rate / self.outside.rate)
+
+    @property
+    def dearer(self) -> float:
+        """By how many per cent a step of the job takes more of the processor's time."""
+        return 100 * (self.inside.step_cpu / self.outside.step_cpu - 1)
 
 
 def rows() -> list[Row]:
-    """Each pair is one run inside and one outside; the rows with targets are medians over the pairs."""
-    inside: list[Run] = []
-    outside: list[Run] = []
-    shares: list[float] = []
-    end = time.monotonic() + LIMIT_SECONDS
-    with tempfile.TemporaryDirectory() as folder, serving(CONFIG) as environment:
-        _make_data(Path(folder))
-        for pair in range(PAIRS):
-            if pair >= FEWEST_PAIRS and time.monotonic() > end:
-                break
-            # Turned round each time, so that a machine that grows slower hits both.
-            for is_inside in (True, False) if pair % 2 == 0 else (False, True):
-                if is_inside:
-                    inside.append(_as_job(Path(folder), environment, shares))
-                else:
-                    outside.append(_plain(Path(folder)))
-    return _compared(inside, outside, 60 * statistics.median(shares))
+    """Rates and differences over all turns; what the samples say differently is the noise."""
+    with tempfile.TemporaryDirectory() as name, serving(CONFIG) as environment:
+        folder = Path(name)
+        _make_data(folder)
+        with _job(folder, environment) as job:
+            own = _own_processes(environment["IDLEQ_SERVER_DIR"])
+            _stop([*own, job.process])
+            try:
+                with _plain(folder) as plain:
+                    _stop([plain.process])
+                    return _compared([_sample(job, plain, own) for _ in range(SAMPLES)])
+            finally:
+                _go_on([*own, job.process])
 
 
-def _compared(inside: list[Run], outside: list[Run], share: float) -> list[Row]:
-    slower = [100 * (1 - with_it.rate / plain.rate) for with_it, plain in zip(inside, outside, strict=True)]
-    dearer = [100 * (with_it.step_cpu / plain.step_cpu - 1) for with_it, plain in zip(inside, outside, strict=True)]
-    rates = [run.rate for run in outside]
-    noise = 100 * (max(rates) - min(rates)) / statistics.median(rates)
-    what = f"{len(outside)} pairs of {STEPS} steps on one core"
+def _compared(samples: Sequence[Sample]) -> list[Row]:
+    whole = sum(samples[1:], start=samples[0])
+    count = SAMPLES * PAIRS_IN_SAMPLE
     return [
-        Row(name="training steps a second without idleq, median", value=statistics.median(rates), unit="steps/s",
-            better="more", note=f"plain runs differ by {noise:.1f} %"),
-        Row(name="training steps a second as a job, median", value=statistics.median(run.rate for run in inside),
-            unit="steps/s", better="more"),
-        Row(name=f"training as a job and without are apart by, median of {what}", value=abs(statistics.median(slower)),
-            unit="%", target=1.0, note=f"slower by, pair by pair: {_listed(slower)}; plain runs differ by {noise:.1f} %"),
-        Row(name="the processor's time for a training step, as a job and without, is apart by, median",
-            value=abs(statistics.median(dearer)), unit="%", target=1.0, note=f"more, pair by pair: {_listed(dearer)}"),
+        Row(name="training steps a second without idleq", value=whole.outside.rate, unit="steps/s", better="more"),
+        Row(name="training steps a second as a job", value=whole.inside.rate, unit="steps/s", better="more"),
+        Row(name=f"training as a job and without are apart by, over {count} turns of {TURN_SECONDS:g} s each on one core",
+            value=abs(whole.slower), unit="%", target=1.0, note=_spread(whole.slower, [one.slower for one in samples])),
+        Row(name="the processor's time for a training step, as a job and without, is apart by", value=abs(whole.dearer),
+            unit="%", target=1.0, note=_spread(whole.dearer, [one.dearer for one in samples])),
         Row(name="daemon, agent and cluster together while one job runs", unit="CPU s/min",
-            value=share),
+            value=60 * whole.own_cpu / whole.inside.seconds),
     ]  # fmt: skip
 
 
-def _listed(values: list[float]) -> str:
-    return ", ".join(f"{value:+.1f}" for value in values)
+def _spread(whole: float, samples: Sequence[float]) -> str:
+    error = statistics.stdev(samples) / math.sqrt(len(samples))
+    return f"with idleq more by {whole:+.2f} %, standard error {error:.2f} % from {len(samples)} parts of it"
+
+
+def _sample(job: "Trainer", plain: "Trainer", own: Sequence[psutil.Process]) -> Sample:
+    """Turned round from pair to pair, so that a machine that grows slower hits both alike."""
+    sample = Sample(Clocks(0, 0, 0), Clocks(0, 0, 0), 0)
+    for pair in range(PAIRS_IN_SAMPLE):
+        for is_inside in (True, False) if pair % 2 == 0 else (False, True):
+            if is_inside:
+                before = sum(map(_cpu_seconds, own))
+                sample += Sample(_turn(job, [job.process, *own]), Clocks(0, 0, 0), sum(map(_cpu_seconds, own)) - before)
+            else:
+                sample += Sample(Clocks(0, 0, 0), _turn(plain, [plain.process]), 0)
+    return sample
+
+
+def _turn(trainer: "Trainer", processes: Sequence[psutil.Process]) -> Clocks:
+    before, start = trainer.clocks(0), time.perf_counter()
+    _go_on(processes)
+    time.sleep(TURN_SECONDS)
+    _stop(processes)
+    return trainer.clocks(time.perf_counter() - start) - before
+
+
+def _stop(processes: Iterable[psutil.Process]) -> None:
+    for one in processes:
+        one.send_signal(signal.SIGSTOP)
+
+
+def _go_on(processes: Iterable[psutil.Process]) -> None:
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            one.send_signal(signal.SIGCONT)
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """One of the two trainings: its process, and the file that holds its step."""
+
+    process: psutil.Process
+    counter: Path
+
+    def clocks(self, seconds: float) -> Clocks:
+        """Where it is now, its turn having lasted *seconds*."""
+        return Clocks(_step(self.counter), _cpu_seconds(self.process), seconds)
+
+
+def _step(counter: Path) -> int:
+    return int.from_bytes(counter.read_bytes(), "little")
 
 
 def _make_data(folder: Path) -> None:
@@ -97,58 +186,56 @@ def _make_data(folder: Path) -> None:
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _argv(folder: Path) -> list[str]:
+def _argv(folder: Path, counter: Path) -> list[str]:
     options = ["--steps", str(STEPS), "--events", str(EVENTS), "--data", str(folder)]
-    return [sys.executable, "-m", "bench.timed_training", str(folder / "seen.json"), *options]
+    return [sys.executable, "-m", "bench.counted_training", str(counter), *options]
 
 
-def _as_job(folder: Path, environment: Mapping[str, str], shares: list[float]) -> Run:
+@contextmanager
+def _job(folder: Path, environment: Mapping[str, str]) -> Iterator[Trainer]:
+    """The training as a job, once it is warm."""
+    counter = folder / "inside"
+    argv = _argv(folder, counter)
     variables = {**ONE_THREAD, "PYTHONPATH": str(REPOSITORY)}
     given = [part for name, value in variables.items() for part in ("--env", f"{name}={value}")]
     options = ("--freeze", "app", "--memory", "2G", "--cores", "1", *given)
-    entry = idleq("submit", *options, "--", *_argv(folder), environment=environment)
-    time.sleep(STARTING_SECONDS)
-    shares.append(_share(environment["IDLEQ_SERVER_DIR"]))
-    _wait(entry, environment)
-    return _seen(folder)
-
-
-def _wait(entry: str, environment: Mapping[str, str]) -> None:
+    entry = idleq("submit", *options, "--", *argv, environment=environment)
     try:
-        idleq("wait", entry, environment=environment)
-    except SystemExit as ended:
-        row = json.loads(idleq("--json", "ps", entry, environment=environment))["job"]["row"]
-        raise SystemExit(f"{ended} the job is {row['state']}: {row['reason']}") from None
+        _await_steps(counter)
+        yield Trainer(_process_of(argv), counter)
+    finally:
+        idleq("cancel", entry, environment=environment)
 
 
-def _share(server_dir: str) -> float:
-    """The processor's seconds that idleq's own processes use in one second, over a while."""
-    ours = [one for one in psutil.process_iter(["cmdline"]) if {server_dir, "idleq"} <= set(one.info["cmdline"] or ())]
-    before = [_cpu_seconds(one) for one in ours]
-    start = time.perf_counter()
-    time.sleep(WATCHED_SECONDS)
-    used = sum(_cpu_seconds(one) - was for one, was in zip(ours, before, strict=True))
-    return used / (time.perf_counter() - start)
+@contextmanager
+def _plain(folder: Path) -> Iterator[Trainer]:
+    """The training as a process of nobody's, once it is warm."""
+    counter = folder / "outside"
+    argv = [*_argv(folder, counter), "--output", str(folder / "output")]
+    with subprocess.Popen(
+        argv, cwd=REPOSITORY, env=os.environ | ONE_THREAD, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            _await_steps(counter)
+            yield Trainer(psutil.Process(process.pid), counter)
+        finally:
+            process.kill()
 
 
-def _cpu_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
+def _await_steps(counter: Path) -> None:
+    end = time.monotonic() + STARTING_SECONDS
+    while not counter.exists() or _step(counter) < WARM_STEPS:
+        if time.monotonic() > end:
+            raise SystemExit(f"the training was not at its step {WARM_STEPS} after {STARTING_SECONDS:.0f} s")
+        time.sleep(0.2)
 
 
-def _plain(folder: Path) -> Run:
-    with tempfile.TemporaryDirectory(dir=folder) as output:
-        subprocess.run(
-            [*_argv(folder), "--output", output], cwd=REPOSITORY, env=os.environ | ONE_THREAD, check=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-    return _seen(folder)
+def _process_of(argv: Sequence[str]) -> psutil.Process:
+    (found,) = [
+        one for one in psutil.process_iter(["cmdline"]) if (one.info["cmdline"] or [])[-len(argv) + 1 :] == argv[1:]
+    ]
+    return found
 
 
-def _seen(folder: Path) -> Run:
-    file = folder / "seen.json"
-    seen = json.loads(file.read_text())
-    file.unlink()  # the next run makes its own, or fails here
-    begin = next(one for one in seen if one[0] >= WARM_STEPS)
-    steps, wall, cpu = (last - first for last, first in zip(seen[-1], begin, strict=True))
-    return Run(rate=steps / wall, step_cpu=cpu / steps)
+def _own_processes(server_dir: str) -> list[psutil.Process]:
+    return [one for one in psutil.process_iter(["cmdline"]) if {server_dir, "idleq"} <= set(one.info["cmdline"] or ())]

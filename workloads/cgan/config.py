@@ -31,5 +31,5 @@ class TrainConfig:
 
 
 # About two minutes of one core, the data set included; long enough for showers to look like showers.
-QUICK = {"steps": 2_000, "events": 12_000}
+QUICK = {"steps": 600, "events": 12_000}
 FULL = {"steps": 20_000, "events": 60_000}
