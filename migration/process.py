@@ -49,6 +49,7 @@ class ProcessRuntime:
     """The containers of this process, which must start no other child processes than these and its *errands*."""
 
     errands: Errands = field(default_factory=Errands)
+    niceness: int = 0
     _leaders: dict[ContainerName, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     # Names are unique to our caller only: another one on this machine may use the same.
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -129,7 +130,7 @@ class ProcessRuntime:
                 pass_fds=files,
                 start_new_session=True,
             )
-        _limit(leader.pid, order.cores)
+        _limit(leader.pid, order.cores, self.niceness)
         return leader
 
     def _forget(self, name: ContainerName) -> "subprocess.Popen[bytes]":
@@ -269,11 +270,13 @@ def _appended(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _limit(pid: int, cores: frozenset[int]) -> None:
-    """Only those cores, no core files, many open files; set before the program's first line, the loader is still at work."""
+def _limit(pid: int, cores: frozenset[int], niceness: int) -> None:
+    """Only those cores, so nice, no core files, many open files; set before the program's first line, the loader is still at work."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if cores:
             os.sched_setaffinity(pid, cores)
+        if niceness:
+            os.setpriority(os.PRIO_PROCESS, pid, niceness)
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
         _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)

@@ -46,7 +46,7 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSettings:
-    """This machine's own idle cores, without main jobs.
+    """This machine's own idle cores, without main jobs: guests run at the lowest priority, so they take what nobody else here uses.
 
     Attributes:
         cores: how many cores guests may use in all; all of this machine's where it is not set.

@@ -5,6 +5,9 @@ from idleq.scheduler.config import Config, SnapshotSettings
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.paths import ServerPaths
 
+NICEST = 19
+"""The niceness of guests on a machine that has users of its own: they run when nobody else there wants to."""
+
 
 def snapshot_arguments(paths: ServerPaths, config: Config) -> tuple[str, ...]:
     """Return what agents are told about snapshots, where that is not what holds anyway; see first that the keys can be used.

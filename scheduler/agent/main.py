@@ -116,7 +116,7 @@ def node_of(
 def runtimes_of(settings: AgentSettings) -> Runtimes:
     """Return the runtimes of this node; plain processes are begun with, as they change whose orphans are adopted."""
     errands = Errands()
-    processes = ProcessRuntime(errands)
+    processes = ProcessRuntime(errands, niceness=settings.niceness)
     return Runtimes(
         {
             RuntimeName.PROCESS: lambda: processes,

@@ -57,6 +57,7 @@ class AgentSettings:
         compression: whether snapshots are compressed.
         key_file: of the keys that encrypt them; None if nothing does.
         generations: how many snapshots of each job are kept.
+        niceness: of guests that are plain processes; 19 leaves them what nobody else on the machine wants.
     """
 
     server_dir: Path
@@ -72,3 +73,4 @@ class AgentSettings:
     compression: Compression = "auto"
     key_file: Path | None = None
     generations: int = 2
+    niceness: int = 0

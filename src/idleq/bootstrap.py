@@ -365,7 +365,7 @@ def _world(
 ) -> "ClusterSettings":
     import psutil
 
-    from idleq.scheduler.agent.arguments import snapshot_arguments
+    from idleq.scheduler.agent.arguments import NICEST, snapshot_arguments
     from idleq.scheduler.config import EmbeddedSettings, LocalSettings
     from idleq.scheduler.core.policy import HOUR
     from idleq.scheduler.core.resources import Resources
@@ -377,6 +377,7 @@ def _world(
         case LocalSettings(cores=cores, memory_bytes=memory):
             total = psutil.virtual_memory().total
             node = Resources(cores or len(os.sched_getaffinity(0)), memory or total - total // OWNERS_SHARE)
+            argv += ("--niceness", str(NICEST))
             return local_settings(start=start, agent_argv=argv, node=node, grace_ms=config.policy.grace_ms)
         case EmbeddedSettings():
             return ClusterSettings(

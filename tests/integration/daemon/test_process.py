@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from idleq.bootstrap import stop_cluster
-from idleq.ids import JobId
+from idleq.ids import Fence, JobId
 from idleq.scheduler.api.client import Client
+from idleq.scheduler.core.submission import PYTHON
 from idleq.scheduler.errors import DaemonAway
 from idleq.scheduler.paths import ServerPaths
 from support.daemon import a_job
@@ -91,6 +93,20 @@ def test_a_daemon_that_is_killed_goes_on_where_it_was_and_one_that_is_asked_leav
         code, printed = second.end(signal.SIGTERM)
     assert (code, printed) == (0, "")
     assert not paths.access.exists()
+
+
+def test_a_guest_of_this_machines_own_cores_runs_when_nobody_else_here_wants_to(paths: ServerPaths) -> None:
+    says_niceness = (PYTHON, "-c", "import os; print(os.nice(0))")
+    job = structs.replace(JOB, spec=structs.replace(JOB.spec, argv=says_niceness))
+    started = Started(paths)
+    client = started.client()
+    try:
+        assert client.submit([job], "r1", "ada") == [1]
+        assert outlook(client, "1") == (1, 0, True)
+    finally:
+        client.close()
+        started.end(signal.SIGTERM)
+    assert paths.job(JobId("1")).segment(Fence(1)).stdout.read_text() == "19\n"
 
 
 @pytest.mark.parametrize("command", ["start", "once"])

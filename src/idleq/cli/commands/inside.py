@@ -39,6 +39,7 @@ def agent(
     compression: Annotated[str, typer.Option(metavar="auto|on|off", help="Of snapshots.")] = "auto",
     key_file: Annotated[Path | None, typer.Option(help="Of the keys that encrypt snapshots.")] = None,
     generations: Annotated[int, typer.Option(min=2, help="How many snapshots of a job are kept.")] = 2,
+    niceness: Annotated[int, typer.Option(min=0, max=19, help="Of guests that are plain processes.")] = 0,
 ) -> int:
     """Be the agent of an allocation: started by the cluster."""
     from idleq import bootstrap
@@ -61,5 +62,6 @@ def agent(
         compression=cast("Compression", compression),
         key_file=key_file,
         generations=generations,
+        niceness=niceness,
     )
     return bootstrap.run_agent(settings)
