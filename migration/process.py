@@ -130,7 +130,12 @@ class ProcessRuntime:
                 pass_fds=files,
                 start_new_session=True,
             )
-        _limit(leader.pid, order.cores, self.niceness)
+        try:
+            _limit(leader.pid, order.cores, self.niceness)
+        except OSError:  # a core that is gone since the agent began, say
+            leader.kill()
+            leader.wait()
+            raise
         return leader
 
     def _forget(self, name: ContainerName) -> "subprocess.Popen[bytes]":
@@ -140,7 +145,7 @@ class ProcessRuntime:
     def signal(self, name: ContainerName, number: int) -> None:
         """See Runtime; helpers that the program started get no signal, which they would not expect."""
         if (leader := self._inner_leader(name)) is not None:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(leader, number)
 
     def hears(self, name: ContainerName, number: int) -> bool:
@@ -157,7 +162,8 @@ class ProcessRuntime:
             if not new:
                 return
             for pid in leaders_first(new, leaders):
-                with contextlib.suppress(ProcessLookupError):
+                # What became another user's (a program with the set-user-ID bit) is not ours to kill; what began it is.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
             sent |= new
 
@@ -191,7 +197,7 @@ class ProcessRuntime:
         """Kill everything below this process, whoever it belongs to."""
         self.kill(list(self._leaders))
         for pid in read_children():
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
 
     def _inner_leader(self, name: ContainerName) -> int | None:

@@ -21,7 +21,7 @@ import pytest
 from idleq.migration.confinement import OWNER_LABEL
 from idleq.migration.docker import DockerRuntime
 from idleq.migration.errands import Errands
-from idleq.migration.errors import FreezeFailed, ProgramMissing, ThawFailed
+from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed, ThawFailed
 from idleq.migration.podman import PodmanRuntime
 from idleq.migration.ports import ContainerName, Ended, Freezer, Mount, Order, Runtime, RuntimeName
 from idleq.migration.process import ProcessRuntime
@@ -33,6 +33,7 @@ INSIDE = Path("/run/idleq")
 JOB = f"contract{os.getpid()}/1"
 C1, C2 = (ContainerName(f"{JOB}/{fence}") for fence in (1, 2))
 PATIENCE_SECONDS = 30
+NO_SUCH_CORE = 1000
 IMAGE = "idleq-workloads"
 
 COUNT = """
@@ -240,6 +241,17 @@ def test_one_that_is_ended_by_a_signal_is_told_with_it(bench: Bench) -> None:
     bench.runtime.start(bench.order("/bin/sh", "-c", "kill -TERM $$"))
 
     assert bench.wait_for_end() == [Ended(C1, -signal.SIGTERM)]
+
+
+def test_one_that_cannot_have_its_cores_is_refused_and_leaves_nothing_running(bench: Bench) -> None:
+    if bench.is_image:
+        pytest.skip("an engine refuses it by itself, before anything runs")
+    gone = frozenset({NO_SUCH_CORE})
+
+    with pytest.raises(StartFailed):
+        bench.runtime.start(replace(bench.order("sleep", "600"), cores=gone))
+
+    assert (bench.runtime.ended(), bench.survivors()) == ([], [])
 
 
 def test_a_signal_reaches_the_program(bench: Bench) -> None:
