@@ -4,8 +4,9 @@ What a process that dies leaves undone is found again by what the journal says: 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from typing import TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
@@ -23,6 +24,8 @@ from idleq.scheduler.leases import Leases
 from idleq.scheduler.mailbox import Ask, Decisions, Letter, Look, Mailbox
 from idleq.scheduler.ports import Clock, Journal, Turn
 
+T = TypeVar("T")
+
 FIRST_PAUSE_MS = Millis(500)
 LONGEST_PAUSE_MS = Millis(30_000)
 """Between two tries of what failed, to reach the journal or to do what was due: doubled from the first, up to the longest."""
@@ -35,6 +38,22 @@ LONGEST_NAP_MS = Millis(3_600_000)
 
 TRY_AGAIN_MS = Millis(5_000)
 """Between two tries to write what the disk did not take."""
+
+FACTS_AT_ONCE = 1000
+"""So many facts are read before the clock is looked at again."""
+
+RESTORING_MS = Millis(5_000)
+"""Between two words on how far the journal is read: `idleq daemon start` waits as long as some come."""
+
+
+def with_word(facts: Iterable[T], steady: Clock, log: FilteringBoundLogger) -> Iterator[T]:
+    """Yield *facts*, and log now and then how many there were: a long journal takes minutes."""
+    next_at = steady.now() + RESTORING_MS
+    for number, fact in enumerate(facts, start=1):
+        yield fact
+        if number % FACTS_AT_ONCE == 0 and steady.now() >= next_at:
+            log.info("daemon.restoring", facts=number)
+            next_at = steady.now() + RESTORING_MS
 
 
 class Daemon:
@@ -102,7 +121,7 @@ class Daemon:
         """
         if self._steady.now() < self._try_again_at:
             raise JournalUnavailable("the journal cannot be read or written; the daemon tries again by itself")
-        engine = Engine.restore(self._journal.facts())
+        engine = Engine.restore(with_word(self._journal.facts(), self._steady, self._log))
         self._hands.restart(engine.state)
         self._journal_all([engine.configure(self._policy, self._clock.now())])
         self._engine = engine

@@ -15,13 +15,18 @@ from idleq.scheduler.errors import DaemonAway
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from idleq.cli.client import Client
     from idleq.cli.session import Session
     from idleq.scheduler.paths import ServerPaths
 
 PATIENCE_SECONDS = 90.0
-"""A busy login node may take long to import everything; a daemon that fails says so earlier, by ending."""
+"""A busy login node may take long to import everything; a daemon that fails says so earlier, by ending. One that has much to read
+writes into its log while it does."""
+
+WHILE_SECONDS = 10.0
+"""Most daemons answer earlier, and nobody wonders."""
 
 GLANCE_SECONDS = 0.1
 
@@ -78,9 +83,10 @@ def _await_answer(
     session: "Session", process: "subprocess.Popen[bytes]", answer: IO[str], paths: "ServerPaths", takeover_ms: int
 ) -> None:
     # A daemon of another login node that gives no sign of life is waited for before its place is taken.
-    patience = PATIENCE_SECONDS + takeover_ms / 1000
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
+    patience = Patience(PATIENCE_SECONDS + takeover_ms / 1000, _size(paths.log), time.monotonic())
+    while patience.lasts(_size(paths.log), time.monotonic()):
+        if patience.deserves_a_word:
+            session.say(f"It is at work already, and does not answer yet; how far it is stands in {paths.log} ...")
         try:
             session.client().status()
         except DaemonAway:
@@ -94,8 +100,30 @@ def _await_answer(
         raise _failure(answer, process.returncode, paths)
     process.terminate()
     raise DaemonDidNotStart(
-        f"the daemon did not answer within {patience:.0f} s and was stopped; its log is {paths.log}"
+        f"the daemon neither answered nor wrote into its log for {patience.seconds:.0f} s and was stopped; its log is {paths.log}"
     )
+
+
+class Patience:
+    """Lasts for so many *seconds* since the last sign of life; *deserves_a_word* once there is one after a while."""
+
+    def __init__(self, seconds: float, sign: object, now: float) -> None:
+        self.seconds, self.deserves_a_word = seconds, False
+        self._sign, self._since, self._silent_until = sign, now, now + WHILE_SECONDS
+
+    def lasts(self, sign: object, now: float) -> bool:
+        """Whether to go on waiting *now*, where the sign of life looks like this."""
+        is_alive = sign != self._sign
+        if is_alive:
+            self._sign, self._since = sign, now
+        self.deserves_a_word = is_alive and now >= self._silent_until
+        if self.deserves_a_word:
+            self._silent_until = float("inf")
+        return now < self._since + self.seconds
+
+
+def _size(log: "Path") -> int:
+    return log.stat().st_size if log.exists() else 0
 
 
 def _failure(answer: IO[str], code: int, paths: "ServerPaths") -> IdleqError:

@@ -1,5 +1,7 @@
+import io
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,14 +22,16 @@ from idleq.scheduler.core.inputs import (
     Tick,
 )
 from idleq.scheduler.core.submission import ArrayRange
-from idleq.scheduler.daemon import FIRST_PAUSE_MS, LONGEST_NAP_MS
+from idleq.scheduler.daemon import FACTS_AT_ONCE, FIRST_PAUSE_MS, LONGEST_NAP_MS, RESTORING_MS, with_word
 from idleq.scheduler.errors import DaemonAway, JournalDamaged, JournalUnavailable
 from idleq.scheduler.faults import TRIES
+from idleq.scheduler.logs import make_log
 from idleq.scheduler.outbox import Outbox
 from idleq.scheduler.ports import Turn
 from support.daemon import (
     NOON,
     Bench,
+    FakeClock,
     a_job,
     a_node,
     done,
@@ -468,3 +472,18 @@ def test_what_reconciling_finds_gone_is_over(bench: Bench) -> None:
     bench.tell(Reconciled(allocations=()))
     assert bench.events()[:2] == [("journal", "SegmentLost"), ("journal", "AllocationEnded")]
     assert bench.tell(ready(launch.allocation, ((launch.job, Fence(1)),)))[0].refusal is not None
+
+
+def test_a_long_journal_says_how_far_it_is_read() -> None:
+    steady, said = FakeClock(0), io.StringIO()
+
+    def facts() -> Iterator[int]:
+        for number in range(6 * FACTS_AT_ONCE):
+            steady.advance(
+                Millis(RESTORING_MS // 2 // FACTS_AT_ONCE + 1)
+            )  # a little over half of the pause for each thousand
+            yield number
+
+    assert list(with_word(facts(), steady, make_log(said))) == list(range(6 * FACTS_AT_ONCE))
+    told = [(line["event"], line["facts"]) for line in map(json.loads, said.getvalue().splitlines())]
+    assert told == [("daemon.restoring", count * FACTS_AT_ONCE) for count in (2, 4, 6)]
