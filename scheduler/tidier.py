@@ -1,5 +1,9 @@
-"""Removes snapshots that nobody will thaw, and those above the quota: on a thread of its own, as a shared file system may be slow."""
+"""Removes snapshots that nobody will thaw, those above the quota, and what allocations have left that are long over.
 
+On a thread of its own, as a shared file system may be slow.
+"""
+
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -18,6 +22,9 @@ from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.ports import Clock
 
 T = TypeVar("T")
+
+ALLOCATION_KEPT_MS = Millis(7 * 24 * 3_600_000)
+"""Since the last line of its agent: whoever wonders why a job failed looks for the agent's log within days."""
 
 
 class Engines(Protocol):
@@ -78,6 +85,19 @@ class Tidier:
         }
         return gone
 
+    def forget_allocations(self) -> tuple[str, ...]:
+        """Remove the folders of allocations that the engine has forgotten and whose agents are long silent; return their names."""
+        known = self._engines.look(_allocations).result()
+        oldest = self._clock.now() - ALLOCATION_KEPT_MS
+        gone: list[str] = []
+        for folder in _entries(self._paths.allocations):
+            if folder.name not in known and (_last_written_at(folder) or oldest) < oldest:
+                shutil.rmtree(folder)
+                gone.append(folder.name)
+        if gone:
+            self._log.info("daemon.allocations_forgotten", allocations=gone)
+        return tuple(gone)
+
     def _strays(self, hold: Holding) -> Iterator[Stray]:
         known = {kept.id for kept in hold.snapshots}
         for path in _entries(self._paths.job(hold.job).snapshots):
@@ -98,6 +118,7 @@ class Tidier:
         while not self._stopping.wait(self._every_ms / 1000):
             try:
                 self.tidy()
+                self.forget_allocations()
             except (DaemonAway, JournalUnavailable) as error:
                 self._log.info("daemon.tidying_put_off", reason=str(error))
             except Exception:  # noqa: BLE001 - this thread must not end silently; it is logged
@@ -106,6 +127,14 @@ class Tidier:
 
 def _holdings(engine: Engine, _now: Millis) -> tuple[Holding, ...]:
     return tuple(holdings(engine.state))
+
+
+def _allocations(engine: Engine, _now: Millis) -> frozenset[str]:
+    return frozenset(engine.state.allocations)
+
+
+def _last_written_at(folder: Path) -> Millis | None:
+    return max(filter(None, map(_written_at, [folder, *_entries(folder)])), default=None)
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -9,14 +9,14 @@ from typing import TypeVar
 
 import pytest
 
-from idleq.ids import Fence, JobId, Millis, SnapshotId
+from idleq.ids import AllocationId, Fence, JobId, Millis, SnapshotId
 from idleq.scheduler.core.engine import Decision, Engine
 from idleq.scheduler.core.facts import SnapshotDropped
 from idleq.scheduler.core.inputs import Frozen, Input, JobCancelled, JobHeld
 from idleq.scheduler.core.retention import AFTER_END, SETTLED
 from idleq.scheduler.errors import JournalUnavailable
 from idleq.scheduler.paths import ServerPaths
-from idleq.scheduler.tidier import Tidier
+from idleq.scheduler.tidier import ALLOCATION_KEPT_MS, Tidier
 from support.daemon import FakeClock, quiet_log
 from support.engines import START, Told, report, snapshot
 
@@ -115,6 +115,26 @@ def test_what_the_journal_does_not_know_goes_after_an_hour(make: Callable[[int |
     world.clock.advance(SETTLED)
     assert [(one.snapshot, one.is_known) for one in world.tidier.tidy()] == [(SnapshotId("1-1-1"), False)]
     assert world.on_disk == ["1-2-1", "1-3-1"]
+
+
+def test_the_folder_of_an_allocation_goes_once_it_is_over_and_its_agent_long_silent(
+    make: Callable[[int | None], World],
+) -> None:
+    world = make(None)
+    assert set(world.told.engine.state.allocations) == {"a1"}
+    for name in ("a1", "a0", "a00"):
+        log = world.paths.allocation(AllocationId(name)).log
+        log.parent.mkdir(parents=True)
+        log.touch()
+        for path in (log, log.parent):
+            os.utime(path, (START / 1000, START / 1000))
+    os.utime(world.paths.allocation(AllocationId("a00")).log, (START / 1000 + 1, START / 1000 + 1))
+
+    world.clock.advance(ALLOCATION_KEPT_MS)
+    assert world.tidier.forget_allocations() == ()
+    world.clock.advance(1)
+    assert world.tidier.forget_allocations() == ("a0",)
+    assert sorted(path.name for path in world.paths.allocations.iterdir()) == ["a00", "a1"]
 
 
 def test_the_thread_outlives_a_fault_of_the_engine(make: Callable[[int | None], World]) -> None:
