@@ -49,6 +49,24 @@ def test_a_workload_gets_all_that_follows_its_name(idleq: CommandLine) -> None:
     assert asked(idleq) == [("submit", (Submission(spec=COUNT),), "ada")]
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("count", "--priority", "5"), ["--priority"]),
+        (("count", "--name=x", "--hold"), ["--name=x", "--hold"]),
+        (("count", "--steps", "3", "--help"), []),
+        (("--priority", "5", "count"), []),
+        (("--", "echo", "--priority", "5"), []),
+    ],
+)
+def test_an_option_of_idleqs_that_goes_to_the_workload_is_pointed_out(
+    idleq: CommandLine, words: tuple[str, ...], told: list[str]
+) -> None:
+    outcome = idleq("submit", *words)
+
+    assert (outcome.code, [line.split()[0] for line in outcome.err.splitlines()]) == (0, told)
+
+
 def test_a_command_gets_all_that_follows_the_dashes(idleq: CommandLine) -> None:
     outcome = idleq("submit", "--", "echo", "--json", "-q")
 

@@ -29,7 +29,21 @@ class SubmitCommand(IdleqCommand):
         rest: list[str] = super().parse_args(ctx, args)
         words = ctx.params.get("words") or []
         ctx.meta["idleq.is_command"] = len(given) > len(words) and given[-len(words) - 1] == "--"
+        ctx.meta["idleq.misplaced"] = self._misplaced(ctx, words)
         return rest
+
+    def _misplaced(self, ctx: AnyContext, words: list[str]) -> list[str]:
+        """Return the options of ours that stand behind the workload's name, and so go to it."""
+        ours = {text for one in self.get_params(ctx) for text in one.opts if text.startswith("--")} - {"--help"}
+        return [] if ctx.meta["idleq.is_command"] else [word for word in words[1:] if word.partition("=")[0] in ours]
+
+
+def _workloads(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Return what completes the first word: what follows it is the workload's own."""
+    from idleq.cli.catalog import load_catalog
+
+    found = load_catalog().values() if not context.params.get("words") else ()
+    return [(one.name, one.description) for one in found if one.name.startswith(incomplete)]
 
 
 Pairs = list[str] | None
@@ -39,7 +53,9 @@ def submit(
     context: typer.Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="WORKLOAD [ARGS]... | -- COMMAND [ARGS]...", show_default=False),
+        typer.Argument(
+            metavar="WORKLOAD [ARGS]... | -- COMMAND [ARGS]...", show_default=False, autocompletion=_workloads
+        ),
     ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", "-f", metavar="JOB.TOML", help="Submit a job file (- is stdin).")
@@ -90,6 +106,8 @@ def submit(
     if file is not None:
         submissions = from_file(file, words or (), table, catalog)
     else:
+        for option in context.meta["idleq.misplaced"]:
+            session.say(f"{option} goes to the workload, as it follows its name; idleq's own options come before that.")
         submissions = (from_line(words or [], table, catalog, is_command=context.meta["idleq.is_command"]),)
     return sent(session, submissions, may_start=start_daemon)
 
