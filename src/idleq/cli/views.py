@@ -151,6 +151,8 @@ def explanation_blocks(why: "Explanation") -> tuple[str | Table, ...]:
     """Return the reasons, the place in the queue, and what each node holds for the job."""
     head = f"Job {why.job} is {why.state}."
     paragraphs = [head, *why.sentences]
+    if why.state == "failed":
+        paragraphs.append(f"`idleq logs --stderr {why.job}` shows what it said.")
     if why.ahead is not None:
         ahead = "Nothing is" if why.ahead == 0 else f"{counted(why.ahead, 'job')} {'is' if why.ahead == 1 else 'are'}"
         paragraphs.append(f"{ahead} ahead of it in the queue; its priority counts as {why.level} by now.")

@@ -170,6 +170,17 @@ def test_explain_of_a_job_outside_the_queue_is_the_reasons_alone(idleq: CommandL
     assert idleq("explain", "18").out == "Job 18 is done.\nThe result of segment 1 was accepted.\n"
 
 
+def test_explain_of_a_failed_job_names_the_command_that_shows_why(idleq: CommandLine) -> None:
+    why = replace(WHY, job=JobId("18"), state="failed", sentences=("exit code 7",), ahead=None, nodes=())
+    idleq.wire = FakeWire(why=why)
+
+    assert idleq("explain", "18").out == shown("""
+        Job 18 is failed.
+        exit code 7
+        `idleq logs --stderr 18` shows what it said.
+        """)
+
+
 class ArrayWire(FakeWire):
     """A daemon that explains tasks, and knows of no job that is an array."""
 
