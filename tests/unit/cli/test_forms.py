@@ -36,7 +36,6 @@ WIRE = FakeWire(rows=(RUNNING, HELD), node_rows=(FREE_NODE, BUSY_NODE, GUEST_NOD
         (("nodes",), {"nodes": plain((FREE_NODE, BUSY_NODE, GUEST_NODE))}),
         (("status",), {"daemon": "d1", "pid": 4242, "summary": plain(SUMMARY)}),
         (("explain", "18"), plain(WHY)),
-        (("wait", "17"), {"is_over": True, "jobs": [plain(outlook("17", done=1))]}),
         (("submit", "--", "true"), {"entries": [17]}),
         (("cancel", "17"), {"cancelled": ["17"]}),
         (("hold", "17"), {"held": ["17"]}),

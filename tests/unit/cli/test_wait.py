@@ -66,6 +66,28 @@ def test_an_array_is_told_in_numbers_and_fails_with_its_first_failure(idleq: Com
     )
 
 
+def test_scripts_are_told_where_results_are_and_what_failed(idleq: CommandLine) -> None:
+    detail = structs.replace(DETAIL, row=structs.replace(FAILED, code=3))
+    idleq.wire = FakeWire(
+        view=JobView(ENTRY, detail),
+        outlooks=[(outlook("15", failed=1), outlook("17", done=1), outlook("19", jobs=3, done=3))],
+    )
+
+    jobs = idleq("wait", "15", "17", "19", "--json").json["jobs"]
+
+    folder = idleq.server_dir / "jobs"
+    assert [one["results"] for one in jobs] == [
+        None,
+        str(folder / "17" / "result"),
+        str(folder / "19" / "*" / "result"),
+    ]
+    assert [one["bad"] for one in jobs] == [
+        [{"id": "15", "state": "failed", "reason": "exit code 3", "code": 3}],
+        [],
+        [],
+    ]
+
+
 def test_patience_has_an_end(idleq: CommandLine) -> None:
     idleq.now = Clock()
     idleq.wire = FakeWire(outlooks=[(outlook("17", done=1), outlook("18"))])

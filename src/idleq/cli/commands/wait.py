@@ -46,7 +46,7 @@ def wait(
         keep_results(session, client, waited)
     ends = [End(outlook=one, bad=bad_rows(client, one)) for one in waited.jobs]
     return Result(
-        value={"is_over": waited.is_over, "jobs": list(waited.jobs)},
+        value={"is_over": waited.is_over, "jobs": [end.value(session.paths) for end in ends]},
         text=("\n".join(end.line(session.paths) for end in ends),),
         ids=names,
         code=next((end.code for end in ends if end.code), 0),
@@ -82,6 +82,15 @@ class End:
             return 1 if self.outlook.cancelled else 0
         code = next((row.code for row in self.bad if row.code), 1)
         return code if code > 0 else SIGNALLED - code
+
+    def value(self, paths: "ServerPaths") -> dict[str, object]:
+        """Return how it ended for scripts: *results* is where they are, of an array's tasks one each."""
+        from msgspec import structs
+
+        one, job = self.outlook, paths.job(self.outlook.target)
+        results = str(job.result if one.jobs == 1 else job.root / "*" / job.result.name)
+        bad = [{"id": row.id, "state": row.state, "reason": row.reason, "code": row.code} for row in self.bad]
+        return structs.asdict(one) | {"results": results if one.done else None, "bad": bad}
 
     def line(self, paths: "ServerPaths") -> str:
         """Say how it ended, where its result is, and why the first of it failed that did."""
