@@ -23,6 +23,7 @@ import psutil
 
 from bench.row import Row
 from bench.server import idleq, serving
+from idleq.migration.process import be_nice_as_session
 from idleq.scheduler.agent.arguments import NICEST
 
 STEPS = 1_000_000
@@ -222,8 +223,14 @@ def _plain(folder: Path) -> Iterator[Trainer]:
     shutil.rmtree(output, ignore_errors=True)
     argv = ["nice", "-n", str(NICEST), *_argv(folder, counter), "--output", str(output)]
     with subprocess.Popen(
-        argv, cwd=REPOSITORY, env=os.environ | ONE_THREAD, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        argv,
+        cwd=REPOSITORY,
+        env=os.environ | ONE_THREAD,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as process:
+        be_nice_as_session(process.pid, NICEST)
         try:
             _await_steps(counter)
             yield Trainer(psutil.Process(process.pid), counter)

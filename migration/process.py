@@ -15,7 +15,10 @@ import secrets
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,8 +59,15 @@ class ProcessRuntime:
     _enclosed: dict[ContainerName, Order] = field(default_factory=dict)
     _freezing: set[ContainerName] = field(default_factory=set)
     _lost: dict[ContainerName, str] = field(default_factory=dict)
+    _cores: AbstractSet[int] = field(default_factory=lambda: os.sched_getaffinity(0))
+    # Whatever a guest starts before its limits hold would keep ours: so a thread that has them starts it. It lives as long as we
+    # do, since what is to die with its parent dies with the thread that started it.
+    _starter: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
+    )
 
     def __post_init__(self) -> None:
+        _limit_files()
         try:
             adopt_orphans()
         except OSError as error:
@@ -117,6 +127,14 @@ class ProcessRuntime:
     def _popen(
         self, order: Order, argv: Sequence[str], folder: Path, files: Sequence[int] = ()
     ) -> "subprocess.Popen[bytes]":
+        return self._starter.submit(self._begun, order, argv, folder, files).result()
+
+    def _begun(
+        self, order: Order, argv: Sequence[str], folder: Path, files: Sequence[int]
+    ) -> "subprocess.Popen[bytes]":
+        _restrain(
+            order.cores or self._cores, self.niceness
+        )  # a core may be gone since the agent began: nothing is started then
         with _appended(order.stdout) as stdout, _appended(order.stderr) as stderr:
             # Without close_fds and preexec_fn Python uses vfork: no copy of this process's page tables.
             leader = subprocess.Popen(
@@ -130,12 +148,8 @@ class ProcessRuntime:
                 pass_fds=files,
                 start_new_session=True,
             )
-        try:
-            _limit(leader.pid, order.cores, self.niceness)
-        except OSError:  # a core that is gone since the agent began, say
-            leader.kill()
-            leader.wait()
-            raise
+        if self.niceness:
+            be_nice_as_session(leader.pid, self.niceness)
         return leader
 
     def _forget(self, name: ContainerName) -> "subprocess.Popen[bytes]":
@@ -199,6 +213,7 @@ class ProcessRuntime:
         for pid in read_children():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+        self._starter.shutdown(wait=False)
 
     def _inner_leader(self, name: ContainerName) -> int | None:
         leader = self._leaders.get(name)
@@ -276,17 +291,25 @@ def _appended(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _limit(pid: int, cores: frozenset[int], niceness: int) -> None:
-    """Only those cores, so nice, no core files, many open files; set before the program's first line, the loader is still at work."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if cores:
-            os.sched_setaffinity(pid, cores)
-        if niceness:
-            os.setpriority(os.PRIO_PROCESS, pid, niceness)
-        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
-        _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+def _restrain(cores: AbstractSet[int], niceness: int) -> None:
+    """Let the calling thread run on those *cores* only and be so nice: what it starts is as it is, from its first instruction on."""
+    os.sched_setaffinity(0, cores)
+    if niceness:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+
+
+def be_nice_as_session(pid: int, niceness: int) -> None:
+    """Where the kernel shares its time out among sessions (autogroup), their processes' niceness counts within each only."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
+
+
+def _limit_files() -> None:
+    """No core files of ours nor of what we start, and many open files."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _has_ended(pid: int) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Protocol
 
+import psutil
 import pytest
 
 from idleq.migration.confinement import OWNER_LABEL
@@ -34,6 +35,20 @@ JOB = f"contract{os.getpid()}/1"
 C1, C2 = (ContainerName(f"{JOB}/{fence}") for fence in (1, 2))
 PATIENCE_SECONDS = 30
 NO_SUCH_CORE = 1000
+FORKS = 40
+FORKS_AT_ONCE = f"""{sys.executable} -c '
+import os, resource
+print(os.nice(0), os.sched_getaffinity(0), resource.getrlimit(resource.RLIMIT_CORE))
+' >> counted; true"""
+SPINS = "open('counted', 'w').write('spins\\n')\nwhile True:\n    pass\n"
+SPINS_FOR_A_WHILE = """
+import os, sys, time
+os.sched_setaffinity(0, {int(sys.argv[1])})
+end = time.monotonic() + 3
+while time.monotonic() < end:
+    pass
+print(time.process_time())
+"""
 IMAGE = "idleq-workloads"
 
 COUNT = """
@@ -154,6 +169,9 @@ class Bench:
         wait_for("the end", self._look, seconds=PATIENCE_SECONDS)
         return self.told
 
+    def wait_for_ends(self, count: int) -> None:
+        wait_for(f"{count} ends", lambda: self._look() and len(self.told) >= count, seconds=PATIENCE_SECONDS)
+
     def _look(self) -> bool:
         self.told += self.runtime.ended()
         return bool(self.told)
@@ -197,10 +215,10 @@ def runtime_of(kind: str, folder: Path) -> FullRuntime:
 
 
 @contextmanager
-def bench_of(kind: str, folder: Path) -> Iterator[Bench]:
+def bench_of(kind: str, folder: Path, runtime: FullRuntime | None = None) -> Iterator[Bench]:
     for name in ("work", "given"):
         (folder / name).mkdir()
-    bench = Bench(kind, runtime_of(kind, folder), folder)
+    bench = Bench(kind, runtime or runtime_of(kind, folder), folder)
     yield bench
     bench.runtime.close()
     assert not bench.is_image or containers_of(bench) == []
@@ -211,6 +229,11 @@ def containers_of(bench: Bench) -> list[str]:
     """What the bench's engine still knows of its containers, whether they run or not."""
     ask = [bench.kind, "ps", "--all", "--quiet", f"--filter=label={OWNER_LABEL}={bench.folder}"]
     return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.split()
+
+
+def cpu_seconds(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
 
 
 IMAGES = [pytest.param("podman", marks=PODMAN), pytest.param("docker", marks=DOCKER)]
@@ -252,6 +275,41 @@ def test_one_that_cannot_have_its_cores_is_refused_and_leaves_nothing_running(be
         bench.runtime.start(replace(bench.order("sleep", "600"), cores=gone))
 
     assert (bench.runtime.ended(), bench.survivors()) == ([], [])
+
+
+def test_whatever_a_program_starts_at_once_has_its_cores_and_its_limits_too(tmp_path: Path) -> None:
+    (core, *_) = sorted(os.sched_getaffinity(0))
+    runtime = ProcessRuntime(niceness=19)
+    with bench_of("process", tmp_path, runtime) as bench:
+        for number in range(FORKS):
+            order = replace(bench.order("/bin/sh", "-c", FORKS_AT_ONCE), cores=frozenset({core}))
+            runtime.start(replace(order, name=ContainerName(f"{JOB}/{number + 1}")))
+        bench.wait_for_ends(FORKS)
+
+        assert len(bench.lines()) == FORKS
+        assert set(bench.lines()) == {f"19 {{{core}}} (0, 0)"}
+
+
+def test_guests_of_the_lowest_priority_leave_a_core_to_whoever_else_wants_it(tmp_path: Path) -> None:
+    (core, *_) = sorted(os.sched_getaffinity(0))
+    runtime = ProcessRuntime(niceness=19)
+    with bench_of("process", tmp_path, runtime) as bench:
+        runtime.start(replace(bench.python(SPINS), cores=frozenset({core})))
+        bench.wait_for_lines(1)
+        guest = next(iter(bench.survivors()))
+        before = cpu_seconds(guest)
+        ours = subprocess.Popen(
+            [sys.executable, "-c", SPINS_FOR_A_WHILE, str(core)],
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        used = float(ours.communicate(timeout=PATIENCE_SECONDS)[0])
+        of_the_guest = cpu_seconds(guest) - before
+        runtime.kill([C1])
+        bench.wait_for_end()
+
+    assert of_the_guest < used / 4
 
 
 def test_a_signal_reaches_the_program(bench: Bench) -> None:
