@@ -279,14 +279,16 @@ def _journal(paths: "ServerPaths", config: "Config", *, create: bool) -> Iterato
 def _cluster(paths: "ServerPaths", config: "Config", clock: "Clock") -> "Cluster":
     """Return the cluster that *config* names, which is there then."""
     from idleq.scheduler.config import EmbeddedSettings, LocalSettings, SlurmSettings
+    from idleq.simulator.beginning import begin, refuse_while_agents_live
 
     match config.cluster:
         case SlurmSettings():
-            _refuse_while_agents_live(paths)
+            refuse_while_agents_live(paths.cluster)
             return _slurm(paths, config, config.cluster, clock)
         case LocalSettings() | EmbeddedSettings():
-            _make_world(paths, _world(paths, config, config.cluster, clock.now()))
-            return _embedded_cluster(paths.root)
+            cluster = _embedded_cluster(paths.root)
+            begin(paths.root, _world(paths, config, config.cluster, clock.now()), cluster.stop)
+            return cluster
 
 
 def _poll_ms(config: "Config") -> Millis:
@@ -326,38 +328,6 @@ def _embedded_cluster(server_dir: Path) -> "EmbeddedCluster":
     from idleq.simulator.embedded import EmbeddedCluster
 
     return EmbeddedCluster(server_dir, _idleq(server_dir, "cluster", "run"))
-
-
-def _make_world(paths: "ServerPaths", wanted: "ClusterSettings") -> None:
-    """Tell the cluster's process that it is as *wanted*, unless it was told just that already: then it goes on as it began.
-
-    Raises:
-        BadConfig: another cluster runs allocations here, which would end with it.
-    """
-    from idleq.simulator.errors import BadSettings
-    from idleq.simulator.settings import read_settings, write_settings
-
-    try:
-        is_known = replace(wanted, start=read_settings(paths.root).start) == read_settings(paths.root)
-    except BadSettings:
-        is_known = False
-    if not is_known:
-        _refuse_while_agents_live(paths)
-        stop_cluster(paths.root)
-        write_settings(paths.root, wanted)
-
-
-def _refuse_while_agents_live(paths: "ServerPaths") -> None:
-    """Raise BadConfig if allocations live on the cluster that was here before."""
-    from idleq.scheduler.errors import BadConfig
-    from idleq.simulator.host import living_agents
-
-    if alive := living_agents(paths.cluster):
-        raise BadConfig(
-            f"this is another cluster, or another setting of it, than the one on which {alive} of our allocations run here,"
-            " and they would end: start as before, or type `idleq pause --now` to save what they do and"
-            " `idleq daemon stop --cluster` to end them"
-        )
 
 
 def _world(

@@ -36,7 +36,7 @@ CORE_MAY_NOT_NAME = {"__import__", "breakpoint", "compile", "eval", "exec", "glo
 
 SIMULATOR_MAY_IMPORT = {"core", "ports", "codec", "errors", "jobkeys", "palette", "plain", "units"}
 EMBEDDED_MAY_IMPORT = SIMULATOR_MAY_IMPORT | {"atomic", "clock", "paths"}
-EMBEDDED = {"book.py", "embedded.py", "host.py", "live.py", "settings.py"}
+EMBEDDED = {"beginning.py", "book.py", "embedded.py", "host.py", "live.py", "settings.py"}
 """The embedded cluster's modules: a process of its own, with files and the real clock."""
 
 HEAVY = {"ctapipe", "fastapi", "matplotlib", "numpy", "pydantic", "simpy", "sqlalchemy", "sqlmodel", "torch", "uvicorn"}

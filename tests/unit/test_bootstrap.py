@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -9,23 +10,28 @@ from idleq import bootstrap
 from idleq.ids import AllocationId, CommandId, Millis, NodeName
 from idleq.processes import boot_id, started
 from idleq.scheduler.clock import SystemClock
-from idleq.scheduler.config import Config, EmbeddedSettings, LocalSettings, SlurmSettings
+from idleq.scheduler.config import Config, EmbeddedSettings, LocalSettings, ServerSettings, SlurmSettings
 from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.errors import BadConfig
 from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.slurm.errors import SlurmRefused
+from idleq.simulator.beginning import begin
 from idleq.simulator.book import AgentStarted, Begun, Book, Over
 from idleq.simulator.settings import read_settings
+
+Transport = Literal["auto", "api", "spool"]
 
 A1, NOON = AllocationId("a1"), Millis(1_767_607_200_000)
 LOCAL, EMBEDDED = LocalSettings(cores=1), EmbeddedSettings()
 
 
-def make_world(paths: ServerPaths, cluster: LocalSettings | EmbeddedSettings, at: int = NOON) -> None:
+def make_world(
+    paths: ServerPaths, cluster: LocalSettings | EmbeddedSettings, at: int = NOON, transport: Transport = "auto"
+) -> None:
     """Begin with that cluster, as a daemon does."""
-    world = bootstrap._world(paths, Config(cluster=cluster), cluster, Millis(at))
-    bootstrap._make_world(paths, world)
+    config = Config(cluster=cluster, server=ServerSettings(transport=transport))
+    begin(paths.root, bootstrap._world(paths, config, cluster, Millis(at)), lambda: bootstrap.stop_cluster(paths.root))
 
 
 @pytest.fixture
@@ -59,6 +65,19 @@ def test_another_cluster_is_refused_while_allocations_live(paths: ServerPaths) -
 def test_the_same_cluster_goes_on_as_it_began(paths: ServerPaths) -> None:
     make_world(paths, LOCAL, NOON + 1)
     assert read_settings(paths.root).start == NOON
+
+
+def test_agents_are_started_another_way_once_none_of_before_lives(paths: ServerPaths) -> None:
+    before = read_settings(paths.root)
+    make_world(paths, LOCAL, NOON + 1, transport="spool")
+    assert read_settings(paths.root) == before
+
+    book = Book(paths.cluster.allocations)
+    book.add(Over(allocation=A1, reason="its agent has left"))
+    book.close()
+    make_world(paths, LOCAL, NOON + 1, transport="spool")
+    after = read_settings(paths.root)
+    assert (after.start, "spool" in after.agent_argv, "spool" in before.agent_argv) == (NOON + 1, True, False)
 
 
 def test_another_cluster_begins_when_no_allocation_lives(paths: ServerPaths) -> None:

@@ -53,7 +53,7 @@ def test_a_workload_gets_all_that_follows_its_name(idleq: CommandLine) -> None:
     ("words", "told"),
     [
         (("count", "--priority", "5"), ["--priority"]),
-        (("count", "--name=x", "--hold"), ["--name=x", "--hold"]),
+        (("count", "--memory=1G", "--hold", "--name", "x"), ["--memory=1G", "--hold"]),
         (("count", "--steps", "3", "--help"), []),
         (("--priority", "5", "count"), []),
         (("--", "echo", "--priority", "5"), []),

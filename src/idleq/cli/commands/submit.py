@@ -33,8 +33,11 @@ class SubmitCommand(IdleqCommand):
         return rest
 
     def _misplaced(self, ctx: AnyContext, words: list[str]) -> list[str]:
-        """Return the options of ours that stand behind the workload's name, and so go to it."""
-        ours = {text for one in self.get_params(ctx) for text in one.opts if text.startswith("--")} - {"--help"}
+        """Return the options of ours that stand behind the workload's name, and so go to it; workloads have a --help and a --name too."""
+        ours = {text for one in self.get_params(ctx) for text in one.opts if text.startswith("--")} - {
+            "--help",
+            "--name",
+        }
         return [] if ctx.meta["idleq.is_command"] else [word for word in words[1:] if word.partition("=")[0] in ours]
 
 
@@ -106,10 +109,15 @@ def submit(
     if file is not None:
         submissions = from_file(file, words or (), table, catalog)
     else:
-        for option in context.meta["idleq.misplaced"]:
-            session.say(f"{option} goes to the workload, as it follows its name; idleq's own options come before that.")
+        point_out(session, context.meta["idleq.misplaced"])
         submissions = (from_line(words or [], table, catalog, is_command=context.meta["idleq.is_command"]),)
     return sent(session, submissions, may_start=start_daemon)
+
+
+def point_out(session: "Session", misplaced: list[str]) -> None:
+    """Say that these options are not read here."""
+    for option in misplaced:
+        session.say(f"{option} goes to the workload, as it follows its name; idleq's own options come before that.")
 
 
 def listed(catalog: "dict[str, NamedJob]") -> Result:
