@@ -1,7 +1,7 @@
 """One segment of a guest on one node, without a daemon: started or thawed there, let run, and frozen again; prints how it ended.
 
 segment.py FOLDER NUMBER RUNTIME UNTIL ARGV...: what segment NUMBER - 1 has left in FOLDER goes on (0: it starts) until lines.txt (or
-progress.jsonl) has UNTIL lines, or to its end. RUNTIME is process, or an engine and an image, like docker:IMAGE.
+progress.jsonl) has UNTIL lines, or to its end. RUNTIME is process, or an engine and an image, like podman:IMAGE.
 """
 
 import json
@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from idleq.migration.docker import DockerRuntime
+from idleq.migration.errands import Errands
+from idleq.migration.podman import PodmanRuntime
 from idleq.migration.ports import ContainerName, Ended, Mount, Order, RuntimeName
 from idleq.migration.process import ProcessRuntime
+from idleq.migration.runtimes import FullRuntime
 from idleq.processes import read_processes
 
 INSIDE = Path("/run/idleq")
@@ -58,6 +61,16 @@ def order_of(folder: Path, number: int, runtime: str, scratch: Path, argv: list[
     )
 
 
+def runtime_of(kind: RuntimeName, owner: str) -> FullRuntime:
+    match kind:
+        case RuntimeName.PROCESS:
+            return ProcessRuntime()
+        case RuntimeName.PODMAN:
+            return PodmanRuntime(owner, Errands())
+        case RuntimeName.DOCKER:
+            return DockerRuntime(owner)
+
+
 def lines_in(output: Path) -> int:
     told = (output / name for name in ("lines.txt", "progress.jsonl"))
     return sum(path.read_bytes().count(b"\n") for path in told if path.exists())
@@ -68,7 +81,7 @@ def run(folder: Path, number: int, runtime_name: str, until: int, argv: list[str
     scratch = Path(tempfile.mkdtemp(prefix="idleq-segment-"))
     (scratch / "tmp").mkdir()
     order = order_of(folder, number, runtime_name, scratch, argv)
-    runtime = DockerRuntime(owner=str(scratch)) if order.runtime is RuntimeName.DOCKER else ProcessRuntime()
+    runtime = runtime_of(order.runtime, str(scratch))
     said: dict[str, object] = {}
     try:
         if number == 0:

@@ -55,6 +55,13 @@ def test_the_agent_freezes_and_thaws_by_criu_and_falls_back_where_that_fails(
     record_property("summary", said)
 
 
+def test_kills_around_guests_in_containers_and_under_criu_cost_no_job_and_double_none(
+    with_docker: Testbed, record_property: Callable[[str, object], None]
+) -> None:
+    said = pytest_on(with_docker.nodes["n1"], "/shared/idleq/tests/acceptance/faults/test_containers_killed.py")
+    record_property("summary", said)
+
+
 def segment(node: Node, folder: str, number: int, until: int, *argv: str, around: Sequence[str] = ()) -> dict[str, Any]:
     """One stretch of *argv* (none: the tree of processes) on *node*; what it said of its end."""
     python = ("env", "PYTHONPATH=/shared/idleq/tests", *around, PYTHON, "-m", "support.segment")
