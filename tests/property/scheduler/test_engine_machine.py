@@ -189,15 +189,14 @@ class World(RuleBasedStateMachine):
         self.judged[allocation.id] = present
         savers = []
         for job, fence in guests:
-            seat, wishes = self.seats[job, fence], state.entries[state.jobs[job].entry].spec
+            seat, entry = self.seats[job, fence], state.entries[state.jobs[job].entry]
             if not isinstance(state.jobs[job].state, Starting | Running):
                 continue
-            if end is None or wishes.freeze is FreezeMethod.NONE:
+            if end is None or entry.spec.freeze is FreezeMethod.NONE:
                 assert seat.plan.freeze_at is None
                 continue
-            latency_ms = state.costs.freeze_ms(wishes.name, 950, POLICY.freeze_ms)
-            transfer_ms = state.costs.bytes(wishes.name) * 1000 // POLICY.bandwidth
-            seat.cost = FreezeCost(latency_ms, Millis(transfer_ms))
+            typical = state.typical(entry, state.jobs[job])
+            seat.cost = FreezeCost(typical.freeze_ms, Millis(typical.bytes * 1000 // POLICY.bandwidth))
             savers.append(seat)
         self.deadlines[allocation.id] = None if end is None else judge(savers, end, POLICY.margin_ms, self.told.now)
 

@@ -2,7 +2,7 @@
 
 from msgspec import structs
 
-from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName
+from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.apply import apply
 from idleq.scheduler.core.commands import RequestAllocation, SegmentPlan
 from idleq.scheduler.core.costs import Costs
@@ -93,7 +93,8 @@ def test_a_save_on_a_node_that_has_left_the_cluster_is_kept() -> None:
     told.tell(ViewChanged(deltas=(), gone=(NodeName("n1"),)))
     saves(told, 1, save_ms=70)
     assert kept(told) == ["1-1-1"]
-    assert told.engine.state.costs.save_ms("w", Millis(0)) == 70
+    state = told.engine.state
+    assert state.typical(state.entries[EntryId(1)], None).save_ms == 70
 
 
 def test_what_a_job_saves_while_it_is_being_killed_is_kept_and_does_not_save_it() -> None:
@@ -113,15 +114,6 @@ def test_no_more_allocations_are_asked_for_than_have_gpus_for_whoever_waits() ->
     wishes = structs.replace(spec(), resources=Resources(1, GB, 1))
     told.submit(Submission(spec=wishes, array=ArrayRange(0, 2)))
     assert len([one for one in told.commands if isinstance(one, RequestAllocation)]) == 2
-
-
-def test_once_the_shortest_workload_is_no_longer_so_short_the_shortest_of_all_is_looked_for() -> None:
-    costs = Costs()
-    costs.learn_run("quick", Millis(5))
-    costs.learn_run("slow", Millis(70))
-    for took in (90, 90):
-        costs.learn_run("quick", Millis(took))
-    assert (costs.run_ms("quick"), costs.shortest_run_ms) == (90, 70)
 
 
 def test_a_gap_that_is_too_short_for_one_frozen_task_is_so_for_its_like() -> None:
