@@ -82,21 +82,31 @@ class Costs:
     measured: dict[Kind, Measured] = field(default_factory=dict)
     middles: list[Millis] = field(default_factory=list)
     kept: int = KINDS
+    _newest: tuple[Kinds, list[Measured]] = field(default=((), []), compare=False, repr=False)
 
     def learn_freeze(self, kinds: Kinds, job: JobId, took: Millis, size: int) -> None:
         """Remember one freeze of *job*, of *size* bytes."""
-        taught = self._taught(kinds)
-        _note(taught, [of.freezes.add(took, size) | of.sizes.note(job, size) for of in taught])
+        has_changed = False
+        for measured in (taught := self._taught(kinds)):
+            has_changed |= measured.freezes.add(took, size) | measured.sizes.note(job, size)
+        if has_changed:
+            taught[-1].typical.clear()
 
     def learn_save(self, kinds: Kinds, job: JobId, took: Millis, size: int) -> None:
         """Remember one save of *job*, of *size* bytes, during which it stayed where it was."""
-        taught = self._taught(kinds)
-        _note(taught, [of.saves.add(took, size) | of.sizes.note(job, size) for of in taught])
+        has_changed = False
+        for measured in (taught := self._taught(kinds)):
+            has_changed |= measured.saves.add(took, size) | measured.sizes.note(job, size)
+        if has_changed:
+            taught[-1].typical.clear()
 
     def learn_thaw(self, kinds: Kinds, took: Millis, size: int) -> None:
         """Remember one thaw of *size* bytes."""
-        taught = self._taught(kinds)
-        _note(taught, [of.thaws.add(took, size) for of in taught])
+        has_changed = False
+        for measured in (taught := self._taught(kinds)):
+            has_changed |= measured.thaws.add(took, size)
+        if has_changed:
+            taught[-1].typical.clear()
 
     def learn_run(self, kinds: Kinds, took: Millis) -> None:
         """Remember how long the last segment of a job ran that was done: of its own kind alone, as `run_ms` is."""
@@ -184,6 +194,8 @@ class Costs:
 
     def _taught(self, kinds: Kinds) -> list[Measured]:
         """Return what was measured of each of *kinds*, which are taught now; what was taught longest ago is forgotten where there are too many."""
+        if kinds is self._newest[0]:
+            return self._newest[1]
         taught = []
         for kind in kinds:
             measured = self.measured.pop(kind) if kind in self.measured else Measured()
@@ -191,6 +203,7 @@ class Costs:
             taught.append(measured)
         while len(self.measured) > self.kept:
             self._forget(next(iter(self.measured)))
+        self._newest = kinds, taught
         return taught
 
     def _forget(self, kind: Kind) -> None:
@@ -202,9 +215,3 @@ class Costs:
     def _forget_middle(self, runs: Recent) -> None:
         if runs.values:
             del self.middles[bisect_left(self.middles, runs.quantile(500, Millis(0)))]
-
-
-def _note(taught: list[Measured], has_changed: list[bool]) -> None:
-    """Forget what followed from before, of all users: anybody's kind is behind what is believed of each."""
-    if any(has_changed):
-        taught[-1].typical.clear()

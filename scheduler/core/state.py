@@ -261,9 +261,9 @@ class State:
 
     def typical(self, entry: Entry, job: Job | None) -> Typical:
         """Return what plans take *job* of *entry* to be like (None: one that has never begun)."""
-        return self.costs.typical(
-            entry.kinds, None if job is None else job.bytes, self.policy.freeze_ms, self.policy.thaw_ms
-        )
+        policy = self.policy
+        size = job.snapshots[-1].bytes if job is not None and job.snapshots else None
+        return self.costs.typical(entry.kinds, size, policy.freeze_ms, policy.thaw_ms)
 
     def basis(self, entry: Entry, job: Job) -> Basis:
         """Return where comes from what is believed of the freezes of *job*, which is of *entry*."""

@@ -42,14 +42,14 @@ def length_of(state: State, allocation: Allocation, now: Millis) -> Millis:
 
 def segment_plans(state: State, allocation: Allocation) -> dict[JobId, SegmentPlan]:
     """Return when each guest of *allocation* acts: they share its node and its path to the file system."""
-    guests = [(job, state.entries[job.entry]) for job in map(state.jobs.__getitem__, allocation.guests)]
+    guests, jobs, entries = allocation.guests, state.jobs, state.entries
     if len(guests) == 1:
-        return {job.id: plan_alone(state, allocation, entry, job) for job, entry in guests}
+        return {name: plan_alone(state, allocation, entries[jobs[name].entry], jobs[name]) for name in guests}
     end = end_of(state, allocation)
     savers = {
-        job.id: state.typical(entry, job)
-        for job, entry in guests
-        if entry.submission.spec.freeze is not FreezeMethod.NONE
+        name: state.typical(entry, jobs[name])
+        for name in guests
+        if (entry := entries[jobs[name].entry]).submission.spec.freeze is not FreezeMethod.NONE
     }
     starts: dict[JobId, Millis] = {}
     if end is not None:
@@ -57,8 +57,7 @@ def segment_plans(state: State, allocation: Allocation) -> dict[JobId, SegmentPl
         starts = dict(zip(savers, pack_backwards(Millis(end - state.policy.margin_ms), costs), strict=True))
     intervals = _intervals(state, allocation, savers)
     return {
-        job: SegmentPlan(freeze_at=starts.get(job), ends_at=end, save_every_ms=intervals.get(job))
-        for job in allocation.guests
+        job: SegmentPlan(freeze_at=starts.get(job), ends_at=end, save_every_ms=intervals.get(job)) for job in guests
     }
 
 
