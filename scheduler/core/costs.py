@@ -167,8 +167,8 @@ class Costs:
         *freeze_ms* and *thaw_ms* are for what was never measured.
         """
         anybodys = self.measured.get(kinds[-1])
-        if anybodys is None:
-            return self._reckoned(kinds, size, freeze_ms, thaw_ms)
+        if anybodys is None:  # so is its user's kind, which is forgotten first
+            return Typical(freeze_ms, freeze_ms, freeze_ms, thaw_ms, thaw_ms, size or 0)
         asked = kinds[0], size, freeze_ms, thaw_ms
         known = anybodys.typical.get(asked)
         if known is None:

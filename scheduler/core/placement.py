@@ -43,8 +43,11 @@ class Stretch(Struct, frozen=True, gc=False):
 
 def stretch(state: State, entry: Entry, job: Job | None, length_ms: Millis) -> Stretch:
     """Return what *job* of *entry* (None: a fresh one) would make of a gap of *length_ms*."""
-    spec, typical = entry.submission.spec, state.typical(entry, job)
-    thaw_ms = typical.slow_thaw_ms if job is not None and job.snapshots else Millis(0)
+    spec, policy = entry.submission.spec, state.policy
+    size = job.snapshots[-1].bytes if job is not None and job.snapshots else None
+    # What `State.typical` does, without a call: every choice looks at many candidates.
+    typical = state.costs.typical(entry.kinds, size, policy.freeze_ms, policy.thaw_ms)
+    thaw_ms = Millis(0) if size is None else typical.slow_thaw_ms
     run_ms = job.run_ms if job is not None else 0
     left_ms = None if spec.expected_ms is None else max(spec.expected_ms - run_ms, 0)
     if left_ms is not None and thaw_ms + left_ms <= length_ms:
@@ -52,7 +55,7 @@ def stretch(state: State, entry: Entry, job: Job | None, length_ms: Millis) -> S
     if spec.freeze is FreezeMethod.NONE:
         # Nothing of it survives the gap's end: it is worth a try only if nobody knows how long it takes.
         return Stretch(length_ms if left_ms is None else Millis(0), Millis(0), ends_here=False)
-    overhead = Millis(thaw_ms + typical.freeze_ms + state.policy.margin_ms)
+    overhead = Millis(thaw_ms + typical.freeze_ms + policy.margin_ms)
     return Stretch(Millis(length_ms - overhead), overhead, ends_here=False)
 
 
