@@ -160,12 +160,13 @@ def test_what_a_job_is_typically_like_follows_from_the_newest_measurements_howev
         assert (asked, list(asked.measured)) == (never_asked, list(never_asked.measured))
 
 
-def test_a_measurement_like_all_that_are_remembered_leaves_what_followed_from_them() -> None:
+@pytest.mark.parametrize("what", ["freeze", "save", "thaw"])
+def test_a_measurement_like_all_that_are_remembered_leaves_what_followed_from_them(what: str) -> None:
     costs = Costs()
     for _ in range(REMEMBERED):
-        costs.learn_freeze(ANN, JOB, Millis(100), MB)
+        _learn(costs, what, ANN, JOB, Millis(100), MB)
     before = said(costs, ANN)
-    costs.learn_freeze(ANN, JOB, Millis(100), MB)
+    _learn(costs, what, ANN, JOB, Millis(100), MB)
     assert said(costs, ANN) is before
 
 
