@@ -58,7 +58,7 @@ from support.freezing import Seat, judge
 NODES = ("n1", "n2", "n3")
 MACHINES = {"n1": Machine(cpu="a", flags=("avx",)), "n2": Machine(cpu="b"), "n3": None}
 needs = st.sampled_from((None, None, Needs(cpu="a"), Needs(cpu="b"), Needs(flags=("avx",))))
-SIZES = st.integers(1, 12).map(lambda eighths: eighths << 17)
+SIZES = st.integers(0, 4).map(lambda doublings: 1 << 19 << doublings)
 POLICY = Policy(
     grace_ms=Millis(0), min_gap_ms=Millis(20_000), freeze_ms=Millis(2_000), thaw_ms=Millis(1_000), margin_ms=Millis(2_000),
     stall_segments=4, max_array=8, retry_ms=Millis(1_000), slow_ms=Millis(5_000), bandwidth=1 << 19,
@@ -196,8 +196,9 @@ class World(RuleBasedStateMachine):
             if end is None or entry.spec.freeze is FreezeMethod.NONE:
                 assert seat.plan.freeze_at is None
                 continue
-            typical = state.typical(entry, state.jobs[job])
-            seat.cost = FreezeCost(typical.freeze_ms, Millis(typical.bytes * 1000 // POLICY.bandwidth))
+            typical, its_own = state.typical(entry, state.jobs[job]), state.jobs[job].bytes
+            size = typical.bytes if its_own is None else its_own
+            seat.cost = FreezeCost(typical.freeze_ms, Millis(size * 1000 // POLICY.bandwidth))
             savers.append(seat)
         self.deadlines[allocation.id] = None if end is None else judge(savers, end, POLICY.margin_ms, self.told.now)
 
