@@ -191,8 +191,8 @@ def _has_moved(draft: Draft, job: Job, segment: Segment, snapshot: Snapshot) -> 
     """Whether the segment brought the job on: by a step, or, if it names none, by more than coming and going cost."""
     if snapshot.step:
         return snapshot.step > segment.first_step
-    costs, name = draft.state.costs, draft.state.entries[job.entry].spec.name
-    cost = costs.thaw_ms(name, 500, Millis(0)) + costs.freeze_ms(name, 500, Millis(0))
+    costs, kinds, size = draft.state.costs, draft.state.entries[job.entry].kinds, snapshot.bytes
+    cost = costs.thaw_ms(kinds, 500, size, Millis(0)) + costs.freeze_ms(kinds, 500, size, Millis(0))
     return snapshot.run_ms - segment.first_run_ms > max(cost, LEAST_PROGRESS_MS)
 
 

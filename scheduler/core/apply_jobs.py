@@ -141,9 +141,9 @@ def _learn(state: State, entry: Entry, segment: Segment | None, fact: PassageFac
     """Let the cost model see what was measured; *segment* is that of the job before the fact."""
     match fact:
         case SegmentFrozen():
-            state.costs.learn_freeze(entry.spec.name, fact.freeze_ms, fact.snapshot.bytes)
+            state.costs.learn_freeze(entry.kinds, fact.job, fact.freeze_ms, fact.snapshot.bytes)
         case JobDone(ended_at=ended_at) if segment is not None and segment.since is not None:
-            state.costs.learn_run(entry.spec.name, Millis(max(ended_at - segment.since, 0)))
+            state.costs.learn_run(entry.kinds, Millis(max(ended_at - segment.since, 0)))
         case _:
             pass
 

@@ -27,8 +27,9 @@ def apply_start(state: State, _at: Millis, fact: SegmentRunning) -> None:
     following = Running(now) if isinstance(job.state, Starting) else _with_segment(job.state, now)
     check(job, fact, following)
     state.jobs[job.id] = job.in_state(following)
-    if segment.thaw_from is not None:
-        state.costs.learn_thaw(state.entries[job.entry].spec.name, fact.thaw_ms)
+    thawed = next((snapshot for snapshot in job.snapshots if snapshot.id == segment.thaw_from), None)
+    if thawed is not None:
+        state.costs.learn_thaw(state.entries[job.entry].kinds, fact.thaw_ms, thawed.bytes)
 
 
 def apply_progress(state: State, at: Millis, fact: SegmentProgressed) -> None:
@@ -46,7 +47,7 @@ def apply_progress(state: State, at: Millis, fact: SegmentProgressed) -> None:
         job, step=saved.step or step, total=fact.total, state=following, snapshots=snapshots, run_ms=saved.run_ms
     )
     if fact.save_ms is not None:
-        state.costs.learn_save(state.entries[job.entry].spec.name, fact.save_ms, saved.bytes)
+        state.costs.learn_save(state.entries[job.entry].kinds, job.id, fact.save_ms, saved.bytes)
     # The gap has grown older: that it is still open counts, and the next save may wait for longer.
     if (node := state.nodes.get(segment.node)) is not None:
         count_open(state, node, at)

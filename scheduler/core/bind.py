@@ -82,7 +82,7 @@ def _bind_ahead(draft: Draft, allocation: Allocation, length_ms: Millis, looks: 
         candidate = choose(state, allocation.resources, length_ms, draft.now, looks, owner_of(state, allocation))
         if candidate is None:
             return
-        run_ms = state.costs.run_ms(state.entries[candidate.entry].spec.name)
+        run_ms = state.costs.run_ms(state.entries[candidate.entry].kinds)
         if run_ms is None or not _starts_soon(allocation, run_ms):
             return
         took(looks)
@@ -103,7 +103,7 @@ def _start(draft: Draft, allocation: Allocation, candidate: Candidate, *, is_ahe
             allocation=allocation.id,
             node=node,
             # As if it were alone there; `replan` looks at all of them together when the turn's binding is over.
-            plan=plan_alone(state, allocation, entry.spec),
+            plan=plan_alone(state, allocation, entry, job),
             thaw_from=None if snapshot is None else snapshot.id,
             command=draft.next_command,
             is_ahead=is_ahead,
@@ -134,8 +134,7 @@ def replan(draft: Draft) -> None:
 
 def _tell_plans(draft: Draft, allocation: Allocation) -> None:
     state = draft.state
-    specs = {guest: state.entries[state.jobs[guest].entry].submission.spec for guest in allocation.guests}
-    for guest, plan in segment_plans(state, allocation, specs).items():
+    for guest, plan in segment_plans(state, allocation).items():
         job = state.jobs[guest].state
         if not isinstance(job, STARTED):
             continue

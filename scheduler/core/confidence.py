@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from idleq.ids import Millis
 from idleq.scheduler.core.cause import CauseKind
-from idleq.scheduler.core.costs import Recent
+from idleq.scheduler.core.recent import Recent
 
 REMEMBERED = 256
 """Closures kept of each kind: some days of a small cluster."""

@@ -1,113 +1,39 @@
-"""What freezing and thawing cost, learned per workload from what was measured: so long, and so much longer for each byte."""
+"""What freezing and thawing cost, learned per kind of job from what was measured: its user's jobs of that name, else anybody's."""
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import combinations
-from typing import NamedTuple
+from enum import StrEnum
 
 from msgspec import Struct
 
-from idleq.ids import Millis
+from idleq.ids import JobId, Millis
+from idleq.scheduler.core.kind import Kind, Kinds
+from idleq.scheduler.core.recent import Recent
+from idleq.scheduler.core.sizes import Sizes
 
-REMEMBERED = 32
-"""Measurements kept of each kind: enough for a 95 % quantile, few enough to follow a file system that changes."""
+KINDS = 4096
+"""Kinds that are remembered, those that were taught last: a daemon lives for years, and names come and go."""
 
-FEWEST = 4
-"""Through fewer measurements no line is drawn."""
-
-SPREAD = 8
-"""Nor through any two whose sizes differ by less than the eighth part of the largest: the line between them would be noise."""
-
-FRACTION = 32
-"""Bits after the point of what a byte takes: the state holds whole numbers only."""
+REMEMBERED_TYPICALS = 1024
+"""What is kept at hand of one name: jobs differ in size, and what follows from it is reckoned anew in microseconds."""
 
 
-class Line(NamedTuple):
-    """Milliseconds a byte (times 2 ** FRACTION), and what each measurement took beyond that, in order."""
+class Basis(StrEnum):
+    """Where what is believed of a job's freezes comes from, in words."""
 
-    per_byte: int
-    rest: tuple[int, ...]
-
-
-@dataclass(slots=True)
-class Recent:
-    """The last measurements of one kind: as they came, and in order, so that a quantile is a look and no sorting.
-
-    Attributes:
-        values: what each took.
-        sizes: the bytes that each was of.
-        ordered: *values* in order.
-        kept: how many are remembered.
-    """
-
-    values: list[Millis] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    ordered: list[Millis] = field(default_factory=list)
-    kept: int = REMEMBERED
-    _line: Line | None = field(default=None, compare=False, repr=False)
-    _is_drawn: bool = field(default=False, compare=False, repr=False)
-
-    def add(self, value: Millis, size: int = 0) -> bool:
-        """Remember *value*, and forget what is too old; return whether quantiles may differ now."""
-        self.values.append(value)
-        self.sizes.append(size)
-        is_full = len(self.values) > self.kept
-        oldest = self.values.pop(0) if is_full else None
-        oldest_size = self.sizes.pop(0) if is_full else None
-        if oldest == value and oldest_size == size:
-            return False
-        self._is_drawn = False
-        insort(self.ordered, value)
-        if oldest is not None:
-            del self.ordered[bisect_left(self.ordered, oldest)]
-        return True
-
-    def quantile(self, permille: int, unknown: Millis) -> Millis:
-        """Return the smallest value that *permille* thousandths of them do not exceed; *unknown* if there is none."""
-        ordered = self.ordered
-        return ordered[_place(permille, len(ordered))] if ordered else unknown
-
-    def expected(self, permille: int, size: int, unknown: Millis) -> Millis:
-        """Return what *permille* thousandths of them would not exceed if they were of *size* bytes; *unknown* if there is none."""
-        line = self._drawn()
-        if line is None:
-            return self.quantile(permille, unknown)
-        return Millis(max((line.per_byte * size >> FRACTION) + line.rest[_place(permille, len(line.rest))], 0))
-
-    def _drawn(self) -> Line | None:
-        if not self._is_drawn:
-            self._line, self._is_drawn = _line_through(self.sizes, self.values), True
-        return self._line
-
-
-def _place(permille: int, count: int) -> int:
-    return max(-(-permille * count // 1000), 1) - 1
-
-
-def _line_through(sizes: list[int], took: list[Millis]) -> Line | None:
-    """Return the line of the middle slope of all pairs that differ in size, which a third of wild measurements does not move; None if there are none.
-
-    Theil, "A rank-invariant method of linear and polynomial regression analysis", 1950; Sen, JASA 63, 1968. What a freeze takes is
-    linear in its bytes (arXiv:2307.12113), so it never takes less for more of them.
-    """
-    largest = max(sizes, default=0)
-    if len(sizes) < FEWEST or (largest - min(sizes)) * SPREAD <= largest:
-        return None
-    slopes = sorted(
-        ((took[one] - took[other]) << FRACTION) // (sizes[one] - sizes[other])
-        for one, other in combinations(range(len(sizes)), 2)
-        if abs(sizes[one] - sizes[other]) * SPREAD > largest
-    )
-    # Nothing takes less than no time before its first byte, so a byte takes no more than its share of the whole.
-    shares = sorted((ms << FRACTION) // size for ms, size in zip(took, sizes, strict=True) if size)
-    per_byte = min(max(slopes[len(slopes) // 2], 0), shares[len(shares) // 2])
-    return Line(
-        per_byte, tuple(sorted(ms - (per_byte * size >> FRACTION) for ms, size in zip(took, sizes, strict=True)))
-    )
+    #: Its own kind was measured.
+    USER = "as freezes of its user's jobs of that name took"
+    #: Its own was not, but others' jobs of that name were.
+    NAME = "as freezes of anybody's jobs of that name took"
+    #: No freeze was, but saves were, and they take longer than the policy says of freezes.
+    SAVES = "as saves of jobs of that name took"
+    #: No freeze was.
+    POLICY = "as the policy says, since no freeze was measured"
 
 
 class Typical(Struct, frozen=True, gc=False):
-    """What plans take one workload to be like.
+    """What plans take one job to be like.
 
     Attributes:
         freeze_ms: what 95 % of its freezes keep.
@@ -115,7 +41,7 @@ class Typical(Struct, frozen=True, gc=False):
         save_ms: the middle of what a save takes.
         thaw_ms: the middle of what a thaw takes.
         slow_thaw_ms: what 95 % of its thaws keep.
-        bytes: what its newest snapshot weighs.
+        bytes: what its newest snapshot weighs; as long as it has none, what all but one in twenty of its kind keep within.
     """
 
     freeze_ms: Millis
@@ -128,117 +54,164 @@ class Typical(Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Measured:
-    """The last measurements of one workload's freezes, saves and thaws.
+    """The last measurements of one kind's freezes, saves, thaws and last segments, and what its jobs weigh.
 
-    *typical* is what follows from them, by what is taken for unknown freezes and thaws; kept, since every plan asks for it.
+    *typical* is what follows from them and from what their users' own kinds have, of anybody's kinds only: kept, since every plan asks for it.
     """
 
     freezes: Recent = field(default_factory=Recent)
     saves: Recent = field(default_factory=Recent)
     thaws: Recent = field(default_factory=Recent)
     runs: Recent = field(default_factory=Recent)
-    bytes: int = 0
-    typical: dict[tuple[Millis, Millis], Typical] = field(default_factory=dict, compare=False, repr=False)
-
-    def learn(self, kind: Recent, took: Millis, size: int) -> None:
-        """Remember what one of a *kind* took, and what a snapshot weighs now."""
-        if kind.add(took, size) or size != self.bytes:
-            self.bytes = size
-            self.typical.clear()
+    sizes: Sizes = field(default_factory=Sizes)
+    typical: dict[tuple[Kind, int | None, Millis, Millis], Typical] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
 
 @dataclass(slots=True)
 class Costs:
-    """What is known of every workload, by its name.
+    """What is known of every kind.
 
     Attributes:
-        workloads: what was measured.
-        shortest_run_ms: the shortest middle of how long last segments ran, of all workloads; None if no job was ever done.
+        measured: what was measured, the kind that was taught last at the end: a user's kind is forgotten before anybody's of that name.
+        middles: the middle of how long last segments ran, of each kind of which any did, in order.
+        kept: how many kinds are remembered.
     """
 
-    workloads: dict[str, Measured] = field(default_factory=dict)
-    shortest_run_ms: Millis | None = None
+    measured: dict[Kind, Measured] = field(default_factory=dict)
+    middles: list[Millis] = field(default_factory=list)
+    kept: int = KINDS
+    _newest: tuple[Kinds, list[Measured]] = field(default=((), []), compare=False, repr=False)
 
-    def learn_freeze(self, workload: str, took: Millis, size: int) -> None:
-        """Remember one freeze of *size* bytes."""
-        measured = self._of(workload)
-        measured.learn(measured.freezes, took, size)
+    def learn_freeze(self, kinds: Kinds, job: JobId, took: Millis, size: int) -> None:
+        """Remember one freeze of *job*, of *size* bytes."""
+        has_changed = False
+        for measured in (taught := self._taught(kinds)):
+            has_changed |= measured.freezes.add(took, size) | measured.sizes.note(job, size)
+        if has_changed:
+            taught[-1].typical.clear()
 
-    def learn_save(self, workload: str, took: Millis, size: int) -> None:
-        """Remember one save during which the workload stayed where it was."""
-        measured = self._of(workload)
-        measured.learn(measured.saves, took, size)
+    def learn_save(self, kinds: Kinds, job: JobId, took: Millis, size: int) -> None:
+        """Remember one save of *job*, of *size* bytes, during which it stayed where it was."""
+        has_changed = False
+        for measured in (taught := self._taught(kinds)):
+            has_changed |= measured.saves.add(took, size) | measured.sizes.note(job, size)
+        if has_changed:
+            taught[-1].typical.clear()
 
-    def learn_thaw(self, workload: str, took: Millis) -> None:
-        """Remember one thaw."""
-        measured = self._of(workload)
-        measured.learn(measured.thaws, took, measured.bytes)
+    def learn_thaw(self, kinds: Kinds, took: Millis, size: int) -> None:
+        """Remember one thaw of *size* bytes."""
+        has_changed = False
+        for measured in (taught := self._taught(kinds)):
+            has_changed |= measured.thaws.add(took, size)
+        if has_changed:
+            taught[-1].typical.clear()
 
-    def learn_run(self, workload: str, took: Millis) -> None:
-        """Remember how long the last segment of a job ran that was done."""
-        runs = self._of(workload).runs
-        before, shortest = runs.quantile(500, took), self.shortest_run_ms
+    def learn_run(self, kinds: Kinds, took: Millis) -> None:
+        """Remember how long the last segment of a job ran that was done: of its own kind alone, as `run_ms` is."""
+        runs = self._taught(kinds)[0].runs
+        self._forget_middle(runs)
         runs.add(took)
-        after = runs.quantile(500, took)
-        if shortest is None or after <= shortest:
-            self.shortest_run_ms = after
-        elif before == shortest:
-            self.shortest_run_ms = min(m.runs.quantile(500, after) for m in self.workloads.values())
+        insort(self.middles, runs.quantile(500, took))
 
-    def run_ms(self, workload: str) -> Millis | None:
-        """Return the middle of how long last segments run, None if none was ever done."""
-        measured = self.workloads.get(workload)
+    @property
+    def shortest_run_ms(self) -> Millis | None:
+        """The shortest middle of how long last segments ran, of all kinds; None if no job was ever done."""
+        return self.middles[0] if self.middles else None
+
+    def run_ms(self, kinds: Kinds) -> Millis | None:
+        """Return the middle of how long last segments of its user's jobs run, None if none was ever done: others' would say nothing of it."""
+        measured = self.measured.get(kinds[0])
         return measured.runs.quantile(500, Millis(0)) if measured and measured.runs.values else None
 
-    def freeze_ms(self, workload: str, permille: int, unknown: Millis) -> Millis:
-        """Return the freeze time that *permille* of freezes of the present size keep; if none was ever measured *unknown*, but no less than of saves.
+    def freeze_ms(self, kinds: Kinds, permille: int, size: int, unknown: Millis) -> Millis:
+        """Return the freeze time that *permille* of freezes of *size* bytes keep; if none was ever measured *unknown*, but no less than of saves."""
+        return self.freeze(kinds, permille, size, unknown)[0]
 
-        Were that not learned from saves, freezes planned too late where no grace helps would all be lost, and none ever measured.
+    def freeze(self, kinds: Kinds, permille: int, size: int, unknown: Millis) -> tuple[Millis, Basis]:
+        """Return the same, and where it comes from.
+
+        Were it not learned from saves, freezes planned too late where no grace helps would all be lost, and none ever measured.
         """
-        measured = self.workloads.get(workload)
-        if measured is None:
-            return unknown
-        if not measured.freezes.values:
-            return max(unknown, measured.saves.expected(permille, measured.bytes, unknown))
-        return measured.freezes.expected(permille, measured.bytes, unknown)
+        found, basis, save_ms = unknown, Basis.POLICY, Millis(0)
+        for kind in kinds:
+            measured = self.measured.get(kind)
+            if measured is None:
+                continue
+            if measured.freezes.values:
+                basis = Basis.NAME if kind is not kinds[0] else Basis.USER
+                found = measured.freezes.expected(permille, size, unknown)
+                break
+            save_ms = save_ms or measured.saves.expected(permille, size, Millis(0))
+        return (found, basis) if found >= save_ms else (save_ms, Basis.SAVES)
 
-    def save_ms(self, workload: str, unknown: Millis) -> Millis:
-        """Return the middle of what a save takes; *unknown* if none was ever measured."""
-        measured = self.workloads.get(workload)
-        return measured.saves.expected(500, measured.bytes, unknown) if measured else unknown
+    def save_ms(self, kinds: Kinds, size: int, unknown: Millis) -> Millis:
+        """Return the middle of what a save of *size* bytes takes; *unknown* if none was ever measured."""
+        saves = next((kind.saves for kind in self._known(kinds) if kind.saves.values), None)
+        return unknown if saves is None else saves.expected(500, size, unknown)
 
-    def thaw_ms(self, workload: str, permille: int, unknown: Millis) -> Millis:
-        """Return the thaw time that *permille* of thaws keep; *unknown* if none was ever measured."""
-        measured = self.workloads.get(workload)
-        return measured.thaws.expected(permille, measured.bytes, unknown) if measured else unknown
+    def thaw_ms(self, kinds: Kinds, permille: int, size: int, unknown: Millis) -> Millis:
+        """Return the time that *permille* of thaws of *size* bytes keep; *unknown* if none was ever measured."""
+        thaws = next((kind.thaws for kind in self._known(kinds) if kind.thaws.values), None)
+        return unknown if thaws is None else thaws.expected(permille, size, unknown)
 
-    def bytes(self, workload: str) -> int:
-        """Return the size of the newest snapshot of this workload, 0 if there was none."""
-        measured = self.workloads.get(workload)
-        return measured.bytes if measured else 0
+    def size(self, kinds: Kinds) -> int:
+        """Return what a job without a snapshot is taken to weigh, 0 if nothing was ever frozen or saved."""
+        sizes = (kind.sizes.cautious for kind in self._known(kinds))
+        return next((size for size in sizes if size is not None), 0)
 
-    def typical(self, workload: str, freeze_ms: Millis, thaw_ms: Millis) -> Typical:
-        """Return what plans take this workload to be like; *freeze_ms* and *thaw_ms* are for what was never measured."""
-        measured = self.workloads.get(workload)
-        if measured is None:
-            return self._reckoned(workload, freeze_ms, thaw_ms)
-        known = measured.typical.get((freeze_ms, thaw_ms))
+    def typical(self, kinds: Kinds, size: int | None, freeze_ms: Millis, thaw_ms: Millis) -> Typical:
+        """Return what plans take a job to be like whose newest snapshot is of *size* (None: it has none).
+
+        *freeze_ms* and *thaw_ms* are for what was never measured.
+        """
+        anybodys = self.measured.get(kinds[-1])
+        if anybodys is None:  # so is its user's kind, which is forgotten first
+            return Typical(freeze_ms, freeze_ms, freeze_ms, thaw_ms, thaw_ms, size or 0)
+        asked = kinds[0], size, freeze_ms, thaw_ms
+        known = anybodys.typical.get(asked)
         if known is None:
-            known = measured.typical[freeze_ms, thaw_ms] = self._reckoned(workload, freeze_ms, thaw_ms)
+            if len(anybodys.typical) >= REMEMBERED_TYPICALS:
+                anybodys.typical.clear()
+            known = anybodys.typical[asked] = self._reckoned(kinds, size, freeze_ms, thaw_ms)
         return known
 
-    def _reckoned(self, workload: str, freeze_ms: Millis, thaw_ms: Millis) -> Typical:
+    def _reckoned(self, kinds: Kinds, size: int | None, freeze_ms: Millis, thaw_ms: Millis) -> Typical:
+        size = self.size(kinds) if size is None else size
         return Typical(
-            freeze_ms=self.freeze_ms(workload, 950, freeze_ms),
-            longest_freeze_ms=self.freeze_ms(workload, 990, freeze_ms),
-            save_ms=self.save_ms(workload, self.freeze_ms(workload, 500, freeze_ms)),
-            thaw_ms=self.thaw_ms(workload, 500, thaw_ms),
-            slow_thaw_ms=self.thaw_ms(workload, 950, thaw_ms),
-            bytes=self.bytes(workload),
+            freeze_ms=self.freeze_ms(kinds, 950, size, freeze_ms),
+            longest_freeze_ms=self.freeze_ms(kinds, 990, size, freeze_ms),
+            save_ms=self.save_ms(kinds, size, self.freeze_ms(kinds, 500, size, freeze_ms)),
+            thaw_ms=self.thaw_ms(kinds, 500, size, thaw_ms),
+            slow_thaw_ms=self.thaw_ms(kinds, 950, size, thaw_ms),
+            bytes=size,
         )
 
-    def _of(self, workload: str) -> Measured:
-        measured = self.workloads.get(workload)
-        if measured is None:
-            measured = self.workloads[workload] = Measured()
-        return measured
+    def _known(self, kinds: Kinds) -> Iterable[Measured]:
+        """Return what was measured of those of *kinds* of which anything was, in their order."""
+        return [measured for kind in kinds if (measured := self.measured.get(kind)) is not None]
+
+    def _taught(self, kinds: Kinds) -> list[Measured]:
+        """Return what was measured of each of *kinds*, which are taught now; what was taught longest ago is forgotten where there are too many."""
+        if kinds is self._newest[0]:
+            return self._newest[1]
+        taught = []
+        for kind in kinds:
+            measured = self.measured.pop(kind) if kind in self.measured else Measured()
+            self.measured[kind] = measured
+            taught.append(measured)
+        while len(self.measured) > self.kept:
+            self._forget(next(iter(self.measured)))
+        self._newest = kinds, taught
+        return taught
+
+    def _forget(self, kind: Kind) -> None:
+        self._forget_middle(self.measured.pop(kind).runs)
+        anybodys = self.measured.get(kind._replace(user=""))
+        if anybodys is not None:
+            anybodys.typical.clear()
+
+    def _forget_middle(self, runs: Recent) -> None:
+        if runs.values:
+            del self.middles[bisect_left(self.middles, runs.quantile(500, Millis(0)))]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from idleq.ids import EntryId, JobId, Millis, job_id
+from idleq.scheduler.core.kind import Kinds, kinds_of
 from idleq.scheduler.core.submission import JobSpec, Submission
 
 
@@ -40,6 +41,7 @@ class Entry:
         open: jobs of it that have been touched and are not final.
         done, failed, cancelled: how many of its jobs ended how.
         cancelled_at: when its rest was cancelled.
+        kinds: what its jobs are alike to where something is learned of them.
     """
 
     id: EntryId
@@ -59,6 +61,10 @@ class Entry:
     failed: int = 0
     cancelled: int = 0
     cancelled_at: Millis = Millis(0)
+    kinds: Kinds = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.kinds = kinds_of(self.spec, self.user)
 
     @property
     def spec(self) -> JobSpec:

@@ -26,6 +26,7 @@ from idleq.scheduler.core.job import (
 )
 from idleq.scheduler.core.placement import stretch
 from idleq.scheduler.core.state import Hold, Node, State
+from idleq.scheduler.core.submission import FreezeMethod
 from idleq.scheduler.core.timing import length_of
 
 NODES_NAMED = 20
@@ -96,7 +97,7 @@ def _sentences(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[st
         case Starting(segment=segment):
             yield f"It is being started on {segment.node} (segment {segment.fence})."
         case Running(segment=segment):
-            yield from _while_running(segment, now)
+            yield from _while_running(state, entry, job, segment, now)
         case Freezing(segment=segment, reason=reason):
             yield f"It is being frozen on {segment.node}: {reason}."
         case Killing(segment=segment, reason=reason):
@@ -111,15 +112,25 @@ def _sentences(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[st
         yield f"It has {_span(job.run_ms)} of work in {_counted(len(job.snapshots), 'snapshot')} and goes on from the newest."
 
 
-def _while_running(segment: Segment, now: Millis) -> Iterator[str]:
+def _while_running(state: State, entry: Entry, job: Job, segment: Segment, now: Millis) -> Iterator[str]:
     yield f"It runs on {segment.node} (segment {segment.fence})."
     plan = segment.plan
     if plan.freeze_at is not None and plan.ends_at is not None:
         yield f"It will be frozen in {_span(plan.freeze_at - now)}, before the gap ends in {_span(plan.ends_at - now)}."
+        yield _reckoned(state, entry, job)
     else:
         yield "No end of its gap is known."
     if plan.save_every_ms is not None:
         yield f"It saves every {_span(plan.save_every_ms)}, since the node may be taken with less notice than a freeze needs."
+
+
+def _reckoned(state: State, entry: Entry, job: Job) -> str:
+    typical = state.typical(entry, job)
+    if job.bytes is not None:
+        of = ", for what its newest snapshot weighs"
+    else:
+        of = ", for the size that 95 % of them keep within" if typical.bytes else ""
+    return f"Its freeze is reckoned to take {_span(typical.freeze_ms)}, {state.basis(entry, job)}{of}."
 
 
 def _why_not_started(state: State, entry: Entry, now: Millis) -> Iterator[str]:
@@ -171,12 +182,13 @@ def _prospect(state: State, entry: Entry, job: Job, node: Node, now: Millis) -> 
         length = longest if end is None else Millis(min(end - now, longest))
         if length < state.policy.min_gap_ms:
             return False, f"its gap of {_span(length)} is shorter than {_span(state.policy.min_gap_ms)}"
-    worth = stretch(entry.spec, job if job.fence else None, length, state.costs, state.policy)
+    worth = stretch(state, entry, job, length)
     if not worth.pays:
-        return (
-            False,
-            f"its gap of {_span(length)} is too short for it: thawing and freezing take {_span(worth.overhead_ms)}",
-        )
+        short = f"its gap of {_span(length)} is too short for it"
+        if entry.spec.freeze is FreezeMethod.NONE:
+            return False, f"{short}, and it cannot be frozen"
+        takes = f"thawing and freezing take {_span(worth.overhead_ms)}, {state.basis(entry, job)}"
+        return False, f"{short}: {takes}"
     return True, f"its gap of {_span(length)} is long enough ({node.gap.end.source})"
 
 

@@ -156,6 +156,11 @@ class Job(Struct, frozen=True, gc=False):
         """Its present segment, if it has one."""
         return self.state.segment if isinstance(self.state, ACTIVE) else None
 
+    @property
+    def bytes(self) -> int | None:
+        """What its newest snapshot weighs, None if it has none."""
+        return self.snapshots[-1].bytes if self.snapshots else None
+
     def in_state(self, state: JobState) -> "Job":
         """Return it in another *state*."""
         return replace(self, state=state)

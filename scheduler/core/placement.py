@@ -11,10 +11,8 @@ from idleq.ids import Millis
 from idleq.machines import Machine
 from idleq.scheduler.core.abilities import is_able
 from idleq.scheduler.core.commands import Sharing
-from idleq.scheduler.core.costs import Costs
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.job import Job
-from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.queue import Candidate, Line, Place
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.state import Allocation, State
@@ -43,11 +41,13 @@ class Stretch(Struct, frozen=True, gc=False):
         return self.ends_here or self.useful_ms >= max(self.overhead_ms, 1)
 
 
-def stretch(spec: JobSpec, job: Job | None, length_ms: Millis, costs: Costs, policy: Policy) -> Stretch:
-    """Return what *job* (None: a fresh one of *spec*) would make of a gap of *length_ms*."""
-    has_snapshot = job is not None and bool(job.snapshots)
-    typical = costs.typical(spec.name, policy.freeze_ms, policy.thaw_ms)
-    thaw_ms = typical.slow_thaw_ms if has_snapshot else Millis(0)
+def stretch(state: State, entry: Entry, job: Job | None, length_ms: Millis) -> Stretch:
+    """Return what *job* of *entry* (None: a fresh one) would make of a gap of *length_ms*."""
+    spec, policy = entry.submission.spec, state.policy
+    size = job.snapshots[-1].bytes if job is not None and job.snapshots else None
+    # What `State.typical` does, without a call: every choice looks at many candidates.
+    typical = state.costs.typical(entry.kinds, size, policy.freeze_ms, policy.thaw_ms)
+    thaw_ms = Millis(0) if size is None else typical.slow_thaw_ms
     run_ms = job.run_ms if job is not None else 0
     left_ms = None if spec.expected_ms is None else max(spec.expected_ms - run_ms, 0)
     if left_ms is not None and thaw_ms + left_ms <= length_ms:
@@ -196,21 +196,23 @@ def first_paying(
     """
     entries, jobs, candidates = state.entries, state.jobs, line.candidates
     refused: JobSpec | None = None
-    was_fresh, left_ms = False, length_ms
+    size: int | None = None
+    left_ms = length_ms
     for place in islice(line.places, LOOKED_AT):
         candidate = candidates[place]
-        spec = entries[candidate.entry].submission.spec
+        entry = entries[candidate.entry]
+        spec = entry.submission.spec
         job = None if candidate.job is None else jobs[candidate.job]
-        is_fresh = job is None or not job.snapshots
         if not is_able(abilities, spec, job):
             continue
-        if spec is refused and is_fresh is was_fresh and not _ends_within(spec, job, left_ms):
+        weighs = None if job is None else job.bytes
+        if spec is refused and weighs == size and not _ends_within(spec, job, left_ms):
             continue  # the gap would be to it what it was to the one before
-        worth = stretch(spec, job, length_ms, state.costs, state.policy)
+        worth = stretch(state, entry, job, length_ms)
         if worth.pays:
             return candidate, worth
-        refused, was_fresh = spec, is_fresh
-        thaw_ms = 0 if is_fresh else state.costs.thaw_ms(spec.name, 950, state.policy.thaw_ms)
+        refused, size = spec, weighs
+        thaw_ms = 0 if weighs is None else state.typical(entry, job).slow_thaw_ms
         left_ms = Millis(length_ms - thaw_ms)
     return None
 

@@ -8,7 +8,7 @@ from typing import assert_never
 from idleq.ids import AllocationId, CommandId, EntryId, JobId, Millis, NodeName, entry_of, index_of
 from idleq.machines import Machine
 from idleq.scheduler.core.commands import Mode
-from idleq.scheduler.core.costs import Costs
+from idleq.scheduler.core.costs import Basis, Costs, Typical
 from idleq.scheduler.core.entry import Entry, Rest
 from idleq.scheduler.core.gaps import Foresight, FreeNodes, Gap
 from idleq.scheduler.core.harm import HarmMemory
@@ -258,6 +258,17 @@ class State:
         if entry is None:
             return None
         return Job(id=job, entry=entry.id, state=_rest_state(entry), queued_since=entry.queued_since)
+
+    def typical(self, entry: Entry, job: Job | None) -> Typical:
+        """Return what plans take *job* of *entry* to be like (None: one that has never begun)."""
+        policy = self.policy
+        size = job.snapshots[-1].bytes if job is not None and job.snapshots else None
+        return self.costs.typical(entry.kinds, size, policy.freeze_ms, policy.thaw_ms)
+
+    def basis(self, entry: Entry, job: Job) -> Basis:
+        """Return where comes from what is believed of the freezes of *job*, which is of *entry*."""
+        typical = self.typical(entry, job)
+        return self.costs.freeze(entry.kinds, 950, typical.bytes, self.policy.freeze_ms)[1]
 
     def _entry_with(self, job: JobId) -> Entry | None:
         entry = self.entries.get(entry_of(job))

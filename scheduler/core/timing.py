@@ -1,15 +1,17 @@
 """How long what we hold lasts, and when its guests freeze."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from idleq.ids import JobId, Millis
 from idleq.scheduler.core.commands import Mode, SegmentPlan
 from idleq.scheduler.core.costs import Typical
+from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.freeze import FreezeCost, best_interval_ms, pack_backwards
 from idleq.scheduler.core.hazard import Outlook
+from idleq.scheduler.core.job import Job
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.state import Allocation, Node, State
-from idleq.scheduler.core.submission import FreezeMethod, JobSpec
+from idleq.scheduler.core.submission import FreezeMethod
 
 LOOKS_AHEAD = 2
 """What counts is the rate when the interval is over, as it falls meanwhile; looked at so often, the interval hardly moves any more."""
@@ -38,33 +40,34 @@ def length_of(state: State, allocation: Allocation, now: Millis) -> Millis:
     return state.policy.max_allocation_ms if end is None else Millis(end - now)
 
 
-def segment_plans(state: State, allocation: Allocation, guests: Mapping[JobId, JobSpec]) -> dict[JobId, SegmentPlan]:
-    """Return when each of *guests*, which share the allocation's node and its path to the file system, acts."""
+def segment_plans(state: State, allocation: Allocation) -> dict[JobId, SegmentPlan]:
+    """Return when each guest of *allocation* acts: they share its node and its path to the file system."""
+    guests, jobs, entries = allocation.guests, state.jobs, state.entries
     if len(guests) == 1:
-        return {job: plan_alone(state, allocation, spec) for job, spec in guests.items()}
+        return {name: plan_alone(state, allocation, entries[jobs[name].entry], jobs[name]) for name in guests}
     end = end_of(state, allocation)
-    savers = [(job, spec) for job, spec in guests.items() if spec.freeze is not FreezeMethod.NONE]
+    savers = {
+        name: state.typical(entry, jobs[name])
+        for name in guests
+        if (entry := entries[jobs[name].entry]).submission.spec.freeze is not FreezeMethod.NONE
+    }
     starts: dict[JobId, Millis] = {}
     if end is not None:
-        costs = {
-            name: _cost(state, _typical(state, spec)) for name, spec in {spec.name: spec for _, spec in savers}.items()
-        }
-        packed = pack_backwards(Millis(end - state.policy.margin_ms), [costs[spec.name] for _, spec in savers])
-        starts = {job: start for (job, _), start in zip(savers, packed, strict=True)}
+        costs = [_cost(state.policy, typical) for typical in savers.values()]
+        starts = dict(zip(savers, pack_backwards(Millis(end - state.policy.margin_ms), costs), strict=True))
     intervals = _intervals(state, allocation, savers)
     return {
         job: SegmentPlan(freeze_at=starts.get(job), ends_at=end, save_every_ms=intervals.get(job)) for job in guests
     }
 
 
-def plan_alone(state: State, allocation: Allocation, spec: JobSpec) -> SegmentPlan:
-    """Return when a guest that shares the allocation's node with nobody acts."""
+def plan_alone(state: State, allocation: Allocation, entry: Entry, job: Job | None) -> SegmentPlan:
+    """Return when *job* of *entry* (None: a fresh one), which shares the allocation's node with nobody, acts."""
     node = _node_of(state, allocation)
     end = _end(allocation, node)
     freeze_at = every = None
-    if spec.freeze is not FreezeMethod.NONE:
-        policy = state.policy
-        typical = state.costs.typical(spec.name, policy.freeze_ms, policy.thaw_ms)
+    if entry.submission.spec.freeze is not FreezeMethod.NONE:
+        policy, typical = state.policy, state.typical(entry, job)
         if end is not None:
             freeze_at = Millis(end - policy.margin_ms - _transfer_ms(policy, typical) - typical.freeze_ms)
         if _saves(policy, allocation, typical):
@@ -72,19 +75,15 @@ def plan_alone(state: State, allocation: Allocation, spec: JobSpec) -> SegmentPl
     return SegmentPlan(freeze_at=freeze_at, ends_at=end, save_every_ms=every)
 
 
-def _intervals(
-    state: State, allocation: Allocation, savers: Iterable[tuple[JobId, JobSpec]]
-) -> dict[JobId, Millis | None]:
-    """Return how often each of *savers* saves; those of one name do so equally often."""
+def _intervals(state: State, allocation: Allocation, savers: Mapping[JobId, Typical]) -> dict[JobId, Millis | None]:
+    """Return how often each of *savers* saves; those that are alike do so equally often."""
     outlook = _outlook(state, _node_of(state, allocation))
-    by_name: dict[str, Millis | None] = {}
-    for _, spec in savers:
-        if spec.name not in by_name:
-            typical = _typical(state, spec)
-            by_name[spec.name] = (
-                _save_every(state, typical, outlook) if _saves(state.policy, allocation, typical) else None
-            )
-    return {job: by_name[spec.name] for job, spec in savers}
+    of_like: dict[Typical, Millis | None] = {}
+    for typical in savers.values():
+        if typical not in of_like:
+            saves = _saves(state.policy, allocation, typical)
+            of_like[typical] = _save_every(state, typical, outlook) if saves else None
+    return {job: of_like[typical] for job, typical in savers.items()}
 
 
 def _outlook(state: State, node: Node | None) -> Outlook:
@@ -94,13 +93,8 @@ def _outlook(state: State, node: Node | None) -> Outlook:
     return node.outlook(node.gap)
 
 
-def _typical(state: State, spec: JobSpec) -> Typical:
-    policy = state.policy
-    return state.costs.typical(spec.name, policy.freeze_ms, policy.thaw_ms)
-
-
-def _cost(state: State, typical: Typical) -> FreezeCost:
-    return FreezeCost(typical.freeze_ms, _transfer_ms(state.policy, typical))
+def _cost(policy: Policy, typical: Typical) -> FreezeCost:
+    return FreezeCost(typical.freeze_ms, _transfer_ms(policy, typical))
 
 
 def _transfer_ms(policy: Policy, typical: Typical) -> Millis:

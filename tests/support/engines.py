@@ -62,14 +62,20 @@ def report(name: str, *, free: Resources = NODE, planned: int | None = None, is_
 
 
 def snapshot(
-    job: str, fence: int, number: int, run_ms: int, taken_at: int = START, bound_to: Needs | None = None
+    job: str,
+    fence: int,
+    number: int,
+    run_ms: int,
+    taken_at: int = START,
+    bound_to: Needs | None = None,
+    size: int = 1 << 20,
 ) -> Snapshot:
-    """A snapshot of a megabyte."""
+    """A snapshot, of a megabyte unless said otherwise."""
     return Snapshot(
         id=SnapshotId(f"{job}-{fence}-{number}"),
         fence=Fence(fence),
         digest="d",
-        bytes=1 << 20,
+        bytes=size,
         taken_at=Millis(taken_at),
         run_ms=Millis(run_ms),
         bound_to=bound_to,

@@ -58,6 +58,7 @@ from support.freezing import Seat, judge
 NODES = ("n1", "n2", "n3")
 MACHINES = {"n1": Machine(cpu="a", flags=("avx",)), "n2": Machine(cpu="b"), "n3": None}
 needs = st.sampled_from((None, None, Needs(cpu="a"), Needs(cpu="b"), Needs(flags=("avx",))))
+SIZES = st.integers(0, 4).map(lambda doublings: 1 << 19 << doublings)
 POLICY = Policy(
     grace_ms=Millis(0), min_gap_ms=Millis(20_000), freeze_ms=Millis(2_000), thaw_ms=Millis(1_000), margin_ms=Millis(2_000),
     stall_segments=4, max_array=8, retry_ms=Millis(1_000), slow_ms=Millis(5_000), bandwidth=1 << 19,
@@ -189,15 +190,15 @@ class World(RuleBasedStateMachine):
         self.judged[allocation.id] = present
         savers = []
         for job, fence in guests:
-            seat, wishes = self.seats[job, fence], state.entries[state.jobs[job].entry].spec
+            seat, entry = self.seats[job, fence], state.entries[state.jobs[job].entry]
             if not isinstance(state.jobs[job].state, Starting | Running):
                 continue
-            if end is None or wishes.freeze is FreezeMethod.NONE:
+            if end is None or entry.spec.freeze is FreezeMethod.NONE:
                 assert seat.plan.freeze_at is None
                 continue
-            latency_ms = state.costs.freeze_ms(wishes.name, 950, POLICY.freeze_ms)
-            transfer_ms = state.costs.bytes(wishes.name) * 1000 // POLICY.bandwidth
-            seat.cost = FreezeCost(latency_ms, Millis(transfer_ms))
+            typical, its_own = state.typical(entry, state.jobs[job]), state.jobs[job].bytes
+            size = typical.bytes if its_own is None else its_own
+            seat.cost = FreezeCost(typical.freeze_ms, Millis(size * 1000 // POLICY.bandwidth))
             savers.append(seat)
         self.deadlines[allocation.id] = None if end is None else judge(savers, end, POLICY.margin_ms, self.told.now)
 
@@ -246,11 +247,11 @@ class World(RuleBasedStateMachine):
         self.agents[name], self.ends[name] = node, until
         self.tell(AgentReady(allocation=name, node=node, resources=NODE, until=until, machine=MACHINES[node]))
 
-    @rule(jobs=st.lists(submissions, min_size=1, max_size=3), chain=st.booleans())
-    def submit(self, *, jobs: list[Submission], chain: bool) -> None:
+    @rule(jobs=st.lists(submissions, min_size=1, max_size=3), chain=st.booleans(), user=st.sampled_from(("ann", "bob")))
+    def submit(self, *, jobs: list[Submission], chain: bool, user: str) -> None:
         if chain and len(jobs) > 1:
             jobs[1] = Submission(spec=jobs[1].spec, array=jobs[1].array, after_here=(0,), held=jobs[1].held)
-        self.tell(JobsSubmitted(submissions=tuple(jobs), request=f"r{len(self.history)}"))
+        self.tell(JobsSubmitted(submissions=tuple(jobs), request=f"r{len(self.history)}", user=user))
 
     @precondition(lambda self: self.told.engine.state.entries)
     @rule(data=st.data(), what=st.sampled_from((JobCancelled, JobHeld, JobReleased)))
@@ -347,23 +348,23 @@ class World(RuleBasedStateMachine):
         self.tell(Launched(job=job, fence=fence, at=self.told.now, thaw_ms=Millis(300)))
 
     @precondition(lambda self: self.guests)
-    @rule(data=st.data(), step=st.integers(1, 9), saves=st.booleans(), bound_to=needs)
-    def progress(self, *, data: st.DataObject, step: int, saves: bool, bound_to: Needs | None) -> None:
+    @rule(data=st.data(), step=st.integers(1, 9), saves=st.booleans(), bound_to=needs, size=SIZES)
+    def progress(self, *, data: st.DataObject, step: int, saves: bool, bound_to: Needs | None, size: int) -> None:
         job, fence = self.any_guest(data)
         self.snapshots += 1
-        taken = snapshot(job, fence, self.snapshots, run_ms=self.told.now % 1_000_000, bound_to=bound_to)
+        taken = snapshot(job, fence, self.snapshots, self.told.now % 1_000_000, bound_to=bound_to, size=size)
         saved = taken if saves else None
         self.tell(
             Progressed(job=job, fence=fence, step=step, total=9, saved=saved, save_ms=Millis(100) if saves else None)
         )
 
     @precondition(lambda self: self.guests)
-    @rule(data=st.data(), took=st.integers(0, 4_000), bound_to=needs)
-    def freeze(self, data: st.DataObject, took: int, bound_to: Needs | None) -> None:
+    @rule(data=st.data(), took=st.integers(0, 4_000), bound_to=needs, size=SIZES)
+    def freeze(self, data: st.DataObject, took: int, bound_to: Needs | None, size: int) -> None:
         job, fence = self.any_guest(data)
         del self.guests[job, fence]
         self.snapshots += 1
-        left = snapshot(job, fence, self.snapshots, run_ms=self.told.now % 1_000_000, bound_to=bound_to)
+        left = snapshot(job, fence, self.snapshots, self.told.now % 1_000_000, bound_to=bound_to, size=size)
         self.tell(
             Frozen(job=job, fence=fence, snapshot=left, at=self.told.now, freeze_ms=Millis(took), reason="gap ends")
         )

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName
+from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.bind import AHEAD_AT_ONCE, AHEAD_MOST
 from idleq.scheduler.core.commands import Launch
 from idleq.scheduler.core.inputs import AgentReady, AllocationLost, Exited, JobCancelled, Paused, Resumed
@@ -116,7 +116,7 @@ def test_a_wide_job_that_is_ahead_waits_until_there_is_room_for_all_of_it() -> N
     served(told, "1_0")
     state = told.engine.state
     assert list(only(told).ahead) == ["1_3", "1_4", "1_5"]
-    state.costs.learn_run("wide", Millis(1))
+    state.costs.learn_run(state.entries[EntryId(2)].kinds, Millis(1))
     for index in range(1, 9):
         served(told, f"1_{index}")
     assert (only(told).used.cores, list(only(told).ahead)) == (2, ["2"])

@@ -4,9 +4,9 @@ from math import expm1
 
 import pytest
 
-from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName
+from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.commands import Launch, Mode, ReleaseAllocation, Replan, RequestAllocation, SegmentPlan
-from idleq.scheduler.core.costs import REMEMBERED, Costs
+from idleq.scheduler.core.costs import Typical
 from idleq.scheduler.core.freeze import (
     FreezeCost,
     Unsaved,
@@ -272,12 +272,15 @@ def test_measured_costs_replace_the_policys_guesses() -> None:
     left = snapshot("1", 1, 2, 9_000)
     told.tell(Frozen(job=JobId("1"), fence=Fence(1), snapshot=left, at=told.now, freeze_ms=Millis(800), reason="x"))
     told.tell(Launched(job=JobId("1"), fence=Fence(2), at=told.now, thaw_ms=Millis(300)))
-    costs = told.engine.state.costs
-    assert costs.freeze_ms("w", 950, Millis(60_000)) == 800
-    assert costs.thaw_ms("w", 950, Millis(60_000)) == 300
-    assert costs.save_ms("w", Millis(60_000)) == 70
-    assert costs.bytes("w") == 1 << 20
-    assert costs.bytes("never seen") == 0
+    state = told.engine.state
+    assert state.typical(state.entries[EntryId(1)], None) == Typical(
+        freeze_ms=Millis(800),
+        longest_freeze_ms=Millis(800),
+        save_ms=Millis(70),
+        thaw_ms=Millis(300),
+        slow_thaw_ms=Millis(300),
+        bytes=1 << 20,
+    )
 
 
 def test_freezes_are_packed_backwards_from_the_end() -> None:
@@ -373,14 +376,6 @@ def test_a_gap_that_grows_is_offered_to_jobs_that_did_not_pay_in_it() -> None:
     assert launched_jobs(told) == ["1"]
     told.see(report("n1", planned=START + 400_000 + 10 * MINUTE))
     assert launched_jobs(told) == ["1", "2"]
-
-
-def test_only_the_newest_measurements_count() -> None:
-    costs = Costs()
-    for took in range(REMEMBERED + 8):
-        costs.learn_freeze("w", Millis(took), 1)
-    assert costs.freeze_ms("w", 1, Millis(0)) == 8
-    assert costs.freeze_ms("w", 1000, Millis(0)) == REMEMBERED + 7
 
 
 def test_a_gap_is_asked_for_by_those_who_fit_whatever_else_waits() -> None:

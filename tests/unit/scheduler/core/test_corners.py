@@ -2,7 +2,7 @@
 
 from msgspec import structs
 
-from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName
+from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.apply import apply
 from idleq.scheduler.core.commands import RequestAllocation, SegmentPlan
 from idleq.scheduler.core.costs import Costs
@@ -93,7 +93,8 @@ def test_a_save_on_a_node_that_has_left_the_cluster_is_kept() -> None:
     told.tell(ViewChanged(deltas=(), gone=(NodeName("n1"),)))
     saves(told, 1, save_ms=70)
     assert kept(told) == ["1-1-1"]
-    assert told.engine.state.costs.save_ms("w", Millis(0)) == 70
+    state = told.engine.state
+    assert state.typical(state.entries[EntryId(1)], None).save_ms == 70
 
 
 def test_what_a_job_saves_while_it_is_being_killed_is_kept_and_does_not_save_it() -> None:
@@ -115,36 +116,38 @@ def test_no_more_allocations_are_asked_for_than_have_gpus_for_whoever_waits() ->
     assert len([one for one in told.commands if isinstance(one, RequestAllocation)]) == 2
 
 
-def test_once_the_shortest_workload_is_no_longer_so_short_the_shortest_of_all_is_looked_for() -> None:
-    costs = Costs()
-    costs.learn_run("quick", Millis(5))
-    costs.learn_run("slow", Millis(70))
-    for took in (90, 90):
-        costs.learn_run("quick", Millis(took))
-    assert (costs.run_ms("quick"), costs.shortest_run_ms) == (90, 70)
+def frozen_tasks(*sizes: int) -> Told:
+    """An array whose tasks have all run and been frozen, to so many bytes."""
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job(ArrayRange(0, len(sizes) - 1))
+    told.grant("a1", "n1")
+    told.tell(AgentLeaving(allocation=AllocationId("a1"), reason="preempted"))
+    for index, size in enumerate(sizes):
+        job = f"1_{index}"
+        left, took = snapshot(job, 1, 1, run_ms=60 * MINUTE, size=size), Millis(9 + size // 1000)
+        told.launched(job)
+        told.tell(Frozen(job=JobId(job), fence=Fence(1), snapshot=left, at=told.now, freeze_ms=took, reason="gap ends"))
+    told.tell(AllocationLost(allocation=AllocationId("a1"), reason="preempted"))
+    return told
 
 
 def test_a_gap_that_is_too_short_for_one_frozen_task_is_so_for_its_like() -> None:
-    told = Told()
-    told.see(report("n1"))
-    told.submit_job(ArrayRange(0, 1))
-    told.grant("a1", "n1")
-    told.tell(AgentLeaving(allocation=AllocationId("a1"), reason="preempted"))
-    for index in (0, 1):
-        job = f"1_{index}"
-        left = snapshot(job, 1, 1, run_ms=60_000)
-        told.launched(job)
-        told.tell(
-            Frozen(job=JobId(job), fence=Fence(1), snapshot=left, at=told.now, freeze_ms=Millis(9), reason="gap ends")
-        )
-    told.tell(AllocationLost(allocation=AllocationId("a1"), reason="preempted"))
-    state = told.engine.state
+    state = frozen_tasks(1000, 1000).engine.state
     (line,) = state.queue.lines.values()
     assert line.jobs == 2
     assert first_paying(state, line, Millis(5)) is None
     found = first_paying(state, line, Millis(10 * MINUTE))
     assert found is not None
     assert found[0].job == "1_0"
+
+
+def test_a_gap_that_is_too_short_for_a_large_frozen_task_may_do_for_a_small_one() -> None:
+    state = frozen_tasks(900_000_000, 1000, 300_000_000, 600_000_000).engine.state
+    (line,) = state.queue.lines.values()
+    found = first_paying(state, line, Millis(10 * MINUTE))
+    assert found is not None
+    assert found[0].job == "1_1"
 
 
 def test_rows_of_snapshots_say_which_the_job_goes_on_from_and_which_is_in_use() -> None:

@@ -5,8 +5,9 @@ from itertools import pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName
+from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.commands import Launch, Mode, Replan
+from idleq.scheduler.core.entry import Entry, Rest
 from idleq.scheduler.core.freeze import best_interval_ms
 from idleq.scheduler.core.gaps import Foresight, Gap, GapEnd
 from idleq.scheduler.core.hazard import AGES, FIRST_PLACES, HOLDS, PLACES, USUAL, Hazard, Outlook, place_of
@@ -14,6 +15,7 @@ from idleq.scheduler.core.inputs import Progressed, ViewChanged
 from idleq.scheduler.core.policy import HOUR, MINUTE, Policy
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.state import Allocation, Hold, Node, State
+from idleq.scheduler.core.submission import Submission
 from idleq.scheduler.core.timing import LOOKS_AHEAD, plan_alone
 from support.engines import Told, report, snapshot, spec
 
@@ -256,4 +258,5 @@ def test_a_guest_saves_as_often_as_the_rate_asks_for_when_its_interval_is_over(
     for _ in range(LOOKS_AHEAD):
         mean_ms = hazard.rates(outlook, Millis(begin + every)).mean_ms(every + save_ms)
         every = best_interval_ms(save_ms, mean_ms)
-    assert plan_alone(state, holding, spec()).save_every_ms == every
+    entry = Entry(EntryId(1), Submission(spec=spec()), "r", "", Millis(0), Rest.QUEUED, "", is_ready=True, left=1)
+    assert plan_alone(state, holding, entry, None).save_every_ms == every

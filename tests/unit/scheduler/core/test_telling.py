@@ -9,7 +9,7 @@ from idleq.scheduler.core.policy import HOUR, MINUTE, Policy
 from idleq.scheduler.core.queries import entry_row, job_detail, job_rows, summary
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.rows import EntryRow, NodeRow
-from idleq.scheduler.core.submission import ArrayRange, Submission
+from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
 from support.engines import GB, NODE, START, Told, report, snapshot, spec
 
 
@@ -156,8 +156,9 @@ def test_a_running_job_says_when_it_freezes_and_saves() -> None:
     told.submit_job()
     told.grant("a1", "n1")
     told.launched("1")
-    freezes, saves = why(told, "1").sentences[1:]
+    freezes, takes, saves = why(told, "1").sentences[1:]
     assert freezes.startswith("It will be frozen in 1 h 59 min, before the gap ends in 1 h 59 min")
+    assert takes == "Its freeze is reckoned to take 10.0 s, as the policy says, since no freeze was measured."
     assert saves.startswith("It saves every ")
 
 
@@ -193,7 +194,11 @@ def test_nodes_that_are_held_small_or_short_are_explained_too() -> None:
     assert why(told, "1").nodes == (Prospect(NodeName("n1"), False, "it is too small"),)
     told.submit_job()
     told.grant("a1", "n1", until=told.now + 20_000)
-    assert why(told, "2").nodes[0].because == "its gap of 20.0 s is too short for it: thawing and freezing take 12.0 s"
+    assert why(told, "2").nodes[0].because == (
+        "its gap of 20.0 s is too short for it: thawing and freezing take 12.0 s, as the policy says, since no freeze was measured"
+    )
+    told.submit_job(freeze=FreezeMethod.NONE, expected_ms=HOUR)
+    assert why(told, "3").nodes[0].because == "its gap of 20.0 s is too short for it, and it cannot be frozen"
     told.grant("a2", "n1")
     assert told.engine.state.allocations[AllocationId("a1")].room == NODE
 
