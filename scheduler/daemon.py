@@ -39,20 +39,20 @@ LONGEST_NAP_MS = Millis(3_600_000)
 TRY_AGAIN_MS = Millis(5_000)
 """Between two tries to write what the disk did not take."""
 
-FACTS_AT_ONCE = 1000
-"""So many facts are read before the clock is looked at again."""
+AT_ONCE = 1000
+"""So many facts or jobs are gone through before the clock is looked at again."""
 
 RESTORING_MS = Millis(5_000)
 """Between two words on how far the journal is read: `idleq daemon start` waits as long as some come."""
 
 
-def with_word(facts: Iterable[T], steady: Clock, log: FilteringBoundLogger) -> Iterator[T]:
-    """Yield *facts*, and log now and then how many there were: a long journal takes minutes."""
+def with_word(items: Iterable[T], what: str, steady: Clock, log: FilteringBoundLogger) -> Iterator[T]:
+    """Yield *items*, and log now and then how many there were of *what*: of a long journal they take minutes."""
     next_at = steady.now() + RESTORING_MS
-    for number, fact in enumerate(facts, start=1):
-        yield fact
-        if number % FACTS_AT_ONCE == 0 and steady.now() >= next_at:
-            log.info("daemon.restoring", facts=number)
+    for number, item in enumerate(items, start=1):
+        yield item
+        if number % AT_ONCE == 0 and steady.now() >= next_at:
+            log.info("daemon.restoring", **{what: number})
             next_at = steady.now() + RESTORING_MS
 
 
@@ -121,8 +121,8 @@ class Daemon:
         """
         if self._steady.now() < self._try_again_at:
             raise JournalUnavailable("the journal cannot be read or written; the daemon tries again by itself")
-        engine = Engine.restore(with_word(self._journal.facts(), self._steady, self._log))
-        self._hands.restart(engine.state)
+        engine = Engine.restore(with_word(self._journal.facts(), "facts", self._steady, self._log))
+        self._hands.restart(engine.state, with_word(engine.state.jobs.values(), "jobs", self._steady, self._log))
         self._journal_all([engine.configure(self._policy, self._clock.now())])
         self._engine = engine
         self._on_restored()

@@ -25,7 +25,7 @@ from idleq.scheduler.core.facts import (
     JobFailed,
     JobWithdrawn,
 )
-from idleq.scheduler.core.job import Done
+from idleq.scheduler.core.job import Done, Job
 from idleq.scheduler.core.sitefacts import (
     AgentArrived,
     AllocationAsked,
@@ -87,14 +87,14 @@ class Hands:
         """Whether something could not be done yet."""
         return bool(self._undone)
 
-    def restart(self, state: State) -> None:
-        """The engine was made anew from the journal: see that all around it fits, and finish what was cut short."""
+    def restart(self, state: State, jobs: Iterable[Job]) -> None:
+        """The engine was made anew from the journal: see that all around it and its *jobs* fits, and finish what was cut short."""
         self._undone.clear()
         allocations = state.allocations.values()
         started = [one.id for one in allocations if one.hold not in NOT_STARTED]
         self._leases.replace(started, (one.id for one in allocations if one.id not in started))
         self._intake.restart(one.id for one in allocations if one.hold not in NOT_ARRIVED)
-        for job in state.jobs.values():
+        for job in jobs:
             if isinstance(job.state, Done):
                 self._publish(job.id, job.state.fence)
         for command in owed_commands(state):

@@ -92,8 +92,12 @@ class Tidier:
         gone: list[str] = []
         for folder in _entries(self._paths.allocations):
             if folder.name not in known and (_last_written_at(folder) or oldest) < oldest:
-                shutil.rmtree(folder)
-                gone.append(folder.name)
+                try:
+                    shutil.rmtree(folder)
+                except OSError as error:
+                    self._log.warning("daemon.allocation_kept", allocation=folder.name, reason=str(error))
+                else:
+                    gone.append(folder.name)
         if gone:
             self._log.info("daemon.allocations_forgotten", allocations=gone)
         return tuple(gone)

@@ -73,7 +73,7 @@ def _end_run(draft: Draft, name: JobId) -> None:
             began = segment.bound_at if segment.since is None else segment.since
             end = Millis(began + longest - segment.first_run_ms)
             if end <= draft.now:
-                kill(draft, name, segment, f"it ran longer than its maximum of {longest} ms", withdraw=False)
+                kill(draft, name, segment, f"it ran longer than its maximum of {longest / 1000:g} s", withdraw=False)
             else:
                 heappush(draft.state.alarms, (end, Alarm.MAX_RUN, name))
         case _:

@@ -95,6 +95,8 @@ def _misused(error: "TyperException", arguments: Sequence[str], session: "Sessio
 
     if session.wants_json or "--json" in arguments:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
+        if message.startswith("Usage: "):  # the whole page of help, for people who gave no command
+            message = "a command is missing"
         what = {"kind": "UsageError", "message": message, "hint": "see `idleq --help`", "exit_code": USAGE}
         printer.print_json({"error": what}, session.stdout)
     elif hasattr(error, "show"):

@@ -147,11 +147,11 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
-def explanation_blocks(why: "Explanation") -> tuple[str | Table, ...]:
+def explanation_blocks(why: "Explanation", *, said_errors: bool = False) -> tuple[str | Table, ...]:
     """Return the reasons, the place in the queue, and what each node holds for the job."""
     head = f"Job {why.job} is {why.state}."
     paragraphs = [head, *why.sentences]
-    if why.state == "failed":
+    if why.state == "failed" and said_errors:
         paragraphs.append(f"`idleq logs --stderr {why.job}` shows what it said.")
     if why.ahead is not None:
         ahead = "Nothing is" if why.ahead == 0 else f"{counted(why.ahead, 'job')} {'is' if why.ahead == 1 else 'are'}"

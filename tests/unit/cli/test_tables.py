@@ -7,7 +7,7 @@ import pytest
 from msgspec import structs
 
 from idleq.cli.client import JobView
-from idleq.ids import JobId, Millis
+from idleq.ids import Fence, JobId, Millis
 from idleq.scheduler.errors import UnknownTarget
 from support.command_line import (
     BUSY_NODE,
@@ -173,6 +173,10 @@ def test_explain_of_a_job_outside_the_queue_is_the_reasons_alone(idleq: CommandL
 def test_explain_of_a_failed_job_names_the_command_that_shows_why(idleq: CommandLine) -> None:
     why = replace(WHY, job=JobId("18"), state="failed", sentences=("exit code 7",), ahead=None, nodes=())
     idleq.wire = FakeWire(why=why)
+    idleq.paths.create()
+    file = idleq.paths.job(JobId("18")).segment(Fence(1)).stderr
+    file.parent.mkdir(parents=True)
+    file.write_text("oops")
 
     assert idleq("explain", "18").out == shown("""
         Job 18 is failed.

@@ -105,10 +105,12 @@ def explain(context: typer.Context, job: JobArgument) -> Result:
 
     Of an array it explains the first task that is not over.
     """
+    from idleq.cli.commands.logs import said_errors
     from idleq.cli.views import explanation_blocks
     from idleq.scheduler.errors import UnknownTarget
 
-    name, client = named(job), session_of(context).client()
+    session = session_of(context)
+    name, client = named(job), session.client()
     head: tuple[str, ...] = ()
     try:
         why = client.explain(name)
@@ -120,7 +122,8 @@ def explain(context: typer.Context, job: JobArgument) -> Result:
         tally = f"{entry.done} of {entry.tasks} tasks done, {entry.failed} failed, {entry.cancelled} cancelled"
         why = client.explain(first_open(view))
         head = (f"Array {name}: {tally}. Here is its task {why.job}.",)
-    return Result(value=why, text=(*head, *explanation_blocks(why)), ids=(why.job,))
+    blocks = explanation_blocks(why, said_errors=said_errors(session.paths, why.job))
+    return Result(value=why, text=(*head, *blocks), ids=(why.job,))
 
 
 def first_open(view: "JobView") -> JobId:

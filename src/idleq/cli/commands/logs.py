@@ -18,7 +18,7 @@ from idleq.scheduler.errors import DaemonAway
 
 if TYPE_CHECKING:
     from idleq.cli.session import Session
-    from idleq.scheduler.paths import JobPaths
+    from idleq.scheduler.paths import JobPaths, ServerPaths
 
 GLANCE_SECONDS = 0.25
 LOOKS_PER_QUESTION = 8
@@ -74,6 +74,11 @@ def nothing_printed(tail: "Tail", name: JobId, *, is_over: bool) -> NoOutput:
     return NoOutput(
         f"job {name} has no {what}: {'it is over and printed none' if is_over else 'it has printed none yet'}"
     )
+
+
+def said_errors(paths: "ServerPaths", job: JobId) -> bool:
+    """Whether the job has printed any errors."""
+    return any(file.stat().st_size for file in paths.job(job).segments.glob("*/stderr"))
 
 
 def require_job(session: "Session", name: JobId) -> bool:

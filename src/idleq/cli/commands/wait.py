@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from idleq.cli.commands.jobs import JobArguments, all_named
+from idleq.cli.commands.logs import said_errors
 from idleq.cli.errors import WaitTimedOut
 from idleq.cli.options import session_of
 from idleq.cli.result import Result
@@ -44,7 +45,7 @@ def wait(
     waited = until_over(session, client, names, limit_ms)
     if session.paths.door.exists():
         keep_results(session, client, waited)
-    ends = [End(outlook=one, bad=bad_rows(client, one)) for one in waited.jobs]
+    ends = [how_it_ended(client, one) for one in waited.jobs]
     return Result(
         value={"is_over": waited.is_over, "jobs": [end.value(session.paths) for end in ends]},
         text=("\n".join(end.line(session.paths) for end in ends),),
@@ -69,11 +70,13 @@ class End:
 
     Attributes:
         outlook: in numbers.
-        bad: the rows of what of it failed or was cancelled.
+        is_array: whether its results are its tasks'.
+        bad: the rows of what of it failed or was cancelled; the failures first.
     """
 
     outlook: "Outlook"
-    bad: "tuple[JobRow, ...]"
+    is_array: bool
+    bad: "tuple[JobRow, ...]" = ()
 
     @property
     def code(self) -> int:
@@ -88,35 +91,39 @@ class End:
         from msgspec import structs
 
         one, job = self.outlook, paths.job(self.outlook.target)
-        results = str(job.result if one.jobs == 1 else job.root / "*" / job.result.name)
+        results = str(job.root / "*" / job.result.name if self.is_array else job.result)
         bad = [{"id": row.id, "state": row.state, "reason": row.reason, "code": row.code} for row in self.bad]
         return structs.asdict(one) | {"results": results if one.done else None, "bad": bad}
 
     def line(self, paths: "ServerPaths") -> str:
         """Say how it ended, where its result is, and why the first of it failed that did."""
         one, job = self.outlook, paths.job(self.outlook.target)
-        if one.jobs == 1:
+        if not self.is_array:
             ended = "done" if one.done else "failed" if one.failed else "cancelled"
-            detail = f"its result is in {job.result}" if one.done else next(map(_why, self.bad), "")
+            detail = f"its result is in {job.result}" if one.done else next((_why(row, paths) for row in self.bad), "")
             return f"{one.target} {ended}" + (f": {detail}" if detail else "")
         line = f"{one.target} is over: {one.done} of {one.jobs} done, {one.failed} failed, {one.cancelled} cancelled"
         results = f"\nIts results are in {job.root}/*/{job.result.name}" if one.done else ""
-        failed = next((f"\n{row.id} failed: {_why(row)}" for row in self.bad if row.state == "failed"), "")
+        failed = next((f"\n{row.id} failed: {_why(row, paths)}" for row in self.bad if row.state == "failed"), "")
         return line + failed + results
 
 
-def _why(row: "JobRow") -> str:
-    return f"{row.reason} (`idleq logs --stderr {row.id}` shows what it said)" if row.state == "failed" else row.reason
+def _why(row: "JobRow", paths: "ServerPaths") -> str:
+    said = row.state == "failed" and said_errors(paths, JobId(row.id))
+    return f"{row.reason} (`idleq logs --stderr {row.id}` shows what it said)" if said else row.reason
 
 
-def bad_rows(client: "Client", one: "Outlook") -> "tuple[JobRow, ...]":
-    """Return the rows of what of *one* failed or was cancelled; the failures first."""
-    if not one.failed and not one.cancelled:
-        return ()
+def how_it_ended(client: "Client", one: "Outlook") -> End:
+    """Ask for the rows where the numbers do not say all."""
+    is_good = not one.failed and not one.cancelled
+    if one.jobs > 1 and is_good:
+        return End(outlook=one, is_array=True)
     view = client.job(one.target)
+    if is_good:
+        return End(outlook=one, is_array=view.job is None)
     rows = (view.job.row,) if view.job else view.jobs
     bad = [row for row in rows if row.state in {"failed", "cancelled"}]
-    return tuple(sorted(bad, key=lambda row: row.state != "failed"))
+    return End(outlook=one, is_array=view.job is None, bad=tuple(sorted(bad, key=lambda row: row.state != "failed")))
 
 
 def limit(timeout: str | None) -> int | None:

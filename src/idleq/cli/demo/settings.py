@@ -7,7 +7,7 @@ EVENTS = 12_000
 """What the training is told to train on; made first, so that it can begin at once."""
 
 STEPS = 2_000
-"""As many as --quick trains: a minute or two of one core, several gaps long."""
+"""Some minutes of one core: several gaps long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

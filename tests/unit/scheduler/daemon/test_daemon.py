@@ -22,7 +22,7 @@ from idleq.scheduler.core.inputs import (
     Tick,
 )
 from idleq.scheduler.core.submission import ArrayRange
-from idleq.scheduler.daemon import FACTS_AT_ONCE, FIRST_PAUSE_MS, LONGEST_NAP_MS, RESTORING_MS, with_word
+from idleq.scheduler.daemon import AT_ONCE, FIRST_PAUSE_MS, LONGEST_NAP_MS, RESTORING_MS, with_word
 from idleq.scheduler.errors import DaemonAway, JournalDamaged, JournalUnavailable
 from idleq.scheduler.faults import TRIES
 from idleq.scheduler.logs import make_log
@@ -478,12 +478,12 @@ def test_a_long_journal_says_how_far_it_is_read() -> None:
     steady, said = FakeClock(0), io.StringIO()
 
     def facts() -> Iterator[int]:
-        for number in range(6 * FACTS_AT_ONCE):
+        for number in range(6 * AT_ONCE):
             steady.advance(
-                Millis(RESTORING_MS // 2 // FACTS_AT_ONCE + 1)
+                Millis(RESTORING_MS // 2 // AT_ONCE + 1)
             )  # a little over half of the pause for each thousand
             yield number
 
-    assert list(with_word(facts(), steady, make_log(said))) == list(range(6 * FACTS_AT_ONCE))
+    assert list(with_word(facts(), "facts", steady, make_log(said))) == list(range(6 * AT_ONCE))
     told = [(line["event"], line["facts"]) for line in map(json.loads, said.getvalue().splitlines())]
-    assert told == [("daemon.restoring", count * FACTS_AT_ONCE) for count in (2, 4, 6)]
+    assert told == [("daemon.restoring", count * AT_ONCE) for count in (2, 4, 6)]
