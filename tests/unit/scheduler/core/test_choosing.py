@@ -5,6 +5,7 @@ from math import expm1
 import pytest
 
 from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName
+from idleq.scheduler.core.ask import GAPS_LOOKED_AT, OTHERS_LOOKED_AT
 from idleq.scheduler.core.commands import Launch, Mode, ReleaseAllocation, Replan, RequestAllocation, SegmentPlan
 from idleq.scheduler.core.costs import Typical
 from idleq.scheduler.core.freeze import (
@@ -23,9 +24,11 @@ from idleq.scheduler.core.inputs import (
     Frozen,
     JobCancelled,
     Launched,
+    NodeReport,
     Paused,
     Progressed,
     Resumed,
+    ViewChanged,
 )
 from idleq.scheduler.core.policy import HOUR, MINUTE, SECOND, Policy
 from idleq.scheduler.core.resources import Resources
@@ -445,3 +448,36 @@ def test_a_node_is_filled_from_several_lines_as_if_each_place_were_given_by_itse
     told.submit_job(priority=1)
     told.grant("a1", "n1")
     assert launched_jobs(told) == ["4", "1_0", "3_0", "2_0"]
+
+
+def too_small(number: int) -> list[NodeReport]:
+    """So many nodes of which one core is free, for ever."""
+    return [report(f"n{i}", free=Resources(1, 8 * GB)) for i in range(number)]
+
+
+@pytest.mark.parametrize("others", [GAPS_LOOKED_AT - 1, GAPS_LOOKED_AT, 3 * GAPS_LOOKED_AT])
+def test_a_gap_of_use_is_asked_for_however_many_longer_ones_are_of_none(others: int) -> None:
+    told = Told()
+    told.see(*too_small(others), report("x", planned=START + 3 * HOUR))
+    told.submit_job(cores=4)
+    assert [request.seen_on for request in asked(told)] == ["x"]
+
+
+def test_where_gaps_are_all_unlike_those_that_one_turn_has_no_time_for_are_looked_at_in_others() -> None:
+    told = Told()
+    number = GAPS_LOOKED_AT + 4 * OTHERS_LOOKED_AT
+    told.see(*(report(f"n{i}", free=Resources(1, GB + i)) for i in range(number)))
+    told.see(report("short", free=Resources(3, GB), planned=START + MINUTE))
+    told.see(report("x", planned=START + 3 * HOUR))
+    told.submit_job(cores=4)
+    for turn in range(10):
+        told.tell(ViewChanged(deltas=(report("n0", free=Resources(1, 2 * GB + turn)),)), after_ms=10_000)
+    assert {request.seen_on for request in asked(told)} == {"x"}
+
+
+def test_a_gap_that_a_request_was_made_for_is_not_asked_for_again_behind_those_of_no_use() -> None:
+    told = Told(Policy(ramp_start=2, mode=Mode.PREEMPTIBLE))
+    told.see(*too_small(GAPS_LOOKED_AT), report("x", planned=START + 3 * HOUR))
+    told.submit_job(ArrayRange(0, 7), cores=4)
+    told.see(report("n0", free=Resources(1, 7 * GB)))
+    assert [request.seen_on for request in asked(told)] == ["x"]
