@@ -25,11 +25,6 @@ def needs_of(spec: JobSpec, job: Job | None) -> tuple[str, ...]:
     return (*wanted, engine) if engine is not None and engine not in wanted else wanted
 
 
-def is_able(abilities: AbstractSet[str] | None, spec: JobSpec, job: Job | None) -> bool:
-    """Whether a node of these *abilities* (None: not known, so perhaps) can host it."""
-    return abilities is None or all(word in abilities for word in needs_of(spec, job))
-
-
 def lacking(abilities: AbstractSet[str], spec: JobSpec, job: Job | None) -> Iterator[str]:
     """Yield, for people, what keeps it from starting on a node of these *abilities*."""
     for word in needs_of(spec, job):

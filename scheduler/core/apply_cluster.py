@@ -23,7 +23,7 @@ from idleq.scheduler.core.sitefacts import (
     ReleaseDelayed,
     RequestsSlowed,
 )
-from idleq.scheduler.core.state import Alarm, Allocation, Hold, Node, State
+from idleq.scheduler.core.state import Alarm, Allocation, Hold, Node, Offer, State
 
 
 def _slow(state: State, at: Millis, slowed: RequestsSlowed) -> None:
@@ -145,7 +145,7 @@ def index_gap(state: State, name: NodeName) -> None:
     if node.gap is None or node.allocation is not None:
         state.open_gaps.drop(name)
         return
-    state.open_gaps.put(name, node.gap.end.likely)
+    state.open_gaps.put(name, node.gap.end.likely, Offer(node.gap.free, node.abilities, node.machine))
     state.agenda.demand = True
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.accept_cluster import give_back
@@ -14,13 +14,17 @@ from idleq.scheduler.core.placement import first_paying
 from idleq.scheduler.core.queue import Line
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.sitefacts import AllocationAsked
-from idleq.scheduler.core.state import Alarm, Hold, State
+from idleq.scheduler.core.state import Alarm, Hold, Offer, State
+from idleq.scheduler.core.turns import in_turn
 
 GAPS_LOOKED_AT = 256
-"""Gaps looked at in one turn; more than can be asked for at once, and the rest has its turn later."""
+"""The longest gaps, which are looked at in every turn; more than can be asked for at once."""
 
+OTHERS_LOOKED_AT = 256
+"""Where there are more, so many offers have their longest gaps looked at too; the rest has its turn later."""
 
 _CORES = attrgetter("need.cores")
+_LAST = itemgetter(-1)
 
 
 def ask(draft: Draft) -> None:
@@ -33,14 +37,17 @@ def ask(draft: Draft) -> None:
         return
     spoken_for, elsewhere = _spoken_for(state)
     demand: Demand | None = None
+    useless: set[Offer] = set()  # and so are shorter gaps that offer the same: demand only shrinks
     # What is asked for leaves the open gaps, behind this walk: it is begun at the longest and has gone past it.
     for gap in _longest_gaps(state, elsewhere, spoken_for, draft.now):
         if demand is None:
             demand = _unmet(state)
         if free_asks <= 0:
             return
-        wanted = _first_of_use(state, demand, gap, draft.now)
+        offer = state.open_gaps.offers[gap.node]
+        wanted = None if offer in useless else _first_of_use(state, demand, gap, draft.now)
         if wanted is None:
+            useless.add(offer)
             continue
         user = wanted.shape.user if state.policy.sharing is Sharing.USER else ""
         demand.use(gap.free, user)
@@ -56,14 +63,32 @@ def _spoken_for(state: State) -> tuple[set[NodeName], int]:
 
 
 def _longest_gaps(state: State, skipped: int, spoken_for: set[NodeName], now: Millis) -> Iterator[Gap]:
-    """Yield open gaps that are long enough, longest first, but those *spoken_for* and as many as requests will take of any."""
-    for _, name in islice(reversed(state.open_gaps.order), skipped, skipped + GAPS_LOOKED_AT):
-        if name in spoken_for:
+    """Yield open gaps that are long enough, longest first, but those *spoken_for* and as many as requests will take of any.
+
+    Where there are too many, what follows is the longest of each offer, if it was not among the first.
+    """
+    open_gaps = state.open_gaps
+    seen: set[NodeName] = set()
+    for _, name in islice(reversed(open_gaps.order), skipped + GAPS_LOOKED_AT):
+        seen.add(name)
+        if len(seen) <= skipped or name in spoken_for:
             continue
-        gap = state.nodes[name].gap
-        if gap is None or _length(state, gap, now) < state.policy.min_gap_ms:
+        gap = _long_enough(state, name, now)
+        if gap is None:
             return
         yield gap
+    if len(open_gaps.order) <= GAPS_LOOKED_AT:
+        return
+    longest = list(map(_LAST, open_gaps.alike.values()))
+    for _, name in sorted(in_turn(longest, now, after=0, most=OTHERS_LOOKED_AT), reverse=True):
+        gap = None if name in seen or name in spoken_for else _long_enough(state, name, now)
+        if gap is not None:
+            yield gap
+
+
+def _long_enough(state: State, name: NodeName, now: Millis) -> Gap | None:
+    gap = state.nodes[name].gap
+    return None if gap is None or _length(state, gap, now) < state.policy.min_gap_ms else gap
 
 
 @dataclass(slots=True)

@@ -1,9 +1,10 @@
 """Who of an entry stands in the queue: its never-started rest as one candidate, its requeued jobs one by one."""
 
 from idleq.ids import Millis, index_of
+from idleq.scheduler.core.abilities import needs_of
 from idleq.scheduler.core.entry import Entry, Rest
 from idleq.scheduler.core.job import Job, Queued
-from idleq.scheduler.core.queue import UNTOUCHED, Candidate, Place, Shape
+from idleq.scheduler.core.queue import UNTOUCHED, Candidate, Like, Place, Shape
 from idleq.scheduler.core.state import State
 
 
@@ -12,10 +13,10 @@ def stand_in_line(state: State, entry: Entry) -> None:
     room = entry.room_for()
     if room is not None and room <= 0:
         return
-    shape = Shape.of(entry.spec, entry.user)
     if entry.rest is Rest.QUEUED and entry.left > 0:
         state.queue.take(entry.id, None)
-        state.queue.add(shape, Candidate(_place(state, entry, UNTOUCHED), entry.id, None), entry.left)
+        candidate = Candidate(_place(state, entry, UNTOUCHED), entry.id, None, _like(entry, None))
+        state.queue.add(_shape(entry, None), candidate, entry.left)
         _note_growth(state, entry)
     for job in entry.open:
         if isinstance(state.jobs[job].state, Queued):
@@ -40,10 +41,22 @@ def leave_line(state: State, entry: Entry) -> None:
 def _stand(state: State, entry: Entry, job: Job) -> None:
     if (entry.id, job.id) in state.queue.shapes:
         return  # it came back together with the others of an array that had as many running as it may
-    candidate = Candidate(_place(state, entry, entry.ordinal_of(index_of(job.id))), entry.id, job.id)
-    bound_to = job.snapshots[-1].bound_to if job.snapshots else None
-    state.queue.add(Shape.of(entry.spec, entry.user, bound_to), candidate, 1)
+    candidate = Candidate(_place(state, entry, entry.ordinal_of(index_of(job.id))), entry.id, job.id, _like(entry, job))
+    state.queue.add(_shape(entry, job), candidate, 1)
     _note_growth(state, entry)
+
+
+def _shape(entry: Entry, job: Job | None) -> Shape:
+    bound_to = job.snapshots[-1].bound_to if job is not None and job.snapshots else None
+    return Shape.of(entry.spec, entry.user, bound_to, needs_of(entry.spec, job))
+
+
+def _like(entry: Entry, job: Job | None) -> Like:
+    expected_ms = entry.spec.expected_ms
+    if job is None:
+        return Like(entry.kinds, expected_ms, None)
+    left_ms = None if expected_ms is None else Millis(max(expected_ms - job.run_ms, 0))
+    return Like(entry.kinds, left_ms, job.bytes)
 
 
 def _note_growth(state: State, entry: Entry) -> None:

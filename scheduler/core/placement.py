@@ -3,23 +3,27 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import islice
+from itertools import chain, islice
 
 from msgspec import Struct
 
 from idleq.ids import Millis
 from idleq.machines import Machine
-from idleq.scheduler.core.abilities import is_able
 from idleq.scheduler.core.commands import Sharing
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.job import Job
+from idleq.scheduler.core.kind import Kinds
 from idleq.scheduler.core.queue import Candidate, Line, Place
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.state import Allocation, State
-from idleq.scheduler.core.submission import FreezeMethod, JobSpec
+from idleq.scheduler.core.submission import FreezeMethod
+from idleq.scheduler.core.turns import in_turn
 
 LOOKED_AT = 64
-"""Candidates of one shape that are looked at: alike as they are, if the first do not pay here the others hardly do."""
+"""Of those of one shape that are unlike, so many are always looked at: if the first do not pay here, the others hardly do."""
+
+OTHERS_LOOKED_AT = 64
+"""So many more are looked at where none of these pays, others each time, so that they hide nobody for ever."""
 
 
 class Stretch(Struct, frozen=True, gc=False):
@@ -119,7 +123,7 @@ def choose(
 def took(looks: Looks) -> None:
     """Know that whoever was chosen is started: nobody else, so all other lines stay as they are."""
     _, _, line = heappop(looks.ranked)
-    looks.found.pop(line.places[0], None)
+    looks.found.pop(line.firsts[0], None)
     looks.chosen = line
 
 
@@ -130,7 +134,7 @@ def _look_into(looks: Looks, state: State, room: Resources, length_ms: Millis, n
         looks.room, looks.ranked = room, []
         looks.coming = _best_first(looks, state, room, length_ms, now)
         looks.next = next(looks.coming, None)
-    elif line is not None and line.places and _level(line.places[0], now, state.policy.patience_ms) >= looks.level:
+    elif line is not None and line.firsts and _level(line.firsts[0], now, state.policy.patience_ms) >= looks.level:
         # If its level is lower now, it is among those that come.
         _rank(looks, state, line, length_ms, now)
 
@@ -161,7 +165,7 @@ def _may_be_better(looks: Looks, line: Line, length_ms: Millis) -> bool:
 
 def _rank(looks: Looks, state: State, line: Line, length_ms: Millis, now: Millis) -> None:
     """Look into *line*, and put whom it has for the gap where they belong."""
-    head = line.places[0]
+    head = line.firsts[0]
     if head not in looks.found:
         looks.found[head] = _first_that_pays(state, line, length_ms, now, looks.abilities)
     found = looks.found[head]
@@ -192,36 +196,28 @@ def first_paying(
 ) -> tuple[Candidate, Stretch] | None:
     """Return the first of those that are looked at in *line* for whom a gap of *length_ms* pays, and what it would make of it.
 
-    Whoever needs what is not among *abilities* (None: not known) is passed over.
+    Nobody in it is if they need what is not among *abilities* (None: not known). Of those that are alike, only the first is looked at.
     """
-    entries, jobs, candidates = state.entries, state.jobs, line.candidates
-    refused: JobSpec | None = None
+    if not line.is_for(abilities):
+        return None
+    candidates = line.candidates
+    refused: Kinds | None = None
     size: int | None = None
-    left_ms = length_ms
-    for place in islice(line.places, LOOKED_AT):
+    room_ms = length_ms
+    others = in_turn(line.firsts, state.now, after=LOOKED_AT, most=OTHERS_LOOKED_AT)
+    for place in chain(islice(line.firsts, LOOKED_AT), others):
         candidate = candidates[place]
-        entry = entries[candidate.entry]
-        spec = entry.submission.spec
-        job = None if candidate.job is None else jobs[candidate.job]
-        if not is_able(abilities, spec, job):
-            continue
-        weighs = None if job is None else job.bytes
-        if spec is refused and weighs == size and not _ends_within(spec, job, left_ms):
+        kinds, left_ms, weighs = candidate.like
+        if kinds is refused and weighs == size and (left_ms is None or left_ms > room_ms):
             continue  # the gap would be to it what it was to the one before
+        entry, job = entry_and_job(state, candidate)
         worth = stretch(state, entry, job, length_ms)
         if worth.pays:
             return candidate, worth
-        refused, size = spec, weighs
+        refused, size = kinds, weighs
         thaw_ms = 0 if weighs is None else state.typical(entry, job).slow_thaw_ms
-        left_ms = Millis(length_ms - thaw_ms)
+        room_ms = Millis(length_ms - thaw_ms)
     return None
-
-
-def _ends_within(spec: JobSpec, job: Job | None, length_ms: Millis) -> bool:
-    """Whether *job* would be done after running for *length_ms*; one that does not say how long it takes never is."""
-    if spec.expected_ms is None:
-        return False
-    return spec.expected_ms - (0 if job is None else job.run_ms) <= length_ms
 
 
 def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: Millis, user: str = "") -> bool:
@@ -235,14 +231,9 @@ def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: M
         if _level(head, now, patience_ms) <= level:
             break
         has_waited = now - state.entries[head.entry].queued_since >= patience_ms
-        if has_waited and not line.need.fits_in(room) and _may_host(state, allocation, line.candidates[head]):
+        if has_waited and not line.need.fits_in(room) and line.is_for(allocation.abilities):
             return True
     return False
-
-
-def _may_host(state: State, allocation: Allocation, candidate: Candidate) -> bool:
-    entry, job = entry_and_job(state, candidate)
-    return is_able(allocation.abilities, entry.spec, job)
 
 
 def owner_of(state: State, allocation: Allocation) -> str:

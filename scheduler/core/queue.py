@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from idleq.ids import EntryId, JobId, Millis
 from idleq.machines import Machine, Needs, suits
+from idleq.scheduler.core.kind import Kinds
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 
@@ -35,24 +36,48 @@ class Place(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """What decides whether a gap can hold a job, how well, and for whom; *bound_to* is what the snapshot that it goes on from needs of a machine."""
+    """What decides whether a gap can hold a job, how well, and for whom.
+
+    Attributes:
+        resources: what it needs of a node.
+        freeze: how it is frozen.
+        doublings: the power of two of its expected run time, -1 if that is unknown.
+        user: whose it is.
+        bound_to: what the snapshot that it goes on from needs of a machine.
+        needs: what a node must be able to do.
+    """
 
     resources: Resources
     freeze: FreezeMethod
     doublings: int
     user: str
-    bound_to: Needs | None = None
+    bound_to: Needs | None
+    needs: tuple[str, ...]
 
     @classmethod
-    def of(cls, spec: JobSpec, user: str, bound_to: Needs | None = None) -> "Shape":
-        """Return the shape of *user*'s jobs like *spec*; expected run times count by their power of two, unknown ones as -1."""
+    def of(cls, spec: JobSpec, user: str, bound_to: Needs | None, needs: tuple[str, ...]) -> "Shape":
+        """Return the shape of *user*'s jobs like *spec*."""
         doublings = -1 if spec.expected_ms is None else spec.expected_ms.bit_length()
-        return cls(spec.resources, spec.freeze, doublings, user, bound_to)
+        return cls(spec.resources, spec.freeze, doublings, user, bound_to, needs)
 
     @property
     def most(self) -> int:
         """No job of this shape runs for more core-milliseconds, as far as is known."""
         return NO_END if self.doublings < 0 else self.resources.cores << self.doublings
+
+
+class Like(NamedTuple):
+    """What, of jobs of one shape, decides for whom a gap pays: those that are alike in it, it pays for all or for none.
+
+    Attributes:
+        kinds: what they are alike to where costs are learned.
+        left_ms: how long they still run, None if that is unknown.
+        bytes: what their newest snapshot weighs, None if they have none.
+    """
+
+    kinds: Kinds
+    left_ms: Millis | None
+    bytes: int | None
 
 
 class Candidate(Struct, frozen=True, gc=False):
@@ -61,6 +86,7 @@ class Candidate(Struct, frozen=True, gc=False):
     place: Place
     entry: EntryId
     job: JobId | None
+    like: Like
 
 
 @dataclass(slots=True)
@@ -69,14 +95,46 @@ class Line:
 
     Attributes:
         most: no job of the line has more core-milliseconds left to run.
+        alike: the places of those that are alike, in order.
+        firsts: the first of each of these, in order; the very first is the line's head.
     """
 
     shape: Shape
     need: Resources
     most: int
-    places: list[Place] = field(default_factory=list)
+    alike: dict[Like, list[Place]] = field(default_factory=dict)
+    firsts: list[Place] = field(default_factory=list)
     candidates: dict[Place, Candidate] = field(default_factory=dict)
     jobs: int = 0
+
+    def put(self, candidate: Candidate) -> None:
+        """*candidate* stands in the line."""
+        place = candidate.place
+        self.candidates[place] = candidate
+        alike = self.alike.setdefault(candidate.like, [])
+        insort(alike, place)
+        if alike[0] is place:
+            if len(alike) > 1:
+                del self.firsts[bisect_left(self.firsts, alike[1])]
+            insort(self.firsts, place)
+
+    def drop(self, place: Place) -> None:
+        """Whoever stood at *place* does not stand in the line any more."""
+        like = self.candidates.pop(place).like
+        alike = self.alike[like]
+        at = bisect_left(alike, place)
+        del alike[at]
+        if at > 0:
+            return
+        del self.firsts[bisect_left(self.firsts, place)]
+        if alike:
+            insort(self.firsts, alike[0])
+        else:
+            del self.alike[like]
+
+    def is_for(self, abilities: frozenset[str] | None) -> bool:
+        """Whether a node of these *abilities* (None: not known, so perhaps) can host its jobs."""
+        return abilities is None or abilities.issuperset(self.shape.needs)
 
     def suits(self, machine: Machine | None) -> bool:
         """Whether its jobs can go on on *machine*."""
@@ -113,9 +171,8 @@ class Queue:
         if line is None:
             line = self.lines[shape] = Line(shape, shape.resources, shape.most)
             self.choosy += shape.bound_to is not None
-        before = line.places[0] if line.places else None
-        insort(line.places, candidate.place)
-        line.candidates[candidate.place] = candidate
+        before = line.firsts[0] if line.firsts else None
+        line.put(candidate)
         line.jobs += jobs
         self.shapes[candidate.entry, candidate.job] = (shape, candidate.place, jobs)
         self._move_head(line, before)
@@ -131,17 +188,16 @@ class Queue:
         if taken < there:
             self.shapes[entry, job] = (shape, place, there - taken)
             return
-        before = line.places[0]
+        before = line.firsts[0]
         del self.shapes[entry, job]
-        del line.candidates[place]
-        del line.places[bisect_left(line.places, place)]
+        line.drop(place)
         self._move_head(line, before)
-        if not line.places:
+        if not line.firsts:
             del self.lines[shape]
             self.choosy -= shape.bound_to is not None
 
     def _move_head(self, line: Line, before: Place | None) -> None:
-        now = line.places[0] if line.places else None
+        now = line.firsts[0] if line.firsts else None
         if now == before:
             return
         if before is not None:
@@ -183,7 +239,7 @@ class Queue:
         if (entry, job) not in self.shapes:
             return None
         _, place, _ = self.shapes[entry, job]
-        return sum(bisect_left(line.places, place) for line in self.lines.values())
+        return sum(bisect_left(alike, place) for line in self.lines.values() for alike in line.alike.values())
 
     @property
     def jobs(self) -> int:

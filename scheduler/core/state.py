@@ -3,7 +3,7 @@
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from idleq.ids import AllocationId, CommandId, EntryId, JobId, Millis, NodeName, entry_of, index_of
 from idleq.machines import Machine
@@ -186,29 +186,54 @@ class Alarm(StrEnum):
     WINDOW = "window"
 
 
+class Offer(NamedTuple):
+    """What of a gap decides who can run in it, besides how long it lasts."""
+
+    free: Resources
+    abilities: frozenset[str] | None
+    machine: Machine | None
+
+
 @dataclass(slots=True)
 class OpenGaps:
-    """The gaps in which we hold nothing, those that last longest at the end."""
+    """The gaps in which we hold nothing, those that last longest at the end.
+
+    Attributes:
+        order: all of them.
+        ends: when each one ends.
+        offers: what each one offers.
+        alike: those that offer the same, in their order.
+    """
 
     order: list[tuple[Millis, NodeName]] = field(default_factory=list)
     ends: dict[NodeName, Millis] = field(default_factory=dict)
+    offers: dict[NodeName, Offer] = field(default_factory=dict)
+    alike: dict[Offer, list[tuple[Millis, NodeName]]] = field(default_factory=dict)
 
     @property
     def latest_end(self) -> Millis:
         """When the last of them ends; long ago if there is none."""
         return self.order[-1][0] if self.order else LONG_AGO
 
-    def put(self, node: NodeName, end: Millis | None) -> None:
+    def put(self, node: NodeName, end: Millis | None, offer: Offer) -> None:
         """*node* is open until *end*."""
         self.drop(node)
-        self.ends[node] = FAR if end is None else end
-        insort(self.order, (self.ends[node], node))
+        place = (FAR if end is None else end, node)
+        self.ends[node], self.offers[node] = place[0], offer
+        insort(self.order, place)
+        insort(self.alike.setdefault(offer, []), place)
 
     def drop(self, node: NodeName) -> None:
         """*node* is not open (any more)."""
         end = self.ends.pop(node, None)
-        if end is not None:
-            del self.order[bisect_left(self.order, (end, node))]
+        if end is None:
+            return
+        del self.order[bisect_left(self.order, (end, node))]
+        offer = self.offers.pop(node)
+        alike = self.alike[offer]
+        del alike[bisect_left(alike, (end, node))]
+        if not alike:
+            del self.alike[offer]
 
 
 @dataclass(slots=True)

@@ -6,15 +6,16 @@ from hypothesis import strategies as st
 from idleq.ids import Millis
 from idleq.scheduler.core.engine import Engine
 from idleq.scheduler.core.inputs import JobsSubmitted
-from idleq.scheduler.core.placement import Looks, choose, first_paying, took
+from idleq.scheduler.core.placement import Looks, choose, entry_and_job, stretch, took
 from idleq.scheduler.core.policy import HOUR, MINUTE, Policy
 from idleq.scheduler.core.queue import Candidate
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.state import State
-from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, Submission
+from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, RuntimeWish, Submission
 
 PATIENCE = Policy().patience_ms
-lengths = st.sampled_from([None, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR])
+ABILITIES = frozenset({"criu", "podman"})
+lengths = st.sampled_from([None, MINUTE, 10 * MINUTE, HOUR, 5 * HOUR, 6 * HOUR])
 specs = st.builds(
     JobSpec,
     name=st.sampled_from(["a", "b", "c"]),
@@ -22,6 +23,7 @@ specs = st.builds(
     resources=st.builds(Resources, st.integers(1, 4), st.integers(1, 4), st.integers(0, 1)),
     expected_ms=lengths,
     freeze=st.sampled_from(FreezeMethod),
+    runtime=st.sampled_from(RuntimeWish),
     priority=st.integers(0, 2),
 )
 submissions = st.builds(
@@ -31,16 +33,17 @@ rooms = st.builds(Resources, st.integers(1, 8), st.integers(1, 8), st.integers(0
 
 
 def plainly(state: State, room: Resources, length_ms: Millis, now: Millis, user: str) -> Candidate | None:
-    """Look at every line that fits, and take the best by the rule that `choose` promises: level, fit, standing, entry, ordinal."""
+    """Go through everybody, take the first of each shape for whom the gap pays, and of them the best by the rule that `choose` promises: level, fit, standing, entry, ordinal."""
     ranked = []
     for line in state.queue.lines.values():
-        if user not in ("", line.shape.user):
+        if user not in ("", line.shape.user) or not line.need.fits_in(room) or not set(line.shape.needs) <= ABILITIES:
             continue
-        if not line.need.fits_in(room) or (found := first_paying(state, line, length_ms)) is None:
-            continue
-        candidate, worth = found
-        level = (now - candidate.place.standing) // PATIENCE
-        ranked.append(((-level, -line.need.cores * worth.useful_ms, *candidate.place), candidate))
+        for _, candidate in sorted(line.candidates.items()):
+            worth = stretch(state, *entry_and_job(state, candidate), length_ms)
+            if worth.pays:
+                level = (now - candidate.place.standing) // PATIENCE
+                ranked.append(((-level, -line.need.cores * worth.useful_ms, *candidate.place), candidate))
+                break
     return min(ranked)[1] if ranked else None
 
 
@@ -60,7 +63,7 @@ def test_keeping_what_was_looked_at_changes_nothing_about_who_is_chosen(
     for number, (pause, user, wave) in enumerate(waves):
         now = Millis(now + pause)
         engine.handle(JobsSubmitted(submissions=tuple(wave), request=f"wave {number}", user=user), now)
-    state, length, looks = engine.state, Millis(length_ms), Looks()
+    state, length, looks = engine.state, Millis(length_ms), Looks(abilities=ABILITIES)
     for room, user in rounds:
         while True:
             chosen = choose(state, room, length, now, looks, user)

@@ -5,6 +5,8 @@ from math import expm1
 import pytest
 
 from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName
+from idleq.scheduler.core import placement
+from idleq.scheduler.core.ask import GAPS_LOOKED_AT, OTHERS_LOOKED_AT
 from idleq.scheduler.core.commands import Launch, Mode, ReleaseAllocation, Replan, RequestAllocation, SegmentPlan
 from idleq.scheduler.core.costs import Typical
 from idleq.scheduler.core.freeze import (
@@ -23,13 +25,15 @@ from idleq.scheduler.core.inputs import (
     Frozen,
     JobCancelled,
     Launched,
+    NodeReport,
     Paused,
     Progressed,
     Resumed,
+    ViewChanged,
 )
 from idleq.scheduler.core.policy import HOUR, MINUTE, SECOND, Policy
 from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
+from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, RuntimeWish, Submission
 from support.engines import GB, NODE, START, Told, report, snapshot, spec
 
 
@@ -445,3 +449,95 @@ def test_a_node_is_filled_from_several_lines_as_if_each_place_were_given_by_itse
     told.submit_job(priority=1)
     told.grant("a1", "n1")
     assert launched_jobs(told) == ["4", "1_0", "3_0", "2_0"]
+
+
+def too_small(number: int) -> list[NodeReport]:
+    """So many nodes of which one core is free, for ever."""
+    return [report(f"n{i}", free=Resources(1, 8 * GB)) for i in range(number)]
+
+
+@pytest.mark.parametrize("others", [GAPS_LOOKED_AT - 1, GAPS_LOOKED_AT, 3 * GAPS_LOOKED_AT])
+def test_a_gap_of_use_is_asked_for_however_many_longer_ones_are_of_none(others: int) -> None:
+    told = Told()
+    told.see(*too_small(others), report("x", planned=START + 3 * HOUR))
+    told.submit_job(cores=4)
+    assert [request.seen_on for request in asked(told)] == ["x"]
+
+
+def test_where_gaps_are_all_unlike_those_that_one_turn_has_no_time_for_are_looked_at_in_others() -> None:
+    told = Told()
+    number = GAPS_LOOKED_AT + 4 * OTHERS_LOOKED_AT
+    told.see(*(report(f"n{i}", free=Resources(1, GB + i)) for i in range(number)))
+    told.see(report("short", free=Resources(3, GB), planned=START + MINUTE))
+    told.see(report("x", planned=START + 3 * HOUR))
+    told.submit_job(cores=4)
+    for turn in range(10):
+        told.tell(ViewChanged(deltas=(report("n0", free=Resources(1, 2 * GB + turn)),)), after_ms=10_000)
+    assert {request.seen_on for request in asked(told)} == {"x"}
+
+
+def test_a_gap_that_a_request_was_made_for_is_not_asked_for_again_behind_those_of_no_use() -> None:
+    told = Told(Policy(ramp_start=2, mode=Mode.PREEMPTIBLE))
+    told.see(*too_small(GAPS_LOOKED_AT), report("x", planned=START + 3 * HOUR))
+    told.submit_job(ArrayRange(0, 7), cores=4)
+    told.see(report("n0", free=Resources(1, 7 * GB)))
+    assert [request.seen_on for request in asked(told)] == ["x"]
+
+
+FIRST = placement.LOOKED_AT
+
+
+@pytest.mark.parametrize("others", [FIRST, 20 * FIRST])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_job_starts_however_many_of_its_size_wait_before_it_for_what_the_node_lacks(
+    others: int, *, is_known: bool
+) -> None:
+    told = Told()
+    told.submit(*[Submission(spec=spec(name=f"w{i}", runtime=RuntimeWish.DOCKER)) for i in range(others)])
+    plain = f"{others + 1}"
+    if is_known:
+        told.see(report("n1"))
+        told.grant("a1", "n1")
+        told.submit_job()
+    else:
+        told.submit_job()
+        told.see(report("n1"))
+        told.grant("a1", "n1")
+    assert launched_jobs(told) == [plain]
+
+
+@pytest.mark.parametrize("others", [FIRST, 20 * FIRST])
+def test_a_job_that_ends_in_a_gap_starts_however_many_like_each_other_that_do_not_wait_before_it(others: int) -> None:
+    told = Told()
+    too_long = spec(freeze=FreezeMethod.NONE, expected_ms=9 * HOUR // 2)
+    told.submit(*[Submission(spec=too_long)] * others)
+    told.submit_job(freeze=FreezeMethod.NONE, expected_ms=5 * HOUR // 2)
+    told.see(report("n1", planned=told.now + 4 * HOUR))
+    told.grant("a1", "n1", until=told.now + 4 * HOUR)
+    assert launched_jobs(told) == [f"{others + 1}"]
+
+
+def test_a_job_that_ends_in_a_gap_has_its_turn_behind_many_that_do_not_and_are_all_unlike() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job()
+    told.grant("a1", "n1")
+    many = FIRST + 4 * placement.OTHERS_LOOKED_AT
+    longer = [spec(freeze=FreezeMethod.NONE, expected_ms=9 * HOUR // 2 + i) for i in range(many)]
+    told.see(report("n1", planned=told.now + 3 * HOUR))
+    told.submit(*(Submission(spec=one) for one in longer))
+    told.submit_job(freeze=FreezeMethod.NONE, expected_ms=5 * HOUR // 2)
+    for turn in range(1, 10):
+        told.see(report("n1", planned=told.now + 3 * HOUR + turn * MINUTE))
+    assert launched_jobs(told) == ["1", f"{many + 2}"]
+
+
+def test_of_those_that_have_their_turn_at_once_the_first_in_line_starts() -> None:
+    told = Told()
+    longer = [spec(freeze=FreezeMethod.NONE, expected_ms=9 * HOUR // 2 + i) for i in range(FIRST)]
+    told.submit(*(Submission(spec=one) for one in longer))
+    shorter = [spec(cores=1, freeze=FreezeMethod.NONE, expected_ms=5 * HOUR // 2 - i) for i in range(10)]
+    told.submit(*(Submission(spec=one) for one in shorter))
+    told.see(report("n1"))
+    told.grant("a1", "n1", until=told.now + 4 * HOUR)
+    assert launched_jobs(told) == [f"{FIRST + 1 + i}" for i in range(4)]
