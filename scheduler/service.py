@@ -134,6 +134,7 @@ class Service:
         parts, server = self._parts, self._parts.config.server
         bound = listen(server.address, server.port)
         with bound:
+            parts.paths.access.unlink(missing_ok=True)  # of one that was killed: nobody is to wait at its door
             # The poller reads the reports of all allocations that the journal knows before it tells what exists.
             self.daemon.turn(())
             certificate = ensure_certificate(parts.paths, (server.address, socket.gethostname()), parts.clock.now())

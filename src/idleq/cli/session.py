@@ -11,6 +11,7 @@ from idleq.ids import Millis
 
 if TYPE_CHECKING:
     from idleq.cli.client import Client
+    from idleq.scheduler.errors import DaemonAway
     from idleq.scheduler.paths import ServerPaths
 
 
@@ -53,8 +54,26 @@ class Session:
 
     def client(self) -> "Client":
         """Return what speaks to the daemon, once the server directory is known to be ours alone."""
+        from idleq.scheduler.errors import DaemonAway
+
         self.paths.check()
-        return self.connect(self.paths)
+        try:
+            return self.connect(self.paths)
+        except DaemonAway as error:
+            raise self._begun() or error from None
+
+    def _begun(self) -> "DaemonAway | None":
+        """Return what to say of a daemon that is there and does not answer yet, so that nobody starts another one."""
+        from idleq.scheduler.errors import DaemonAway
+        from idleq.scheduler.lock import holder
+
+        owner = holder(self.paths.lock)
+        if owner is None:
+            return None
+        return DaemonAway(
+            f"the daemon of {self.paths.root} (process {owner.pid} on {owner.host}) has begun and does not answer yet:"
+            f" it reads its journal, and {self.paths.log.name} says how far it is; try again in a while"
+        )
 
     @property
     def has_colours(self) -> bool:

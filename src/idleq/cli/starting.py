@@ -43,6 +43,10 @@ def ask_or_start(session: "Session", question: "Callable[[Client], Answer]", *, 
     try:
         return question(session.client())
     except DaemonAway as error:
+        if _has_begun(session):
+            session.say("The daemon has begun, and does not answer yet ...")
+            _await_answer(session, lambda: _has_begun(session), error)
+            return question(session.client())
         wanted = may_start or session.environment.get("IDLEQ_AUTOSTART") == "1"
         if not wanted and not (session.is_talking and session.can_ask):
             raise DaemonAway(f"{error} (or let this command do it: --start-daemon, or IDLEQ_AUTOSTART=1)") from error
@@ -76,31 +80,51 @@ def start_daemon(session: "Session", *, cluster: str | None = None) -> None:
                 argv, stdin=subprocess.DEVNULL, stdout=answer, stderr=log, cwd="/", start_new_session=True
             )
         session.say(f"Starting the daemon of {paths.root} ...")
-        _await_answer(session, process, answer, paths, takeover_ms)
+
+        def is_alive() -> bool:
+            if process.poll() is not None:
+                raise _failure(answer, process.returncode, paths)
+            return True
+
+        try:
+            _await_answer(session, is_alive, None, takeover_ms)
+        except DaemonDidNotStart:
+            process.terminate()
+            raise
+
+
+def _has_begun(session: "Session") -> bool:
+    """Whether a daemon holds the server directory, be it on this host or on another."""
+    from idleq.scheduler.lock import holder
+
+    return holder(session.paths.lock) is not None
 
 
 def _await_answer(
-    session: "Session", process: "subprocess.Popen[bytes]", answer: IO[str], paths: "ServerPaths", takeover_ms: int
+    session: "Session", is_alive: "Callable[[], bool]", away: DaemonAway | None, takeover_ms: int = 0
 ) -> None:
+    """Return when the daemon answers; raise *away* when it is not alive any more.
+
+    Raises:
+        DaemonDidNotStart: it lives and gives no sign of life.
+    """
+    log = session.paths.log
     # A daemon of another login node that gives no sign of life is waited for before its place is taken.
-    patience = Patience(PATIENCE_SECONDS + takeover_ms / 1000, _size(paths.log), time.monotonic())
-    while patience.lasts(_size(paths.log), time.monotonic()):
+    patience = Patience(PATIENCE_SECONDS + takeover_ms / 1000, _size(log), time.monotonic())
+    while patience.lasts(_size(log), time.monotonic()):
         if patience.deserves_a_word:
-            session.say(f"It is at work already, and does not answer yet; how far it is stands in {paths.log} ...")
+            session.say(f"It is at work already, and does not answer yet; how far it is stands in {log} ...")
         try:
             session.client().status()
         except DaemonAway:
             pass
         else:
             return
-        try:
-            process.wait(GLANCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        raise _failure(answer, process.returncode, paths)
-    process.terminate()
+        if not is_alive() and away is not None:
+            raise away
+        time.sleep(GLANCE_SECONDS)
     raise DaemonDidNotStart(
-        f"the daemon neither answered nor wrote into its log for {patience.seconds:.0f} s and was stopped; its log is {paths.log}"
+        f"the daemon neither answered nor wrote into its log for {patience.seconds:.0f} s; its log is {log}"
     )
 
 
