@@ -32,6 +32,9 @@ from idleq.scheduler.core.timing import length_of
 NODES_NAMED = 20
 """Nodes that are gone through one by one; more would not be read."""
 
+MOST_NAMED = 3
+"""Jobs that are named where they are in the way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
@@ -158,6 +161,11 @@ def _prospects(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[Pr
         yield Prospect(name, is_possible, because)
 
 
+def _listed(jobs: tuple[JobId, ...]) -> str:
+    more = len(jobs) - MOST_NAMED
+    return ", ".join(jobs[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def _prospect(state: State, entry: Entry, job: Job, node: Node, now: Millis) -> tuple[bool, str]:
     need, report = entry.spec.resources, node.report
     if not report.is_up:
@@ -170,7 +178,8 @@ def _prospect(state: State, entry: Entry, job: Job, node: Node, now: Millis) -> 
         return False, lacks
     held = state.allocations.get(node.allocation) if node.allocation is not None else None
     if not need.fits_in(node.gap.free if held is None else held.room):
-        return False, "what is free of it is too small"
+        others = () if held is None else tuple(held.guests)
+        return False, f"our own jobs have it ({_listed(others)})" if others else "what is free of it is too small"
     bound_to = job.snapshots[-1].bound_to if job.snapshots else None
     if reasons := obstacles(bound_to, node.machine if held is None else held.machine):
         return False, f"its snapshot cannot be thawed there: {'; '.join(reasons)}"

@@ -9,6 +9,10 @@ from idleq.scheduler.core.job import Cancelled, Delayed, Failed, Freezing, Held,
 from idleq.scheduler.core.resources import NOTHING
 from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, Summary
 from idleq.scheduler.core.state import State
+from idleq.scheduler.core.submission import ArrayRange
+
+MOST_STRETCHES = 3
+"""Of an array's rest that are named; more would not be read."""
 
 
 def job_rows(state: State, *, with_final: bool = False, entry: EntryId | None = None) -> Iterator[JobRow]:
@@ -73,15 +77,25 @@ def _reason(state: JobState) -> str:
             return ""
 
 
+def _rest_name(entry: Entry, array: ArrayRange | None) -> str:
+    """Return "17", "17_3" or "17_[3-5,7-99]": the tasks that have never been touched; only the first of many stretches."""
+    if array is None:
+        return str(entry.id)
+    texts: list[str] = []
+    start = entry.cursor
+    for touched in (*sorted(entry.touched), entry.submission.tasks):
+        first, last = (array.first + ordinal * array.step for ordinal in (start, touched - 1))
+        if touched > start:
+            texts.append(str(first) if first == last else f"{first}-{last}")
+        start = touched + 1
+    shown = ",".join(texts[:MOST_STRETCHES]) + (",..." if len(texts) > MOST_STRETCHES else "")
+    return f"{entry.id}_{shown}" if shown.isdecimal() else f"{entry.id}_[{shown}]"
+
+
 def _rest_row(entry: Entry) -> JobRow:
-    array = entry.submission.array
     tasks = entry.left or entry.cancelled
-    name = str(entry.id)
-    if array is not None:
-        first = entry.job_at(entry.cursor).partition("_")[2]
-        name = f"{entry.id}_[{first}-{array.last}]" if tasks > 1 else f"{entry.id}_{first}"
     return JobRow(
-        id=name,
+        id=_rest_name(entry, entry.submission.array),
         entry=entry.id,
         tasks=tasks,
         name=entry.spec.name,

@@ -67,7 +67,10 @@ class Session:
         from idleq.scheduler.errors import DaemonAway
         from idleq.scheduler.lock import holder
 
-        owner = holder(self.paths.lock)
+        try:
+            owner = holder(self.paths.lock)
+        except OSError:  # no directory, or none of ours: others say so
+            owner = None
         if owner is None:
             return None
         return DaemonAway(

@@ -97,7 +97,7 @@ def _has_begun(session: "Session") -> bool:
     """Whether a daemon holds the server directory, be it on this host or on another."""
     from idleq.scheduler.lock import holder
 
-    return holder(session.paths.lock) is not None
+    return session.paths.lock.is_file() and holder(session.paths.lock) is not None
 
 
 def _await_answer(

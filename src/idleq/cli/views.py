@@ -1,5 +1,6 @@
 """How rows of the daemon read to people: pure functions from rows to tables and paragraphs."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -170,7 +171,7 @@ def job_lines(detail: JobDetail, result: "Path", now: int) -> str:
         "State": state_word(row) + (f": {row.reason}" if row.reason else ""),
         "Node": "" if row.node is None else f"{row.node}, segment {row.fence}, in allocation {row.allocation}",
         "Progress": f"{_steps(row, row.total)} of {row.total}" if row.total else (str(row.step) if row.step else ""),
-        "Runs": " ".join(detail.spec.argv).replace(PYTHON, "python"),
+        "Runs": shlex.join("python" if word == PYTHON else word for word in detail.spec.argv),
         "Needs": resources(row.resources),
         "Priority": str(row.priority),
         "Age": _age(row, now),

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from idleq.cli.client import JobView
 from idleq.ids import EntryId, JobId, Millis
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, Submission
 from idleq.scheduler.errors import Refused, UnknownTarget
 from idleq.scheduler.lock import Owner, hold
 from idleq.simulator.wire import short_name
-from support.command_line import CommandLine, FakeWire, Outcome
+from support.command_line import DETAIL, ENTRY, CommandLine, FakeWire, Outcome
 
 COUNT = JobSpec(
     name="count",
@@ -72,6 +73,23 @@ def test_a_command_gets_all_that_follows_the_dashes(idleq: CommandLine) -> None:
 
     assert outcome == Outcome(0, "Submitted job 17 (echo)\n", "")
     assert asked(idleq) == [("submit", (Submission(spec=ECHO),), "ada")]
+
+
+@pytest.mark.parametrize(
+    ("freeze", "since", "is_told"),
+    [(FreezeMethod.NONE, 1, True), (FreezeMethod.NONE, None, False), (FreezeMethod.APP, 1, False)],
+)
+def test_whoever_holds_a_job_that_loses_its_work_by_it_is_told(
+    idleq: CommandLine, freeze: FreezeMethod, since: int | None, *, is_told: bool
+) -> None:
+    row = structs.replace(DETAIL.row, running_since=since and Millis(since))
+    detail = structs.replace(DETAIL, row=row, spec=structs.replace(DETAIL.spec, freeze=freeze))
+    idleq.wire = FakeWire(view=JobView(ENTRY, detail))
+
+    outcome = idleq("hold", "17")
+
+    told = "17 cannot be frozen: what it has done is lost, and once released it begins anew.\n"
+    assert outcome == Outcome(0, "Held 17\n", told if is_told else "")
 
 
 def test_a_relative_program_is_the_one_of_the_directory_of_the_submit(

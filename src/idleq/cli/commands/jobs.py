@@ -11,7 +11,7 @@ from idleq.errors import IdleqError
 from idleq.ids import JOB_NAME, JobId
 
 if TYPE_CHECKING:
-    from idleq.cli.client import JobView
+    from idleq.cli.client import Client, JobView
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job: 17, or 17_3 for task 3 of array 17.")]
 JobArguments = Annotated[list[str], typer.Argument(metavar="JOB", help="Jobs: 17, or 17_3 for task 3 of array 17.")]
@@ -61,8 +61,24 @@ def hold(
     reason: Annotated[str, typer.Option(help="Why, for those who look.")] = "held by its user",
 ) -> Result:
     """Keep jobs from starting until they are released; those that run are frozen."""
-    names, client = all_named(jobs), session_of(context).client()
-    return each(names, lambda job: client.hold(job, reason), "Held")
+    session = session_of(context)
+    names, client = all_named(jobs), session.client()
+
+    def one(job: JobId) -> None:
+        is_lost = loses_its_work(client, job)
+        client.hold(job, reason)
+        if is_lost:
+            session.say(f"{job} cannot be frozen: what it has done is lost, and once released it begins anew.")
+
+    return each(names, one, "Held")
+
+
+def loses_its_work(client: "Client", job: JobId) -> bool:
+    """Whether the job runs, and nothing of what it does can be kept."""
+    from idleq.scheduler.core.submission import FreezeMethod
+
+    seen = client.job(job).job
+    return seen is not None and seen.row.running_since is not None and seen.spec.freeze is FreezeMethod.NONE
 
 
 def release(context: typer.Context, jobs: JobArguments) -> Result:

@@ -1,5 +1,7 @@
 """What people are told: rows, the summary, and why a job is where it is."""
 
+import pytest
+
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.commands import RequestAllocation
 from idleq.scheduler.core.explain import Explanation, Prospect, explain
@@ -107,7 +109,7 @@ def test_a_task_that_was_held_on_its_own_stands_at_its_place() -> None:
     told.submit_job(ArrayRange(0, 9))
     told.tell(JobHeld(target=JobId("1_5"), reason="x"))
     told.tell(JobHeld(target=JobId("1_0"), reason="x"))
-    assert [row.id for row in job_rows(told.engine.state)] == ["1_0", "1_[1-9]", "1_5"]
+    assert [row.id for row in job_rows(told.engine.state)] == ["1_0", "1_[1-4,6-9]", "1_5"]
 
 
 def test_being_slowed_is_shown_while_it_lasts() -> None:
@@ -160,6 +162,35 @@ def test_a_running_job_says_when_it_freezes_and_saves() -> None:
     assert freezes.startswith("It will be frozen in 1 h 59 min, before the gap ends in 1 h 59 min")
     assert takes == "Its freeze is reckoned to take 10.0 s, as the policy says, since no freeze was measured."
     assert saves.startswith("It saves every ")
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "rest"),
+    [
+        ((0,), "1_[12-28]"),
+        ((1, 3), "1_[10,14,18-28]"),
+        ((1, 3, 5, 7), "1_[10,14,18,...]"),
+        (tuple(range(9)), "1_28"),
+        ((*range(8), 9), "1_26"),
+    ],
+)
+def test_the_rest_of_an_array_is_named_by_what_has_never_been_touched(cancelled: tuple[int, ...], rest: str) -> None:
+    told = Told()
+    told.submit(Submission(spec=spec(), array=ArrayRange(10, 28, 2)))
+    for ordinal in cancelled:
+        told.tell(JobCancelled(target=JobId(f"1_{10 + 2 * ordinal}")))
+
+    assert [row.id for row in job_rows(told.engine.state)] == [rest]
+
+
+def test_whoever_is_in_the_way_on_a_node_is_named() -> None:
+    told = Told()
+    told.see(report("n1"))
+    for _ in range(6):
+        told.submit_job()
+    told.grant("a1", "n1")
+
+    assert why(told, "6").nodes == (Prospect(NodeName("n1"), False, "our own jobs have it (1, 2, 3 and 1 more)"),)
 
 
 def test_a_queued_job_sees_what_each_node_holds_for_it() -> None:
