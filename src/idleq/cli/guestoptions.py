@@ -55,6 +55,11 @@ Shake = Annotated[
         metavar="SECONDS", help="Main jobs come in later by up to so much [default: 60 with replications, else 0]."
     ),
 ]
-Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Write a page, figures and numbers into a new folder.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Write a page, figures and numbers into a folder; they replace those of an earlier run."
+    ),
+]
 NoPlots = Annotated[bool, typer.Option("--no-plots", help="Without figures (they need matplotlib).")]
 Parquet = Annotated[bool, typer.Option("--parquet", help="Numbers as Parquet too (needs pyarrow).")]

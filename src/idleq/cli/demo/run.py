@@ -100,6 +100,7 @@ def trained_twice(session: Session, client: "Client", settings: DemoSettings, pl
     with alone(submission, place) as process:
         job = JobId(str(client.submit((submission,), request=uuid.uuid4().hex, user=os.environ.get("USER", ""))[0]))
         session.say(f"Submitted job {job}: train-cgan {' '.join(settings.arguments)}")
+        session.say("The same training runs beside it without idleq, for the comparison at the end.")
         watch(session, client, job)
         session.say("Waiting for the uninterrupted run to compare with ...")
         if process.wait():

@@ -6,8 +6,8 @@ from pathlib import Path
 EVENTS = 12_000
 """What the training is told to train on; made first, so that it can begin at once."""
 
-STEPS = 2_000
-"""Some minutes of one core: several gaps long."""
+STEPS = 1_200
+"""A minute of a quick core, several of a slow one: several gaps long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
