@@ -19,7 +19,7 @@ from threading import Thread
 from typing import BinaryIO, TypeVar
 
 from idleq.migration.confinement import Confinement, cgroup_of, confine
-from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, words_of
+from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, size_of, words_of
 from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
 from idleq.processes import caught_signals
@@ -124,7 +124,7 @@ class DockerRuntime:
         finally:
             running.is_freezing = False
         self._forget(running)
-        return FrozenState(bytes=_size(into), stopped_ms=stopped_ms)
+        return FrozenState(bytes=size_of(into), stopped_ms=stopped_ms)
 
     def thaw(self, order: Order, images: Path) -> None:
         """See Freezer."""
@@ -246,7 +246,3 @@ def _link_or_copy(source: str, target: str) -> str:
     except OSError:
         shutil.copy2(source, target)
     return target
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,9 +1,11 @@
 """Docker's engine, as far as guests need it; the verbs for checkpoints are asked through the same client, which has none of its own."""
 
 import contextlib
+import os
 import re
 import secrets
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,19 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from idleq.migration import criu
 from idleq.migration.confinement import MARK_LABEL, OWNER_LABEL, Confinement, docker_request
+from idleq.migration.descent import owners
 from idleq.migration.errors import ImageMissing, ProgramMissing, StartFailed
+from idleq.processes import read_argv, read_processes, read_program
 
 CHECKPOINT = "idleq"
 PATIENCE_SECONDS = 600
 """Of one request: a freeze of much memory to a slow disk takes minutes."""
+
+THAW_SECONDS, THAW_BYTES_PER_SECOND = 30.0, 10_000_000
+"""What a thaw may take: so long, and so much longer for its images. One whose runtime is killed half-way may never end by itself."""
+
+SHIM = "containerd-shim-runc-v2"
+"""The engine's program that is the parent of a container, and of what starts or thaws it."""
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """What shells answer for a program that is missing, or is there and cannot be run."""
@@ -36,9 +46,10 @@ EngineError = (DockerException, requests.RequestException)
 
 
 class DockerEngine:
-    """One connection to the engine; each thread has its own."""
+    """One connection to the engine; each thread has its own. A thaw of nothing may take *thaw_seconds*."""
 
-    def __init__(self, address: str | None = None) -> None:
+    def __init__(self, address: str | None = None, *, thaw_seconds: float = THAW_SECONDS) -> None:
+        self._thaw_seconds = thaw_seconds
         try:
             self._api: Any = docker.APIClient(address, version="auto", timeout=PATIENCE_SECONDS)
         except EngineError as error:
@@ -132,25 +143,44 @@ class DockerEngine:
         """Let the container go on from the checkpoint that lies in its folder; the engine needs it no more then.
 
         Raises:
-            DockerException, RequestException: it does not.
+            DockerException, RequestException, StartFailed: it does not.
         """
         images = self.checkpoints(number) / CHECKPOINT
+        seconds = self._thaw_seconds + size_of(images) / THAW_BYTES_PER_SECOND
         # Content that the engine remembers from a freeze it refuses: here is something that it has never seen.
         (images / "thaw").write_text(secrets.token_hex(16), encoding="ascii")
-        self._ask("post", f"/containers/{number}/start?checkpoint={CHECKPOINT}", None)
+        try:
+            self._ask("post", f"/containers/{number}/start?checkpoint={CHECKPOINT}", None, seconds)
+        except requests.Timeout as error:
+            _end_all_of(number)  # until then the engine would not even remove it
+            raise StartFailed(f"the engine has not let it go on within {seconds:.0f} s") from error
         shutil.rmtree(images, ignore_errors=True)
 
     def checkpoints(self, number: str) -> Path:
         """Return the folder of the container's checkpoints: the engine takes them from nowhere else (moby#37344)."""
         return Path(self._api.info()["DockerRootDir"]) / "containers" / number / "checkpoints"
 
-    def _ask(self, verb: str, path: str, body: dict[str, Any] | None) -> None:
+    def _ask(self, verb: str, path: str, body: dict[str, Any] | None, seconds: float = PATIENCE_SECONDS) -> None:
         url = f"{self._api.base_url}/v{self._api.api_version}{path}"
-        answer = self._api.request(verb, url, json=body, timeout=PATIENCE_SECONDS)
+        answer = self._api.request(verb, url, json=body, timeout=seconds)
         try:
             answer.raise_for_status()
         except requests.HTTPError as error:
             raise APIError(str(error), response=answer, explanation=answer.text.strip()) from error
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of all files below *folder*."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _end_all_of(number: str) -> None:
+    """End the container's shim with all that descends from it."""
+    processes = read_processes()
+    shims = {pid: number for pid in processes if read_program(pid) == SHIM and number in read_argv(pid)}
+    for pid in owners(processes, shims):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _refusal(words: str) -> StartFailed:

@@ -73,6 +73,15 @@ def read_program(pid: int) -> str:
         return ""
 
 
+def read_argv(pid: int) -> list[str]:
+    """Return the words that *pid* was started with; none if it lives no more or is not ours to look at."""
+    try:
+        text = (PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return []
+    return [os.fsdecode(word) for word in text.split(b"\0")[:-1]]
+
+
 def children_of(pid: int) -> set[int]:
     """Return the children of the first thread of *pid*, which has one thread."""
     try:

@@ -3,15 +3,20 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from contract.test_runtimes import C1, COUNT, DOCKER, Bench, bench_of
-from idleq.migration.docker import KILLED_AROUND
+from idleq.migration.docker import KILLED_AROUND, DockerRuntime
+from idleq.migration.dockerengine import DockerEngine
+from idleq.migration.errors import ThawFailed
 from idleq.migration.ports import Ended
-from idleq.processes import read_process
+from idleq.processes import read_process, read_processes, read_program
+from testbed.waiting import wait_for
 
 pytestmark = DOCKER
 
@@ -33,6 +38,36 @@ def test_one_whose_shim_is_killed_is_ended_and_told_as_lost(bench: Bench) -> Non
 
     assert bench.wait_for_end() == [Ended(C1, -signal.SIGKILL, KILLED_AROUND)]
     assert bench.survivors() == []
+
+
+def stop_when_seen(program: str) -> list[int]:
+    """Let the next process of *program* stand still, as one that waits for somebody who was killed."""
+    seen = wait_for(
+        program, lambda: [pid for pid in read_processes() if read_program(pid) == program], seconds=30, every=0.001
+    )
+    for pid in seen:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+    return seen
+
+
+def test_a_thaw_that_would_never_end_is_given_up_and_what_was_frozen_goes_on_at_the_next(bench: Bench) -> None:
+    order, images = bench.python(COUNT, "30"), bench.folder / "images"
+    images.mkdir()
+    bench.runtime.start(order)
+    bench.wait_for_lines(5)
+    bench.runtime.freeze(C1, images)
+    with closing(DockerRuntime(str(bench.folder), lambda: DockerEngine(thaw_seconds=3))) as hasty:
+        stop = Thread(target=stop_when_seen, args=["criu"])
+        stop.start()
+        with pytest.raises(ThawFailed, match="has not let it go on within 3 s"):
+            hasty.thaw(order, images)
+        stop.join()
+
+    assert bench.survivors() == []
+    bench.runtime.thaw(order, images)
+    assert bench.wait_for_end() == [Ended(C1, 0)]
+    assert bench.lines() == [str(number) for number in range(30)]
 
 
 def test_one_that_takes_more_memory_than_it_has_is_ended_by_its_own_fault(bench: Bench) -> None:

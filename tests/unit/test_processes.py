@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from idleq.ids import NodeName
-from idleq.processes import PAGE, PROC, Process, boot_id, parse_stat, read_process, read_variable, started
+from idleq.processes import PAGE, PROC, Process, boot_id, parse_stat, read_argv, read_process, read_variable, started
 from idleq.scheduler.agent.presence import Presence, is_alive
 from idleq.scheduler.lock import Owner
 from idleq.simulator.proc import living
@@ -93,3 +93,10 @@ def test_a_process_that_only_waits_to_be_reaped_lives_for_nobody() -> None:
     assert not Owner(pid=process.pid, host=me.host, boot=me.boot, started=found.started).is_alive_here()
     assert process.pid not in living()
     process.wait()
+
+
+def test_the_words_of_a_process_are_as_it_was_started_with_them_and_none_of_one_that_is_gone() -> None:
+    code = "import sys; sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-I", "-c", code, "a b", ""], stdin=subprocess.PIPE) as process:
+        assert read_argv(process.pid) == [sys.executable, "-I", "-c", code, "a b", ""]
+    assert read_argv(process.pid) == []
