@@ -3,21 +3,24 @@
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from idleq.bootstrap import stop_cluster
-from idleq.ids import Millis
+from idleq.ids import JobId, Millis
 from idleq.scheduler import codec, daemon
-from idleq.scheduler.core.commands import Command
+from idleq.scheduler.core.commands import Command, Publish
 from idleq.scheduler.core.engine import Decision, Engine
+from idleq.scheduler.core.facts import SegmentRunning
 from idleq.scheduler.core.inputs import Input, JobCancelled, JobHeld, JobReleased, JobsSubmitted
+from idleq.scheduler.core.job import Held
 from idleq.scheduler.core.policy import MINUTE, SECOND, Policy
 from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, Submission
+from idleq.scheduler.core.submission import PYTHON, ArrayRange, FreezeMethod, JobSpec, Submission
 from idleq.scheduler.paths import ServerPaths
+from idleq.scheduler.service import Service
 from idleq.scheduler.store.database import sqlite_url
 from idleq.scheduler.store.journal import Journal
 from idleq.simulator.agents import GuestCosts
@@ -30,6 +33,14 @@ EPOCH = Millis(1_800_000_000_000)
 NODE = Resources(4, 16 << 30)
 DAY = Millis(24 * 60 * MINUTE)
 POLICY = Policy(grace_ms=Millis(20 * SECOND), ramp_start=4, freeze_ms=Millis(30 * SECOND), stall_segments=3)
+
+PATIENCE_SECONDS = 90
+COUNTS = JobSpec(
+    name="count",
+    argv=(PYTHON, "-m", "idleq.workloads.cli", "count", "--steps", "100"),
+    resources=Resources(1, 1 << 26),
+    freeze=FreezeMethod.APP,
+)
 
 Timed = list[tuple[Millis, Command]]
 
@@ -153,12 +164,13 @@ def test_a_plain_engine_decides_what_a_daemon_on_a_living_cluster_decided(
         thread = threading.Thread(target=service.run)
         thread.start()
         try:
-            spec = JobSpec(name="nap", argv=("sleep", "0.2"), resources=Resources(1, 1 << 26), freeze=FreezeMethod.NONE)
-            submission = Submission(spec=spec, array=ArrayRange(0, 30))
-            service._mailbox.ask((JobsSubmitted(submissions=(submission,), request="r"),)).result()
-            end = time.monotonic() + 90
-            while time.monotonic() < end and not service._mailbox.look(_is_over).result():
-                time.sleep(0.2)
+            nap = JobSpec(name="nap", argv=("sleep", "0.2"), resources=Resources(1, 1 << 26), freeze=FreezeMethod.NONE)
+            naps = Submission(spec=nap, array=ArrayRange(0, 30))
+            jobs = (naps, Submission(spec=COUNTS), Submission(spec=COUNTS, after_here=(1,)))
+            service._mailbox.ask((JobsSubmitted(submissions=jobs, request="r"),)).result()
+            _hold_and_release(service)
+            service._mailbox.ask((JobCancelled(target=JobId("3")),)).result()
+            _await(service, _is_over)
         finally:
             service.stop()
             thread.join()
@@ -172,7 +184,24 @@ def test_a_plain_engine_decides_what_a_daemon_on_a_living_cluster_decided(
     assert replay(engine, Recorded.told) == Recorded.commanded
     assert journalled == Recorded.journalled
     assert Engine.restore(facts).state == engine.state
-    assert len({command for _, command in journalled if type(command).__name__ == "Publish"}) == 31
+    assert len({command for _, command in journalled if isinstance(command, Publish)}) == 32
+    thawed = [fact for _, fact in facts if isinstance(fact, SegmentRunning) and fact.job == "2" and fact.fence > 1]
+    assert thawed, "the one that was held went on"
+
+
+def _hold_and_release(service: Service) -> None:
+    """Have job 2 frozen in the middle by whoever submitted it, and let it go on."""
+    _await(service, lambda engine, _now: engine.state.jobs[JobId("2")].step > 0 if "2" in engine.state.jobs else False)
+    service._mailbox.ask((JobHeld(target=JobId("2"), reason="wait"),)).result()
+    _await(service, lambda engine, _now: isinstance(engine.state.jobs[JobId("2")].state, Held))
+    service._mailbox.ask((JobReleased(target=JobId("2")),)).result()
+
+
+def _await(service: Service, is_so: Callable[[Engine, Millis], bool]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not service._mailbox.look(is_so).result():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def _is_over(engine: Engine, _now: Millis) -> bool:
