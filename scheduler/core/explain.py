@@ -25,6 +25,7 @@ from idleq.scheduler.core.job import (
     Waiting,
 )
 from idleq.scheduler.core.placement import stretch
+from idleq.scheduler.core.queries import counted_as
 from idleq.scheduler.core.state import Hold, Node, State
 from idleq.scheduler.core.submission import FreezeMethod
 from idleq.scheduler.core.timing import length_of
@@ -78,7 +79,7 @@ def explain(state: State, name: JobId, now: Millis) -> Explanation | None:
     standing = entry.queued_since - entry.spec.priority * state.policy.patience_ms
     return Explanation(
         job=name,
-        state=type(job.state).__name__.lower(),
+        state=counted_as(job),
         sentences=tuple(_sentences(state, entry, job, now)),
         ahead=ahead,
         level=(now - standing) // state.policy.patience_ms,

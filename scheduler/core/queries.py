@@ -145,7 +145,8 @@ def entry_row(state: State, entry: EntryId) -> EntryRow | None:
     )
 
 
-def _counted_as(job: Job) -> str:
+def counted_as(job: Job) -> str:
+    """Return the state as people say it: what is queued with a snapshot is frozen."""
     return "frozen" if isinstance(job.state, Queued) and job.snapshots else type(job.state).__name__.lower()
 
 
@@ -158,7 +159,7 @@ def summary(state: State) -> Summary:
         jobs["failed"] += entry.failed
         jobs["cancelled"] += entry.cancelled
         for name in entry.open:
-            jobs[_counted_as(state.jobs[name])] += 1
+            jobs[counted_as(state.jobs[name])] += 1
     reports = [node.report for node in state.nodes.values()]
     up = [report for report in reports if report.is_up]
     return Summary(

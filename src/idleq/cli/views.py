@@ -148,9 +148,12 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
+ENDED = {"failed": "has failed", "cancelled": "was cancelled"}
+
+
 def explanation_blocks(why: "Explanation", *, said_errors: bool = False) -> tuple[str | Table, ...]:
     """Return the reasons, the place in the queue, and what each node holds for the job."""
-    head = f"Job {why.job} is {why.state}."
+    head = f"Job {why.job} {ENDED.get(why.state, f'is {why.state}')}."
     paragraphs = [head, *why.sentences]
     if why.state == "failed" and said_errors:
         paragraphs.append(f"`idleq logs --stderr {why.job}` shows what it said.")

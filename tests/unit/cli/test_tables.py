@@ -179,7 +179,7 @@ def test_explain_of_a_failed_job_names_the_command_that_shows_why(idleq: Command
     file.write_text("oops")
 
     assert idleq("explain", "18").out == shown("""
-        Job 18 is failed.
+        Job 18 has failed.
         exit code 7
         `idleq logs --stderr 18` shows what it said.
         """)
