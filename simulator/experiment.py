@@ -23,6 +23,7 @@ from idleq.simulator.events import (
     as_input,
     shifted,
 )
+from idleq.simulator.guests import request_of
 from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.kernel import ARRIVE, REACT, Between, Moment, advance, go_on, now_of
 from idleq.simulator.outages import Outage
@@ -231,9 +232,7 @@ class Experiment:
 
     def _request(self, command: RequestAllocation) -> None:
         try:
-            self._world.request(
-                command.allocation, command.mode, command.node, command.resources, command.min_ms, command.max_ms
-            )
+            self._world.request(request_of(command, self._epoch))
         except ImpossibleRequest as error:
             self._say(CommandFailed(command=command.id, reason=str(error), transient=False))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from idleq.ids import AllocationId, Millis, NodeName
-from idleq.scheduler.core.commands import Mode
+from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.simulator.jobs import MainJob, NodeSpec
 from idleq.simulator.placement import Parts, room_beside
@@ -11,7 +11,16 @@ from idleq.simulator.placement import Parts, room_beside
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """An allocation that is asked for; *node* None leaves the choice to the site."""
+    """An allocation that is asked for.
+
+    Attributes:
+        allocation: its name.
+        mode: what may end it.
+        node: where it is to be; None leaves the choice to the site.
+        resources: what it holds.
+        min_ms, max_ms: how long it lasts.
+        ends_by: when it is over, whenever it begins; None if it ends by its length alone.
+    """
 
     allocation: AllocationId
     mode: Mode
@@ -19,6 +28,20 @@ class Request:
     resources: Resources
     min_ms: Millis
     max_ms: Millis
+    ends_by: Millis | None = None
+
+
+def request_of(command: RequestAllocation, epoch: Millis) -> Request:
+    """Return what the engine asks for, in the time of a world that began at *epoch*."""
+    return Request(
+        allocation=command.allocation,
+        mode=command.mode,
+        node=command.node,
+        resources=command.resources,
+        min_ms=command.min_ms,
+        max_ms=command.max_ms,
+        ends_by=None if command.ends_by is None else Millis(command.ends_by - epoch),
+    )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -129,5 +152,6 @@ class Running:
 
 def granted_until(request: Request, now: Millis, planned_start: Millis | None) -> Millis | None:
     """Return when *request* would have to end if granted now, None if that is too short to be of use."""
-    length = request.max_ms if planned_start is None else min(request.max_ms, planned_start - now)
+    ends = (planned_start, request.ends_by)
+    length = min((request.max_ms, *(end - now for end in ends if end is not None)))
     return Millis(now + length) if length >= max(1, request.min_ms) else None

@@ -27,7 +27,7 @@ from idleq.simulator.events import (
     as_inputs,
     shifted,
 )
-from idleq.simulator.guests import Request
+from idleq.simulator.guests import request_of
 from idleq.simulator.kernel import advance
 from idleq.simulator.settings import ClusterSettings, main_jobs
 from idleq.simulator.wire import Answer, Call, Done, News, Poll, Refusal, Stop, packed_input
@@ -175,7 +175,7 @@ class LiveCluster:
             return Done()
         try:
             self._book.add(command)
-            _ask(self._world, command)
+            self._world.request(request_of(command, self._epoch))
         except ImpossibleRequest as error:
             self._write(Over(allocation=allocation, reason=str(error)))
             return Refusal(reason=str(error), transient=False)
@@ -274,7 +274,7 @@ class LiveCluster:
             self._over[allocation] = life.over.reason
             self._say(AllocationLost(allocation=allocation, reason=life.over.reason))
         elif life.begun is None:
-            _ask(self._world, life.request)
+            self._world.request(request_of(life.request, self._epoch))
         else:
             self._resume_begun(life, life.begun)
 
@@ -285,7 +285,7 @@ class LiveCluster:
             self._finish(Ended(allocation=allocation, reason="its agent died while the cluster's process was away"))
             return
         self._count_harm(allocation, begun.node)
-        if not self._world.adopt(_request_of(life.request), begun.node, Millis(begun.until - self._epoch)):
+        if not self._world.adopt(request_of(life.request, self._epoch), begun.node, Millis(begun.until - self._epoch)):
             self._finish(Ended(allocation=allocation, reason="its time was up while the cluster's process was away"))
 
     def _count_harm(self, allocation: AllocationId, node: NodeName) -> None:
@@ -325,19 +325,3 @@ def kept_records(records: Iterable[Record], world: Millis) -> list[Record]:
             parts = (life.request, life.begun, life.agent, life.over)
             kept.extend(part for part in parts if part is not None)
     return kept
-
-
-def _ask(world: World, command: RequestAllocation) -> None:
-    request = _request_of(command)
-    world.request(request.allocation, request.mode, request.node, request.resources, request.min_ms, request.max_ms)
-
-
-def _request_of(command: RequestAllocation) -> Request:
-    return Request(
-        allocation=command.allocation,
-        mode=command.mode,
-        node=command.node,
-        resources=command.resources,
-        min_ms=command.min_ms,
-        max_ms=command.max_ms,
-    )

@@ -9,7 +9,6 @@ from simpy.events import Event
 from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.inputs import NodeReport
-from idleq.scheduler.core.resources import Resources
 from idleq.simulator.errors import ImpossibleRequest
 from idleq.simulator.events import Ended, Granted, MainEnded, MainStarted, NodeChanged, Preempting, WorldEvent
 from idleq.simulator.guests import Guest, Hold, Node, Request, Running, granted_until
@@ -101,32 +100,23 @@ class World:
 
     # What guests ask for.
 
-    def request(
-        self,
-        allocation: AllocationId,
-        mode: Mode,
-        node: NodeName | None,
-        resources: Resources,
-        min_ms: Millis,
-        max_ms: Millis,
-    ) -> None:
+    def request(self, request: Request) -> None:
         """Ask for an allocation; one that is known already is not asked for again.
 
         Raises:
             ImpossibleRequest: it could not be granted if the site were empty.
         """
-        if allocation in self._pending or allocation in self._guests:
+        if request.allocation in self._pending or request.allocation in self._guests:
             return
+        node, resources = request.node, request.resources
         if node is not None and node not in self._places:
             raise ImpossibleRequest(f"there is no node {node} here; the nodes are {', '.join(self._places)}")
         candidates = self._nodes if node is None else [self._nodes[self._places[node]]]
         if not any(resources.fits_in(candidate.spec.resources) for candidate in candidates):
             raise ImpossibleRequest(f"no node has {resources}: ask for less")
-        if max_ms < max(1, min_ms):
-            raise ImpossibleRequest(f"an allocation of at most {max_ms} ms cannot last {min_ms} ms")
-        self._pending[allocation] = Request(
-            allocation=allocation, mode=mode, node=node, resources=resources, min_ms=min_ms, max_ms=max_ms
-        )
+        if request.max_ms < max(1, request.min_ms):
+            raise ImpossibleRequest(f"an allocation of at most {request.max_ms} ms cannot last {request.min_ms} ms")
+        self._pending[request.allocation] = request
         self._want(GUEST_PASS, self._guest_pass)
 
     def release(self, allocation: AllocationId, reason: str = "released") -> None:
@@ -330,7 +320,7 @@ class World:
         looked_at: dict[tuple[object, ...], int] = {}
         for request in tuple(self._pending.values()):
             # While nothing is given back, what was no place for one is none for the next that asks for the same.
-            alike = request.node, request.resources, request.min_ms, request.max_ms
+            alike = request.node, request.resources, request.min_ms, request.max_ms, request.ends_by
             looked_at[alike] = self._try(request, looked_at.get(alike, 0))
 
     def _try(self, request: Request, begin: int) -> int:

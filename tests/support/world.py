@@ -10,6 +10,7 @@ from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.resources import Resources
 from idleq.simulator.events import MainStarted, NodeChanged, WorldEvent
+from idleq.simulator.guests import Request
 from idleq.simulator.jobs import MainJob, numbered_nodes
 from idleq.simulator.kernel import advance
 from idleq.simulator.world import World
@@ -53,10 +54,20 @@ class Site:
         resources: Resources = SMALL,
         shortest: int = 1,
         longest: int = 1_000_000,
+        ends_by: int | None = None,
     ) -> AllocationId:
         allocation = AllocationId(name)
-        where = None if node is None else NodeName(node)
-        self.world.request(allocation, mode, where, resources, Millis(shortest), Millis(longest))
+        self.world.request(
+            Request(
+                allocation=allocation,
+                mode=mode,
+                node=None if node is None else NodeName(node),
+                resources=resources,
+                min_ms=Millis(shortest),
+                max_ms=Millis(longest),
+                ends_by=None if ends_by is None else Millis(ends_by),
+            )
+        )
         advance(self.env, int(self.env.now))
         return allocation
 

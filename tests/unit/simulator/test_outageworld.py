@@ -12,6 +12,7 @@ from idleq.simulator.costs import GuestCosts, equal_costs
 from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.events import Ended, Granted, MainEnded, MainStarted, NodeChanged, Preempting, WorldEvent
 from idleq.simulator.guestload import always_enough
+from idleq.simulator.guests import Request
 from idleq.simulator.harvest import IdleGap
 from idleq.simulator.jobs import MainJob, numbered_nodes
 from idleq.simulator.kernel import advance
@@ -47,7 +48,16 @@ class Lived:
         self.diary.append((int(self.env.now), event))
 
     def ask(self, name: str, shortest: int = 1) -> None:
-        self.world.request(AllocationId(name), Mode.PREEMPTIBLE, None, ONE, Millis(shortest), Millis(10_000))
+        self.world.request(
+            Request(
+                allocation=AllocationId(name),
+                mode=Mode.PREEMPTIBLE,
+                node=None,
+                resources=ONE,
+                min_ms=Millis(shortest),
+                max_ms=Millis(10_000),
+            )
+        )
         advance(self.env, int(self.env.now))
 
     def told(self, *kinds: type) -> list[tuple[int, WorldEvent]]:

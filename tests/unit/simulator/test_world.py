@@ -145,6 +145,21 @@ def test_a_window_is_not_cut_short_and_the_main_job_waits_for_its_end() -> None:
     ]
 
 
+def test_a_window_that_has_waited_is_over_when_it_was_to_be() -> None:
+    job = main_job(1, 0, 40)
+    site = Site([job])
+    site.to(10)
+    site.ask("a1", mode=Mode.WINDOW, node="n1", longest=50, ends_by=60)
+    site.ask("a2", mode=Mode.WINDOW, node="n1", shortest=30, longest=50, ends_by=61)
+    site.to(300)
+    assert site.told() == [
+        (0, started(job, "n1")),
+        (40, MainEnded(job=job)),
+        (40, granted("a1", "n1", 60)),
+        (60, Ended(allocation=A1, reason="its time is up")),
+    ]
+
+
 def test_without_grace_a_main_job_starts_in_the_instant_it_is_chosen() -> None:
     job = main_job(1, 100, 50)
     site = Site([job])
