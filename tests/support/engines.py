@@ -39,12 +39,13 @@ def spec(
     freeze: FreezeMethod = FreezeMethod.APP,
     runtime: RuntimeWish = RuntimeWish.AUTO,
     image: str = "",
+    gpus: int = 0,
 ) -> JobSpec:
     """A small job."""
     return JobSpec(
         name=name,
         argv=("run",),
-        resources=Resources(cores, memory),
+        resources=Resources(cores, memory, gpus),
         priority=priority,
         expected_ms=None if expected_ms is None else Millis(expected_ms),
         max_run_ms=None if max_run_ms is None else Millis(max_run_ms),

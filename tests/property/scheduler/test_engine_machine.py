@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import structs
 
 from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName
 from idleq.machines import Machine, Needs, suits
@@ -49,13 +50,15 @@ from idleq.scheduler.core.inputs import (
 )
 from idleq.scheduler.core.job import Done, Failed, Freezing, Held, Killing, Queued, Running, Starting
 from idleq.scheduler.core.policy import Policy
-from idleq.scheduler.core.resources import NOTHING
+from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.state import Allocation, Hold
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
-from support.engines import GB, NODE, Told, report, snapshot, spec
+from support.engines import GB, Told, snapshot, spec
+from support.engines import report as shown_as
 from support.freezing import Seat, judge
 
 NODES = ("n1", "n2", "n3")
+NODE = Resources(4, 8 * GB, 2)
 MACHINES = {"n1": Machine(cpu="a", flags=("avx",)), "n2": Machine(cpu="b"), "n3": None}
 needs = st.sampled_from((None, None, Needs(cpu="a"), Needs(cpu="b"), Needs(flags=("avx",))))
 SIZES = st.integers(0, 4).map(lambda doublings: 1 << 19 << doublings)
@@ -71,6 +74,7 @@ submissions = st.builds(
         name=st.sampled_from(("a", "b")),
         cores=st.integers(1, 4),
         memory=st.integers(1, 4).map(lambda n: n * GB),
+        gpus=st.sampled_from((0, 0, 0, 1, 2)),
         priority=st.integers(0, 2),
         expected_ms=st.sampled_from((None, 5_000, 600_000)),
         max_run_ms=st.sampled_from((None, None, 300_000)),
@@ -81,6 +85,11 @@ submissions = st.builds(
     | st.builds(ArrayRange, st.just(0), st.integers(0, 7), st.integers(1, 2), st.none() | st.integers(1, 2)),
     held=st.sampled_from((False, False, False, True)),
 )
+
+
+def report(name: str, *, free: Resources = NODE, planned: int | None = None, is_up: bool = True) -> NodeReport:
+    """A node with GPUs."""
+    return structs.replace(shown_as(name, free=free, planned=planned, is_up=is_up), capacity=NODE)
 
 
 class World(RuleBasedStateMachine):
@@ -459,6 +468,16 @@ class World(RuleBasedStateMachine):
             assert all(state.jobs[guest].segment.allocation == allocation.id for guest in allocation.guests)  # type: ignore[union-attr]  # guests are active
         active = [job for job in state.jobs.values() if job.segment is not None]
         assert sum(len(a.guests) for a in state.allocations.values()) == len(active)
+
+    @invariant()
+    def who_lives_on_a_node_fits_there(self) -> None:
+        """Those too that are being killed, and those that nobody believes in any more."""
+        state = self.told.engine.state
+        for name in self.agents:
+            ahead = state.allocations[name].ahead if name in state.allocations else {}
+            living = [job for (job, _), launch in self.guests.items() if launch.allocation == name and job not in ahead]
+            held = sum((state.entries[state.jobs[job].entry].spec.resources for job in living), NOTHING)
+            assert held.fits_in(NODE), f"{living} hold {held} of {name}"
 
     @invariant()
     def the_queue_is_who_may_start(self) -> None:
