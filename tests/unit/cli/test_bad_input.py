@@ -181,3 +181,23 @@ def test_without_a_daemon_nothing_is_submitted_and_both_ways_out_are_named(idleq
         "(or let this command do it: --start-daemon, or IDLEQ_AUTOSTART=1)\n",
     )
     assert not idleq.server_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("./prepare.sh", "x y"), "idleq submit -- ./prepare.sh 'x y'"),
+        (("true x 'y z'",), "idleq submit -- true x 'y z'"),
+        (("/no/such/program",), "idleq submit -- /no/such/program"),
+    ],
+)
+def test_whoever_leaves_out_the_dashes_is_told_what_to_type(
+    idleq: CommandLine, words: tuple[str, ...], hint: str
+) -> None:
+    assert idleq("submit", *words).err.endswith(f"; for a program type: {hint}\n")
+
+
+@pytest.mark.parametrize("word", ["'", "  "])
+def test_what_is_no_program_at_all_is_no_workload(idleq: CommandLine, word: str) -> None:
+    outcome = idleq("submit", word)
+    assert (outcome.code, "there is no workload" in outcome.err, "for a program" in outcome.err) == (19, True, False)

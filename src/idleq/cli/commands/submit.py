@@ -192,13 +192,22 @@ def from_line(
             "say what to run: a workload (`idleq submit --list`), -- COMMAND, or --file JOB.TOML", param_hint="WORKLOAD"
         )
     what: dict[str, Any] = {"command": words} if is_command else {"workload": words[0], "args": words[1:]}
-    if not is_command and words[0] not in catalog and shutil.which(words[0]):
+    if not is_command and words[0] not in catalog and (program := program_of(words)):
         problem = no_such("workload", words[0], catalog)
-        raise BadJobFile(f"{ON_THE_LINE}: {problem}; for a program type: idleq submit -- {shlex.join(words)}")
+        raise BadJobFile(f"{ON_THE_LINE}: {problem}; for a program type: idleq submit -- {shlex.join(program)}")
     submission, names = submission_of(what | options, catalog, ON_THE_LINE)
     if names:
         raise BadJobFile(f"{ON_THE_LINE}: after: {names[0]!r} is no job's number")
     return located(submission, Path.cwd(), ON_THE_LINE)
+
+
+def program_of(words: list[str]) -> list[str]:
+    """Return *words* as the command that was meant, if their first is the name of a program or a path, or a whole line of a shell."""
+    try:
+        first, *rest = shlex.split(words[0])
+    except ValueError:
+        return []
+    return [first, *rest, *words[1:]] if "/" in first or shutil.which(first) else []
 
 
 def sent(session: "Session", submissions: "tuple[Submission, ...]", *, may_start: bool) -> Result:
