@@ -96,7 +96,10 @@ def test_a_process_that_only_waits_to_be_reaped_lives_for_nobody() -> None:
 
 
 def test_the_words_of_a_process_are_as_it_was_started_with_them_and_none_of_one_that_is_gone() -> None:
-    code = "import sys; sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-I", "-c", code, "a b", ""], stdin=subprocess.PIPE) as process:
+    code = "import sys; print('up', flush=True); sys.stdin.read()"
+    argv = [sys.executable, "-I", "-c", code, "a b", ""]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # for an instant after its start the kernel knows no words of it
         assert read_argv(process.pid) == [sys.executable, "-I", "-c", code, "a b", ""]
     assert read_argv(process.pid) == []
