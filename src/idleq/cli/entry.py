@@ -42,11 +42,13 @@ def run(arguments: Sequence[str], session: "Session") -> int:
     from typer import Abort, TyperException
     from typer.main import get_command
 
-    from idleq.cli.app import app
+    from idleq.cli.app import as_much_as
     from idleq.cli.result import Result
 
     try:
-        result = get_command(app).main(list(arguments), prog_name="idleq", standalone_mode=False, obj=session)
+        result = get_command(as_much_as(arguments)).main(
+            list(arguments), prog_name="idleq", standalone_mode=False, obj=session
+        )
         if isinstance(result, Result):
             session.show(result)
             return result.code
