@@ -22,12 +22,12 @@ def test_only_the_command_that_is_called_is_made(arguments: list[str], commands:
     assert [one.name for one in part.registered_groups] == groups
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["stauts"], ["--server-dir", "ps"], ["--server-dir"]])
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["nodez"], ["--server-dir", "ps"], ["--server-dir"]])
 def test_whoever_calls_no_command_gets_all_of_them(arguments: list[str]) -> None:
     assert as_much_as(arguments) is app
 
 
 def test_a_slip_of_the_keyboard_still_finds_its_neighbour(idleq: CommandLine) -> None:
-    outcome = idleq("stauts")
+    outcome = idleq("nodez")
 
-    assert (outcome.code, "Did you mean 'status'?" in outcome.err) == (2, True)
+    assert (outcome.code, "Did you mean 'nodes'?" in outcome.err) == (2, True)
