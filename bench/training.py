@@ -1,7 +1,7 @@
 """What idleq costs the job that runs in it: training steps a second as a job and as a plain process, in turns.
 
-Both run the same program on the same core, begun once; every few seconds the one is stopped (SIGSTOP) and the other goes
-on. While the plain one runs, idleq's own processes are stopped too. So a machine that grows slower, or has other work,
+Both run the same program on the same core; every few seconds the one is stopped (SIGSTOP) and the other goes on, and a
+few times both are begun anew. While the plain one runs, idleq's own processes are stopped too. So a machine that grows slower, or has other work,
 does that to both, and many turns average it out; whole runs after one another differ by ten per cent on such a machine.
 """
 
@@ -120,7 +120,7 @@ def _compared(samples: Sequence[Sample]) -> list[Row]:
 
 def _spread(whole: float, samples: Sequence[float]) -> str:
     error = statistics.stdev(samples) / math.sqrt(len(samples))
-    return f"with idleq more by {whole:+.2f} %, standard error {error:.2f} % from {len(samples)} starts of both"
+    return f"with idleq {whole:+.2f} % (more is worse), standard error {error:.2f} % from {len(samples)} starts of both"
 
 
 def _sample(folder: Path, environment: Mapping[str, str]) -> Sample:

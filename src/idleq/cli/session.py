@@ -11,7 +11,7 @@ from idleq.ids import Millis
 
 if TYPE_CHECKING:
     from idleq.cli.client import Client
-    from idleq.scheduler.errors import DaemonAway
+    from idleq.scheduler.lock import Owner
     from idleq.scheduler.paths import ServerPaths
 
 
@@ -60,23 +60,21 @@ class Session:
         try:
             return self.connect(self.paths)
         except DaemonAway as error:
-            raise self._begun() or error from None
+            if (owner := self.holder()) is None:
+                raise
+            raise DaemonAway(
+                f"the daemon of {self.paths.root} (process {owner.pid} on {owner.host}) has begun and does not answer yet:"
+                f" it reads its journal, and {self.paths.log.name} says how far it is; try again in a while"
+            ) from error
 
-    def _begun(self) -> "DaemonAway | None":
-        """Return what to say of a daemon that is there and does not answer yet, so that nobody starts another one."""
-        from idleq.scheduler.errors import DaemonAway
+    def holder(self) -> "Owner | None":
+        """Return the daemon that holds the server directory, be it on this host or on another, whether it answers or not."""
         from idleq.scheduler.lock import holder
 
         try:
-            owner = holder(self.paths.lock)
+            return holder(self.paths.lock)
         except OSError:  # no directory, or none of ours: others say so
-            owner = None
-        if owner is None:
             return None
-        return DaemonAway(
-            f"the daemon of {self.paths.root} (process {owner.pid} on {owner.host}) has begun and does not answer yet:"
-            f" it reads its journal, and {self.paths.log.name} says how far it is; try again in a while"
-        )
 
     @property
     def has_colours(self) -> bool:

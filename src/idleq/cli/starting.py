@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from typing import IO, TYPE_CHECKING, TypeVar
 
 import typer
@@ -43,9 +44,9 @@ def ask_or_start(session: "Session", question: "Callable[[Client], Answer]", *, 
     try:
         return question(session.client())
     except DaemonAway as error:
-        if _has_begun(session):
+        if session.holder() is not None:
             session.say("The daemon has begun, and does not answer yet ...")
-            _await_answer(session, lambda: _has_begun(session), error)
+            _await_answer(session, partial(_check_that_it_lives, session, error))
             return question(session.client())
         wanted = may_start or session.environment.get("IDLEQ_AUTOSTART") == "1"
         if not wanted and not (session.is_talking and session.can_ask):
@@ -81,29 +82,24 @@ def start_daemon(session: "Session", *, cluster: str | None = None) -> None:
             )
         session.say(f"Starting the daemon of {paths.root} ...")
 
-        def is_alive() -> bool:
+        def check() -> None:
             if process.poll() is not None:
                 raise _failure(answer, process.returncode, paths)
-            return True
 
         try:
-            _await_answer(session, is_alive, None, takeover_ms)
+            _await_answer(session, check, takeover_ms)
         except DaemonDidNotStart:
             process.terminate()
             raise
 
 
-def _has_begun(session: "Session") -> bool:
-    """Whether a daemon holds the server directory, be it on this host or on another."""
-    from idleq.scheduler.lock import holder
-
-    return session.paths.lock.is_file() and holder(session.paths.lock) is not None
+def _check_that_it_lives(session: "Session", away: DaemonAway) -> None:
+    if session.holder() is None:
+        raise away
 
 
-def _await_answer(
-    session: "Session", is_alive: "Callable[[], bool]", away: DaemonAway | None, takeover_ms: int = 0
-) -> None:
-    """Return when the daemon answers; raise *away* when it is not alive any more.
+def _await_answer(session: "Session", check: "Callable[[], None]", takeover_ms: int = 0) -> None:
+    """Return when the daemon answers; *check* raises what there is to say when it does not live any more.
 
     Raises:
         DaemonDidNotStart: it lives and gives no sign of life.
@@ -120,8 +116,7 @@ def _await_answer(
             pass
         else:
             return
-        if not is_alive() and away is not None:
-            raise away
+        check()
         time.sleep(GLANCE_SECONDS)
     raise DaemonDidNotStart(
         f"the daemon neither answered nor wrote into its log for {patience.seconds:.0f} s; its log is {log}"

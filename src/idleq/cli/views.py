@@ -21,6 +21,10 @@ LONGEST_REASON = 60
 """What does not fit a table's line is in `idleq explain`."""
 
 
+ENDED = {"failed": "has failed", "cancelled": "was cancelled"}
+"""How a sentence says that a job is over; of all other states it says that the job is so."""
+
+
 def state_word(row: JobRow) -> str:
     """Return the state as people say it: what is queued with a snapshot is frozen."""
     return "frozen" if row.state == "queued" and row.snapshots else row.state
@@ -146,9 +150,6 @@ def _scheduling(glance: Summary) -> str:
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items())
-
-
-ENDED = {"failed": "has failed", "cancelled": "was cancelled"}
 
 
 def explanation_blocks(why: "Explanation", *, said_errors: bool = False) -> tuple[str | Table, ...]:

@@ -72,9 +72,7 @@ def stop(
 
 def nothing_to_stop(session: "Session", cluster_pid: int | None) -> DaemonAway:
     """Return what to raise where no daemon answers; whoever wants to stop one is not told how to start one."""
-    from idleq.scheduler.lock import holder
-
-    root, owner = session.paths.root, holder(session.paths.lock)
+    root, owner = session.paths.root, session.holder()
     if owner is not None:
         return DaemonAway(
             f"the daemon of {root} (process {owner.pid} on {owner.host}) has not let go of it, but does not answer"
