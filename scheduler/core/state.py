@@ -287,7 +287,7 @@ class State:
     def typical(self, entry: Entry, job: Job | None) -> Typical:
         """Return what plans take *job* of *entry* to be like (None: one that has never begun)."""
         policy = self.policy
-        size = job.snapshots[-1].bytes if job is not None and job.snapshots else None
+        size = None if job is None else job.bytes
         return self.costs.typical(entry.kinds, size, policy.freeze_ms, policy.thaw_ms)
 
     def basis(self, entry: Entry, job: Job) -> Basis:
