@@ -72,7 +72,7 @@ def cgroup_of(membership: str) -> str:
 
     Of version 2 that is the group above the caller's: a group with processes of its own can have none below that is limited.
     """
-    groups = dict(_group(line) for line in membership.splitlines())
+    groups = groups_in(membership)
     if set(groups) == {""}:
         above = str(PurePosixPath(groups[""]).parent)
         return "" if above == "/" else above
@@ -80,9 +80,9 @@ def cgroup_of(membership: str) -> str:
     return "" if own == "/" else own
 
 
-def _group(line: str) -> tuple[str, str]:
-    _, controllers, path = line.split(":", 2)
-    return controllers, path
+def groups_in(membership: str) -> dict[str, str]:
+    """Return the control group for each set of controllers, the empty one for version 2, by what /proc/PID/cgroup says."""
+    return {controllers: path for _, controllers, path in (line.split(":", 2) for line in membership.splitlines())}
 
 
 def docker_request(container: Confinement) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from typing import BinaryIO, TypeVar
 from idleq.migration.confinement import Confinement, cgroup_of, confine
 from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, size_of, words_of
 from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
+from idleq.migration.groupfreezer import GroupFreezer, freezer_of
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
 from idleq.processes import caught_signals
 
@@ -34,12 +35,16 @@ KILLED_AROUND = "docker's shim of it was killed, or it was killed from outside"
 
 @dataclass(slots=True)
 class _Running:
-    """A container of ours; *follower* writes down what it prints, and then tells its end."""
+    """A container of ours; *follower* writes down what it prints, and then tells its end.
+
+    Its *freezer* may have been left shut by a freeze that was broken off.
+    """
 
     order: Order
     number: str
     follower: Thread
     is_freezing: bool = False
+    freezer: GroupFreezer | None = None
     is_killed: bool = False
     lost: str = ""
 
@@ -95,6 +100,9 @@ class DockerRuntime:
     def ended(self) -> list[Ended]:
         """See Runtime; what has ended is removed from the engine."""
         told: list[Ended] = []
+        for running in list(self._running.values()):  # a freeze in another thread takes its own out
+            if running.freezer and not running.is_freezing:
+                running.freezer.open()
         for running, code in _all_of(self._ends):
             if self._running.get(running.order.name) is not running:
                 continue  # it was frozen, or goes on after a freeze that failed
@@ -154,7 +162,9 @@ class DockerRuntime:
             return engine.checkpoint(running.number)
         except EngineError as error:
             why = f"docker cannot freeze {running.order.name}: {words_of(error)}"
-            if not engine.first_of(running.number):
+            if first := engine.first_of(running.number):
+                running.freezer = freezer_of(first)
+            else:
                 running.lost = f"{why}; and it does not go on"
             raise FreezeFailed(running.lost or why, is_broken=bool(running.lost)) from error
 

@@ -18,15 +18,10 @@ from idleq.migration import criu
 from idleq.migration.confinement import MARK_LABEL, OWNER_LABEL, Confinement, docker_request
 from idleq.migration.descent import owners
 from idleq.migration.errors import ImageMissing, ProgramMissing, StartFailed
+from idleq.migration.patience import FREEZE_SECONDS, THAW_SECONDS, thaw_seconds
 from idleq.processes import read_argv, read_processes, read_program
 
 CHECKPOINT = "idleq"
-PATIENCE_SECONDS = 600
-"""Of one request: a freeze of much memory to a slow disk takes minutes."""
-
-THAW_SECONDS, THAW_BYTES_PER_SECOND = 30.0, 10_000_000
-"""What a thaw may take: so long, and so much longer for its images. One whose runtime is killed half-way may never end by itself."""
-
 SHIM = "containerd-shim-runc-v2"
 """The engine's program that is the parent of a container, and of what starts or thaws it."""
 
@@ -46,12 +41,12 @@ EngineError = (DockerException, requests.RequestException)
 
 
 class DockerEngine:
-    """One connection to the engine; each thread has its own. A thaw of nothing may take *thaw_seconds*."""
+    """One connection to the engine; each thread has its own. A thaw of nothing may take *least_thaw_seconds*."""
 
-    def __init__(self, address: str | None = None, *, thaw_seconds: float = THAW_SECONDS) -> None:
-        self._thaw_seconds = thaw_seconds
+    def __init__(self, address: str | None = None, *, least_thaw_seconds: float = THAW_SECONDS) -> None:
+        self._least_thaw_seconds = least_thaw_seconds
         try:
-            self._api: Any = docker.APIClient(address, version="auto", timeout=PATIENCE_SECONDS)
+            self._api: Any = docker.APIClient(address, version="auto", timeout=round(FREEZE_SECONDS))
         except EngineError as error:
             raise StartFailed(f"docker's engine does not answer: {error}") from error
 
@@ -110,12 +105,13 @@ class DockerEngine:
                 raise
 
     def remove(self, number: str) -> None:
-        """End the container if it runs, and forget it."""
+        """End the container if it runs, and forget it; nothing lives any more that was in it."""
         try:
             self._api.remove_container(number, force=True, v=True)
         except APIError as error:
             if error.status_code not in {GONE, NOT_RUNNING}:  # being removed already
                 raise
+        _end_all_in(number)
 
     def first_of(self, number: str) -> int:
         """Return the number, on this node, of the container's first process; 0 if it does not run."""
@@ -146,7 +142,7 @@ class DockerEngine:
             DockerException, RequestException, StartFailed: it does not.
         """
         images = self.checkpoints(number) / CHECKPOINT
-        seconds = self._thaw_seconds + size_of(images) / THAW_BYTES_PER_SECOND
+        seconds = thaw_seconds(size_of(images), self._least_thaw_seconds)
         # Content that the engine remembers from a freeze it refuses: here is something that it has never seen.
         (images / "thaw").write_text(secrets.token_hex(16), encoding="ascii")
         try:
@@ -160,7 +156,7 @@ class DockerEngine:
         """Return the folder of the container's checkpoints: the engine takes them from nowhere else (moby#37344)."""
         return Path(self._api.info()["DockerRootDir"]) / "containers" / number / "checkpoints"
 
-    def _ask(self, verb: str, path: str, body: dict[str, Any] | None, seconds: float = PATIENCE_SECONDS) -> None:
+    def _ask(self, verb: str, path: str, body: dict[str, Any] | None, seconds: float = FREEZE_SECONDS) -> None:
         url = f"{self._api.base_url}/v{self._api.api_version}{path}"
         answer = self._api.request(verb, url, json=body, timeout=seconds)
         try:
@@ -181,6 +177,14 @@ def _end_all_of(number: str) -> None:
     for pid in owners(processes, shims):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _end_all_in(number: str) -> None:
+    """End what is in the container's control group: a process that criu was restoring when it was killed waits there for ever."""
+    for pid in read_processes():
+        with contextlib.suppress(OSError):
+            if number in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8"):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _refusal(words: str) -> StartFailed:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from idleq.migration import criu, enclosure
-from idleq.migration.enclosure import LEADER
+from idleq.migration.enclosure import LEADER, RESTORED
 from idleq.migration.errands import Done, Errands
 from idleq.migration.errors import FreezeFailed, ThawFailed
 from idleq.migration.ports import FrozenState, Order
@@ -109,7 +109,7 @@ def thaw(
         os.close(told)
     with os.fdopen(answers, "rb") as reading:
         answer = reading.read().decode(errors="replace")
-    if answer or leader_of(outer.pid) is None:
+    if answer != RESTORED:
         # The first process's end is the end of all inside; then the outer one ends by itself.
         with contextlib.suppress(ProcessLookupError):
             os.kill(first_of(outer.pid) or outer.pid, signal.SIGKILL)

@@ -27,6 +27,9 @@ CANNOT_BE_MADE = 71
 
 NOT_STARTED = 127
 
+RESTORED = "restored"
+"""What is answered when a guest goes on; it may have ended before anybody looks."""
+
 PATIENCE_SECONDS = 600
 """Of images that are not whole, criu may wait for ever for what is not there."""
 
@@ -84,7 +87,7 @@ def spec_text(
         folder: where it starts.
         mounts: sources, targets, and whether they can be written.
         restore: what lets a frozen guest go on, instead of starting one.
-        answer: an open file to which a restore's end is written: nothing if it succeeded, else why it did not.
+        answer: an open file to which a restore's end is written: `RESTORED`, or why it is not.
     """
     spec = {"parent": parent, "argv": argv, "folder": folder, "mounts": mounts, "restore": restore, "answer": answer}
     return json.dumps(spec)
@@ -134,24 +137,27 @@ def _restore(spec: Mapping[str, Any]) -> None:
     if spec["answer"] is not None:
         os.set_inheritable(spec["answer"], False)
     stdout, stderr = os.dup(1), os.dup(2)
-    try:
-        ran = subprocess.run(
-            [word.format(stdout=stdout, stderr=stderr) for word in spec["restore"]],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=(stdout, stderr),
-            check=False,
-            timeout=PATIENCE_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        _answer(spec, f"criu has not come to an end within {PATIENCE_SECONDS} s")
-        os._exit(CANNOT_BE_MADE)
-    if ran.returncode != 0:
-        _answer(spec, ran.stdout.decode(errors="replace").strip() or f"criu ended with {ran.returncode}")
-        os._exit(CANNOT_BE_MADE)
+    # A file, not a pipe: where criu is killed half-way, what it has begun to restore keeps a pipe open for ever.
+    with os.fdopen(os.memfd_create("criu"), "w+b") as said:
+        try:
+            ran = subprocess.run(
+                [word.format(stdout=stdout, stderr=stderr) for word in spec["restore"]],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                pass_fds=(stdout, stderr),
+                check=False,
+                timeout=PATIENCE_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            _answer(spec, f"criu has not come to an end within {PATIENCE_SECONDS} s")
+            os._exit(CANNOT_BE_MADE)
+        if ran.returncode != 0:
+            said.seek(0)
+            _answer(spec, said.read().decode(errors="replace").strip() or f"criu ended with {ran.returncode}")
+            os._exit(CANNOT_BE_MADE)
     _next_number(max(_numbers()) + 1)
-    _answer(spec, "")
+    _answer(spec, RESTORED)
 
 
 def _answer(spec: Mapping[str, Any], text: str) -> None:

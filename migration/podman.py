@@ -23,12 +23,13 @@ from typing import Any
 from idleq.migration import criu
 from idleq.migration import podmancli as cli
 from idleq.migration.confinement import Confinement, cgroup_of, confine
-from idleq.migration.errands import Done, Errands
+from idleq.migration.descent import owners
+from idleq.migration.errands import MONITOR, Done, Errands
 from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed, ThawFailed
+from idleq.migration.groupfreezer import GroupFreezer, freezer_of
+from idleq.migration.patience import ANSWER_SECONDS, FREEZE_SECONDS, thaw_seconds
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
-from idleq.processes import adopt_orphans, caught_signals, started
-
-PATIENCE_SECONDS = 600.0
+from idleq.processes import adopt_orphans, caught_signals, read_processes, read_program, started
 
 QUIET = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
 
@@ -42,7 +43,7 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 @dataclass(slots=True)
 class _Running:
-    """A container of ours."""
+    """A container of ours; its *freezer* may have been left shut by a freeze that was broken off."""
 
     order: Order
     own_name: str
@@ -53,6 +54,7 @@ class _Running:
     lines: cli.LogLines = field(default_factory=cli.LogLines)
     read_bytes: int = 0
     is_freezing: bool = False
+    freezer: GroupFreezer | None = None
     is_killed: bool = False
     lost: str = ""
 
@@ -63,6 +65,7 @@ class PodmanRuntime:
 
     owner: str
     errands: Errands
+    answer_seconds: float = ANSWER_SECONDS
     cgroup_parent: str = field(default_factory=lambda: cgroup_of(Path("/proc/self/cgroup").read_text(encoding="utf-8")))
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
     _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="idleq-podman-")))
@@ -73,7 +76,7 @@ class PodmanRuntime:
             adopt_orphans()
         except OSError as error:
             raise StartFailed(str(error.strerror)) from error
-        self._podman(cli.remove_all_argv(self.owner))
+        self._podman(cli.remove_all_argv(self.owner), FREEZE_SECONDS)  # as many as a node has
 
     def start(self, order: Order) -> None:
         """See Runtime."""
@@ -105,6 +108,8 @@ class PodmanRuntime:
         """See Runtime; what has ended is removed from podman's store."""
         running = list(self._running.values())  # a freeze in another thread takes its own out
         for one in running:
+            if one.freezer and not one.is_freezing:
+                one.freezer.open()
             self._write_down(one)
         return [self._told(one) for one in running if not one.is_freezing and _is_over(one.monitor)]
 
@@ -119,7 +124,7 @@ class PodmanRuntime:
             raise FreezeFailed(f"{name} does not run here")
         running.is_freezing = True
         try:
-            ran = self._podman(cli.checkpoint_argv(running.own_name, into))
+            ran = self._podman(cli.checkpoint_argv(running.own_name, into), FREEZE_SECONDS)
             if ran.code != 0:
                 self._resume(running, _why_criu(ran))
             self._write_down(running)
@@ -135,12 +140,13 @@ class PodmanRuntime:
             printed = _make_it_of_here(images / cli.EXPORT, self._confined(order), files)
         except (OSError, tarfile.TarError, KeyError, TypeError, ValueError) as error:
             raise ThawFailed(f"what was frozen is not whole: {error}") from error
-        name = _unique()
-        self._begin(order, name, files, cli.restore_argv(name, images), _thaw_failure).read_bytes = printed
+        name, seconds = _unique(), thaw_seconds((images / cli.EXPORT).stat().st_size)
+        running = self._begin(order, name, files, cli.restore_argv(name, images), _thaw_failure, seconds)
+        running.read_bytes = printed
 
     def close(self) -> None:
         """End everything that was started here."""
-        self._podman(cli.remove_all_argv(self.owner))
+        self._podman(cli.remove_all_argv(self.owner), FREEZE_SECONDS)  # as many as a node has
         for running in list(self._running.values()):
             self._forget(running)
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -152,10 +158,12 @@ class PodmanRuntime:
         files: cli.Files,
         argv: list[str],
         failure: Callable[[Order, Done], StartFailed | ThawFailed],
+        seconds: float | None = None,
     ) -> _Running:
         with self.errands.engine():
-            ran = self._podman(argv)
+            ran = self._podman(argv, seconds)
             if ran.code != 0:
+                _end_monitor(files)
                 self._podman(cli.remove_argv(name))
                 files.remove()
                 raise failure(order, ran)
@@ -167,11 +175,14 @@ class PodmanRuntime:
 
     def _resume(self, running: _Running, why: str) -> None:
         """After a freeze that failed: see that the container goes on, and raise FreezeFailed."""
+        running.freezer = freezer_of(running.pid)
+        if running.freezer:
+            running.freezer.open()  # otherwise podman says that it does not run
         state = self._state(running.own_name)
         if state is not None and not state.is_running:
             with self.errands.engine():
                 self._reap(running)
-                why += self._podman(cli.resume_argv(running.own_name)).stderr
+                why += self._podman(cli.resume_argv(running.own_name), FREEZE_SECONDS).stderr
                 state = self._state(running.own_name)
                 if state is not None and state.is_running:
                     running.pid, running.monitor = _number_in(running.files.pid), _number_in(running.files.monitor)
@@ -222,9 +233,9 @@ class PodmanRuntime:
     def _state(self, name: str) -> cli.State | None:
         return cli.state_of(self._podman(cli.inspect_argv(name)).stdout)
 
-    def _podman(self, argv: list[str]) -> Done:
+    def _podman(self, argv: list[str], seconds: float | None = None) -> Done:
         try:
-            return self.errands.run(argv, seconds=PATIENCE_SECONDS, environment={**os.environ, **QUIET})
+            return self.errands.run(argv, seconds=seconds or self.answer_seconds, environment={**os.environ, **QUIET})
         except OSError as error:
             raise StartFailed(f"podman cannot be run on this node: {error.strerror}") from error
 
@@ -280,6 +291,23 @@ def _end_orphan(pid: int) -> None:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # is it our child?
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+def _end_monitor(files: cli.Files) -> None:
+    """End the monitor of a container that did not start, and what it holds: podman forgets them, and each may wait for the other."""
+    try:
+        monitor = _number_in(files.monitor)
+    except (OSError, ValueError):
+        return  # it had not begun
+    if read_program(monitor) != MONITOR:
+        return
+    held = owners(read_processes(), {monitor: MONITOR})
+    for pid in held:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    for pid in sorted(held, key=lambda pid: pid != monitor):  # then the others are our orphans
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
 
 def _is_over(monitor: int) -> bool:

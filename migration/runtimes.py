@@ -1,5 +1,6 @@
 """All runtimes of a node as one: what is asked of a container goes to the runtime that its order named."""
 
+import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +20,15 @@ class FullRuntime(Runtime, Freezer, Meter, Protocol):
 
 @dataclass(slots=True)
 class Runtimes:
-    """The runtimes that *makers* make, each when it is first asked for: most nodes never start a container."""
+    """The runtimes that *makers* make, each when it is first asked for: most nodes never start a container.
+
+    Guests are started in one thread, and frozen and thawed in another.
+    """
 
     makers: Mapping[RuntimeName, Callable[[], FullRuntime]]
     _made: dict[RuntimeName, FullRuntime] = field(default_factory=dict)
     _where: dict[ContainerName, RuntimeName] = field(default_factory=dict)
+    _making: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self, order: Order) -> None:
         """See Runtime."""
@@ -41,7 +46,7 @@ class Runtimes:
 
     def kill(self, names: Collection[ContainerName]) -> None:
         """See Runtime; each runtime is asked once, about all of its own."""
-        for kind, runtime in self._made.items():
+        for kind, runtime in list(self._made.items()):
             if own := [name for name in names if self._where.get(name) is kind]:
                 runtime.kill(own)
 
@@ -55,7 +60,7 @@ class Runtimes:
     def over(self, limits: Mapping[ContainerName, int]) -> dict[ContainerName, int]:
         """See Meter."""
         found: dict[ContainerName, int] = {}
-        for kind, runtime in self._made.items():
+        for kind, runtime in list(self._made.items()):
             own = {name: limit for name, limit in limits.items() if self._where.get(name) is kind}
             found |= runtime.over(own) if own else {}
         return found
@@ -65,7 +70,7 @@ class Runtimes:
         if name not in self._where:
             raise FreezeFailed(f"{name} does not run here")
         state = self._made[self._where[name]].freeze(name, into)
-        del self._where[name]
+        self._where.pop(name, None)
         return state
 
     def thaw(self, order: Order, images: Path) -> None:
@@ -85,6 +90,8 @@ class Runtimes:
     def _of(self, kind: RuntimeName) -> FullRuntime:
         if kind not in self.makers:
             raise StartFailed(f"this node has no {kind}")
-        if kind not in self._made:
-            self._made[kind] = self.makers[kind]()
-        return self._made[kind]
+        # One that is made ends whatever its owner has left; if two threads made one each, that would be the other's guests.
+        with self._making:
+            if kind not in self._made:
+                self._made[kind] = self.makers[kind]()
+            return self._made[kind]

@@ -57,7 +57,7 @@ def test_a_thaw_that_would_never_end_is_given_up_and_what_was_frozen_goes_on_at_
     bench.runtime.start(order)
     bench.wait_for_lines(5)
     bench.runtime.freeze(C1, images)
-    with closing(DockerRuntime(str(bench.folder), lambda: DockerEngine(thaw_seconds=3))) as hasty:
+    with closing(DockerRuntime(str(bench.folder), lambda: DockerEngine(least_thaw_seconds=3))) as hasty:
         stop = Thread(target=stop_when_seen, args=["criu"])
         stop.start()
         with pytest.raises(ThawFailed, match="has not let it go on within 3 s"):

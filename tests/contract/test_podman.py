@@ -1,20 +1,28 @@
 """What holds of podman's containers beyond what all runtimes hold: where they are put, what they may do, and what a lost monitor leaves."""
 
 import os
+import random
 import signal
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from contract.test_runtimes import C1, C2, COUNT, PODMAN, Bench, bench_of, containers_of
-from idleq.migration.errands import Errands
-from idleq.migration.errors import ProgramMissing
+from contract.test_runtimes import C1, C2, COUNT, PODMAN, Bench, bench_of, containers_of, programs
+from idleq.migration.errands import MONITOR, Errands
+from idleq.migration.errors import ProgramMissing, StartFailed
 from idleq.migration.podman import MONITOR_LOST, PodmanRuntime
 from idleq.migration.ports import Ended
+from idleq.processes import read_argv
+from testbed.waiting import wait_for
 
 pytestmark = PODMAN
+
+KILLED_STARTS = 6
 
 BEFORE, AFTER = "/idleq-before", "/idleq-after"
 
@@ -84,6 +92,30 @@ def test_one_whose_monitor_is_killed_is_ended_and_told_as_lost_and_nothing_of_it
 
     assert bench.wait_for_end() == [Ended(C1, -signal.SIGKILL, MONITOR_LOST)]
     assert (bench.survivors(), containers_of(bench)) == ([], [])
+
+
+def test_of_a_start_whose_runtime_is_killed_half_way_nothing_is_left(bench: Bench) -> None:
+    chance = random.Random(20_261_126)
+    with closing(PodmanRuntime(str(bench.folder), Errands(), answer_seconds=3)) as hasty:
+        for _ in range(KILLED_STARTS):
+            with ThreadPoolExecutor(1) as beside:
+                start = beside.submit(hasty.start, bench.python(COUNT, "100000"))
+                wait_for("the runtime", lambda: of_runtime("init"), seconds=30, every=0.001)
+                time.sleep(chance.uniform(0, 0.02))
+                for pid in of_runtime("create"):
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            if start.exception() is None:
+                hasty.kill([C1])
+                wait_for("its end", hasty.ended, seconds=30)
+            else:
+                assert isinstance(start.exception(), StartFailed)
+            assert (bench.survivors(), of_runtime("init"), programs(MONITOR)) == ([], [], [])
+
+
+def of_runtime(verb: str) -> list[int]:
+    """The processes by which podman's runtime does *verb*."""
+    return [pid for pid in programs("runc") if verb in read_argv(pid)]
 
 
 def test_a_caller_of_the_same_owner_ends_what_an_earlier_one_has_left(bench: Bench) -> None:

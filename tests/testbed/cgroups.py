@@ -1,5 +1,6 @@
 """The control groups of nodes: a group of their own in every hierarchy, which they see as its root."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,13 @@ class Groups:
         wanted = "FROZEN" if is_frozen else "THAWED"
         state.write_text(wanted)
         wait_for(f"{node} to be {wanted}", lambda: state.read_text().strip() == wanted, seconds=10)
+
+    def let_die(self, node: str) -> None:
+        """Let every process of *node* go on, also one in a group below that somebody has left frozen: of version 1 none dies there."""
+        if not self._is_unified():
+            for state in (self._mount / "freezer" / self._name / node).rglob("freezer.state"):
+                with contextlib.suppress(OSError):  # the group has gone meanwhile
+                    state.write_text("THAWED")
 
     def remove(self) -> None:
         """Remove all that is left, which has no processes any more."""

@@ -104,7 +104,7 @@ class Testbed:
         if not self.folder.exists():
             return
         for node in self.nodes.values():
-            node.thaw_if_there()
+            node.let_die()
         First(self.folder / "warden.pid").kill()
         self._groups.remove()
         subprocess.run(

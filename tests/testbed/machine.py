@@ -1,6 +1,5 @@
 """The machines of a testbed: a warden that owns them all, and nodes in namespaces of their own."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -122,7 +121,7 @@ class Node:
 
     def kill(self) -> None:
         """Pull the plug."""
-        self.thaw_if_there()  # a frozen process dies only when it goes on (cgroup v1)
+        self.let_die()
         self._first.kill()
 
     def freeze(self) -> None:
@@ -133,10 +132,9 @@ class Node:
         """Let them go on."""
         self._groups.freeze(self.name, is_frozen=False)
 
-    def thaw_if_there(self) -> None:
-        """Let them go on, if the node was ever started."""
-        with contextlib.suppress(OSError):
-            self.thaw()
+    def let_die(self) -> None:
+        """Let all of it go on, if it was ever started."""
+        self._groups.let_die(self.name)
 
     def cut_off(self, *, is_off: bool = True) -> None:
         """Pull its network cable, or plug it in again."""

@@ -29,12 +29,12 @@ def root(slurm: Testbed) -> Iterator[Person]:
         yield person
 
 
-def pytest_on(node: Node, *words: str) -> str:
+def pytest_on(node: Node, *words: str, seconds: float = 280) -> str:
     """What the tests say that are run on *node*, where criu and podman are."""
     argv = ("env", "PYTHONDONTWRITEBYTECODE=1", "PODMAN_IGNORE_CGROUPSV1_WARNING=1", PYTHON, "-m", "pytest", "-q")
     try:
         return node.run(
-            *argv, "-n", "0", "-p", "no:cacheprovider", "--rootdir=/shared/idleq", *words, seconds=280
+            *argv, "-n", "0", "-p", "no:cacheprovider", "--rootdir=/shared/idleq", *words, seconds=seconds
         ).splitlines()[-1]
     except CommandRefused as error:
         pytest.fail(error.said)
@@ -55,10 +55,12 @@ def test_the_agent_freezes_and_thaws_by_criu_and_falls_back_where_that_fails(
     record_property("summary", said)
 
 
+@pytest.mark.timeout(600)  # an engine that hangs since a kill is waited for, half a minute each time
 def test_kills_around_guests_in_containers_and_under_criu_cost_no_job_and_double_none(
     with_docker: Testbed, record_property: Callable[[str, object], None]
 ) -> None:
-    said = pytest_on(with_docker.nodes["n1"], "/shared/idleq/tests/acceptance/faults/test_containers_killed.py")
+    file = "/shared/idleq/tests/acceptance/faults/test_containers_killed.py"
+    said = pytest_on(with_docker.nodes["n1"], file, seconds=560)
     record_property("summary", said)
 
 

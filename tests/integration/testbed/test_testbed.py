@@ -114,6 +114,15 @@ def test_clocks_of_uptime_can_differ_between_nodes(idle: Testbed) -> None:
     assert 99_000 < ahead < 101_000
 
 
+LEAVES_A_FROZEN_PROCESS = """
+cd /sys/fs/cgroup/freezer 2>/dev/null || exit 0  # of version 2 a frozen process can be killed
+mkdir left
+sleep 600 </dev/null >/dev/null 2>&1 &
+echo $! >left/cgroup.procs
+echo FROZEN >left/freezer.state
+"""
+
+
 @pytest.mark.parametrize("is_crashed", [False, True], ids=["after it is up", "when its starter is killed half-way"])
 def test_down_leaves_nothing(tmp_path: Path, *, is_crashed: bool) -> None:
     strangers, mounts = other_networks(), Path("/proc/mounts").read_text()
@@ -126,6 +135,8 @@ def test_down_leaves_nothing(tmp_path: Path, *, is_crashed: bool) -> None:
             starter.send_signal(signal.SIGKILL)
         assert (starter.wait(120) == 0) is not is_crashed
     assert other_networks() > strangers
+    if not is_crashed:
+        cluster.nodes["n1"].run("sh", "-c", LEAVES_A_FROZEN_PROCESS)
 
     cluster.down()
     cluster.down()

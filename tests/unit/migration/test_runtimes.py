@@ -1,8 +1,10 @@
 """All runtimes of a node as one."""
 
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -83,6 +85,29 @@ class Bench:
         self.runtimes.start(order(DOCKER, RuntimeName.DOCKER))
         self.processes.asked.clear()
         self.docker.asked.clear()
+
+
+def test_two_threads_that_need_one_first_get_the_same() -> None:
+    begun, may_go_on = Event(), Event()
+    made: list[Recorder] = []
+
+    def make() -> Recorder:
+        made.append(Recorder())
+        begun.set()
+        assert may_go_on.wait(10)
+        return made[-1]
+
+    runtimes = Runtimes({RuntimeName.DOCKER: make})
+    with ThreadPoolExecutor(2) as threads:
+        started = threads.submit(runtimes.start, order(PROCESS, RuntimeName.DOCKER))
+        assert begun.wait(10)
+        thawed = threads.submit(runtimes.thaw, order(DOCKER, RuntimeName.DOCKER), Path("/i"))
+        may_go_on.set()
+        started.result(10)
+        thawed.result(10)
+
+    (one,) = made
+    assert {what for what, *_ in one.asked} == {"start", "thaw"}
 
 
 def test_a_runtime_is_made_when_it_is_first_needed() -> None:

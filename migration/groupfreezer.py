@@ -1,0 +1,50 @@
+"""The kernel's freezer of a container's control group, which the engine's runtime shuts while criu takes hold of what runs in there.
+
+If one of them dies meanwhile the freezer stays shut: nothing in there runs, of version 1 nothing even dies, and to everybody else it
+is a container that runs.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from idleq.migration.confinement import groups_in
+
+GROUPS = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFreezer:
+    """One group's own, whatever the groups above it are told: a file that says "1" while it is shut, and how it is opened."""
+
+    says: Path
+    switch: Path
+    opens: str
+
+    def open(self) -> None:
+        """Let what is in the group run, if it is this freezer that keeps it from running."""
+        # A group that is gone keeps nobody; one that is not ours was shut by its owner.
+        with contextlib.suppress(OSError):
+            if self.says.read_text(encoding="ascii").strip() == "1":
+                self.switch.write_text(self.opens, encoding="ascii")
+
+
+def freezer_of(pid: int) -> GroupFreezer | None:
+    """Return the freezer of the control group that a process is in; None if that is the root, or the process has ended."""
+    try:
+        return freezer_in(Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8"))
+    except OSError:
+        return None
+
+
+def freezer_in(membership: str, groups: Path = GROUPS) -> GroupFreezer | None:
+    """Return the freezer of a process by what its /proc/PID/cgroup says; None if it is in no group but the root."""
+    found = groups_in(membership)
+    is_first = "freezer" in found
+    group = (found["freezer"] if is_first else found.get("", "/")).lstrip("/")
+    if not group:
+        return None
+    if is_first:
+        folder = groups / "freezer" / group
+        return GroupFreezer(folder / "freezer.self_freezing", folder / "freezer.state", "THAWED")
+    return GroupFreezer(groups / group / "cgroup.freeze", groups / group / "cgroup.freeze", "0")

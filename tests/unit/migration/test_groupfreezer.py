@@ -1,0 +1,59 @@
+"""Where the freezer of a control group is, and how it is opened."""
+
+from pathlib import Path
+
+import pytest
+
+from idleq.migration.groupfreezer import GroupFreezer, freezer_in, freezer_of
+
+OF_VERSION_1 = "6:freezer:/slurm/job_5/libpod-1\n4:memory:/slurm/job_5/libpod-1\n0::/\n"
+OF_VERSION_2 = "0::/system.slice/job_5/user/libpod-1\n"
+
+
+def group(root: Path, *, version: int, is_shut: bool) -> GroupFreezer:
+    """A freezer as the kernel shows one."""
+    found = freezer_in(OF_VERSION_1 if version == 1 else OF_VERSION_2, root)
+    assert found is not None
+    found.says.parent.mkdir(parents=True)
+    found.switch.write_text("FROZEN")
+    found.says.write_text("1\n" if is_shut else "0\n")
+    return found
+
+
+def test_it_is_the_containers_own_and_not_that_of_a_group_above(tmp_path: Path) -> None:
+    first, second = freezer_in(OF_VERSION_1, tmp_path), freezer_in(OF_VERSION_2, tmp_path)
+    assert first is not None
+    assert second is not None
+    assert first.switch == tmp_path / "freezer/slurm/job_5/libpod-1/freezer.state"
+    assert second.switch == tmp_path / "system.slice/job_5/user/libpod-1/cgroup.freeze"
+
+
+@pytest.mark.parametrize("membership", ["6:freezer:/\n0::/\n", "0::/\n", ""])
+def test_the_root_has_none(membership: str) -> None:
+    assert freezer_in(membership) is None
+
+
+@pytest.mark.parametrize(("version", "opened"), [(1, "THAWED"), (2, "0")])
+def test_one_that_is_shut_is_opened(tmp_path: Path, version: int, opened: str) -> None:
+    freezer = group(tmp_path, version=version, is_shut=True)
+    freezer.open()
+    assert freezer.switch.read_text() == opened
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_one_that_is_open_or_shut_by_a_group_above_is_left_alone(tmp_path: Path, version: int) -> None:
+    freezer = group(tmp_path, version=version, is_shut=False)
+    before = freezer.switch.read_text()
+    freezer.open()
+    assert freezer.switch.read_text() == before
+
+
+def test_one_whose_group_is_gone_keeps_nobody(tmp_path: Path) -> None:
+    freezer = freezer_in(OF_VERSION_2, tmp_path)
+    assert freezer is not None
+    freezer.open()
+    assert not freezer.says.exists()
+
+
+def test_a_process_that_has_ended_has_none() -> None:
+    assert freezer_of(2**22 + 1) is None
