@@ -1,6 +1,7 @@
 """The control groups of nodes: a group of their own in every hierarchy, which they see as its root."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,9 +36,10 @@ class Groups:
     def let_die(self, node: str) -> None:
         """Let every process of *node* go on, also one in a group below that somebody has left frozen: of version 1 none dies there."""
         if not self._is_unified():
-            for state in (self._mount / "freezer" / self._name / node).rglob("freezer.state"):
-                with contextlib.suppress(OSError):  # the group has gone meanwhile
-                    state.write_text("THAWED")
+            # Groups come and go meanwhile: other than Path.rglob this leaves out those that have gone.
+            for group, _, _ in os.walk(self._mount / "freezer" / self._name / node):
+                with contextlib.suppress(OSError):
+                    Path(group, "freezer.state").write_text("THAWED")
 
     def remove(self) -> None:
         """Remove all that is left, which has no processes any more."""

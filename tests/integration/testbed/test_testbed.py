@@ -118,15 +118,17 @@ LEAVES_A_FROZEN_PROCESS = """
 cd /sys/fs/cgroup/freezer 2>/dev/null || exit 0  # of version 2 a frozen process can be killed
 mkdir left
 sleep 600 </dev/null >/dev/null 2>&1 &
+until grep -q sleep /proc/$!/comm; do :; done
 echo $! >left/cgroup.procs
 echo FROZEN >left/freezer.state
 """
 
 
 @pytest.mark.parametrize("is_crashed", [False, True], ids=["after it is up", "when its starter is killed half-way"])
-def test_down_leaves_nothing(tmp_path: Path, *, is_crashed: bool) -> None:
+def test_down_leaves_nothing(tmp_path: Path, request: pytest.FixtureRequest, *, is_crashed: bool) -> None:
     strangers, mounts = other_networks(), Path("/proc/mounts").read_text()
     cluster = Testbed(tmp_path / "cluster", compute=1)
+    request.addfinalizer(cluster.down)
     command = [sys.executable, "-m", "testbed", "--compute=1", f"--folder={cluster.folder}", "up"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(["tests", "src"])}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as starter:
