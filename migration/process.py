@@ -32,6 +32,7 @@ from idleq.processes import (
     adopt_orphans,
     caught_signals,
     read_children,
+    read_descendants,
     read_processes,
     read_variable,
     resident_share,
@@ -195,10 +196,7 @@ class ProcessRuntime:
 
     def over(self, limits: Mapping[ContainerName, int]) -> dict[ContainerName, int]:
         """See Meter; pages that processes of a tree share are counted once."""
-        processes = read_processes()
-        trees: dict[str, list[Process]] = {}
-        for pid, name in owners(processes, self._roots(processes, own_children_only=True)).items():
-            trees.setdefault(name, []).append(processes[pid])
+        trees = self._trees()
         found: dict[ContainerName, int] = {}
         for name, limit in limits.items():
             tree = trees.get(name, [])
@@ -233,18 +231,31 @@ class ProcessRuntime:
             pid: ContainerName(owner) for pid, owner in owned.items() if owner in names and not processes[pid].is_zombie
         }
 
-    def _roots(self, processes: Mapping[int, Process], *, own_children_only: bool = False) -> dict[int, str]:
+    def _trees(self) -> dict[str, list[Process]]:
+        """Return the processes of each guest, without a look at every process of the node: there may be thousands."""
+        leaders: dict[int, str] = {leader.pid: name for name, leader in list(self._leaders.items())}
+        trees = {name: read_descendants(pid) for pid, name in leaders.items()}
+        for pid in self._strays():
+            family = read_descendants(pid)
+            first = family[0] if family else None
+            owner = first and (leaders.get(first.session) or leaders.get(first.group) or self._marked(pid))
+            if owner:
+                trees[owner] += family
+        return trees
+
+    def _roots(self, processes: Mapping[int, Process]) -> dict[int, str]:
         """Return the leaders, and by their marks those that have left their leader's session and descent."""
         leaders: dict[int, str] = {leader.pid: name for name, leader in list(self._leaders.items())}
         owned = owners(processes, leaders)
         me = os.getpid()
-        for pid, process in processes.items():
-            if pid in owned or pid == me or (own_children_only and process.parent != me):
-                continue
-            name, _, whose = (read_variable(pid, MARK) or "").rpartition("/")
-            if whose == self._mine and name in self._leaders:
-                leaders[pid] = name
-        return leaders
+        return leaders | {
+            pid: name for pid in processes if pid not in owned and pid != me and (name := self._marked(pid))
+        }
+
+    def _marked(self, pid: int) -> str:
+        """Return the guest of ours that *pid* says to be part of; empty if it says nothing of the kind."""
+        name, _, whose = (read_variable(pid, MARK) or "").rpartition("/")
+        return name if whose == self._mine and name in self._leaders else ""
 
     def _strays(self) -> set[int]:
         return self.errands.others() - {leader.pid for leader in list(self._leaders.values())}

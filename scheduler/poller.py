@@ -25,6 +25,9 @@ ClusterCommand = RequestAllocation | ReleaseAllocation
 LONGEST_PAUSE_MS = Millis(30_000)
 """Between two tries while the journal or the site's scheduler is away."""
 
+CALMING = 1.5
+"""How much longer each pause is than the last while nothing changes."""
+
 PATIENCE = 20
 """So often is an agent's file tried to be read before its allocation is told to be over without it: some minutes."""
 
@@ -38,6 +41,8 @@ class ClusterPoller:
 
     *check* raises Superseded once there is another daemon, whose allocations are not ours to end; *admit* makes ready for one that
     is about to be asked for.
+
+    The pause between two rounds is *every_ms*; while nothing changes it grows to *calm_ms*.
     """
 
     def __init__(
@@ -51,11 +56,13 @@ class ClusterPoller:
         admit: Callable[[AllocationId], None],
         log: FilteringBoundLogger,
         every_ms: Millis,
+        calm_ms: Millis,
         rounds: SpoolRounds | None = None,
     ) -> None:
         self._cluster, self._intake, self._leases = cluster, intake, leases
         self._ask, self._check, self._admit, self._log = ask, check, admit, log
         self._every_ms, self._pause_ms, self._rounds = every_ms, every_ms, rounds
+        self._calm_ms, self._is_calm = calm_ms, False
         self._orders: queue.SimpleQueue[ClusterCommand | None] = queue.SimpleQueue()
         self._unsaid: list[Input] = []
         self._unheard: list[Input] = []
@@ -94,13 +101,14 @@ class ClusterPoller:
                 self._log.exception("cluster.round_failed")
                 self._starts_over.set()  # what was ordered in this round is asked for again
                 is_well = False
-            self._pause_ms = self._every_ms if is_well else self._longer()
+            self._pause_ms = self._usual() if is_well else self._longer()
             orders = self._wait_for_orders()
 
-    def _round(self, orders: Iterable[ClusterCommand]) -> bool:
+    def _round(self, orders: Sequence[ClusterCommand]) -> bool:
         """Carry out *orders*, hear and tell; return whether the next round may come at the usual time."""
         self.carry_out(orders)
         inputs, readings = self.collect()
+        self._is_calm = not orders and not inputs
         return self._tell(inputs, readings) and not self._tries
 
     def carry_out(self, commands: Iterable[ClusterCommand]) -> None:
@@ -239,6 +247,9 @@ class ClusterPoller:
                 return self._leases.known()
             case _:
                 return ()
+
+    def _usual(self) -> Millis:
+        return Millis(min(round(CALMING * self._pause_ms), self._calm_ms)) if self._is_calm else self._every_ms
 
     def _longer(self) -> Millis:
         return Millis(min(2 * self._pause_ms, LONGEST_PAUSE_MS))

@@ -51,6 +51,7 @@ class Parts:
         steady: a clock that measures durations.
         log: where it says what it did.
         poll_ms: how often the cluster is asked.
+        calm_ms: how often it is asked while nothing changes.
         epoch: higher than that of every daemon before it.
         check: raises Superseded once there is another daemon.
     """
@@ -64,6 +65,7 @@ class Parts:
     steady: Clock
     log: FilteringBoundLogger
     poll_ms: Millis
+    calm_ms: Millis
     epoch: int
     check: Callable[[], None]
 
@@ -88,6 +90,7 @@ class Service:
             admit=self._tokens.make,
             log=parts.log,
             every_ms=parts.poll_ms,
+            calm_ms=parts.calm_ms,
             rounds=SpoolRounds(spool, self._intake, self._leases, self._daemon_id, parts.log, parts.epoch)
             if spool
             else None,

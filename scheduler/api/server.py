@@ -63,12 +63,12 @@ class ApiServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            date_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=GRACE_S,
         )
-        self._bell = bell
         self._server = _Server(config, bell)
         self._thread = threading.Thread(
             target=self._server.serve_until_stopped, args=([bound],), name="api", daemon=True
@@ -83,10 +83,9 @@ class ApiServer:
 
     def stop(self) -> None:
         """Take no more requests, end those that wait, and return when all is over."""
-        self._server.should_exit = True
         loop = self._server.loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._bell.close)
+            loop.call_soon_threadsafe(self._server.leave)
         self._thread.join()
 
 
@@ -98,6 +97,7 @@ class _Server(uvicorn.Server):
         self.is_up = threading.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
         self._bell = bell
+        self._is_over = asyncio.Event()
 
     def serve_until_stopped(self, sockets: list[socket.socket]) -> None:
         try:
@@ -110,6 +110,16 @@ class _Server(uvicorn.Server):
         self._bell.attach(self.loop)
         await super().startup(sockets=sockets)
         self.is_up.set()
+
+    async def main_loop(self) -> None:
+        """Wait for `leave`: uvicorn's own looks ten times a second, which a daemon with nothing to do need not."""
+        await self._is_over.wait()
+
+    def leave(self) -> None:
+        """Wake those that wait, and serve nobody any more; called in its own thread."""
+        self.should_exit = True
+        self._bell.close()
+        self._is_over.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._hang_up(lambda connection: connection.cycle is None or connection.cycle.response_complete)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from idleq.simulator.embedded import EmbeddedCluster
     from idleq.simulator.settings import ClusterSettings
 
-POLL_MS = Millis(200)
+POLL_MS, CALM_MS = Millis(200), Millis(1000)
 """The embedded cluster answers in a millisecond; real schedulers are asked less often."""
 
 ONCE_MS = Millis(5_000)
@@ -225,6 +225,7 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
     ):
         epoch = journal.begin_epoch()
         clock = SystemClock(floor=journal.last_at())
+        poll_ms, calm_ms = _pace(config)
         service = Service(
             Parts(
                 paths=paths,
@@ -235,7 +236,8 @@ def _service(paths: "ServerPaths", cluster: str | None) -> Iterator["Service"]:
                 clock=clock,
                 steady=SteadyClock(),
                 log=log,
-                poll_ms=_poll_ms(config),
+                poll_ms=poll_ms,
+                calm_ms=calm_ms,
                 epoch=epoch,
                 check=pulse.check,
             )
@@ -291,11 +293,13 @@ def _cluster(paths: "ServerPaths", config: "Config", clock: "Clock") -> "Cluster
             return cluster
 
 
-def _poll_ms(config: "Config") -> Millis:
-    """Return how often the cluster is asked."""
+def _pace(config: "Config") -> tuple[Millis, Millis]:
+    """Return how often the cluster is asked, and how often while nothing changes; agents' files are read in the same rounds."""
     from idleq.scheduler.config import SlurmSettings
 
-    return config.cluster.poll_ms if isinstance(config.cluster, SlurmSettings) else POLL_MS
+    if isinstance(config.cluster, SlurmSettings):
+        return config.cluster.poll_ms, config.cluster.poll_ms
+    return POLL_MS, CALM_MS if config.transport == "api" else POLL_MS
 
 
 def _slurm(paths: "ServerPaths", config: "Config", settings: "SlurmSettings", clock: "Clock") -> "Cluster":

@@ -90,6 +90,25 @@ def children_of(pid: int) -> set[int]:
         return set()
 
 
+def read_descendants(pid: int) -> list[Process]:
+    """Return *pid* and all that descends from it; of a family in which somebody is just ending, the kernel may leave out some."""
+    found: list[Process] = []
+    waiting = [pid]
+    while waiting:
+        if (process := read_process(waiting.pop())) is not None:
+            found.append(process)
+            waiting += _children_of_threads(process.pid)
+    return found
+
+
+def _children_of_threads(pid: int) -> Iterator[int]:
+    try:
+        for thread in os.listdir(f"{PROC}/{pid}/task"):  # noqa: PTH208 - names only, and quick
+            yield from map(int, Path(f"{PROC}/{pid}/task/{thread}/children").read_bytes().split())
+    except OSError:
+        return
+
+
 def caught_signals(pid: int) -> int:
     """Return the signals that *pid* has handlers for, as a bit mask (signal 1 is bit 0)."""
     try:

@@ -57,6 +57,7 @@ class Site:
                     steady=SteadyClock(),
                     log=quiet_log(),
                     poll_ms=Millis(20),
+                    calm_ms=Millis(20),
                     epoch=1,
                     check=lambda: None,
                 )

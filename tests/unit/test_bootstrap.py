@@ -105,5 +105,10 @@ def test_a_daemon_that_has_no_commands_of_slurms_says_where_it_must_run(
 
 
 def test_a_site_is_asked_as_rarely_as_was_set_and_this_machine_often() -> None:
-    assert bootstrap._poll_ms(Config(cluster=SlurmSettings(poll_ms=Millis(9000)))) == 9000
-    assert bootstrap._poll_ms(Config(cluster=LOCAL)) == bootstrap.POLL_MS
+    assert bootstrap._pace(Config(cluster=SlurmSettings(poll_ms=Millis(9000)))) == (9000, 9000)
+    assert bootstrap._pace(Config(cluster=LOCAL)) == (bootstrap.POLL_MS, bootstrap.CALM_MS)
+
+
+def test_where_agents_are_heard_by_files_their_machine_is_never_asked_more_rarely() -> None:
+    by_files = Config(cluster=LOCAL, server=ServerSettings(transport="spool"))
+    assert bootstrap._pace(by_files) == (bootstrap.POLL_MS, bootstrap.POLL_MS)

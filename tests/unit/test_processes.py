@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -7,16 +8,40 @@ from collections.abc import Iterator
 import pytest
 
 from idleq.ids import NodeName
-from idleq.processes import PAGE, PROC, Process, boot_id, parse_stat, read_argv, read_process, read_variable, started
+from idleq.processes import (
+    PAGE,
+    PROC,
+    Process,
+    boot_id,
+    parse_stat,
+    read_argv,
+    read_descendants,
+    read_process,
+    read_variable,
+    started,
+)
 from idleq.scheduler.agent.presence import Presence, is_alive
 from idleq.scheduler.lock import Owner
 from idleq.simulator.proc import living
+from testbed.waiting import wait_for
 
 FIRST_THREAD_ENDS = """
 import ctypes, sys, threading
 thread = threading.Thread(target=lambda: (print("up", flush=True), sys.stdin.read()))
 thread.start()
 ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+A_THREAD_BEGINS_ONE = """
+import subprocess, sys, threading
+def begin():
+    asleep = "import time; time.sleep(600)"
+    middle = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {asleep!r}])"
+    subprocess.Popen([sys.executable, "-c", middle])
+    print("up", flush=True)
+    sys.stdin.read()
+threading.Thread(target=begin).start()
 """
 
 
@@ -93,6 +118,27 @@ def test_a_process_that_only_waits_to_be_reaped_lives_for_nobody() -> None:
     assert not Owner(pid=process.pid, host=me.host, boot=me.boot, started=found.started).is_alive_here()
     assert process.pid not in living()
     process.wait()
+
+
+def test_descendants_are_found_whichever_thread_has_begun_them() -> None:
+    command = [sys.executable, "-c", A_THREAD_BEGINS_ONE]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True) as root:
+        try:
+            family = wait_for("three generations", lambda: three_of(root.pid), seconds=30)
+        finally:
+            os.killpg(root.pid, signal.SIGKILL)
+
+    eldest, middle, youngest = family
+    assert (eldest.pid, middle.parent, youngest.parent) == (root.pid, eldest.pid, middle.pid)
+
+
+def three_of(pid: int) -> list[Process]:
+    found = read_descendants(pid)
+    return found if len(found) == 3 else []
+
+
+def test_of_a_process_that_is_gone_nobody_descends() -> None:
+    assert read_descendants(2**22 + 1) == []
 
 
 def test_the_words_of_a_process_are_as_it_was_started_with_them_and_none_of_one_that_is_gone() -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from idleq.cli.demo.settings import STEPS
 from idleq.cli.options import session_of
 from idleq.cli.result import Result
 
@@ -15,7 +16,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Of the main jobs and of the training.")] = 1,
     steps: Annotated[
         int, typer.Option(min=1, help="Training steps; doubled on a machine so quick that the job hardly moves.")
-    ] = 2_000,
+    ] = STEPS,
     directory: Annotated[
         Path | None,
         typer.Option("--dir", metavar="DIR", help="Where everything goes [default: a new temporary directory]."),

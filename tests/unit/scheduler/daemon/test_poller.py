@@ -67,6 +67,7 @@ class Polled:
             admit=self.admit,
             log=quiet_log(),
             every_ms=Millis(10),
+            calm_ms=Millis(40),
         )
 
     def check(self) -> None:
@@ -184,6 +185,21 @@ def test_the_pauses_grow_while_nothing_can_be_told(polled: Polled) -> None:
         polled.poller._pause_ms = Millis(10) if is_told else polled.poller._longer()
         pauses.append(polled.poller._pause_ms)
     assert (pauses[:3], pauses[-1]) == ([20, 40, 80], 30_000)
+
+
+def test_the_pauses_grow_while_nothing_changes_and_an_order_or_a_change_ends_that(polled: Polled) -> None:
+    def pause(*orders: RequestAllocation) -> int:
+        """How long the thread would wait after a round with *orders*."""
+        polled.poller._round(orders)
+        polled.poller._pause_ms = polled.poller._usual()
+        return polled.poller._pause_ms
+
+    assert pause() == 10, "it was told what exists"
+    assert [pause() for _ in range(5)] == [15, 22, 33, 40, 40]
+    assert pause(request()) == 10
+    assert pause() == 15
+    polled.cluster.news.append(LOST)
+    assert pause() == 10
 
 
 def test_a_cluster_that_is_away_tells_nothing_and_loses_nothing(polled: Polled) -> None:
