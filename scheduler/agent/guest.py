@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from idleq.ids import Millis, SnapshotId
-from idleq.migration.ports import ContainerName
+from idleq.migration.ports import ContainerName, Ended
 from idleq.scheduler.agent.decide import GuestView, Phase, Stop
 from idleq.scheduler.agent.folders import Folders
 from idleq.scheduler.agent.room import Key, Share
@@ -28,6 +28,7 @@ class Guest:
         asked_at: when it was asked to save; None if it was not.
         ask_reason: why.
         stop: why it is being killed; None if it is not.
+        early_end: how it ended, if that was seen before it was known that it had begun.
         ended_at: when its process ended.
         saved_at: up to when its work is saved.
         saved_bytes: what its newest snapshot weighs.
@@ -50,6 +51,7 @@ class Guest:
     asked_at: Millis | None = None
     ask_reason: str = ""
     stop: Stop | None = None
+    early_end: Ended | None = None
     ended_at: Millis = Millis(0)
     saved_at: Millis = Millis(0)
     saved_bytes: int = 0

@@ -92,6 +92,9 @@ def on_ended(node: Node) -> None:
         guest = next((guest for guest in node.guests.values() if guest.name == ended.name), None)
         if guest is None:
             continue  # its end was told when the agent failed on it
+        if guest.phase is Phase.PREPARING:
+            guest.early_end = ended
+            continue
         with mishaps.kept_to(node, guest):
             closing.on_ended(node, guest, ended)
 

@@ -8,7 +8,7 @@ from idleq.migration import snapshot
 from idleq.migration.errors import MountRefused, ProgramMissing, SnapshotDamaged, SnapshotUnfit, StartFailed, ThawFailed
 from idleq.migration.manifest import Manifest, needs_of
 from idleq.migration.ports import Order
-from idleq.scheduler.agent import mishaps, saves, saving
+from idleq.scheduler.agent import closing, mishaps, saves, saving
 from idleq.scheduler.agent.background import NORMAL
 from idleq.scheduler.agent.decide import Cause, Phase
 from idleq.scheduler.agent.folders import PRIVATE, Folders, segment_text
@@ -170,34 +170,54 @@ def _on_thawed(node: Node, guest: Guest, thaw_from: Snapshot, result: Trouble | 
         case Manifest(kind=saving.FROM_OUTSIDE):
             guest.saves.new_lines()  # told before it was frozen
             _is_running(node, guest, thaw_ms)
-            if guest.stop is not None:
-                node.runtime.kill([guest.name])
         case _:
             _start(node, guest, thaw_ms=thaw_ms)
 
 
 def _start(node: Node, guest: Guest, thaw_ms: Millis) -> None:
-    now = node.clock.now()
     if guest.stop is not None:
-        stop = guest.stop
-        node.finish(guest, _exited(guest, now, KILLED, "agent", stop.reason))
-        return
+        node.finish(guest, _exited(guest, node.clock.now(), KILLED, "agent", guest.stop.reason))
+    elif not guest.launch.spec.image:
+        _on_started(node, guest, thaw_ms, _try_to_start(node, guest))
+    else:
+        # An engine takes its time, and one that hangs would keep the loop from hearing that the node is wanted.
+        node.background.submit(
+            NORMAL,
+            lambda: _try_to_start(node, guest),
+            lambda trouble: _on_started(node, guest, thaw_ms, trouble),
+            mishaps.of(node, guest),
+        )
+
+
+def _try_to_start(node: Node, guest: Guest) -> StartFailed | None:
     try:
         node.runtime.start(order_for(node, guest))
-    except ProgramMissing as error:
-        node.finish(guest, _exited(guest, now, error.code, "workload", str(error)))
-    except MountRefused as error:
-        node.finish(guest, _exited(guest, now, NOT_SHOWN, "workload", str(error)))
-    except StartFailed as error:
-        _fail(node, guest, str(error))
-    else:
-        _is_running(node, guest, thaw_ms)
+    except StartFailed as trouble:
+        return trouble
+    return None
+
+
+def _on_started(node: Node, guest: Guest, thaw_ms: Millis, trouble: StartFailed | None) -> None:
+    now = node.clock.now()
+    match trouble:
+        case None:
+            _is_running(node, guest, thaw_ms)
+        case ProgramMissing():
+            node.finish(guest, _exited(guest, now, trouble.code, "workload", str(trouble)))
+        case MountRefused():
+            node.finish(guest, _exited(guest, now, NOT_SHOWN, "workload", str(trouble)))
+        case StartFailed():
+            _fail(node, guest, str(trouble))
 
 
 def _is_running(node: Node, guest: Guest, thaw_ms: Millis) -> None:
     launch, now = guest.launch, node.clock.now()
     guest.phase, guest.started_at, guest.saved_at = Phase.RUNNING, now, now
     node.reports.add(Launched(job=launch.job, fence=launch.fence, at=now, thaw_ms=thaw_ms))
+    if guest.early_end is not None:
+        closing.on_ended(node, guest, guest.early_end)
+    elif guest.stop is not None:
+        node.runtime.kill([guest.name])
 
 
 def order_for(node: Node, guest: Guest) -> Order:

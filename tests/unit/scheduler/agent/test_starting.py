@@ -1,14 +1,22 @@
 """From the command to the running process."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
-from idleq.ids import CommandId, JobId
+from idleq.ids import CommandId, Fence, JobId
+from idleq.migration.ports import ContainerName, Ended
+from idleq.scheduler.agent import reactor
+from idleq.scheduler.agent.background import NORMAL
+from idleq.scheduler.agent.decide import Stop
 from idleq.scheduler.agent.folders import Folders, Scratch
 from idleq.scheduler.agent.starting import on_launch
-from idleq.scheduler.core.inputs import CommandFailed
+from idleq.scheduler.core.inputs import CommandFailed, Exited, Launched
+from idleq.scheduler.core.submission import FreezeMethod, RuntimeWish
 from support.one_guest import Bench, Recorder
 
 
@@ -20,6 +28,77 @@ class Full(Scratch):
         folders = Scratch.take(self)
         folders.segment_file.symlink_to("/dev/full")
         return folders
+
+
+@dataclass(slots=True)
+class Later:
+    """A background that does what it was asked to when it is told so."""
+
+    tasks: list[tuple[Callable[[], Any], Callable[[Any], None]]] = field(default_factory=list)
+
+    def submit(
+        self,
+        rank: int,
+        work: Callable[[], Any],
+        then: Callable[[Any], None],
+        failed: Callable[[Exception], None],  # noqa: ARG002 - nothing is raised here
+    ) -> None:
+        assert rank == NORMAL, "freezes come first"
+        self.tasks.append((work, then))
+
+    def do(self) -> None:
+        while self.tasks:
+            work, then = self.tasks.pop(0)
+            then(work())
+
+
+@dataclass(slots=True)
+class Containers:
+    """A node on which job 2, a container, was asked to begin, and waits for the engine."""
+
+    bench: Bench
+    later: Later = field(default_factory=Later)
+
+    def __post_init__(self) -> None:
+        node, launch = self.bench.node, self.bench.guest.launch
+        node.background = self.later  # type: ignore[assignment]  # as in one_guest
+        spec = replace(launch.spec, image="i", runtime=RuntimeWish.PODMAN, freeze=FreezeMethod.NONE)
+        on_launch(node, replace(launch, id=CommandId(2), job=JobId("2"), spec=spec), "")
+
+    @property
+    def name(self) -> ContainerName:
+        return self.bench.node.guests[JobId("2"), Fence(1)].name
+
+
+@pytest.fixture
+def containers(tmp_path: Path) -> Containers:
+    return Containers(Bench(tmp_path, Recorder()))
+
+
+def test_while_an_engine_starts_a_container_the_loop_goes_on(containers: Containers) -> None:
+    assert containers.bench.runtime.asked == []
+    containers.later.do()
+    assert containers.bench.runtime.asked == [("start", containers.name)]
+    assert [type(said) for said in containers.bench.told] == [Launched]
+
+
+def test_one_that_ends_before_it_is_known_to_have_begun_is_told_in_the_right_order(containers: Containers) -> None:
+    containers.bench.runtime.over_now = [Ended(containers.name, 0)]
+    reactor.on_ended(containers.bench.node)
+    assert containers.bench.told == []
+
+    containers.later.do()
+
+    assert [type(said) for said in containers.bench.told] == [Launched, Exited]
+
+
+def test_one_that_is_to_go_while_an_engine_starts_it_goes_as_soon_as_it_has_begun(containers: Containers) -> None:
+    reactor.act(containers.bench.node, [Stop(JobId("2"), Fence(1), "cancelled")])
+    containers.bench.runtime.asked.clear()
+
+    containers.later.do()
+
+    assert containers.bench.runtime.asked == [("start", containers.name), ("kill", containers.name)]
 
 
 def test_a_launch_that_a_full_disk_stops_leaves_nothing_there_and_holds_no_room(tmp_path: Path) -> None:
