@@ -158,13 +158,13 @@ class DockerRuntime:
 
     def _checkpointed(self, engine: DockerEngine, running: _Running) -> Path:
         """Return where the engine has put what the container held."""
+        freezer = freezer_of(engine.first_of(running.number))  # afterwards the engine may not be there to say
         try:
             return engine.checkpoint(running.number)
         except EngineError as error:
+            running.freezer = freezer
             why = f"docker cannot freeze {running.order.name}: {words_of(error)}"
-            if first := engine.first_of(running.number):
-                running.freezer = freezer_of(first)
-            else:
+            if not engine.first_of(running.number):
                 running.lost = f"{why}; and it does not go on"
             raise FreezeFailed(running.lost or why, is_broken=bool(running.lost)) from error
 

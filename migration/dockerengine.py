@@ -18,7 +18,8 @@ from idleq.migration import criu
 from idleq.migration.confinement import MARK_LABEL, OWNER_LABEL, Confinement, docker_request
 from idleq.migration.descent import owners
 from idleq.migration.errors import ImageMissing, ProgramMissing, StartFailed
-from idleq.migration.patience import FREEZE_SECONDS, THAW_SECONDS, thaw_seconds
+from idleq.migration.groupfreezer import end_all_in
+from idleq.migration.patience import FREEZE_SECONDS, START_SECONDS, THAW_SECONDS, thaw_seconds
 from idleq.processes import read_argv, read_processes, read_program
 
 CHECKPOINT = "idleq"
@@ -46,7 +47,7 @@ class DockerEngine:
     def __init__(self, address: str | None = None, *, least_thaw_seconds: float = THAW_SECONDS) -> None:
         self._least_thaw_seconds = least_thaw_seconds
         try:
-            self._api: Any = docker.APIClient(address, version="auto", timeout=round(FREEZE_SECONDS))
+            self._api: Any = docker.APIClient(address, version="auto", timeout=round(START_SECONDS))
         except EngineError as error:
             raise StartFailed(f"docker's engine does not answer: {error}") from error
 
@@ -111,7 +112,8 @@ class DockerEngine:
         except APIError as error:
             if error.status_code not in {GONE, NOT_RUNNING}:  # being removed already
                 raise
-        _end_all_in(number)
+        finally:
+            end_all_in(number)
 
     def first_of(self, number: str) -> int:
         """Return the number, on this node, of the container's first process; 0 if it does not run."""
@@ -177,14 +179,6 @@ def _end_all_of(number: str) -> None:
     for pid in owners(processes, shims):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
-
-
-def _end_all_in(number: str) -> None:
-    """End what is in the container's control group: a process that criu was restoring when it was killed waits there for ever."""
-    for pid in read_processes():
-        with contextlib.suppress(OSError):
-            if number in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8"):
-                os.kill(pid, signal.SIGKILL)
 
 
 def _refusal(words: str) -> StartFailed:

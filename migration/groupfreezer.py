@@ -1,14 +1,19 @@
-"""The kernel's freezer of a container's control group, which the engine's runtime shuts while criu takes hold of what runs in there.
+"""A container's control group, by which what its engine has forgotten is found: its freezer, and who is in it.
+
+The engine's runtime shuts the freezer while criu takes hold of what runs in there.
 
 If one of them dies meanwhile the freezer stays shut: nothing in there runs, of version 1 nothing even dies, and to everybody else it
 is a container that runs.
 """
 
 import contextlib
+import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
 from idleq.migration.confinement import groups_in
+from idleq.processes import read_processes
 
 GROUPS = Path("/sys/fs/cgroup")
 
@@ -27,6 +32,14 @@ class GroupFreezer:
         with contextlib.suppress(OSError):
             if self.says.read_text(encoding="ascii").strip() == "1":
                 self.switch.write_text(self.opens, encoding="ascii")
+
+
+def end_all_in(container: str) -> None:
+    """End what is in the control group of that engine's number: a process that criu was restoring when it was killed waits for ever."""
+    for pid in read_processes():
+        with contextlib.suppress(OSError):
+            if container in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="replace"):
+                os.kill(pid, signal.SIGKILL)
 
 
 def freezer_of(pid: int) -> GroupFreezer | None:

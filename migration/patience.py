@@ -1,7 +1,10 @@
 """For how long an engine is waited for: one whose runtime, monitor or criu was killed half-way may never answer."""
 
 ANSWER_SECONDS = 30.0
-"""Of what takes no longer the larger a guest is: to start one, to look for it, to remove it."""
+"""Of what takes no longer the larger a guest or its image is: to look for it, to signal it, to remove it."""
+
+START_SECONDS = 60.0
+"""A start; where engines copy images, that takes longer the larger they are."""
 
 FREEZE_SECONDS = 600.0
 """A freeze of much memory to a slow disk takes minutes."""

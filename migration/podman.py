@@ -26,8 +26,8 @@ from idleq.migration.confinement import Confinement, cgroup_of, confine
 from idleq.migration.descent import owners
 from idleq.migration.errands import MONITOR, Done, Errands
 from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed, ThawFailed
-from idleq.migration.groupfreezer import GroupFreezer, freezer_of
-from idleq.migration.patience import ANSWER_SECONDS, FREEZE_SECONDS, thaw_seconds
+from idleq.migration.groupfreezer import GroupFreezer, end_all_in, freezer_of
+from idleq.migration.patience import ANSWER_SECONDS, FREEZE_SECONDS, START_SECONDS, thaw_seconds
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
 from idleq.processes import adopt_orphans, caught_signals, read_processes, read_program, started
 
@@ -65,7 +65,7 @@ class PodmanRuntime:
 
     owner: str
     errands: Errands
-    answer_seconds: float = ANSWER_SECONDS
+    start_seconds: float = START_SECONDS
     cgroup_parent: str = field(default_factory=lambda: cgroup_of(Path("/proc/self/cgroup").read_text(encoding="utf-8")))
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
     _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="idleq-podman-")))
@@ -111,7 +111,8 @@ class PodmanRuntime:
             if one.freezer and not one.is_freezing:
                 one.freezer.open()
             self._write_down(one)
-        return [self._told(one) for one in running if not one.is_freezing and _is_over(one.monitor)]
+        over = [one for one in running if not one.is_freezing and _is_over(one.monitor)]
+        return [told for one in over if (told := self._told(one)) is not None]
 
     def over(self, limits: Mapping[ContainerName, int]) -> dict[ContainerName, int]:  # noqa: ARG002 - the kernel holds them
         """See Meter: the kernel ends a container that would use more than its order says."""
@@ -161,17 +162,25 @@ class PodmanRuntime:
         seconds: float | None = None,
     ) -> _Running:
         with self.errands.engine():
-            ran = self._podman(argv, seconds)
-            if ran.code != 0:
-                _end_monitor(files)
-                self._podman(cli.remove_argv(name))
-                files.remove()
-                raise failure(order, ran)
-            log = Path(self._podman(cli.log_argv(name)).stdout.strip())
+            ran = self._podman(argv, self.start_seconds if seconds is None else seconds)
+            found = self._podman(cli.log_argv(name)) if ran.code == 0 else ran
+            if found.code != 0:
+                self._give_up(name, files)
+                raise failure(order, found)
+            log = Path(found.stdout.strip())
             running = _Running(order, name, files, log, _number_in(files.pid), _number_in(files.monitor))
             self.errands.adopted.add(running.monitor)
             self._running[order.name] = running
         return running
+
+    def _give_up(self, name: str, files: cli.Files) -> None:
+        """End what there is of a container that did not start: podman forgets its monitor, and what criu was restoring."""
+        number = self._podman(cli.number_argv(name)).stdout.strip()
+        _end_monitor(files)
+        self._podman(cli.remove_argv(name))
+        if number:
+            end_all_in(number)
+        files.remove()
 
     def _resume(self, running: _Running, why: str) -> None:
         """After a freeze that failed: see that the container goes on, and raise FreezeFailed."""
@@ -189,11 +198,16 @@ class PodmanRuntime:
                     self.errands.adopted.add(running.monitor)
         if state is None or not state.is_running:
             running.lost = f"podman: {why}; and it does not go on"
+            _kill(running.pid)  # if podman only could not say that it does
             raise FreezeFailed(running.lost, is_broken=True)
         raise FreezeFailed(f"podman: {why}")
 
-    def _told(self, running: _Running) -> Ended:
-        state = self._state(running.own_name)
+    def _told(self, running: _Running) -> Ended | None:
+        """Return how it ended; None if podman was killed over that question, which is asked again then."""
+        ran = self._podman(cli.inspect_argv(running.own_name))
+        if ran.code < 0:
+            return None
+        state = cli.state_of(ran.stdout)
         self._write_down(running)
         if state is not None and state.is_running:
             _end_orphan(running.pid)
@@ -233,9 +247,9 @@ class PodmanRuntime:
     def _state(self, name: str) -> cli.State | None:
         return cli.state_of(self._podman(cli.inspect_argv(name)).stdout)
 
-    def _podman(self, argv: list[str], seconds: float | None = None) -> Done:
+    def _podman(self, argv: list[str], seconds: float = ANSWER_SECONDS) -> Done:
         try:
-            return self.errands.run(argv, seconds=seconds or self.answer_seconds, environment={**os.environ, **QUIET})
+            return self.errands.run(argv, seconds=seconds, environment={**os.environ, **QUIET})
         except OSError as error:
             raise StartFailed(f"podman cannot be run on this node: {error.strerror}") from error
 
@@ -303,11 +317,14 @@ def _end_monitor(files: cli.Files) -> None:
         return
     held = owners(read_processes(), {monitor: MONITOR})
     for pid in held:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    for pid in sorted(held, key=lambda pid: pid != monitor):  # then the others are our orphans
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
+        _kill(pid)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(monitor, 0)  # podman would wait for one that is not reaped
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _is_over(monitor: int) -> bool:

@@ -126,6 +126,11 @@ def log_argv(name: str) -> list[str]:
     return ["podman", "container", "inspect", "--format={{.HostConfig.LogConfig.Path}}", name]
 
 
+def number_argv(name: str) -> list[str]:
+    """Return what asks for podman's own number of it, which its control group is called by."""
+    return ["podman", "container", "inspect", "--format={{.Id}}", name]
+
+
 def remove_argv(name: str) -> list[str]:
     """Return what ends it and forgets it."""
     return ["podman", "rm", "--force", "--time=0", "--ignore", name]

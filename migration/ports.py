@@ -123,7 +123,8 @@ class FrozenState:
 class Freezer(Protocol):
     """Freezes running containers with all that they hold, their memory included, and lets them go on elsewhere.
 
-    Both calls take seconds, and may be made from another thread than the Runtime's, one at a time.
+    Both calls take seconds, and are made from other threads than the Runtime's: a freeze and a thaw may go on beside each other, and
+    beside a thaw what starts a container.
     """
 
     def freeze(self, name: ContainerName, into: Path) -> FrozenState:

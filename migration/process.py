@@ -199,9 +199,9 @@ class ProcessRuntime:
         trees = self._trees()
         found: dict[ContainerName, int] = {}
         for name, limit in limits.items():
-            tree = trees.get(name, [])
-            if sum(process.resident for process in tree) > limit:
-                used = resident_share(process.pid for process in tree)
+            tree = trees.get(name, {})
+            if sum(process.resident for process in tree.values()) > limit:
+                used = resident_share(tree)
                 found |= {name: used} if used > limit else {}
         return found
 
@@ -231,16 +231,16 @@ class ProcessRuntime:
             pid: ContainerName(owner) for pid, owner in owned.items() if owner in names and not processes[pid].is_zombie
         }
 
-    def _trees(self) -> dict[str, list[Process]]:
+    def _trees(self) -> dict[str, dict[int, Process]]:
         """Return the processes of each guest, without a look at every process of the node: there may be thousands."""
         leaders: dict[int, str] = {leader.pid: name for name, leader in list(self._leaders.items())}
-        trees = {name: read_descendants(pid) for pid, name in leaders.items()}
+        trees = {name: _family(pid) for pid, name in leaders.items()}
         for pid in self._strays():
-            family = read_descendants(pid)
-            first = family[0] if family else None
+            family = _family(pid)
+            first = family.get(pid)
             owner = first and (leaders.get(first.session) or leaders.get(first.group) or self._marked(pid))
-            if owner:
-                trees[owner] += family
+            if owner in trees:
+                trees[owner] |= family  # an orphan may have been seen below its parent just before
         return trees
 
     def _roots(self, processes: Mapping[int, Process]) -> dict[int, str]:
@@ -263,6 +263,10 @@ class ProcessRuntime:
     def _reap_strays(self) -> set[int]:
         """Return the adopted orphans that live; those that have ended are gone for good."""
         return {pid for pid in self._strays() if not _reaped(pid)}
+
+
+def _family(pid: int) -> dict[int, Process]:
+    return {process.pid: process for process in read_descendants(pid)}
 
 
 def _check_program(order: Order) -> None:

@@ -22,13 +22,16 @@ class FullRuntime(Runtime, Freezer, Meter, Protocol):
 class Runtimes:
     """The runtimes that *makers* make, each when it is first asked for: most nodes never start a container.
 
-    Guests are started in one thread, and frozen and thawed in another.
+    The agent's loop starts plain processes; other threads start containers, freeze and thaw.
     """
 
     makers: Mapping[RuntimeName, Callable[[], FullRuntime]]
     _made: dict[RuntimeName, FullRuntime] = field(default_factory=dict)
     _where: dict[ContainerName, RuntimeName] = field(default_factory=dict)
-    _making: threading.Lock = field(default_factory=threading.Lock)
+    _locks: Mapping[RuntimeName, threading.Lock] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._locks = {kind: threading.Lock() for kind in self.makers}
 
     def start(self, order: Order) -> None:
         """See Runtime."""
@@ -84,14 +87,16 @@ class Runtimes:
 
     def close(self) -> None:
         """See FullRuntime."""
-        for runtime in self._made.values():
+        for runtime in list(self._made.values()):
             runtime.close()
 
     def _of(self, kind: RuntimeName) -> FullRuntime:
         if kind not in self.makers:
             raise StartFailed(f"this node has no {kind}")
+        if kind in self._made:
+            return self._made[kind]
         # One that is made ends whatever its owner has left; if two threads made one each, that would be the other's guests.
-        with self._making:
+        with self._locks[kind]:
             if kind not in self._made:
                 self._made[kind] = self.makers[kind]()
             return self._made[kind]

@@ -62,7 +62,7 @@ class ClusterPoller:
         self._cluster, self._intake, self._leases = cluster, intake, leases
         self._ask, self._check, self._admit, self._log = ask, check, admit, log
         self._every_ms, self._pause_ms, self._rounds = every_ms, every_ms, rounds
-        self._calm_ms, self._is_calm = calm_ms, False
+        self._calm_ms, self._is_calm, self._is_away = calm_ms, False, False
         self._orders: queue.SimpleQueue[ClusterCommand | None] = queue.SimpleQueue()
         self._unsaid: list[Input] = []
         self._unheard: list[Input] = []
@@ -109,7 +109,7 @@ class ClusterPoller:
         self.carry_out(orders)
         inputs, readings = self.collect()
         self._is_calm = not orders and not inputs
-        return self._tell(inputs, readings) and not self._tries
+        return self._tell(inputs, readings) and not self._tries and not self._is_away
 
     def carry_out(self, commands: Iterable[ClusterCommand]) -> None:
         """Ask the cluster; what it refuses is told as CommandFailed."""
@@ -190,8 +190,9 @@ class ClusterPoller:
             news = tuple(self._cluster.poll())
         except (IdleqError, OSError) as error:
             self._log.warning("cluster.away", reason=str(error))
-            self._pause_ms = self._longer()
+            self._is_away = True
             return
+        self._is_away = False
         for said in news:
             self._follow(said)
         self._unsaid.extend(news)

@@ -1,4 +1,4 @@
-"""One thread for what takes long: copying snapshots and results, so that other guests are still frozen in time."""
+"""A thread for what takes long: an engine's work, copying snapshots and results. Other guests are still frozen in time."""
 
 import itertools
 import queue

@@ -91,6 +91,7 @@ def _fall_back(node: Node, guest: Guest, failure: FreezeFailed) -> None:
         return  # it is being killed, which is perhaps why
     if failure.is_broken:
         guest.stop = Stop(launch.job, launch.fence, "its freeze was broken off half-way")
+        node.runtime.kill([guest.name])  # it is dead or dying, but nobody knows what a broken engine has left
     else:
         _ask_if_it_hears(node, guest)
 

@@ -120,6 +120,7 @@ class Loop:
         if self.wakeup.take_child() or is_due:
             reactor.on_ended(self.node)
         self.node.background.drain()
+        self.node.arrivals.drain()
         if is_due:
             self._watched_at = now
             reactor.on_watch(self.node, now)

@@ -101,6 +101,7 @@ def node_of(
         runtime=runtimes_of(settings),
         reports=open_reports(paths.allocation(settings.allocation).reports),
         background=Background(wake),
+        arrivals=Background(wake),
         room=room_of(settings.resources, sorted(os.sched_getaffinity(0)), os.environ),
         scratch=Scratch(settings.scratch),
         environment=os.environ,

@@ -30,7 +30,11 @@ class AgentRuntime(Runtime, Meter, Freezer, Protocol):
 
 @dataclass(slots=True)
 class Node:
-    """The guests here, those that wait for room, in their order, and all that they are served with."""
+    """The guests here, those that wait for room, in their order, and all that they are served with.
+
+    What leaves (freezes, saves, results) goes through *background*, what comes (thaws, containers) through *arrivals*: an engine that
+    hangs over a start keeps nobody from leaving in time.
+    """
 
     settings: AgentSettings
     paths: ServerPaths
@@ -38,6 +42,7 @@ class Node:
     runtime: AgentRuntime
     reports: Reports
     background: Background
+    arrivals: Background
     room: Room
     scratch: Scratch
     environment: Mapping[str, str]

@@ -10,7 +10,7 @@ from idleq.migration.manifest import Manifest, needs_of
 from idleq.migration.ports import Order
 from idleq.scheduler.agent import closing, mishaps, saves, saving
 from idleq.scheduler.agent.background import NORMAL
-from idleq.scheduler.agent.decide import Cause, Phase
+from idleq.scheduler.agent.decide import Cause, Phase, Stop
 from idleq.scheduler.agent.folders import PRIVATE, Folders, segment_text
 from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.node import Node
@@ -98,7 +98,7 @@ def _begin(node: Node, command: Launch, share: Share) -> None:
         with mishaps.kept_to(node, guest):
             _start(node, guest, thaw_ms=Millis(0))
     else:
-        node.background.submit(
+        node.arrivals.submit(
             NORMAL,
             lambda: _thaw(node, guest, thaw_from),
             lambda problem: _on_thawed(node, guest, thaw_from, problem),
@@ -163,10 +163,10 @@ def _on_thawed(node: Node, guest: Guest, thaw_from: Snapshot, result: Trouble | 
             node.log.warning("agent.snapshot_rejected", job=launch.job, snapshot=thaw_from.id, reason=str(result))
             rejected = SnapshotRejected(job=launch.job, fence=launch.fence, snapshot=thaw_from.id, reason=str(result))
             node.finish(guest, rejected)
-        case OSError() | StartFailed():
-            _fail(node, guest, f"cannot thaw: {result}")
         case MountRefused():
             node.finish(guest, _exited(guest, node.clock.now(), NOT_SHOWN, "workload", str(result)))
+        case OSError() | StartFailed():
+            _fail(node, guest, f"cannot thaw: {result}")
         case Manifest(kind=saving.FROM_OUTSIDE):
             guest.saves.new_lines()  # told before it was frozen
             _is_running(node, guest, thaw_ms)
@@ -175,13 +175,11 @@ def _on_thawed(node: Node, guest: Guest, thaw_from: Snapshot, result: Trouble | 
 
 
 def _start(node: Node, guest: Guest, thaw_ms: Millis) -> None:
-    if guest.stop is not None:
-        node.finish(guest, _exited(guest, node.clock.now(), KILLED, "agent", guest.stop.reason))
-    elif not guest.launch.spec.image:
+    if not guest.launch.spec.image:
         _on_started(node, guest, thaw_ms, _try_to_start(node, guest))
     else:
         # An engine takes its time, and one that hangs would keep the loop from hearing that the node is wanted.
-        node.background.submit(
+        node.arrivals.submit(
             NORMAL,
             lambda: _try_to_start(node, guest),
             lambda trouble: _on_started(node, guest, thaw_ms, trouble),
@@ -189,7 +187,9 @@ def _start(node: Node, guest: Guest, thaw_ms: Millis) -> None:
         )
 
 
-def _try_to_start(node: Node, guest: Guest) -> StartFailed | None:
+def _try_to_start(node: Node, guest: Guest) -> StartFailed | Stop | None:
+    if guest.stop is not None:
+        return guest.stop
     try:
         node.runtime.start(order_for(node, guest))
     except StartFailed as trouble:
@@ -197,11 +197,13 @@ def _try_to_start(node: Node, guest: Guest) -> StartFailed | None:
     return None
 
 
-def _on_started(node: Node, guest: Guest, thaw_ms: Millis, trouble: StartFailed | None) -> None:
+def _on_started(node: Node, guest: Guest, thaw_ms: Millis, trouble: StartFailed | Stop | None) -> None:
     now = node.clock.now()
     match trouble:
         case None:
             _is_running(node, guest, thaw_ms)
+        case Stop():
+            node.finish(guest, _exited(guest, now, KILLED, "agent", trouble.reason))
         case ProgramMissing():
             node.finish(guest, _exited(guest, now, trouble.code, "workload", str(trouble)))
         case MountRefused():

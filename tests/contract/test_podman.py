@@ -96,7 +96,7 @@ def test_one_whose_monitor_is_killed_is_ended_and_told_as_lost_and_nothing_of_it
 
 def test_of_a_start_whose_runtime_is_killed_half_way_nothing_is_left(bench: Bench) -> None:
     chance = random.Random(20_261_126)
-    with closing(PodmanRuntime(str(bench.folder), Errands(), answer_seconds=3)) as hasty:
+    with closing(PodmanRuntime(str(bench.folder), Errands(), start_seconds=3)) as hasty:
         for _ in range(KILLED_STARTS):
             with ThreadPoolExecutor(1) as beside:
                 start = beside.submit(hasty.start, bench.python(COUNT, "100000"))

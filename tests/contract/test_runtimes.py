@@ -307,6 +307,35 @@ def test_whatever_a_program_starts_at_once_has_its_cores_and_its_limits_too(tmp_
         assert set(bench.lines()) == {f"19 {{{core}}} (0, 0)"}
 
 
+HOLDS = """
+import subprocess, sys
+held = b"x" * 2**26
+child = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; held = b'x' * 2**26; print('ready', flush=True); time.sleep(600)"], stdout=subprocess.PIPE)
+child.stdout.readline()
+open("counted", "w").write("ready\\n")
+child.wait()
+"""
+
+
+def test_an_orphan_that_was_seen_below_its_parent_too_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = ProcessRuntime()
+    with bench_of("process", tmp_path, runtime) as bench:
+        runtime.start(bench.python(HOLDS))
+        bench.wait_for_lines(1)
+        processes = {pid: read_processes()[pid] for pid in bench.survivors()}
+        (child,) = (pid for pid, process in processes.items() if process.parent in processes)
+        limit = sum(process.resident for process in processes.values()) + 2**24
+        monkeypatch.setattr(ProcessRuntime, "_strays", lambda _: {child})
+
+        assert runtime.over({C1: limit}) == {}
+        assert runtime.over({C1: 2**26}).keys() == {C1}
+        monkeypatch.undo()
+        runtime.kill([C1])
+        bench.wait_for_end()
+
+
 def test_guests_of_the_lowest_priority_leave_a_core_to_whoever_else_wants_it(tmp_path: Path) -> None:
     (core, *_) = sorted(os.sched_getaffinity(0))
     runtime = ProcessRuntime(niceness=19)

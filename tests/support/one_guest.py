@@ -60,10 +60,12 @@ class Recorder:
     over_now: list[Ended] = field(default_factory=list)
     thaw_failure: ThawFailed | None = None
     is_listening: bool = False
+    meanwhile: Callable[[], object] = lambda: None
     asked: list[tuple[object, ...]] = field(default_factory=list)
 
     def start(self, order: Order) -> None:
         self.asked.append(("start", order.name))
+        self.meanwhile()
 
     def signal(self, name: ContainerName, number: int) -> None:
         self.asked.append(("signal", name, number))
@@ -125,6 +127,7 @@ class Bench:
             runtime=self.runtime,
             reports=Reports(self.root / "reports"),
             background=AtOnce(),  # type: ignore[arg-type]  # a class without a port of its own; this is all that is asked of it
+            arrivals=AtOnce(),  # type: ignore[arg-type]  # as above
             room=Room(room, frozenset(), ()),
             scratch=Scratch(settings.scratch),
             environment={},

@@ -110,6 +110,22 @@ def test_two_threads_that_need_one_first_get_the_same() -> None:
     assert {what for what, *_ in one.asked} == {"start", "thaw"}
 
 
+def test_while_one_is_made_guests_of_another_are_started() -> None:
+    may_go_on, plain = Event(), Recorder()
+
+    def make() -> Recorder:
+        assert may_go_on.wait(10)
+        return Recorder()
+
+    runtimes = Runtimes({RuntimeName.PROCESS: lambda: plain, RuntimeName.DOCKER: make})
+    with ThreadPoolExecutor(1) as thread:
+        slow = thread.submit(runtimes.start, order(DOCKER, RuntimeName.DOCKER))
+        runtimes.start(order(PROCESS, RuntimeName.PROCESS))
+        may_go_on.set()
+        slow.result(10)
+    assert plain.asked == [("start", PROCESS)]
+
+
 def test_a_runtime_is_made_when_it_is_first_needed() -> None:
     bench = Bench()
     bench.runtimes.start(order(PROCESS, RuntimeName.PROCESS))

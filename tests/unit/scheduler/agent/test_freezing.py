@@ -73,7 +73,7 @@ def test_one_that_a_freeze_has_broken_is_no_failure_of_the_workload(tmp_path: Pa
     freezing.begin(bench.node, bench.guest, "the gap ends")
 
     assert bench.guest.stop == Stop(JobId("1"), Fence(1), "its freeze was broken off half-way", "agent")
-    assert bench.runtime.asked == [("freeze", bench.name)]
+    assert bench.runtime.asked == [("freeze", bench.name), ("kill", bench.name)]
 
 
 def test_one_that_is_being_killed_keeps_the_reason_for_that(tmp_path: Path) -> None:

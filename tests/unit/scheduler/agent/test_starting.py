@@ -61,7 +61,7 @@ class Containers:
 
     def __post_init__(self) -> None:
         node, launch = self.bench.node, self.bench.guest.launch
-        node.background = self.later  # type: ignore[assignment]  # as in one_guest
+        node.arrivals = self.later  # type: ignore[assignment]  # as in one_guest
         spec = replace(launch.spec, image="i", runtime=RuntimeWish.PODMAN, freeze=FreezeMethod.NONE)
         on_launch(node, replace(launch, id=CommandId(2), job=JobId("2"), spec=spec), "")
 
@@ -92,13 +92,28 @@ def test_one_that_ends_before_it_is_known_to_have_begun_is_told_in_the_right_ord
     assert [type(said) for said in containers.bench.told] == [Launched, Exited]
 
 
-def test_one_that_is_to_go_while_an_engine_starts_it_goes_as_soon_as_it_has_begun(containers: Containers) -> None:
+def test_one_that_is_to_go_before_an_engine_has_begun_with_it_is_not_started(containers: Containers) -> None:
     reactor.act(containers.bench.node, [Stop(JobId("2"), Fence(1), "cancelled")])
     containers.bench.runtime.asked.clear()
 
     containers.later.do()
 
-    assert containers.bench.runtime.asked == [("start", containers.name), ("kill", containers.name)]
+    assert containers.bench.runtime.asked == []
+    (said,) = containers.bench.told
+    assert isinstance(said, Exited)
+    assert (said.cause, said.reason) == ("agent", "cancelled")
+
+
+def test_one_that_is_to_go_while_an_engine_starts_it_goes_as_soon_as_it_has_begun(containers: Containers) -> None:
+    runtime = containers.bench.runtime
+    runtime.meanwhile = lambda: reactor.act(containers.bench.node, [Stop(JobId("2"), Fence(1), "cancelled")])
+
+    containers.later.do()
+
+    # Asked for at once, when there was nothing yet that could be killed, and again once there was.
+    assert runtime.asked[0] == ("start", containers.name)
+    assert runtime.asked[-1] == ("kill", containers.name)
+    assert [type(said) for said in containers.bench.told] == [Launched]
 
 
 def test_a_launch_that_a_full_disk_stops_leaves_nothing_there_and_holds_no_room(tmp_path: Path) -> None:

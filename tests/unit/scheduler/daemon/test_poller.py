@@ -211,6 +211,14 @@ def test_a_cluster_that_is_away_tells_nothing_and_loses_nothing(polled: Polled) 
     assert polled.round() == [(LOST,)]
 
 
+def test_a_cluster_that_is_away_is_asked_more_and_more_rarely_until_it_is_back(polled: Polled) -> None:
+    polled.cluster.absence = Away("the controller restarts")
+    assert not polled.poller._round(())
+    assert not polled.poller._round(())
+    polled.cluster.absence = None
+    assert polled.poller._round(())
+
+
 def test_a_new_engine_is_told_what_exists(polled: Polled) -> None:
     polled.round()
     polled.poller.order(request(A1))
