@@ -67,7 +67,8 @@ def run_daemon(paths: "ServerPaths", *, cluster: str | None = None) -> None:
 
 
 def collect_rarely() -> None:
-    """Let the garbage collector's full searches be rare in this process."""
+    """Let the garbage collector's full searches be rare in this process, and leave out what imports have made."""
+    gc.freeze()
     gc.set_threshold(*COLLECTIONS)
 
 
