@@ -5,7 +5,6 @@ Pure values: the same for podman's command line and for docker's API, so that bo
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from idleq.migration.ports import MARK, Mount, Order
@@ -65,24 +64,6 @@ def confine(order: Order, *, whose: str, owner: str, user: str, cgroup_parent: s
         cores=order.cores,
         cgroup_parent=cgroup_parent,
     )
-
-
-def cgroup_of(membership: str) -> str:
-    """Return the control group to put containers below, by what /proc/self/cgroup says of their caller; empty if it is the root.
-
-    Of version 2 that is the group above the caller's: a group with processes of its own can have none below that is limited.
-    """
-    groups = groups_in(membership)
-    if set(groups) == {""}:
-        above = str(PurePosixPath(groups[""]).parent)
-        return "" if above == "/" else above
-    own = groups.get("freezer", groups.get("memory", "/"))
-    return "" if own == "/" else own
-
-
-def groups_in(membership: str) -> dict[str, str]:
-    """Return the control group for each set of controllers, the empty one for version 2, by what /proc/PID/cgroup says."""
-    return {controllers: path for _, controllers, path in (line.split(":", 2) for line in membership.splitlines())}
 
 
 def docker_request(container: Confinement) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from signal import SIGKILL
 from threading import Thread
 from typing import BinaryIO, TypeVar
 
-from idleq.migration.confinement import Confinement, cgroup_of, confine
+from idleq.migration.cgroups import GroupFreezer, cgroup_of, freezer_of
+from idleq.migration.confinement import Confinement, confine
 from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, size_of, words_of
 from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
-from idleq.migration.groupfreezer import GroupFreezer, freezer_of
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
 from idleq.processes import caught_signals
 

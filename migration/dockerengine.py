@@ -15,10 +15,10 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from idleq.migration import criu
+from idleq.migration.cgroups import end_all_in
 from idleq.migration.confinement import MARK_LABEL, OWNER_LABEL, Confinement, docker_request
 from idleq.migration.descent import owners
 from idleq.migration.errors import ImageMissing, ProgramMissing, StartFailed
-from idleq.migration.groupfreezer import end_all_in
 from idleq.migration.patience import FREEZE_SECONDS, START_SECONDS, THAW_SECONDS, thaw_seconds
 from idleq.processes import read_argv, read_processes, read_program
 

@@ -14,6 +14,7 @@ from idleq.migration import criu, enclosure
 from idleq.migration.enclosure import LEADER, RESTORED
 from idleq.migration.errands import Done, Errands
 from idleq.migration.errors import FreezeFailed, ThawFailed
+from idleq.migration.patience import FREEZE_SECONDS
 from idleq.migration.ports import FrozenState, Order
 from idleq.processes import children_of, read_processes
 
@@ -22,8 +23,6 @@ OUTPUTS = "idleq.json"
 
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 """Where criu lies; not everybody's PATH has them."""
-
-PATIENCE_SECONDS = enclosure.PATIENCE_SECONDS
 
 
 def find_criu(path: str | None = None) -> str | None:
@@ -76,7 +75,7 @@ def freeze(errands: Errands, order: Order, outer: int, into: Path) -> FrozenStat
         raise FreezeFailed("there is no criu on this node" if program is None else "it has ended")
     try:
         (into / OUTPUTS).write_text(json.dumps({"stdout": str(order.stdout), "stderr": str(order.stderr)}))
-        ran = errands.run(criu.dump_argv(program, first, into), seconds=PATIENCE_SECONDS)
+        ran = errands.run(criu.dump_argv(program, first, into), seconds=FREEZE_SECONDS)
     except OSError as error:
         raise FreezeFailed(f"it cannot be frozen into {into}: {error.strerror}") from error
     if ran.code != 0:

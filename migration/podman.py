@@ -22,11 +22,11 @@ from typing import Any
 
 from idleq.migration import criu
 from idleq.migration import podmancli as cli
-from idleq.migration.confinement import Confinement, cgroup_of, confine
+from idleq.migration.cgroups import GroupFreezer, cgroup_of, end_all_in, freezer_of
+from idleq.migration.confinement import Confinement, confine
 from idleq.migration.descent import owners
 from idleq.migration.errands import MONITOR, Done, Errands
 from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed, ThawFailed
-from idleq.migration.groupfreezer import GroupFreezer, end_all_in, freezer_of
 from idleq.migration.patience import ANSWER_SECONDS, FREEZE_SECONDS, START_SECONDS, thaw_seconds
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
 from idleq.processes import adopt_orphans, caught_signals, read_processes, read_program, started

@@ -1,7 +1,6 @@
 """Puts an agent together and runs it."""
 
 import contextlib
-import gc
 import os
 import shutil
 import signal
@@ -55,7 +54,6 @@ def run(settings: AgentSettings) -> int:
         AgentRunning: it has an agent already.
         KeyUnusable: the keys of snapshots cannot be read.
     """
-    gc.freeze()  # what imports have made stays: a search for unreachable cycles need not go through it for every few jobs
     paths, clock = ServerPaths(settings.server_dir), AgentClock()
     where, ticket = paths.allocation(settings.allocation), os.environ.pop(TICKET, "")
     if ticket:

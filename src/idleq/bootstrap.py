@@ -94,6 +94,7 @@ def run_agent(settings: "AgentSettings") -> int:
     from idleq.scheduler.config import load_config
     from idleq.scheduler.paths import ServerPaths
 
+    collect_rarely()
     containers = load_config(ServerPaths(settings.server_dir).config).containers
     return run(replace(settings, mount_roots=containers.roots))
 

@@ -52,8 +52,7 @@ def stop_when_seen(program: str) -> list[int]:
 
 
 def test_a_thaw_that_would_never_end_is_given_up_and_what_was_frozen_goes_on_at_the_next(bench: Bench) -> None:
-    order, images = bench.python(COUNT, "30"), bench.folder / "images"
-    images.mkdir()
+    order, images = bench.python(COUNT, "30"), bench.images()
     bench.runtime.start(order)
     bench.wait_for_lines(5)
     bench.runtime.freeze(C1, images)

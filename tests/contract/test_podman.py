@@ -52,8 +52,7 @@ def status_of(pid: int) -> dict[str, str]:
 def test_after_a_thaw_it_is_in_the_control_group_of_whoever_thawed_it(bench: Bench) -> None:
     first = PodmanRuntime("before", Errands(), cgroup_parent=BEFORE)
     second = PodmanRuntime("after", Errands(), cgroup_parent=AFTER)
-    images = bench.folder / "images"
-    images.mkdir()
+    images = bench.images()
     order = bench.python(COUNT, "1000")
     try:
         first.start(order)

@@ -22,11 +22,11 @@ from typing import Protocol
 import psutil
 import pytest
 
+from idleq.migration.cgroups import freezer_of
 from idleq.migration.confinement import OWNER_LABEL
 from idleq.migration.docker import DockerRuntime
 from idleq.migration.errands import Errands
 from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed, ThawFailed
-from idleq.migration.groupfreezer import freezer_of
 from idleq.migration.podman import PodmanRuntime
 from idleq.migration.ports import ContainerName, Ended, Freezer, Mount, Order, Runtime, RuntimeName
 from idleq.migration.process import ProcessRuntime
@@ -441,8 +441,7 @@ def test_frozen_and_thawed_again_and_again_it_goes_on_where_it_was(freezer: Benc
 
 def test_one_that_has_a_connection_cannot_be_frozen_and_goes_on(freezer: Bench) -> None:
     with socket.create_server(("127.0.0.1", 0)) as outside:
-        images = freezer.folder / "images"
-        images.mkdir()
+        images = freezer.images()
         port = 0 if freezer.is_image else outside.getsockname()[1]  # a container reaches nobody but itself
         freezer.runtime.start(freezer.python(CONNECTS, str(port)))
         freezer.wait_for_lines(1)
@@ -503,8 +502,7 @@ def criu_of(freezer: Bench, images: Path) -> list[int]:
 
 
 def test_one_whose_criu_is_killed_half_way_goes_on_or_is_ended_and_told_as_lost(freezer: Bench) -> None:
-    images = freezer.folder / "images"
-    images.mkdir()
+    images = freezer.images()
     freezer.runtime.start(freezer.python(COUNT, "1000"))
     freezer.wait_for_lines(1)
     failures: list[FreezeFailed] = []
@@ -555,8 +553,7 @@ def test_of_a_thaw_whose_criu_is_killed_half_way_nothing_is_left(freezer: Bench)
 
 @pytest.mark.parametrize("damage", ["core-*.img", "pstree.img", "idleq.json"])
 def test_what_is_damaged_is_not_thawed_and_nothing_of_it_runs(freezer: Bench, damage: str) -> None:
-    order, images = freezer.python(COUNT, "100"), freezer.folder / "images"
-    images.mkdir()
+    order, images = freezer.python(COUNT, "100"), freezer.images()
     freezer.runtime.start(order)
     freezer.wait_for_lines(1)
     freezer.runtime.freeze(C1, images)
@@ -573,8 +570,7 @@ def test_what_is_damaged_is_not_thawed_and_nothing_of_it_runs(freezer: Bench, da
 
 
 def test_a_file_that_has_grown_since_is_refused_and_put_back_it_goes_on(freezer: Bench) -> None:
-    order, images = freezer.python(COUNT, "60"), freezer.folder / "images"
-    images.mkdir()
+    order, images = freezer.python(COUNT, "60"), freezer.images()
     freezer.runtime.start(order)
     freezer.wait_for_lines(10)
     freezer.runtime.freeze(C1, images)
@@ -593,8 +589,7 @@ def test_a_file_that_has_grown_since_is_refused_and_put_back_it_goes_on(freezer:
 
 
 def test_threads_of_the_freezer_do_not_disturb_who_looks_for_ends(freezer: Bench) -> None:
-    order, images = freezer.python(COUNT, "300"), freezer.folder / "images"
-    images.mkdir()
+    order, images = freezer.python(COUNT, "300"), freezer.images()
     freezer.runtime.start(order)
     freezer.runtime.start(freezer.order("/bin/sh", "-c", "exit 4", name=C2))
     freezer.wait_for_lines(1)

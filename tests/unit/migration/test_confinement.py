@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from idleq.migration.confinement import Confinement, cgroup_of, confine, docker_request
+from idleq.migration.confinement import Confinement, confine, docker_request
 from idleq.migration.ports import ContainerName, Mount, Order, RuntimeName
 
 ORDER = Order(
@@ -91,20 +91,3 @@ def test_a_job_cannot_take_another_name_for_itself() -> None:
 def test_without_a_limit_of_memory_none_is_asked_for() -> None:
     host = docker_request(confined(replace(ORDER, memory=None)))["HostConfig"]
     assert not host.keys() & {"Memory", "MemorySwap"}
-
-
-def test_containers_are_put_below_the_callers_control_group() -> None:
-    first = (
-        "12:pids:/\n7:memory:/slurm/uid_2001/job_5/step_0\n5:freezer:/slurm/uid_2001/job_5/step_0\n1:name=systemd:/\n"
-    )
-    assert cgroup_of(first) == "/slurm/uid_2001/job_5/step_0"
-    assert cgroup_of("7:memory:/m\n4:cpu,cpuacct:/c\n0::/\n") == "/m"
-    assert cgroup_of("0::/system.slice/slurmstepd.scope/job_5/step_0/user/task_0\n") == (
-        "/system.slice/slurmstepd.scope/job_5/step_0/user"
-    )
-
-
-def test_a_caller_at_the_root_leaves_it_to_the_engine() -> None:
-    assert cgroup_of("12:pids:/\n5:freezer:/\n0::/\n") == ""
-    assert cgroup_of("0::/\n") == ""
-    assert cgroup_of("0::/init\n") == ""

@@ -1,10 +1,10 @@
-"""Where the freezer of a control group is, and how it is opened."""
+"""Where containers are put, where the freezer of a control group is, and how it is opened."""
 
 from pathlib import Path
 
 import pytest
 
-from idleq.migration.groupfreezer import GroupFreezer, freezer_in, freezer_of
+from idleq.migration.cgroups import GroupFreezer, cgroup_of, freezer_in, freezer_of
 
 OF_VERSION_1 = "6:freezer:/slurm/job_5/libpod-1\n4:memory:/slurm/job_5/libpod-1\n0::/\n"
 OF_VERSION_2 = "0::/system.slice/job_5/user/libpod-1\n"
@@ -57,3 +57,20 @@ def test_one_whose_group_is_gone_keeps_nobody(tmp_path: Path) -> None:
 
 def test_a_process_that_has_ended_has_none() -> None:
     assert freezer_of(2**22 + 1) is None
+
+
+def test_containers_are_put_below_the_callers_control_group() -> None:
+    first = (
+        "12:pids:/\n7:memory:/slurm/uid_2001/job_5/step_0\n5:freezer:/slurm/uid_2001/job_5/step_0\n1:name=systemd:/\n"
+    )
+    assert cgroup_of(first) == "/slurm/uid_2001/job_5/step_0"
+    assert cgroup_of("7:memory:/m\n4:cpu,cpuacct:/c\n0::/\n") == "/m"
+    assert cgroup_of("0::/system.slice/slurmstepd.scope/job_5/step_0/user/task_0\n") == (
+        "/system.slice/slurmstepd.scope/job_5/step_0/user"
+    )
+
+
+def test_a_caller_at_the_root_leaves_it_to_the_engine() -> None:
+    assert cgroup_of("12:pids:/\n5:freezer:/\n0::/\n") == ""
+    assert cgroup_of("0::/\n") == ""
+    assert cgroup_of("0::/init\n") == ""

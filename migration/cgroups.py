@@ -1,21 +1,36 @@
-"""A container's control group, by which what its engine has forgotten is found: its freezer, and who is in it.
+"""Control groups: where containers are put, and by which what an engine has forgotten is found again.
 
-The engine's runtime shuts the freezer while criu takes hold of what runs in there.
-
-If one of them dies meanwhile the freezer stays shut: nothing in there runs, of version 1 nothing even dies, and to everybody else it
-is a container that runs.
+An engine's runtime shuts a container's freezer while criu takes hold of what runs in there. If one of them dies meanwhile it stays
+shut: nothing in there runs, of version 1 nothing even dies, and to everybody else it is a container that runs.
 """
 
 import contextlib
 import os
 import signal
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from idleq.migration.confinement import groups_in
 from idleq.processes import read_processes
 
 GROUPS = Path("/sys/fs/cgroup")
+
+
+def cgroup_of(membership: str) -> str:
+    """Return the control group to put containers below, by what /proc/self/cgroup says of their caller; empty if it is the root.
+
+    Of version 2 that is the group above the caller's: a group with processes of its own can have none below that is limited.
+    """
+    groups = groups_in(membership)
+    if set(groups) == {""}:
+        above = str(PurePosixPath(groups[""]).parent)
+        return "" if above == "/" else above
+    own = groups.get("freezer", groups.get("memory", "/"))
+    return "" if own == "/" else own
+
+
+def groups_in(membership: str) -> dict[str, str]:
+    """Return the control group for each set of controllers, the empty one for version 2, by what /proc/PID/cgroup says."""
+    return {controllers: path for _, controllers, path in (line.split(":", 2) for line in membership.splitlines())}
 
 
 @dataclass(frozen=True, slots=True)
