@@ -120,8 +120,9 @@ def planned_starts_on_whole_nodes(
     releases = list(ends)
     heapq.heapify(releases)
     first: dict[int, int] = {}
+    without = set(range(nodes))
     for start, job in planned:
-        if len(first) == nodes:
+        if not without:
             break
         while releases and releases[0][0] <= start:
             some_free += heapq.heappop(releases)[1]
@@ -129,9 +130,9 @@ def planned_starts_on_whole_nodes(
         taken = some_free[: job.size]
         assert len(taken) == job.size, "the plan starts no job that does not fit"
         del some_free[: job.size]
-        for node in taken:
-            if node not in first:
-                first[node] = start
+        if new := without.intersection(taken):
+            first.update(dict.fromkeys(new, start))
+            without -= new
         heapq.heappush(releases, (start + job.limit, taken))
     return first
 

@@ -1,7 +1,8 @@
 """A decision in the making."""
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
 
 from idleq.ids import CommandId, EntryId, Millis
 from idleq.scheduler.core.apply import apply
@@ -10,16 +11,14 @@ from idleq.scheduler.core.facts import Fact
 from idleq.scheduler.core.state import State
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why an input was not accepted; nothing has changed."""
 
     kind: Literal["unknown", "conflict", "invalid"]
     message: str
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """Facts and commands so far; a fact holds from the moment it is recorded.
 
     Attributes:
@@ -33,8 +32,8 @@ class Draft:
 
     state: State
     now: Millis
-    facts: list[Fact] = field(default_factory=list)
-    commands: list[Command] = field(default_factory=list)
+    facts: list[Fact] = []
+    commands: list[Command] = []
     entries: tuple[EntryId, ...] = ()
     refusal: Refusal | None = None
 

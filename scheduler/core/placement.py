@@ -217,6 +217,8 @@ def first_paying(
         refused, size = kinds, weighs
         thaw_ms = 0 if weighs is None else state.typical(entry, job).slow_thaw_ms
         room_ms = Millis(length_ms - thaw_ms)
+        if line.shortest_if_one_weight() > room_ms:
+            return None  # so it would be to all
     return None
 
 

@@ -97,6 +97,7 @@ class Line:
         most: no job of the line has more core-milliseconds left to run.
         alike: the places of those that are alike, in order.
         firsts: the first of each of these, in order; the very first is the line's head.
+        lefts: how long those of one kind and weight still run, in order, NO_END where that is unknown: once for all that are alike.
     """
 
     shape: Shape
@@ -104,6 +105,7 @@ class Line:
     most: int
     alike: dict[Like, list[Place]] = field(default_factory=dict)
     firsts: list[Place] = field(default_factory=list)
+    lefts: dict[tuple[Kinds, int | None], list[int]] = field(default_factory=dict)
     candidates: dict[Place, Candidate] = field(default_factory=dict)
     jobs: int = 0
 
@@ -111,7 +113,10 @@ class Line:
         """*candidate* stands in the line."""
         place = candidate.place
         self.candidates[place] = candidate
-        alike = self.alike.setdefault(candidate.like, [])
+        alike = self.alike.get(candidate.like)
+        if alike is None:
+            alike = self.alike[candidate.like] = []
+            self._count(candidate.like)
         insort(alike, place)
         if alike[0] is place:
             if len(alike) > 1:
@@ -131,6 +136,27 @@ class Line:
             insort(self.firsts, alike[0])
         else:
             del self.alike[like]
+            self._discount(like)
+
+    def shortest_if_one_weight(self) -> int:
+        """Return how long whoever ends first still runs if all of the line are of one kind and weigh the same; 0 if they are not."""
+        if len(self.lefts) > 1:
+            return 0
+        (lefts,) = self.lefts.values()
+        return lefts[0]
+
+    def _count(self, like: Like) -> None:
+        kinds, left_ms, weighs = like
+        lefts = self.lefts.setdefault((kinds, weighs), [])
+        insort(lefts, NO_END if left_ms is None else left_ms)
+
+    def _discount(self, like: Like) -> None:
+        kinds, left_ms, weighs = like
+        lefts = self.lefts[kinds, weighs]
+        if len(lefts) > 1:
+            del lefts[bisect_left(lefts, NO_END if left_ms is None else left_ms)]
+        else:
+            del self.lefts[kinds, weighs]
 
     def is_for(self, abilities: frozenset[str] | None) -> bool:
         """Whether a node of these *abilities* (None: not known, so perhaps) can host its jobs."""

@@ -1,11 +1,10 @@
 """Conservative backfilling with a full replan at each pass: every waiting job has a reservation, first come first."""
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.queueing.plan import Profile
+from idleq.simulator.queueing.plan import Profile, place_first
 from idleq.simulator.queueing.policy import Slot
 
 
@@ -22,28 +21,3 @@ def conservative(waiting: Sequence[MainJob], free: int, running: Sequence[Slot],
         if place_first(profile.times, profile.free, job.size, job.limit) == 0:
             started.append(place)
     return started
-
-
-def place_first(times: list[int], free: list[int], size: int, duration: int) -> int:
-    """Take *size* for *duration* out of the steps at the first place that has it, and return the step that it begins in.
-
-    Steps are as in `Profile`; the last one is wide enough for every job.
-    """
-    begin = after = until = 0
-    while not after:
-        while free[begin] < size:
-            begin += 1
-        until = times[begin] + duration
-        behind = bisect_left(times, until, begin + 1)
-        for step in range(begin + 1, behind):
-            if free[step] < size:
-                begin = step + 1
-                break
-        else:
-            after = behind
-    if after == len(times) or times[after] != until:
-        times.insert(after, until)
-        free.insert(after, free[after - 1])
-    for step in range(begin, after):
-        free[step] -= size
-    return begin

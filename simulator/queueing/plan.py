@@ -54,14 +54,43 @@ class Profile:
         return step
 
 
+def place_first(times: list[int], free: list[int], size: int, duration: int, begin: int = 0) -> int:
+    """Take *size* for *duration* out of the steps at the first place that has it, and return the step that it begins in.
+
+    Steps are as in `Profile`; the last one is wide enough for every job. There is no such place before the step *begin*.
+    """
+    after = until = 0
+    while not after:
+        while free[begin] < size:
+            begin += 1
+        until = times[begin] + duration
+        behind = bisect_left(times, until, begin + 1)
+        for step in range(begin + 1, behind):
+            if free[step] < size:
+                begin = step + 1
+                break
+        else:
+            after = behind
+    if after == len(times) or times[after] != until:
+        times.insert(after, until)
+        free.insert(after, free[after - 1])
+    for step in range(begin, after):
+        free[step] -= size
+    return begin
+
+
 def plan(waiting: Sequence[MainJob], free: int, running: Sequence[Slot], now: int) -> list[tuple[int, MainJob]]:
     """Return when each of *waiting* is planned to start, none of them delaying one before it; by start, then by place."""
     profile = Profile(now, free, running)
+    times, left = profile.times, profile.free
     planned: list[tuple[int, int, MainJob]] = []
+    size = limit = begin = 0
     for place, job in enumerate(waiting):
-        start = profile.earliest(job.size, job.limit)
-        if start is not None:
-            profile.take(start, job.limit, job.size)
-            planned.append((start, place, job))
+        if job.size > left[-1]:
+            continue  # the last step is the widest, and has no end
+        # Who asks for no less than the one before finds no place before the other's.
+        begin = place_first(times, left, job.size, job.limit, begin if job.size >= size and job.limit >= limit else 0)
+        size, limit = job.size, job.limit
+        planned.append((times[begin], place, job))
     planned.sort()  # no two have one place
     return [(start, job) for start, _, job in planned]

@@ -6,9 +6,8 @@ from functools import partial
 
 from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.jobs import MainJob
-from idleq.simulator.queueing.conservative import place_first
 from idleq.simulator.queueing.fairshare import Usage
-from idleq.simulator.queueing.plan import Profile
+from idleq.simulator.queueing.plan import Profile, place_first
 from idleq.simulator.queueing.policy import Attentive, Slot
 from idleq.simulator.table import JobTable
 
