@@ -13,14 +13,15 @@ from idleq.bootstrap import collect_rarely
 from idleq.ids import Millis
 from idleq.scheduler.core.policy import HOUR
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.submission import ArrayRange, JobSpec, Submission
 from idleq.simulator.costs import equal_costs
-from idleq.simulator.guestload import always_enough
+from idleq.simulator.guestload import FOR_EVER, Arrival, from_submissions
 from idleq.simulator.jobs import MainJob, scaled
 from idleq.simulator.queueing import easy, replay
 from idleq.simulator.strategies import Outcome, Site, Strategy, run
 from idleq.simulator.swf import clean, read_swf
 
-COST_MS = Millis(60_000)
+MINUTE = 60_000
 DAY = 24 * HOUR
 ONE = Resources(1, 1)
 REFERENCE = 117_000
@@ -29,7 +30,41 @@ REFERENCE = 117_000
 BARE_RUNS = 3
 """Before a run, and after it."""
 
-WHAT = "always enough guests; start, freeze, thaw and save of 60 s, no grace"
+ENOUGH = 400_000
+"""So many short guests are not at their end when the days of a benchmark are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guests:
+    """What guests are like, of whom there are always enough; times in milliseconds.
+
+    Attributes:
+        name: how a row calls them.
+        cost_ms: what each start, freeze, thaw and save takes.
+        grace_ms: what a preempted one is given.
+        run_ms: how long one works in all.
+    """
+
+    name: str
+    cost_ms: int
+    grace_ms: int = 0
+    run_ms: int = FOR_EVER
+
+    def arrivals(self, nodes: int) -> tuple[Arrival, ...]:
+        """Return them, all there from the beginning."""
+        spec = JobSpec(name="guest", argv=("guest",), resources=ONE, expected_ms=Millis(self.run_ms))
+        count = 3 * nodes if self.run_ms == FOR_EVER else ENOUGH
+        return from_submissions((Submission(spec=spec, array=ArrayRange(0, count - 1)),))
+
+
+UNWARNED = Guests(name="endless guests that are given no grace, costs of 60 s", cost_ms=MINUTE)
+"""The most work: all of them save as insurance, and each time a main job comes the last of it is lost."""
+
+WARNED = Guests(name="endless guests that are given 30 s, costs of 10 s", cost_ms=10_000, grace_ms=30_000)
+"""As Slurm's sites have it."""
+
+SHORT = Guests(name="guests of 10 min, costs of 60 s", cost_ms=MINUTE, run_ms=10 * MINUTE)
+"""Most of their segments end because the work is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +76,6 @@ class Log:
         nodes: how many the site has.
         processors: how many of the log's machine are a node.
         longest_seconds: what the whole log is to take.
-        first_days: only so much of it is run; None for all of it.
     """
 
     name: str
@@ -49,7 +83,6 @@ class Log:
     nodes: int
     processors: int
     longest_seconds: float
-    first_days: int | None = None
 
     def jobs(self) -> tuple[MainJob, ...]:
         """Whole nodes for every job."""
@@ -63,12 +96,12 @@ KTH = Log(name="KTH", file="KTH-SP2-1996-2.swf.gz", nodes=100, processors=1, lon
 
 
 def rows() -> list[Row]:
-    """KTH's year, processors as nodes."""
-    return rows_of(KTH)
+    """KTH's year, processors as nodes, and its first months with short guests."""
+    return [*rows_of(KTH, UNWARNED), *rows_of(KTH, SHORT, first_days=60)]
 
 
-def rows_of(log: Log) -> list[Row]:
-    """What simulating *log* takes; its memory is this process's, so each log has a process of its own."""
+def rows_of(log: Log, guests: Guests, *, first_days: int | None = None) -> list[Row]:
+    """What simulating *log*, or only its *first days*, takes; its memory is this process's, so each log has a process of its own."""
     if not log_path(log.file).exists():
         missing = f"{log.file} is not here; say where the data is with IDLEQ_SHARED"
         return [
@@ -76,20 +109,20 @@ def rows_of(log: Log) -> list[Row]:
         ]
     collect_rarely()  # as `idleq simulate` does
     whole = log.jobs()
-    end = whole[-1].submit if log.first_days is None else whole[0].submit + log.first_days * DAY
+    end = whole[-1].submit if first_days is None else whole[0].submit + first_days * DAY
     jobs = tuple(job for job in whole if job.submit <= end)
-    site = Site(nodes=log.nodes, node=ONE, jobs=jobs, until=Millis(end))
+    site = Site(nodes=log.nodes, node=ONE, jobs=jobs, until=Millis(end), grace_ms=Millis(guests.grace_ms))
     gaps = site.gaps()
     alone = _alone(jobs, log.nodes)
     bare = [_bare() for _ in range(BARE_RUNS)]
     began, busy = perf_counter(), process_time()
-    outcome = run(site, Strategy.IDLEQ, always_enough(ONE, 3 * log.nodes), equal_costs(COST_MS), gaps)
+    outcome = run(site, Strategy.IDLEQ, guests.arrivals(log.nodes), equal_costs(Millis(guests.cost_ms)), gaps)
     wall, busy = perf_counter() - began, process_time() - busy
     bare += [_bare() for _ in range(BARE_RUNS)]
-    took = Took(
-        wall=wall, busy=busy, alone=alone, bare=statistics.median(bare), share=(end - whole[0].submit) / _length(whole)
-    )
-    return _rows(log, outcome, took)
+    share = (end - whole[0].submit) / _length(whole)
+    took = Took(wall=wall, busy=busy, alone=alone, bare=statistics.median(bare), share=share)
+    where = f"{log.name}, {log.nodes} nodes" + ("" if first_days is None else f", the first {first_days} days")
+    return _rows(log, f"{where}; {guests.name}", outcome, took)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,12 +170,10 @@ def _alone(jobs: Sequence[MainJob], nodes: int) -> float:
     return process_time() - busy
 
 
-def _rows(log: Log, outcome: Outcome, took: Took) -> list[Row]:
+def _rows(log: Log, what: str, outcome: Outcome, took: Took) -> list[Row]:
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     ended = f"{outcome.segments} ended: {outcome.frozen} frozen, {outcome.lost} lost, {outcome.done} done"
-    is_whole = log.first_days is None
-    part = "the whole log" if is_whole else f"the first {log.first_days} days"
-    where = f"{log.name}, {log.nodes} nodes" if is_whole else f"{log.name}, {log.nodes} nodes, {part}"
+    is_whole = took.share == 1
     rate = outcome.segments / took.busy
     seconds = f"{took.wall:.1f} s on the clock on the wall; {took.scaled(took.busy):.1f} s scaled to the reference"
     if not is_whole:
@@ -151,13 +182,13 @@ def _rows(log: Log, outcome: Outcome, took: Took) -> list[Row]:
             f" (to be: {log.longest_seconds:g} s)"
         )
     return [
-        Row(name=f"completed segments a second of processor time ({where})", value=rate, unit="1/s", target=5000,
-            better="more", note=f"{WHAT}; {ended}; scaled {rate / took.scaled(1):.0f} 1/s; {took.beside}"),
-        Row(name=f"processor time of {part} with guests ({where})", value=took.busy, unit="s",
+        Row(name=f"completed segments a second of processor time ({what})", value=rate, unit="1/s", target=5000,
+            better="more", note=f"{ended}; scaled {rate / took.scaled(1):.0f} 1/s; {took.beside}"),
+        Row(name=f"processor time of that ({what})", value=took.busy, unit="s",
             target=log.longest_seconds if is_whole else None, note=f"{seconds}; {took.beside}"),
-        Row(name=f"the same over its main queue alone ({where})", value=took.busy / took.alone, unit="x",
+        Row(name=f"the same over its main queue alone ({what})", value=took.busy / took.alone, unit="x",
             note=f"processor time; the main queue alone takes {took.alone:.2f} s; {took.beside}"),
-        Row(name=f"memory for that ({where})", value=peak_mb, unit="MB", target=1000, note=f"the process's peak; {took.beside}"),
-        Row(name=f"harvest of that ({where})", value=outcome.harvest, unit="of what could be", better="more",
-            target=0.90 if log is KTH else None, note="the same on every machine"),
+        Row(name=f"memory for that ({what})", value=peak_mb, unit="MB", target=1000, note=f"the process's peak; {took.beside}"),
+        Row(name=f"harvest of that ({what})", value=outcome.harvest, unit="of what could be", better="more",
+            target=0.90 if log is KTH and is_whole else None, note="the same on every machine"),
     ]  # fmt: skip

@@ -1,9 +1,6 @@
-"""The same as bench/guests.py for SDSC-BLUE, by nodes of eight processors, in a process of its own.
+"""The same as bench/guests.py for SDSC-BLUE, by nodes of eight processors, in a process of its own."""
 
-Of the log's 976 days only the first 50: all of them take longer than one benchmark may.
-"""
-
-from bench.guests import Log, rows_of
+from bench.guests import UNWARNED, WARNED, Log, rows_of
 from bench.row import Row
 
 BLUE = Log(
@@ -12,10 +9,9 @@ BLUE = Log(
     nodes=144,
     processors=8,
     longest_seconds=300,
-    first_days=50,
 )
 
 
 def rows() -> list[Row]:
-    """Its first days, and what all of them would take."""
-    return rows_of(BLUE)
+    """All of its 32 months, and its first days with guests that are the most work."""
+    return [*rows_of(BLUE, WARNED), *rows_of(BLUE, UNWARNED, first_days=50)]
