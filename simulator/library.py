@@ -10,7 +10,7 @@ from pathlib import Path
 
 from idleq.simulator.errors import ImpossibleParameters, TraceNotKept, TraceUnknown
 from idleq.simulator.places import Places
-from idleq.simulator.swf import SwfLog
+from idleq.simulator.swf import GZIPPED, SwfLog
 from idleq.simulator.tracecache import read_cached
 
 SHIPPED = Path(__file__).with_name("data")
@@ -60,17 +60,19 @@ def find(name: str, places: Places) -> Path:
     )
 
 
-def add(content: bytes, name: str, places: Places) -> Path:
-    """Keep *content*, plain or gzipped, under *name*; it takes the place of what had the name before.
+def add(content: bytes, name: str, places: Places, *, replace: bool = False) -> Path:
+    """Keep *content*, plain or gzipped, under *name*; only if asked to *replace* it does it take the place of another log of that name.
 
     Raises:
-        ImpossibleParameters: *name* is none.
+        ImpossibleParameters: *name* is none, or is another log's.
         TraceNotKept: it cannot be written.
     """
     if not _NAME.fullmatch(name):
         raise ImpossibleParameters(f"{name!r} is no name for a trace: letters, digits, dots, dashes and underscores")
     path = places.traces / f"{name}.swf.gz"
-    packed = content if content.startswith(b"\x1f\x8b") else gzip.compress(content, mtime=0)
+    if not replace:
+        _refuse_to_replace(content, name, places)
+    packed = content if content.startswith(GZIPPED) else gzip.compress(content, mtime=0)
     try:
         places.traces.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=places.traces, delete=False) as beside:
@@ -87,6 +89,36 @@ def add(content: bytes, name: str, places: Places) -> Path:
     with suppress(FileNotFoundError):
         (places.traces / f"{name}.swf").unlink()
     return path
+
+
+def remove(name: str, places: Places) -> None:
+    """Forget the log that was kept under *name*.
+
+    Raises:
+        TraceUnknown: there is none, or it came with idleq.
+        TraceNotKept: it cannot be removed.
+    """
+    kept = next((one for one in kept_traces(places) if one.name == name), None)
+    if kept is None:
+        raise TraceUnknown(f"there is no trace {name!r}: `idleq traces ls` lists them")
+    if kept.is_shipped:
+        raise TraceUnknown(f"{name} came with idleq and stays: only logs that were added are removed")
+    try:
+        kept.path.unlink(missing_ok=True)
+    except OSError as error:
+        raise TraceNotKept(f"{kept.path} cannot be removed: {error.strerror or error}") from error
+
+
+def _refuse_to_replace(content: bytes, name: str, places: Places) -> None:
+    before = next((one for one in kept_traces(places) if one.name == name), None)
+    if before is None or _plain(before.path.read_bytes()) == _plain(content):
+        return
+    whose = "came with idleq" if before.is_shipped else f"is another log ({before.path})"
+    raise ImpossibleParameters(f"there is a trace {name} already, which {whose}: give another --name, or --replace it")
+
+
+def _plain(content: bytes) -> bytes:
+    return gzip.decompress(content) if content.startswith(GZIPPED) else content
 
 
 def log_of(name: str, places: Places) -> tuple[SwfLog, str]:

@@ -17,6 +17,9 @@ Mask = int
 
 HOUR = 3600
 
+ENTRY = frozenset(("kind", "from", "until", "processors", "nodes"))
+"""What an entry of a file may say."""
+
 
 class Kind(StrEnum):
     """How it comes, and what it does to jobs."""
@@ -58,8 +61,10 @@ def read_outages(path: Path, machine: int) -> list[Outage]:
         rows = list(_toml_rows(text) if path.suffix == ".toml" else csv.DictReader(io.StringIO(text)))
     except OSError as error:
         raise BadOutages(f"{path} cannot be read: {error.strerror or error}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         raise BadOutages(f"{path} cannot be read: {error}") from error
+    if not rows:
+        raise BadOutages(f"{path} has no outage, drain or reservation in it: leave it out")
     found = []
     for number, row in enumerate(rows, start=1):
         try:
@@ -71,7 +76,13 @@ def read_outages(path: Path, machine: int) -> list[Outage]:
 
 def _toml_rows(text: str) -> Iterator[Mapping[str, Any]]:
     for kind, entries in tomllib.loads(text).items():
+        if kind not in set(Kind):
+            raise ValueError(f"there is no {kind!r}: a file has tables {', '.join(f'[[{one}]]' for one in Kind)}")
+        if not isinstance(entries, list):
+            raise ValueError(f"{kind} is a list of tables: write [[{kind}]]")
         for entry in entries:
+            if not isinstance(entry, Mapping):
+                raise ValueError(f"{kind} is a list of tables: write [[{kind}]]")
             yield {"kind": kind, **entry}
 
 
@@ -82,13 +93,24 @@ def _wording(error: Exception) -> str:
 
 
 def _outage(row: Mapping[str, Any], machine: int) -> Outage:
-    unknown = set(row) - {"kind", "from", "until", "processors", "nodes"}
+    unknown = set(row) - ENTRY
     if unknown:
-        raise ValueError(f"there is no {', '.join(map(str, sorted(unknown, key=str)))} in an entry")
-    begin, until = int(row["from"]), int(row["until"])
+        raise ValueError(
+            f"there is no {', '.join(map(str, sorted(unknown, key=str)))} in an entry: it has {', '.join(sorted(ENTRY))}"
+        )
+    if row["kind"] not in set(Kind):
+        raise ValueError(f"its kind may be {', '.join(Kind)}, not {row['kind']!r}")
+    begin, until = _second(row, "from"), _second(row, "until")
     if not 0 <= begin < until:
         raise ValueError(f"it goes from {begin} until {until}")
     return Outage(kind=Kind(row["kind"]), begin=begin, until=until, processors=_processors(row, machine))
+
+
+def _second(row: Mapping[str, Any], key: str) -> int:
+    try:
+        return int(row[key])
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError(f"{key} is whole seconds on the log's clock, not {row[key]}") from None
 
 
 def _processors(row: Mapping[str, Any], machine: int) -> Mask:
@@ -97,7 +119,7 @@ def _processors(row: Mapping[str, Any], machine: int) -> Mask:
     if bool(names) == bool(count):
         raise ValueError("it needs either processors (how many) or nodes (which)")
     if count:
-        if not 1 <= int(count) <= machine:
+        if isinstance(count, bool) or not 1 <= int(count) <= machine:
             raise ValueError(f"{count} of {machine} processors")
         return ((1 << int(count)) - 1) << (machine - int(count))
     mask = 0

@@ -54,6 +54,7 @@ class Imported:
         jobs: how many it has.
         processors: what its header says that the machine has.
         unlimited: how many of the jobs have no time limit of their own.
+        too_large: how many ask for more than the machine is said to have.
         dropped: why records were dropped, and how many.
         unreadable: of those that cannot be read, where and what: the first few.
     """
@@ -62,6 +63,7 @@ class Imported:
     jobs: int
     processors: int
     unlimited: int
+    too_large: int
     dropped: Mapping[str, int]
     unreadable: tuple[str, ...] = ()
 
@@ -93,29 +95,33 @@ def import_sacct(content: str, processors: int | None = None, default_limit: int
         jobs=len(records),
         processors=size,
         unlimited=unlimited,
+        too_large=sum(record.size > size for record in records),
         dropped=dict(dropped),
         unreadable=tuple(unreadable[:MOST_NAMED]),
     )
 
 
 def _from_table(content: str, dropped: Counter[str], unreadable: list[str]) -> Iterator[Record]:
-    lines = content.splitlines()
-    titles = lines[0].split("|") if lines else []
+    lines = [one for one in enumerate(content.lstrip("\ufeff").splitlines(), start=1) if one[1].strip()]
+    titles = lines[0][1].split("|") if lines else []
     lacking = [name for name in NEEDED if name not in titles and f"{name}Raw" not in titles]
     if lacking:
         raise BadTrace(
             f"this is no table of sacct with all that is needed; it lacks {', '.join(lacking)}: "
             f"sacct -a -X --parsable2 -o {','.join(NEEDED)},State,User,QOS"
         )
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in lines[1:]:
         fields = dict(zip(titles, line.split("|"), strict=False))
-        if not line.strip() or "." in fields.get("JobID", ""):
+        if "." in fields.get("JobID", ""):
             continue  # a step: its job has a line of its own
         reason = _why_not(fields.get("State", "COMPLETED"), has_started=fields.get("Start") not in NEVER)
         try:
             if not reason:
-                yield _table_record(fields)
-                continue
+                record = _table_record(fields)
+                reason = _nothing_of(record)
+                if not reason:
+                    yield record
+                    continue
         except Unreadable as error:
             reason = UNREADABLE
             unreadable.append(f"line {number}: {error}")
@@ -147,8 +153,10 @@ def _table_record(fields: Mapping[str, str]) -> Record:
 def _from_json(content: str, dropped: Counter[str], unreadable: list[str]) -> Iterator[Record]:
     try:
         jobs = json.loads(content)["jobs"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadTrace(f"this is no JSON of sacct (an object with jobs): {error}") from error
+    if not isinstance(jobs, list):
+        raise BadTrace("this is no JSON of sacct: its jobs are no list")
     for number, job in enumerate(jobs, start=1):
         try:
             state = job["state"]["current"]
@@ -157,8 +165,11 @@ def _from_json(content: str, dropped: Counter[str], unreadable: list[str]) -> It
                 state, has_started=bool(_number(job["time"]["start"]))
             )
             if not reason:
-                yield _json_record(job, state)
-                continue
+                record = _json_record(job, state)
+                reason = _nothing_of(record)
+                if not reason:
+                    yield record
+                    continue
         except (KeyError, TypeError, ValueError, IndexError) as error:
             reason = UNREADABLE
             what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
@@ -172,9 +183,9 @@ def _json_record(job: Mapping[str, Any], state: str) -> Record:
     limit = _number(time["limit"])
     return Record(
         id=str(job["job_id"]),
-        submit=int(time["submission"]),
+        submit=int(_number(time["submission"]) or 0),
         start=int(_number(time["start"]) or 0),
-        run=int(time["elapsed"]),
+        run=int(_number(time["elapsed"]) or 0),
         limit=None if limit is None else limit * 60,
         size=int(allocated[0]),
         state=state,
@@ -193,30 +204,40 @@ def _number(value: dict[str, Any] | int | str) -> int | None:
 def _why_not(state: str, *, has_started: bool) -> str:
     if set(state.split(maxsplit=1)[:1]) & UNFINISHED:
         return "not over yet"
-    return "" if has_started else "ended before it started"
+    return "" if has_started else "never started"
+
+
+def _nothing_of(record: Record) -> str:
+    """Return why a job has taken nothing of the machine, "" if it has."""
+    if record.run <= 0:
+        return "ran for no time"
+    return "" if record.size > 0 else "had no CPUs"
 
 
 def _limit(text: str) -> int | None:
     """Return a limit in seconds: of minutes alone, or written as a duration; None of UNLIMITED and the like."""
-    if text.isdigit():
+    if text.isdecimal():
         return int(text) * 60
-    return _span(text) if text[:1].isdigit() else None
+    return _span(text) if text[:1].isdecimal() else None
 
 
 def _moment(text: str) -> int:
     """Return seconds; a time without a zone is taken as UTC, so that all intervals stay what they were."""
-    if text.isdigit():
+    if text.isdecimal():
         return int(text)
     at = datetime.fromisoformat(text)
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
 
 
 def _span(text: str) -> int:
-    """Return the seconds of [days-]hours:minutes:seconds or minutes:seconds."""
-    days, _, rest = text.rpartition("-")
+    """Return the seconds of [days-]hours:minutes:seconds, days-hours, days-hours:minutes or minutes:seconds."""
+    days, has_days, rest = text.rpartition("-")
+    parts = [int(part) for part in rest.split(":")]
+    if has_days:
+        parts += [0] * (3 - len(parts))  # after days come hours, and minutes and seconds may be left out
     seconds = 0
-    for part in rest.split(":"):
-        seconds = seconds * 60 + int(part)
+    for part in parts:
+        seconds = seconds * 60 + part
     return int(days or 0) * 86_400 + seconds
 
 
@@ -251,7 +272,7 @@ def _swf(records: Sequence[Record], processors: int, *, is_given: bool, notes: I
 
 
 def _row(number: int, one: Record, first: int, users: Mapping[str, int], queues: Mapping[str, int]) -> str:
-    status = {"COMPLETED": COMPLETED, "CANCELLED": CANCELLED}.get(one.state.split()[0], FAILED)
+    status = {"COMPLETED": COMPLETED, "CANCELLED": CANCELLED}.get(next(iter(one.state.split()), ""), FAILED)
     limit = -1 if one.limit is None else one.limit
     fields = [number, one.submit - first, max(0, one.start - one.submit), one.run, one.size, -1, -1, one.size, limit]
     fields += [-1, status, users[one.user], -1, -1, queues[one.qos], -1, -1, -1]

@@ -144,6 +144,12 @@ class Scenario:
             )
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether its seed decides anything; that of a drawn trace is in the trace's own name."""
+        drawn = self.shake_ms or self.mtbf or self.costs.freeze_fails
+        return bool(drawn) or self.estimates is Estimates.MODEL or isinstance(self.guests, GuestStream)
+
+    @property
     def has_outages(self) -> bool:
         """Whether parts of the machine may be away."""
         return self.outages is not None or self.mtbf is not None

@@ -20,6 +20,7 @@ from idleq.simulator.queueing.policy import Semantics
 from idleq.simulator.queueing.slurm import settings_from
 from idleq.simulator.scenario import COST_MS, Scenario
 from idleq.simulator.strategies import Strategy
+from idleq.simulator.swf import MOST_PROCESSORS
 from idleq.simulator.written import Key, Plain, number, one_of, seconds, some_size, some_time, text, time, unless, whole
 
 
@@ -45,7 +46,7 @@ KEYS: Mapping[str, Key] = {
     key.name: key
     for key in (
         Key("trace", "trace", text),
-        Key("procs", "procs", unless(None, whole(1, 10**7))),
+        Key("procs", "procs", unless(None, whole(1, MOST_PROCESSORS))),
         Key("from", "begin_days", number(0, 10**5)),
         Key("days", "days", unless(None, number(0.01, 10**5))),
         Key("policy", "policy", _policy),
@@ -98,6 +99,20 @@ def scenario_of(given: Mapping[str, object], read_jobs: JobReader = _no_files) -
         except ValueError as error:
             raise ImpossibleParameters(f"{name}: {error}") from None
     return Scenario(**values)
+
+
+def check_values(given: Mapping[str, object]) -> None:
+    """Look at the values that *given* names, without a scenario to make of them; None is not given.
+
+    Raises:
+        ImpossibleParameters: one of them cannot be; the message says what would be right.
+    """
+    for name, value in given.items():
+        try:
+            if value is not None:
+                KEYS[name].read(value)
+        except ValueError as error:
+            raise ImpossibleParameters(f"--{name}: {error}") from None
 
 
 def costs_of(cost: object, costs: object) -> GuestCosts:

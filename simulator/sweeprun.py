@@ -14,7 +14,7 @@ from idleq.simulator.checkpoint import code_digest
 from idleq.simulator.errors import BadSweep, ImpossibleParameters, SimulatorError, TraceUnknown
 from idleq.simulator.gain import run_scenario
 from idleq.simulator.gaincount import GuestSums, MainSums, Shares, SiteSums
-from idleq.simulator.grid import Place, read_sweep
+from idleq.simulator.grid import SEED, Place, read_sweep
 from idleq.simulator.outagesource import digest_of_outages
 from idleq.simulator.parquet import parquet_of
 from idleq.simulator.places import Places
@@ -61,6 +61,7 @@ def load_sweep(path: Path, kept: Places) -> Sweep:
     part = cache(partial(_part, cache(partial(load_trace, places=kept)), kept))
     digest_of_away = cache(digest_of_outages)
     points, keys, digests = [], [], []
+    seeds: dict[str, int] = {}
     for place in places:
         try:
             scenario = scenario_of(place.point)
@@ -69,6 +70,10 @@ def load_sweep(path: Path, kept: Places) -> Sweep:
             digest, processors = part(point["trace"], point["procs"], point["from"], point["days"])
             nodes_of(processors, point["node_cores"])
             digests.append(digest)
+            if not scenario.is_drawn:
+                _refuse_idle_seeds(
+                    seeds, json.dumps([digest, away, point | {SEED: None}], sort_keys=True), scenario.seed
+                )
         except TraceUnknown as error:
             raise TraceUnknown(f"{path}: grid {place.grid}: {error}") from error
         except SimulatorError as error:
@@ -78,6 +83,15 @@ def load_sweep(path: Path, kept: Places) -> Sweep:
         points.append(point)
         keys.append(json.dumps([digests[-1], away, point], sort_keys=True))
     return Sweep(places=places, points=points, keys=keys, digests=digests)
+
+
+def _refuse_idle_seeds(seeds: dict[str, int], otherwise: str, seed: int) -> None:
+    """Raise ImpossibleParameters if a run that its seed does not change, and that is *otherwise* the same, has another one already."""
+    if seeds.setdefault(otherwise, seed) != seed:
+        raise ImpossibleParameters(
+            "its seeds give the same numbers again and again, as nothing is drawn: give shake = 60 (every main job comes in up to "
+            "a minute later), or seeds = 1"
+        )
 
 
 def _part(

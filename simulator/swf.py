@@ -43,7 +43,8 @@ NO_NUMBER = "a column is not a number"
 KB = 1024
 _MOST_KB = 2**50
 """More is no memory, and would not fit a column in bytes."""
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIPPED = b"\x1f\x8b"
+"""So begin files that are compressed with gzip."""
 _LARGEST = 2**53
 """Larger numbers do not pass through a float unharmed."""
 
@@ -60,9 +61,10 @@ class SwfLog:
     @property
     def processors(self) -> int | None:
         """How many processors the header names (MaxProcs, else MaxNodes)."""
-        for key in ("MaxProcs", "MaxNodes"):
-            digits = self.header.get(key, "").split()[:1]
-            if digits and digits[0].isdigit() and int(digits[0]) > 0:
+        header = {key.lower(): value for key, value in self.header.items()}
+        for key in ("maxprocs", "maxnodes"):
+            digits = header.get(key, "").split()[:1]
+            if digits and digits[0].isdecimal() and int(digits[0]) > 0:
                 return int(digits[0])
         return None
 
@@ -87,7 +89,7 @@ def read_content(raw: bytes, path: Path) -> SwfLog:
         BadTrace: not one line of it is a job.
     """
     try:
-        text = (gzip.decompress(raw) if raw.startswith(_GZIP_MAGIC) else raw).decode("utf-8", errors="replace")
+        text = (gzip.decompress(raw) if raw.startswith(GZIPPED) else raw).decode("utf-8-sig", errors="replace")
     except (OSError, EOFError, zlib.error) as error:
         raise BadTrace(f"{path} cannot be read as a trace: {error}") from error
     log = parse_swf(text.splitlines())
@@ -186,6 +188,8 @@ def clean(log: SwfLog, processors: int | None = None) -> Trace:
     machine = processors or log.processors
     if machine is None:
         raise BadTrace("the trace's header has no MaxProcs: say how many processors the machine has (--procs)")
+    if machine > MOST_PROCESSORS:
+        raise BadTrace(f"the trace's header says {machine} processors: up to {MOST_PROCESSORS} are possible (--procs)")
     reasons = _unusable(log.rows, machine)
     dropped = list(log.dropped)
     dropped += (
@@ -196,11 +200,17 @@ def clean(log: SwfLog, processors: int | None = None) -> Trace:
     rows = log.rows[reasons == 0]
     if not len(rows):
         raise BadTrace(f"no job of the trace can run on {machine} processors: {_counts(dropped)}")
+    rows = _numbered(rows)
     # Ties stay in the file's order, which first-come-first-served needs.
     rows = rows[np.argsort(rows[:, SUBMIT], kind="stable")]
     shortened = int((rows[:, RUN] > rows[:, ESTIMATE]).sum())
     return Trace(machine, _table(rows), tuple(dropped), shortened)
 
+
+MOST_PROCESSORS = 10**7
+
+LONGEST_RUN = 100 * 366 * 86_400
+"""Seconds: whatever says that it ran longer did not."""
 
 TOO_LARGE = "larger than the machine"
 REASONS = (
@@ -210,6 +220,7 @@ REASONS = (
     "no run time",
     "no time limit",
     "no submit time",
+    "a run of more than 100 years",
     "its number came before",
 )
 
@@ -222,15 +233,27 @@ def _unusable(rows: NDArray[np.int64], processors: int) -> NDArray[np.int64]:
         rows[:, RUN] <= 0,
         rows[:, ESTIMATE] <= 0,
         rows[:, SUBMIT] < 0,
+        rows[:, RUN] > LONGEST_RUN,
     )
     reasons = np.zeros(len(rows), dtype=np.int64)
     for number, is_so in reversed(list(enumerate(wrong, start=1))):
         reasons[is_so] = number
     usable = np.flatnonzero(reasons == 0)
+    usable = usable[rows[usable, JOB] >= 0]  # those without a number get one
     first = np.unique(rows[usable, JOB], return_index=True)[1]
     again = np.delete(usable, first)
     reasons[again] = len(wrong) + 1
     return reasons
+
+
+def _numbered(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return *rows* with a number for each job that has none: those that follow the largest, in the file's order."""
+    unnumbered = rows[:, JOB] < 0
+    if unnumbered.any():
+        rows = rows.copy()
+        begin = max(0, int(rows[:, JOB].max())) + 1
+        rows[unnumbered, JOB] = np.arange(begin, begin + int(unnumbered.sum()))
+    return rows
 
 
 def _table(rows: NDArray[np.int64]) -> JobTable:

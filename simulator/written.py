@@ -44,7 +44,9 @@ def number(least: float, most: float = NO_END) -> Callable[[object], float]:
         found = _as_number(value)
         if not least <= found <= most or found == NO_END:
             raise ValueError(
-                f"it is at least {least:g}" + ("" if most == NO_END else f" and at most {most:g}") + f", not {value}"
+                f"it is at least {least:.16g}"
+                + ("" if most == NO_END else f" and at most {most:.16g}")
+                + f", not {value}"
             )
         return found
 

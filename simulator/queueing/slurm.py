@@ -68,7 +68,7 @@ def settings_from(given: Mapping[str, str]) -> SlurmSettings:
         kind, _, number = key.partition(".")
         try:
             if kind == "qos" and number:
-                qos[int(number)] = float(value)
+                qos[int(number)] = _factor(value)
             elif key in known:
                 whole[key] = int(value)
             else:
@@ -76,6 +76,13 @@ def settings_from(given: Mapping[str, str]) -> SlurmSettings:
         except ValueError:
             raise ImpossibleParameters(f"--slurm {key} needs a number, not {value!r}") from None
     return SlurmSettings(**whole, qos=qos)
+
+
+def _factor(text: str) -> float:
+    factor = float(text)
+    if not 0 <= factor <= 1:
+        raise ValueError(text)
+    return factor
 
 
 def in_milliseconds(settings: SlurmSettings) -> SlurmSettings:

@@ -8,10 +8,17 @@ from idleq.errors import IdleqError
 
 @dataclass(frozen=True, slots=True)
 class OutFile:
-    """Where something goes, and what is raised if it cannot go there."""
+    """Where something goes, and what is raised if it cannot go there.
+
+    Attributes:
+        path: where.
+        error: what is raised.
+        begins: how such a file begins; one that is there and begins otherwise is somebody's, and stays. None: it may be replaced.
+    """
 
     path: Path
     error: type[IdleqError]
+    begins: bytes | None = None
 
     def check(self) -> None:
         """Notice that it cannot be written; raises the error."""
@@ -25,6 +32,20 @@ class OutFile:
             ) from error
         if self.path.is_dir():
             raise self.error(f"{self.path} cannot be written: it is a folder")
+        if self.begins is not None and not self._is_such():
+            raise self.error(f"{self.path} is something else already: give another name, or remove it first")
+
+    def _is_such(self) -> bool:
+        """Whether nothing would be lost: there is no file, an empty one, or an older one of this kind."""
+        assert self.begins is not None  # asked only where files of the kind can be told
+        try:
+            with self.path.open("rb") as file:
+                begin = file.read(len(self.begins))
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            raise self.error(f"{self.path} cannot be read: {error.strerror or error}") from error
+        return not begin or begin == self.begins
 
     def write(self, content: bytes) -> None:
         """Write *content*; raises the error, and then what was there before is still there."""

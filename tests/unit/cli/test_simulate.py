@@ -1,6 +1,7 @@
 """`idleq simulate` and `idleq traces`, from the command line to files and exit codes."""
 
 import csv
+import gzip
 import json
 from pathlib import Path
 
@@ -103,10 +104,10 @@ def test_both_engines_write_the_same_starts(idleq: CommandLine, home: Path) -> N
         (("nothing",), 57, "there is no file and no trace 'nothing'"),
         (("small", "--policy", "best"), 59, "there is no policy 'best'"),
         (("small", "--semantics", "none"), 59, "--semantics may be per-timestamp, per-event, not 'none'"),
-        (("small", "--procs", "0"), 59, "a machine of 0 processors"),
-        (("small", "--tau", "0"), 59, "a tau of at least 1"),
-        (("small", "--seed", "-1"), 59, "a seed is a whole number"),
-        (("small", "--estimates", "model", "--over", "0.5"), 59, "at least 1 is possible"),
+        (("small", "--procs", "0"), 59, "--procs: it is at least 1 and at most 10000000, not 0"),
+        (("small", "--tau", "0"), 59, "--tau: it is at least 1 and"),
+        (("small", "--seed", "-1"), 59, "--seed: it is at least 0 and"),
+        (("small", "--estimates", "model", "--over", "0.5"), 59, "--over: it is at least 1 and"),
         (("small", "--policy", "conservative", "--reservation", "nodes"), 59, "not for conservative"),
         (("small", "--policy", "slurm", "--engine", "fast"), 59, "the fast engine has no slurm"),
         (("small", "--engine", "fast", "--reservation", "nodes"), 59, "the fast engine counts processors"),
@@ -116,8 +117,8 @@ def test_both_engines_write_the_same_starts(idleq: CommandLine, home: Path) -> N
         (("small", "--slurm", "bf_interval=60"), 59, "--slurm does nothing without --policy slurm"),
         (("small", "--over", "2"), 59, "--over does nothing without --estimates model"),
         (("small", "--repair", "0"), 59, "--repair does nothing without --mtbf"),
-        (("small", "--mtbf", "50", "--repair", "-1"), 59, "mean times above 0"),
-        (("small", "--mtbf", "0"), 59, "mean times above 0"),
+        (("small", "--mtbf", "50", "--repair", "-1"), 59, "--repair: it is at least 0.001 and"),
+        (("small", "--mtbf", "0"), 59, "--mtbf: it is at least 0.001 and"),
         (("small", "--mtbf", "10", "--semantics", "per-event"), 59, "outages go with per-timestamp"),
         (("small", "--outages", "none.toml"), 48, "none.toml cannot be read"),
         (("small", "--procs", "32", "--strict"), 51, "asks for more than 32 processors"),
@@ -148,10 +149,35 @@ def test_starts_that_cannot_be_written_are_told_before_anything_is_done(idleq: C
 
 
 def test_an_old_file_of_starts_stays_when_the_run_fails(idleq: CommandLine, home: Path) -> None:
-    (home / "starts.csv").write_text("old")
+    (home / "starts.csv").write_text("job_id,start\n7,7\n")
     assert idleq("simulate", "small", "--policy", "x", "--starts", str(home / "starts.csv")).code == 59
-    assert (home / "starts.csv").read_text() == "old"
+    assert (home / "starts.csv").read_text() == "job_id,start\n7,7\n"
     assert [path.name for path in home.iterdir() if path.is_file()] == ["starts.csv"]
+
+
+def test_starts_take_no_other_files_place(idleq: CommandLine, log_file: Path) -> None:
+    before = log_file.read_bytes()
+    outcome = idleq("simulate", str(log_file), "--starts", str(log_file))
+    assert (outcome.code, log_file.read_bytes()) == (58, before)
+    assert "is something else already: give another name, or remove it first" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        ("--from", "-1"),
+        ("--days", "0"),
+        ("--procs", "9" * 20),
+        ("--tau", "0"),
+        ("--mtbf", "1e-300"),
+        ("--seed", "-1"),
+        ("--estimates", "model", "--over", "1e300"),
+        ("--policy", "slurm", "--slurm", "qos.1=nan"),
+        ("--policy", "slurm", "--slurm", "qos.1=2"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_without_guests_too(idleq: CommandLine, impossible: tuple[str, ...]) -> None:
+    assert idleq("simulate", "small", *impossible).code == 59
 
 
 def test_outages_stay_on_the_logs_clock_where_a_part_of_it_is_used(idleq: CommandLine, home: Path) -> None:
@@ -209,6 +235,32 @@ ACCOUNTING = """JobID|Submit|Start|ElapsedRaw|Timelimit|AllocCPUS|State|User|QOS
 """
 
 
+def test_no_log_takes_another_ones_name_unless_it_is_to(idleq: CommandLine, log_file: Path, home: Path) -> None:
+    (home / "sacct.txt").write_text(ACCOUNTING)
+    add = ("traces", "add", str(log_file), "--name", "mine")
+    imported = ("traces", "import-sacct", str(home / "sacct.txt"), "--name", "mine")
+    assert [idleq(*add).code, idleq(*add).code, idleq(*imported).code] == [0, 0, 59]
+    assert "there is a trace mine already" in idleq(*imported).err
+    assert idleq("traces", "add", str(log_file), "--name", "small").code == 59
+    assert idleq(*imported, "--replace").code == 0
+    assert json.loads(idleq("--json", "traces", "show", "mine", "--procs", "4").out)["jobs"] == 1
+
+
+def test_a_log_that_was_added_can_be_forgotten(idleq: CommandLine, log_file: Path) -> None:
+    idleq("traces", "add", str(log_file), "--name", "mine")
+    assert [idleq("traces", "rm", "mine").code, idleq("traces", "rm", "mine").code] == [0, 57]
+    assert idleq("traces", "rm", "small").code == 57
+    assert (idleq("-q", "traces", "ls").out, log_file.exists()) == ("small\n", True)
+
+
+def test_an_import_says_that_the_machine_is_said_to_be_too_small_and_reads_gzipped_files(
+    idleq: CommandLine, home: Path
+) -> None:
+    (home / "sacct.txt.gz").write_bytes(gzip.compress(ACCOUNTING.encode()))
+    said = idleq("traces", "import-sacct", str(home / "sacct.txt.gz"), "--procs", "1").out
+    assert "Larger than the machine: 2 jobs, which simulations leave out" in said
+
+
 def test_the_import_says_which_jobs_simulations_would_leave_out_and_how_to_keep_them(
     idleq: CommandLine, home: Path
 ) -> None:
@@ -218,7 +270,7 @@ def test_the_import_says_which_jobs_simulations_would_leave_out_and_how_to_keep_
     lines = [
         f"ours: 2 jobs on 4 processors, kept in {kept}",
         f"Without a time limit: 1 job, which simulations leave out: {advice}",
-        "Dropped: 1 record: ended before it started",
+        "Dropped: 1 record: never started",
         "Dropped: 1 record: a field that cannot be read",
         "  line 5: AllocCPUS is 'four'",
     ]
@@ -228,7 +280,7 @@ def test_the_import_says_which_jobs_simulations_would_leave_out_and_how_to_keep_
     assert json.loads(idleq("simulate", "ours", "--json").out)["trace"]["jobs"] == 1
 
     lines[1] = "Without a time limit: 1 job, taken to have one of 1h"
-    assert idleq(*asked, "--default-limit", "1h").out.splitlines() == lines
+    assert idleq(*asked, "--replace", "--default-limit", "1h").out.splitlines() == lines
     assert json.loads(idleq("simulate", "ours", "--json").out)["trace"]["jobs"] == 2
 
 

@@ -41,6 +41,19 @@ def home(idleq: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    ("more", "runs"), [("", None), ("shake = 60", 2), ("costs = {freeze_fails = 0.1}", 2), ('estimates = "model"', 2)]
+)
+def test_seeds_that_change_nothing_are_told(idleq: CommandLine, home: Path, more: str, runs: int | None) -> None:
+    (home / "my.toml").write_text(f'seeds = 2\n[grid.one]\ntrace = "small"\n{more}\n')
+    outcome = idleq("simulate", "sweep", "my.toml", "--check", "--json")
+    if runs is None:
+        assert outcome.code == 41
+        assert "nothing is drawn: give shake = 60" in json.loads(outcome.out)["error"]["message"]
+    else:
+        assert json.loads(outcome.out)["runs"] == runs
+
+
 def test_a_sweep_writes_a_row_for_each_combination(idleq: CommandLine, home: Path) -> None:
     outcome = idleq("simulate", "sweep", "my.toml", "--processes", "2")
 

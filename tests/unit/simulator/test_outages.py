@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -75,14 +76,38 @@ def test_toml_and_csv_say_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("kind,from,until,processors\nstorm,1,2,1\n", "entry 1: 'storm' is not a valid Kind"),
+        ("[[outag]]\nfrom = 1\n", "there is no 'outag': a file has tables [[outage]], [[drain]], [[reservation]]"),
+        ("[outage]\nfrom = 1\n", "write [[outage]]"),
+        ("outage = [5]\n", "write [[outage]]"),
+        ("outage = 5\n", "write [[outage]]"),
+        ("[[outage]]\nfrom = 1\nuntil = inf\nnodes = '1'\n", "until is whole seconds on the log's clock, not inf"),
+        ("[[outage]]\nfrom = 1\nuntil = 2\nprocessors = true\n", "True of 4 processors"),
+    ],
+)
+def test_a_table_of_another_name_is_told(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(BadOutages, match=re.escape(message)):
+        read_outages(tmp_path / "a.toml", 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "kind,from,until,processors\nstorm,1,2,1\n",
+            "entry 1: its kind may be outage, drain, reservation, not 'storm'",
+        ),
         ("kind,from,until,processors\noutage,2,2,1\n", "it goes from 2 until 2"),
         ("kind,from,until,processors\noutage,1,2,5\n", "5 of 4 processors"),
         ("kind,from,until\noutage,1,2\n", "either processors"),
         ("kind,from,until,nodes\noutage,1,2,2-9\n", "nodes 2-9 of a machine that has 0-3"),
-        ("kind,from,until,nodes,colour\noutage,1,2,1,red\n", "there is no colour"),
+        (
+            "kind,from,until,nodes,colour\noutage,1,2,1,red\n",
+            "there is no colour in an entry: it has from, kind, nodes, processors, until",
+        ),
         ("kind,until,nodes\noutage,2,1\n", "it lacks 'from'"),
-        ("kind,from,until,nodes\noutage,x,2,1\n", "invalid literal"),
+        ("kind,from,until,nodes\noutage,x,2,1\n", "from is whole seconds on the log's clock, not x"),
+        ("kind,from,until,nodes\n", "has no outage, drain or reservation in it"),
     ],
 )
 def test_a_wrong_entry_is_named(tmp_path: Path, text: str, message: str) -> None:

@@ -118,7 +118,7 @@ def test_every_attribute_and_every_cost_has_a_name() -> None:
         ({"straetgy": "none"}, "there is no key 'straetgy'; did you mean 'strategy'?"),
         ({"strategy": "best"}, "strategy: it may be none, kill, planned-end, young, idleq, oracle, not 'best'"),
         ({"policy": "best"}, "policy: it may be fcfs, easy, .*, not 'best'"),
-        ({"cost": -1}, "cost: it is at least 0 and at most 1e[+]10, not -1"),
+        ({"cost": -1}, "cost: it is at least 0 and at most 10000000000, not -1"),
         ({"cost": "nan"}, "cost: it is at least 0"),
         ({"costs": "freeze"}, "costs: it is KEY=VALUE,KEY=VALUE,..., and 'freeze' is no KEY=VALUE"),
         ({"costs": "freeze=1,freeze=2"}, "costs: freeze is given twice"),

@@ -61,6 +61,29 @@ def test_more_columns_and_whole_numbers_written_with_a_fraction_are_read() -> No
     assert trace.jobs == (MainJob(id=1, submit=0, run=5, limit=9, size=1, user=1),)
 
 
+def test_jobs_without_a_number_get_those_that_follow_the_others() -> None:
+    log = parse_swf([row(-1, 3, 5, 1, 1, 9), row(7, 2, 5, 1, 1, 9), row(-1, 1, 5, 1, 1, 9)])
+    trace = clean(log, processors=1)
+    assert ([(job.id, job.submit) for job in trace.jobs], trace.dropped) == ([(9, 1), (7, 2), (8, 3)], ())
+
+
+def test_a_run_of_more_than_a_hundred_years_is_none() -> None:
+    log = parse_swf([row(1, 0, 10**12, 1, 1, 10**12), row(2, 0, 5, 1, 1, 9)])
+    assert clean(log, 1).dropped == (Dropped(1, 1, "a run of more than 100 years"),)
+
+
+@pytest.mark.parametrize("header", ["; MaxProcs: 8", ";maxprocs:8", "\ufeff; MaxProcs: 8"])
+def test_the_machines_size_is_found_however_the_header_is_written(tmp_path: Path, header: str) -> None:
+    (tmp_path / "log.swf").write_text(f"{header}\n{row(1, 0, 5, 1, 1, 9)}\n")
+    assert read_swf(tmp_path / "log.swf").processors == 8
+
+
+def test_a_size_that_is_no_number_or_too_large_is_none() -> None:
+    assert parse_swf(["; MaxProcs: ²", row(1, 0, 5, 1, 1, 9)]).processors is None
+    with pytest.raises(BadTrace, match="99999999999999999999 processors: up to 10000000"):
+        clean(parse_swf(["; MaxProcs: 99999999999999999999", row(1, 0, 5, 1, 1, 9)]))
+
+
 def test_a_gzipped_file_is_read_like_a_plain_one(tmp_path: Path) -> None:
     text = "; MaxNodes: 4\n" + row(1, 0, 5, 1, 1, 9) + "\n"
     (tmp_path / "plain.swf").write_text(text)

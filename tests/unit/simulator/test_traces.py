@@ -187,7 +187,7 @@ def test_a_table_of_sacct_becomes_a_log() -> None:
         "3 7200 0 10 1 -1 -1 1 -1 -1 0 2 -1 -1 2 -1 -1 -1",
     ]
     assert (made.jobs, made.processors, made.unlimited) == (3, 4, 1)
-    assert (made.dropped, made.unreadable) == ({"not over yet": 1, "ended before it started": 1}, ())
+    assert (made.dropped, made.unreadable) == ({"not over yet": 1, "never started": 1}, ())
     assert parse_swf(made.text.splitlines()).processors == 4
     assert "; Note: MaxProcs is the most that were in use at once; the machine may be larger" in made.text
 
@@ -217,6 +217,29 @@ def test_a_line_that_cannot_be_read_is_named_with_its_field(old: str, new: str, 
     assert (made.dropped["a field that cannot be read"], made.unreadable) == (1, (where,))
 
 
+HEAD = "JobID|Submit|Start|ElapsedRaw|Timelimit|AllocCPUS|State\n"
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds"),
+    [("1-02", 93_600), ("1-02:30", 95_400), ("1-00:00:05", 86_405), ("02:03", 123), ("01:00:00", 3600), ("10", 600)],
+)
+def test_limits_are_read_in_every_form(limit: str, seconds: int) -> None:
+    made = import_sacct(f"\n{HEAD}1|100|100|5|{limit}|2|\n")
+    assert [line.split()[8] for line in made.text.splitlines() if line[0] != ";"] == [str(seconds)]
+
+
+def test_records_that_took_nothing_of_the_machine_are_dropped() -> None:
+    rows = (
+        "1|100|100|-5|10|2|COMPLETED",
+        "2|100|100|0|10|2|COMPLETED",
+        "3|100|100|5|10|0|COMPLETED",
+        "4|100|100|5|10|1|COMPLETED",
+    )
+    made = import_sacct(HEAD + "\n".join(rows))
+    assert (made.jobs, made.dropped) == (1, {"ran for no time": 2, "had no CPUs": 1})
+
+
 def _json_job(**changes: object) -> dict[str, object]:
     job: dict[str, object] = {
         "job_id": 5,
@@ -239,12 +262,27 @@ def test_the_json_of_sacct_old_and_new_becomes_a_log() -> None:
     running = _json_job(state={"current": ["RUNNING"]})
     waited = {"submission": 90, "start": {"set": False, "infinite": False, "number": 0}, "elapsed": 0, "limit": 3}
     never = _json_job(state={"current": ["CANCELLED"]}, time=waited)
-    made = import_sacct(json.dumps({"jobs": [_json_job(), old, running, {"job_id": 1}, never]}), 64)
+    at = {"set": True, "infinite": False, "number": 100}
+    times = {"submission": at, "start": 110, "elapsed": 50, "limit": {"set": True, "infinite": False, "number": 2}}
+    made = import_sacct(
+        json.dumps(
+            {
+                "jobs": [
+                    _json_job(time=times),
+                    old,
+                    running,
+                    {"job_id": 1},
+                    never,
+                ]
+            }
+        ),
+        64,
+    )
     assert [line for line in made.text.splitlines() if not line.startswith(";")] == [
         "1 0 5 20 8 -1 -1 8 180 -1 0 1 -1 -1 1 -1 -1 -1",
         "2 10 10 50 8 -1 -1 8 120 -1 1 1 -1 -1 1 -1 -1 -1",
     ]
-    reasons = {"not over yet": 1, "a field that cannot be read": 1, "ended before it started": 1}
+    reasons = {"not over yet": 1, "a field that cannot be read": 1, "never started": 1}
     assert (made.processors, made.dropped, made.unreadable) == (64, reasons, ("record 4: it lacks 'state'",))
 
 
@@ -255,6 +293,8 @@ def test_the_json_of_sacct_old_and_new_becomes_a_log() -> None:
         ("JobID|Submit\n1|2", "it lacks Start, ElapsedRaw, Timelimit, AllocCPUS"),
         ("{", "no JSON of sacct"),
         ('{"jobs": []}', "there are no records"),
+        ('{"jobs": null}', "its jobs are no list"),
+        ('{"jobs": ' + "[" * 100_000, "no JSON of sacct"),
         ('{"jobs": [{"job_id": 1, "state": {"current": ["PENDING"]}}]}', "1 x not over yet"),
     ],
 )

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from idleq.cli.bar import now_and_then
 from idleq.cli.result import Result, Table
 from idleq.cli.wording import counted
 
@@ -125,6 +126,12 @@ def _costs(session: "Session", given: list[str]) -> object:
     from idleq.bootstrap import learned_costs
 
     where = learning[0].partition(":")[2]
+    folder = Path(where) if where else session.paths.root
+    if "://" not in where and not folder.is_dir():
+        raise ImpossibleParameters(
+            f"--costs {learning[0]} takes what an idleq that has frozen jobs has measured, and there is no server directory {folder}: "
+            "without one, say --cost SECONDS"
+        )
     costs = learned_costs(session.paths.root, where)
     if costs is None:
         raise ImpossibleParameters(
@@ -155,10 +162,11 @@ def _refuse_too_large(scenario: "Scenario", places: Any) -> None:  # noqa: ANN40
 
 
 @contextmanager
-def _progress(session: "Session", runs: int) -> "Iterator[OnRun | None]":
-    """Show on a terminal which run it is, and how far; yields what takes note."""
+def _progress(session: "Session", runs: int) -> "Iterator[OnRun]":
+    """Show which run it is, and how far, on a terminal as a bar; yields what takes note."""
     if not session.is_talking:
-        yield None
+        say = now_and_then(session)
+        yield lambda strategy, number, share: say(f"Run {number + 1} of {runs}, {strategy}: {share:.0%}")
         return
     from rich.console import Console
     from rich.progress import Progress

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from idleq.simulator.trace import Trace
 
 SECOND = 1000
+STARTS = "job_id,start\n"
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
@@ -54,14 +55,16 @@ def settings_of(asked: MainOptions) -> "MainSettings":
     Raises:
         ImpossibleParameters: so it cannot be run.
     """
-    from idleq.simulator.errors import ImpossibleParameters
     from idleq.simulator.estimates import Estimates
     from idleq.simulator.mainrun import Engine, MainSettings
     from idleq.simulator.queueing.catalog import Reservation
     from idleq.simulator.queueing.policy import Semantics
     from idleq.simulator.queueing.slurm import settings_from
+    from idleq.simulator.scenariokeys import check_values
 
-    settings = MainSettings(
+    given = ("procs", "days", "over", "tau", "mtbf", "repair", "seed")
+    check_values({"from": asked.begin, **{name: getattr(asked, name) for name in given}})
+    return MainSettings(
         policy=asked.policy,
         semantics=chosen(Semantics, asked.semantics, "--semantics"),
         reservation=chosen(Reservation, asked.reservation, "--reservation"),
@@ -72,9 +75,6 @@ def settings_of(asked: MainOptions) -> "MainSettings":
         tau=asked.tau,
         slurm=settings_from(pairs(asked.slurm, "--slurm") or {}),
     )
-    if asked.seed < 0:
-        raise ImpossibleParameters(f"a seed is a whole number from 0 on, not {asked.seed}")
-    return settings
 
 
 def run_alone(session: "Session", asked: MainOptions) -> Result:
@@ -87,7 +87,7 @@ def run_alone(session: "Session", asked: MainOptions) -> Result:
     from idleq.simulator.stage import begin_of, part_of
 
     settings = settings_of(asked)
-    starts = None if asked.starts is None else OutFile(asked.starts, TraceNotKept)
+    starts = None if asked.starts is None else OutFile(asked.starts, TraceNotKept, STARTS.encode())
     if starts is not None:
         starts.check()
     places = Places.from_environment(session.environment)
@@ -174,7 +174,7 @@ def purpose_of(trace: "Trace", settings: "MainSettings") -> str:
 def starts_of(run: "MainRun") -> bytes:
     """Return the start of each job, as CSV."""
     rows = zip(run.table.id.tolist(), run.start.tolist(), strict=True)
-    return ("job_id,start\n" + "".join(f"{job},{start}\n" for job, start in rows)).encode()
+    return (STARTS + "".join(f"{job},{start}\n" for job, start in rows)).encode()
 
 
 def shown(trace: "Trace", settings: "MainSettings", run: "MainRun", starts: Path | None, *, is_part: bool) -> Result:

@@ -1,6 +1,8 @@
 """`idleq traces`: the logs that `idleq simulate` knows by name."""
 
+import gzip
 import sys
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +25,9 @@ traces_app = typer.Typer(
 
 SECOND = 1000
 LONGEST_LIMIT = 3650 * 86_400
+
+
+Replace = Annotated[bool, typer.Option("--replace", help="Take the place of a log that has that name.")]
 
 
 def _places(context: typer.Context) -> "Places":
@@ -52,6 +57,7 @@ def add(
         Path, typer.Argument(metavar="FILE", help="A log in the Standard Workload Format, gzipped or not.")
     ],
     name: Annotated[str | None, typer.Option(help="What to call it [default: the file's name].")] = None,
+    replace: Replace = False,
 ) -> Result:
     """Keep a copy of a log under a name, if it can be read."""
     from idleq.simulator import library
@@ -59,11 +65,22 @@ def add(
 
     places = _places(context)
     log, _ = read_cached(file, places.read_traces)
-    called = name or library.plain_name(file)
-    path = library.add(file.read_bytes(), called, places)
+    called = library.plain_name(file) if name is None else name
+    path = library.add(file.read_bytes(), called, places, replace=replace)
     said = f"{called}: {counted(len(log.rows), 'line')} of jobs, {len(log.dropped)} that are none, kept in {path}"
     value = {"name": called, "path": str(path), "lines": len(log.rows), "dropped": len(log.dropped)}
     return Result(value=value, text=(said,), ids=(called,))
+
+
+@traces_app.command("rm", cls=IdleqCommand)
+def rm(
+    context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME", help="One of `traces ls`.")]
+) -> Result:
+    """Forget a log that was added; its file elsewhere stays."""
+    from idleq.simulator import library
+
+    library.remove(name, _places(context))
+    return Result(value={"name": name}, text=(f"{name} is forgotten",), ids=(name,))
 
 
 @traces_app.command("show", cls=IdleqCommand)
@@ -116,6 +133,7 @@ def import_sacct(
         str | None,
         typer.Option(metavar="DURATION", help="The limit of jobs that have none, like 7d: others are dropped."),
     ] = None,
+    replace: Replace = False,
 ) -> Result:
     """Make a trace of a site's own accounting.
 
@@ -123,19 +141,26 @@ def import_sacct(
     """
     from idleq.simulator import library, sacct
     from idleq.simulator.errors import BadTrace, ImpossibleParameters
+    from idleq.simulator.swf import GZIPPED
 
     if procs is not None and procs < 1:
         raise ImpossibleParameters(f"a machine of {procs} processors runs nothing")
     limit = None if default_limit is None else seconds_of(default_limit)
     try:
-        content = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise BadTrace(f"{file} cannot be read: {error.strerror or error}") from error
+        raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        content = (gzip.decompress(raw) if raw.startswith(GZIPPED) else raw).decode("utf-8", errors="replace")
+    except (OSError, EOFError, zlib.error) as error:
+        why = getattr(error, "strerror", None) or error
+        raise BadTrace(f"{file} cannot be read: {why}") from error
     made = sacct.import_sacct(content, procs, limit)
-    path = library.add(made.text.encode(), name, _places(context))
+    path = library.add(made.text.encode(), name, _places(context), replace=replace)
     lines = [f"{name}: {counted(made.jobs, 'job')} on {counted(made.processors, 'processor')}, kept in {path}"]
     if procs is None:
         lines.append("The processors are the most that were in use at once: give --procs if the machine is larger")
+    if made.too_large:
+        lines.append(
+            f"Larger than the machine: {counted(made.too_large, 'job')}, which simulations leave out: --procs is what the whole machine has"
+        )
     lines += limits_of(made, default_limit)
     lines += [f"Dropped: {counted(count, 'record')}: {reason}" for reason, count in made.dropped.items()]
     lines += [f"  {where}" for where in made.unreadable]
@@ -145,6 +170,7 @@ def import_sacct(
         "jobs": made.jobs,
         "processors": made.processors,
         "unlimited": made.unlimited,
+        "too_large": made.too_large,
         "default_limit": limit,
         "dropped": made.dropped,
         "unreadable": made.unreadable,
