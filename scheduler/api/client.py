@@ -79,6 +79,10 @@ class Client:
         """Let *job* start again."""
         self._call("POST", f"/v1/jobs/{_part(job)}/release")
 
+    def freeze(self, job: JobId, reason: str = "") -> None:
+        """Freeze what runs of *job*, until it is released."""
+        self._call("POST", f"/v1/jobs/{_part(job)}/freeze", {"reason": reason})
+
     def snapshots(self) -> Json:
         """Return {"snapshots": rows, "is_cut": whether there are more}."""
         return self._call("GET", "/v1/snapshots")

@@ -20,6 +20,7 @@ from idleq.scheduler.core.inputs import (
     Paused,
     Resumed,
 )
+from idleq.scheduler.core.wishes import FreezeWished
 from idleq.scheduler.errors import BadMessage
 
 
@@ -78,6 +79,11 @@ def people_routes(office: Office) -> APIRouter:
     @router.post("/jobs/{job}/release")
     async def release(job: str, request: Request) -> Response:
         return await accept(JobReleased(target=await own(job, request)))
+
+    @router.post("/jobs/{job}/freeze")
+    async def freeze(job: str, request: Request) -> Response:
+        why = await read_as(request, Reason, Reason())
+        return await accept(FreezeWished(target=await own(job, request), reason=why.reason or "frozen by its user"))
 
     @router.post("/pause")
     async def pause(request: Request) -> Response:

@@ -91,7 +91,7 @@ def _largest(state: State) -> str:
 
 def cancel(draft: Draft, what: JobCancelled) -> None:
     """End *target* for good."""
-    jobs = _targets(draft, what.target)
+    jobs = targets(draft, what.target)
     if jobs is None:
         return
     entry = draft.state.entries[entry_of(what.target)]
@@ -129,7 +129,7 @@ def freeze(draft: Draft, job: JobId, segment: Segment, reason: str, *, hold: boo
 
 def hold(draft: Draft, what: JobHeld) -> None:
     """Let nothing of *target* start; what runs of it is frozen."""
-    jobs = _targets(draft, what.target)
+    jobs = targets(draft, what.target)
     if jobs is None:
         return
     entry = draft.state.entries[entry_of(what.target)]
@@ -149,7 +149,7 @@ def hold(draft: Draft, what: JobHeld) -> None:
 
 def release(draft: Draft, what: JobReleased) -> None:
     """Let *target* start again."""
-    jobs = _targets(draft, what.target)
+    jobs = targets(draft, what.target)
     if jobs is None:
         return
     entry = draft.state.entries[entry_of(what.target)]
@@ -164,7 +164,7 @@ def release(draft: Draft, what: JobReleased) -> None:
         draft.record(JobLetGo(job=job.id))
 
 
-def _targets(draft: Draft, target: JobId) -> tuple[Job, ...] | None:
+def targets(draft: Draft, target: JobId) -> tuple[Job, ...] | None:
     """Return the touched (or single) jobs of *target* that are not final; refuse if there is nothing to act on."""
     state = draft.state
     if not JOB_NAME.fullmatch(target) or entry_of(target) not in state.entries:

@@ -27,6 +27,7 @@ from idleq.scheduler.core.accept_cluster import (
 )
 from idleq.scheduler.core.accept_people import cancel, hold, pause, release, resume, submit
 from idleq.scheduler.core.accept_snapshots import remove
+from idleq.scheduler.core.accept_wishes import freeze_wished
 from idleq.scheduler.core.apply import advance, apply
 from idleq.scheduler.core.ask import ask, give_back_idle
 from idleq.scheduler.core.bind import bind, replan
@@ -63,6 +64,7 @@ from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.settle import next_alarm, ring, settle
 from idleq.scheduler.core.state import State
 from idleq.scheduler.core.vain import give_back_vain
+from idleq.scheduler.core.wishes import FreezeWished
 
 
 class Decision(Struct, frozen=True, gc=False):
@@ -154,6 +156,7 @@ ACCEPTED_BY: dict[type[Input], Callable[[Draft, Any], None]] = {
     JobCancelled: cancel,
     JobHeld: hold,
     JobReleased: release,
+    FreezeWished: freeze_wished,
     Paused: pause,
     Resumed: resume,
     SnapshotRemoved: remove,

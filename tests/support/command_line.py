@@ -214,6 +214,9 @@ class FakeWire:
     def release(self, job: JobId) -> None:
         self._do("release", job)
 
+    def freeze(self, job: JobId, reason: str = "") -> None:
+        self._do("freeze", job, reason)
+
     def snapshots(self) -> dict[str, object]:
         return self._plain(Snapshots(self.snapshot_rows))
 

@@ -53,6 +53,7 @@ from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.state import Allocation, Hold
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
+from idleq.scheduler.core.wishes import FreezeWished
 from support.engines import GB, Told, snapshot, spec
 from support.engines import report as shown_as
 from support.freezing import Seat, judge
@@ -263,12 +264,12 @@ class World(RuleBasedStateMachine):
         self.tell(JobsSubmitted(submissions=tuple(jobs), request=f"r{len(self.history)}", user=user))
 
     @precondition(lambda self: self.told.engine.state.entries)
-    @rule(data=st.data(), what=st.sampled_from((JobCancelled, JobHeld, JobReleased)))
+    @rule(data=st.data(), what=st.sampled_from((JobCancelled, JobHeld, JobReleased, FreezeWished)))
     def act_on_a_job(self, data: st.DataObject, what: type) -> None:
         state = self.told.engine.state
         targets = [JobId(str(entry)) for entry in state.entries] + list(state.jobs)
         target = data.draw(st.sampled_from(sorted(targets)))
-        self.tell(what(target=target, reason="asked") if what is JobHeld else what(target=target))
+        self.tell(what(target=target, reason="asked") if what in {JobHeld, FreezeWished} else what(target=target))
 
     @rule(
         what=st.sampled_from(

@@ -162,6 +162,11 @@ def test_a_job_file_is_submitted_whole(idleq: CommandLine, tmp_path: Path) -> No
         (("cancel", "17", "18_3", "17"), [("cancel", "17"), ("cancel", "18_3")], "Cancelled 17, 18_3\n"),
         (("hold", "17"), [("hold", "17", "held by its user")], "Held 17\n"),
         (("hold", "17", "--reason", "later"), [("hold", "17", "later")], "Held 17\n"),
+        (
+            ("freeze", "17", "18_3"),
+            [("freeze", "17", "frozen by its user"), ("freeze", "18_3", "frozen by its user")],
+            "Freezing 17, 18_3\n",
+        ),
         (("release", "17"), [("release", "17")], "Released 17\n"),
         (("pause",), [("pause", False, "")], "Paused; what runs goes on (`idleq resume` starts jobs again)\n"),
         (
