@@ -83,6 +83,10 @@ class Client:
         """Freeze what runs of *job*, until it is released."""
         self._call("POST", f"/v1/jobs/{_part(job)}/freeze", {"reason": reason})
 
+    def move(self, job: JobId, to: str | None = None) -> None:
+        """Freeze *job* and thaw it on another node: on *to*, if one is named."""
+        self._call("POST", f"/v1/jobs/{_part(job)}/move", {"to": to})
+
     def snapshots(self) -> Json:
         """Return {"snapshots": rows, "is_cut": whether there are more}."""
         return self._call("GET", "/v1/snapshots")

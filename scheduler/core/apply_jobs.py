@@ -15,6 +15,7 @@ from idleq.scheduler.core.facts import (
     JobHeldBack,
     JobLetGo,
     JobWithdrawn,
+    MoveEased,
     SegmentFailed,
     SegmentFrozen,
     SegmentLost,
@@ -56,6 +57,8 @@ def apply_job(state: State, at: Millis, fact: PassageFact) -> None:
     if job.id not in state.jobs:
         _touch(state, entry, job)
     state.jobs[job.id] = after
+    if job.move is not None:
+        _note_move(state, after)
     if isinstance(fact, SnapshotDropped):
         _stand_anew(state, entry, after)
     else:
@@ -81,7 +84,7 @@ def _step(job: Job, segment: Segment | None, fact: PassageFact, *, at: Millis, i
                 first_run_ms=job.run_ms,
                 is_ahead=fact.is_ahead,
             )
-            return replace(job, state=Starting(begun), fence=fact.fence)
+            return replace(job, state=Starting(begun), fence=fact.fence, move=None)
         case SegmentFrozen() | SegmentLost() | SegmentFailed():
             return _after_segment(job, segment, fact, kept)
         case SnapshotDropped(snapshot=dropped):
@@ -95,7 +98,9 @@ def _step(job: Job, segment: Segment | None, fact: PassageFact, *, at: Millis, i
         case JobWithdrawn(reason=reason):
             return job.in_state(Cancelled(reason, at))
         case JobHeldBack(reason=reason):
-            return job.in_state(Held(reason))
+            return replace(job, state=Held(reason), move=None)
+        case MoveEased(move=move):
+            return replace(job, move=move)
         case JobLetGo():
             stalled = 0 if isinstance(job.state, Held) else job.stalled
             return replace(job, state=Queued() if is_ready else Waiting(), stalled=stalled)
@@ -146,6 +151,14 @@ def _learn(state: State, entry: Entry, segment: Segment | None, fact: PassageFac
             state.costs.learn_run(entry.kinds, Millis(max(ended_at - segment.since, 0)))
         case _:
             pass
+
+
+def _note_move(state: State, job: Job) -> None:
+    """Keep at hand who waits in line to be moved."""
+    if job.move is not None and isinstance(job.state, Queued):
+        state.moving[job.id] = None
+    else:
+        state.moving.pop(job.id, None)
 
 
 def _touch(state: State, entry: Entry, job: Job) -> None:

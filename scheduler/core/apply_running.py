@@ -1,5 +1,6 @@
 """What facts about a segment that goes on make of the state: most facts there are, and none changes who holds what."""
 
+from heapq import heappush
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -9,7 +10,7 @@ from idleq.scheduler.core.apply_cluster import count_open
 from idleq.scheduler.core.facts import FreezeAsked, KillAsked, PlanMoved, SegmentProgressed, SegmentRunning
 from idleq.scheduler.core.job import ACTIVE, Freezing, Job, JobState, Killing, Running, Segment, Starting
 from idleq.scheduler.core.lifecycle import JobFact, check
-from idleq.scheduler.core.state import State
+from idleq.scheduler.core.state import Alarm, State
 
 
 def apply_plan(state: State, _at: Millis, fact: PlanMoved) -> None:
@@ -67,7 +68,10 @@ def apply_wish(state: State, _at: Millis, fact: FreezeAsked | KillAsked) -> None
         case _:
             assert_never(fact)
     check(job, fact, following)
-    state.jobs[job.id] = job.in_state(following)
+    move = fact.move if isinstance(fact, FreezeAsked) else None
+    state.jobs[job.id] = replace(job, state=following, move=move)
+    if move is not None:
+        heappush(state.alarms, (move.until, Alarm.MOVE, job.id))
 
 
 def _going_on(state: State, fact: JobFact) -> tuple[Job, Segment]:

@@ -21,6 +21,7 @@ from idleq.scheduler.core.sitefacts import (
 )
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import Submission
+from idleq.scheduler.core.wishes import Move
 
 
 class PolicySet(Struct, frozen=True, kw_only=True, gc=False):
@@ -92,6 +93,13 @@ class JobWithdrawn(Struct, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
+class MoveEased(Struct, frozen=True, kw_only=True, gc=False):
+    """The job that waits to be moved may go on on more nodes than before: as *move* says, or on any if that is None."""
+
+    job: JobId
+    move: Move | None
+
+
 class SegmentStarted(Struct, frozen=True, kw_only=True, gc=False):
     """The job is bound to an allocation under a new fencing number; *is_ahead* if it starts there once there is room."""
 
@@ -135,13 +143,14 @@ class PlanMoved(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class FreezeAsked(Struct, frozen=True, kw_only=True, gc=False):
-    """The segment is asked to freeze now; *hold* if the job shall not be thawed until released."""
+    """The segment is asked to freeze now; *hold* if the job shall not be thawed until released, *move* if it shall be thawed elsewhere."""
 
     job: JobId
     fence: Fence
     reason: str
     hold: bool
     command: CommandId
+    move: Move | None = None
 
 
 class KillAsked(Struct, frozen=True, kw_only=True, gc=False):
@@ -237,6 +246,7 @@ Fact = (
     | JobHeldBack
     | JobLetGo
     | JobWithdrawn
+    | MoveEased
     | SegmentStarted
     | SegmentRunning
     | SegmentProgressed

@@ -10,7 +10,7 @@ from idleq.scheduler.core.cause import Cause
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import Submission
-from idleq.scheduler.core.wishes import FreezeWished
+from idleq.scheduler.core.wishes import FreezeWished, MoveWished
 
 # What people ask for.
 
@@ -272,6 +272,7 @@ Input = (
     | JobHeld
     | JobReleased
     | FreezeWished
+    | MoveWished
     | Paused
     | Resumed
     | SnapshotRemoved

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
 from idleq.scheduler.core.commands import SegmentPlan
 from idleq.scheduler.core.snapshot import Snapshot
+from idleq.scheduler.core.wishes import Move
 
 
 class Segment(Struct, frozen=True, gc=False):
@@ -137,6 +138,7 @@ class Job(Struct, frozen=True, gc=False):
         run_ms: how long it had run up to its newest snapshot.
         step: how far the workload says it is.
         total: how far it wants to get, if it says so.
+        move: where alone it is to go on, None for anywhere.
     """
 
     id: JobId
@@ -150,6 +152,7 @@ class Job(Struct, frozen=True, gc=False):
     run_ms: Millis = Millis(0)
     step: int = 0
     total: int | None = None
+    move: Move | None = None
 
     @property
     def segment(self) -> Segment | None:

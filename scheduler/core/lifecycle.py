@@ -12,6 +12,7 @@ from idleq.scheduler.core.facts import (
     JobLetGo,
     JobWithdrawn,
     KillAsked,
+    MoveEased,
     PlanMoved,
     SegmentFailed,
     SegmentFrozen,
@@ -51,6 +52,7 @@ PassageFact = (
     | JobHeldBack
     | JobLetGo
     | JobWithdrawn
+    | MoveEased
 )
 """What begins or ends a segment, or changes who may start."""
 
@@ -64,6 +66,7 @@ TRANSITIONS: dict[tuple[type[JobState], type[JobFact]], tuple[type[JobState], ..
     (Queued, SegmentStarted): (Starting,),
     (Queued, JobHeldBack): (Held,),
     (Queued, JobWithdrawn): (Cancelled,),
+    (Queued, MoveEased): (Queued,),
     (Delayed, JobLetGo): (Queued,),
     (Delayed, JobHeldBack): (Held,),
     (Delayed, JobWithdrawn): (Cancelled,),

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from idleq.ids import JobId
+from idleq.ids import JobId, Millis, NodeName
 
 
 class FreezeWished(Struct, frozen=True, kw_only=True, gc=False):
@@ -10,3 +10,28 @@ class FreezeWished(Struct, frozen=True, kw_only=True, gc=False):
 
     target: JobId
     reason: str
+
+
+class MoveWished(Struct, frozen=True, kw_only=True, gc=False):
+    """The job *target* shall go on on another node: on *to*, if one is named."""
+
+    target: JobId
+    to: NodeName | None = None
+
+
+class Move(Struct, frozen=True, gc=False):
+    """Where a job that is moved may go on, as long as there is such a node.
+
+    Attributes:
+        off: the node that it was on.
+        to: the only node that will do, None if all others will.
+        until: when it goes on wherever it fits, since nothing has come of it.
+    """
+
+    off: NodeName
+    to: NodeName | None
+    until: Millis
+
+    def allows(self, node: NodeName) -> bool:
+        """Whether the job may go on on *node*."""
+        return node == self.to if self.to is not None else node != self.off

@@ -14,7 +14,8 @@ from idleq.cli.entry import run
 from idleq.cli.session import Session
 from idleq.errors import IdleqError
 from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
-from idleq.scheduler.core.explain import Explanation, Prospect
+from idleq.scheduler.core.explain import Explanation
+from idleq.scheduler.core.prospects import Prospect
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, SnapshotRow, Summary
 from idleq.scheduler.core.snapshot import Snapshot
@@ -216,6 +217,9 @@ class FakeWire:
 
     def freeze(self, job: JobId, reason: str = "") -> None:
         self._do("freeze", job, reason)
+
+    def move(self, job: JobId, to: str | None = None) -> None:
+        self._do("move", job, to)
 
     def snapshots(self) -> dict[str, object]:
         return self._plain(Snapshots(self.snapshot_rows))

@@ -21,7 +21,7 @@ from idleq.scheduler.core.commands import (
     RequestAllocation,
 )
 from idleq.scheduler.core.engine import Engine
-from idleq.scheduler.core.facts import JobDone
+from idleq.scheduler.core.facts import JobDone, MoveEased, SegmentStarted
 from idleq.scheduler.core.freeze import FreezeCost
 from idleq.scheduler.core.inputs import (
     AgentLeaving,
@@ -53,7 +53,7 @@ from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.state import Allocation, Hold
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
-from idleq.scheduler.core.wishes import FreezeWished
+from idleq.scheduler.core.wishes import FreezeWished, MoveWished
 from support.engines import GB, Told, snapshot, spec
 from support.engines import report as shown_as
 from support.freezing import Seat, judge
@@ -121,8 +121,15 @@ class World(RuleBasedStateMachine):
         self.hear(what, max(then - self.told.now, 1))
 
     def hear(self, what: Input, after_ms: int) -> None:
+        jobs = self.told.engine.state.jobs
+        moves = {job: jobs[job].move for job in self.told.engine.state.moving}
         decision = self.told.tell(what, after_ms=after_ms)
         self.history.append(what)
+        for fact in decision.facts:
+            if isinstance(fact, MoveEased):
+                moves[fact.job] = fact.move
+            elif isinstance(fact, SegmentStarted) and (move := moves.get(fact.job)) is not None:
+                assert move.allows(fact.node), f"{fact.job} goes on on {fact.node}, though it is moved as {move} says"
         self.done.update(fact.job for fact in decision.facts if isinstance(fact, JobDone))
         for command in decision.commands:
             self.obey(command)
@@ -270,6 +277,19 @@ class World(RuleBasedStateMachine):
         targets = [JobId(str(entry)) for entry in state.entries] + list(state.jobs)
         target = data.draw(st.sampled_from(sorted(targets)))
         self.tell(what(target=target, reason="asked") if what in {JobHeld, FreezeWished} else what(target=target))
+
+    @precondition(lambda self: self.guests)
+    @rule(data=st.data(), to=st.none() | st.sampled_from((*NODES, "n9")), freezes=st.booleans())
+    def move(self, data: st.DataObject, to: str | None, *, freezes: bool) -> None:
+        job, fence = self.any_guest(data)
+        self.tell(MoveWished(target=job, to=None if to is None else NodeName(to)))
+        if freezes and isinstance(self.told.engine.state.jobs[job].state, Freezing) and (job, fence) in self.guests:
+            del self.guests[job, fence]
+            self.snapshots += 1
+            left = snapshot(job, fence, self.snapshots, self.told.now % 1_000_000)
+            self.tell(
+                Frozen(job=job, fence=fence, snapshot=left, at=self.told.now, freeze_ms=Millis(9), reason="moved")
+            )
 
     @rule(
         what=st.sampled_from(
@@ -488,7 +508,12 @@ class World(RuleBasedStateMachine):
             j.id for j in state.jobs.values() if isinstance(j.state, Queued) and state.entries[j.entry].room_for() != 0
         }
         assert queued == may
-        assert state.queue.choosy == sum(shape.bound_to is not None for shape in state.queue.lines)
+        assert state.queue.choosy == sum(shape.is_choosy for shape in state.queue.lines)
+        moved = [job for job in state.jobs.values() if isinstance(job.state, Queued) and job.move is not None]
+        assert set(state.moving) == {job.id for job in moved}
+        for job in moved:
+            where = state.queue.shapes.get((job.entry, job.id))
+            assert where is None or where[0].move == job.move
         for name in queued:
             snapshots = state.jobs[name].snapshots
             shape, _, _ = state.queue.shapes[state.jobs[name].entry, name]

@@ -168,6 +168,8 @@ def test_a_job_file_is_submitted_whole(idleq: CommandLine, tmp_path: Path) -> No
             "Freezing 17, 18_3\n",
         ),
         (("release", "17"), [("release", "17")], "Released 17\n"),
+        (("move", "17", "18_3"), [("move", "17", None), ("move", "18_3", None)], "Moving 17, 18_3\n"),
+        (("move", "17", "--to", "n2"), [("move", "17", "n2")], "Moving 17\n"),
         (("pause",), [("pause", False, "")], "Paused; what runs goes on (`idleq resume` starts jobs again)\n"),
         (
             ("pause", "--now", "--reason", "harm"),

@@ -1,4 +1,4 @@
-"""`idleq freeze`: what becomes of jobs that run already."""
+"""`idleq freeze` and `idleq move`: what becomes of jobs that run already."""
 
 from typing import Annotated
 
@@ -21,3 +21,17 @@ def freeze(
     """
     client = session_of(context).client()
     return each(all_named(jobs), lambda job: client.freeze(job, reason), "Freezing")
+
+
+def move(
+    context: typer.Context,
+    jobs: JobArguments,
+    to: Annotated[str | None, typer.Option(metavar="NODE", help="To this node [default: any other].")] = None,
+) -> Result:
+    """Freeze jobs that run, and thaw them on other nodes.
+
+    A job that no other node could host is refused, and runs on. One that no other node can host any more once it is frozen goes on
+    where it was.
+    """
+    client = session_of(context).client()
+    return each(all_named(jobs), lambda job: client.move(job, to), "Moving")

@@ -107,7 +107,7 @@ def test_a_body_that_announces_too_much_is_refused_before_it_comes(desk: Desk) -
     assert desk.people.call("POST", "/v1/jobs", b"{}", headers).status == 413
 
 
-@pytest.mark.parametrize("verb", ["cancel", "hold", "release", "freeze"])
+@pytest.mark.parametrize("verb", ["cancel", "hold", "release", "freeze", "move"])
 @pytest.mark.parametrize(
     ("name", "status", "kind"),
     [

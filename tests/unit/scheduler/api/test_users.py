@@ -84,6 +84,8 @@ def test_nobody_submits_in_anothers_name(desk: Desk) -> None:
         ("GET", "/v1/jobs/1/explain"),
         ("GET", "/v1/wait?jobs=2,1"),
         ("POST", "/v1/jobs/1/cancel"),
+        ("POST", "/v1/jobs/1/freeze"),
+        ("POST", "/v1/jobs/1/move"),
         ("POST", "/v1/jobs/1/hold"),
         ("POST", "/v1/jobs/1/release"),
         ("POST", "/v1/jobs/1/snapshots/s/remove"),
