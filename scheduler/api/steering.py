@@ -9,7 +9,7 @@ from idleq.scheduler.api.answers import answer
 from idleq.scheduler.api.bodies import read_as
 from idleq.scheduler.api.office import Office
 from idleq.scheduler.api.people import Accepted, Reason, own
-from idleq.scheduler.core.wishes import FreezeWished, MoveWished
+from idleq.scheduler.core.wishes import Changes, ChangeWished, FreezeWished, MoveWished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,12 @@ def steering_routes(office: Office) -> APIRouter:
     async def move(job: str, request: Request) -> Response:
         where, target = await read_as(request, Where, Where()), await own(office, job, request)
         await office.ask(MoveWished(target=target, to=where.to))
+        return answer(Accepted())
+
+    @router.post("/modify")
+    async def modify(job: str, request: Request) -> Response:
+        changes, target = await read_as(request, Changes, Changes()), await own(office, job, request)
+        await office.ask(ChangeWished(target=target, changes=changes))
         return answer(Accepted())
 
     return router

@@ -1,5 +1,7 @@
 """What agents say. It may be late, come twice, or concern a segment that was given up."""
 
+from msgspec import structs
+
 from idleq.ids import AllocationId, Fence, JobId, Millis
 from idleq.scheduler.core.commands import Freeze, Kill, Launch, Publish, Replan
 from idleq.scheduler.core.draft import Draft
@@ -95,7 +97,7 @@ def launch_command(draft: Draft, job: Job, segment: Segment) -> Launch:
         allocation=segment.allocation,
         job=job.id,
         fence=segment.fence,
-        spec=spec,
+        spec=spec if spec.resources == segment.resources else structs.replace(spec, resources=segment.resources),
         plan=segment.plan,
         thaw_from=snapshot,
     )

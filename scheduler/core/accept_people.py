@@ -50,7 +50,7 @@ def _problems(state: State, submissions: Sequence[Submission]) -> Iterator[str]:
     if not submissions:
         yield "there is nothing to submit"
     for submission in submissions:
-        yield from (f"job {submission.spec.name!r}: {problem}" for problem in _problems_of(state, submission))
+        yield from (f"job {submission.spec.name!r}: {problem}" for problem in problems_of(state, submission))
         for place in submission.after_here:
             if not 0 <= place < len(submissions):
                 yield f"job {submission.spec.name!r} waits for job number {place + 1} of this call, which has {len(submissions)}"
@@ -61,7 +61,8 @@ def _problems(state: State, submissions: Sequence[Submission]) -> Iterator[str]:
         yield f"these jobs wait for each other in a circle: {names}"
 
 
-def _problems_of(state: State, submission: Submission) -> Iterator[str]:
+def problems_of(state: State, submission: Submission) -> Iterator[str]:
+    """Yield why *submission* could not be taken in."""
     spec, array = submission.spec, submission.array
     if not spec.argv or not spec.argv[0]:
         yield "it has no command"

@@ -15,6 +15,7 @@ from idleq.scheduler.core.accept_agents import (
     reject_snapshot,
     start_running,
 )
+from idleq.scheduler.core.accept_changes import change_wished
 from idleq.scheduler.core.accept_cluster import (
     expire,
     fail_command,
@@ -65,7 +66,7 @@ from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.settle import next_alarm, ring, settle
 from idleq.scheduler.core.state import State
 from idleq.scheduler.core.vain import give_back_vain
-from idleq.scheduler.core.wishes import FreezeWished, MoveWished
+from idleq.scheduler.core.wishes import ChangeWished, FreezeWished, MoveWished
 
 
 class Decision(Struct, frozen=True, gc=False):
@@ -161,6 +162,7 @@ ACCEPTED_BY: dict[type[Input], Callable[[Draft, Any], None]] = {
     JobReleased: release,
     FreezeWished: freeze_wished,
     MoveWished: move_wished,
+    ChangeWished: change_wished,
     Paused: pause,
     Resumed: resume,
     SnapshotRemoved: remove,

@@ -20,7 +20,7 @@ from idleq.scheduler.core.sitefacts import (
     StrayGranted,
 )
 from idleq.scheduler.core.snapshot import Snapshot
-from idleq.scheduler.core.submission import Submission
+from idleq.scheduler.core.submission import JobSpec, Submission
 from idleq.scheduler.core.wishes import Move
 
 
@@ -45,6 +45,13 @@ class EntryAdded(Struct, frozen=True, kw_only=True, gc=False):
     submission: Submission
     request: str
     user: str
+
+
+class EntryChanged(Struct, frozen=True, kw_only=True, gc=False):
+    """What of *entry* is not over is as *spec* says from here on; segments that go on keep their cores and their memory."""
+
+    entry: EntryId
+    spec: JobSpec
 
 
 class EntryReady(Struct, frozen=True, kw_only=True, gc=False):
@@ -239,6 +246,7 @@ Fact = (
     PolicySet
     | PauseSet
     | EntryAdded
+    | EntryChanged
     | EntryReady
     | EntryHeld
     | EntryReleased

@@ -10,7 +10,7 @@ from idleq.scheduler.core.cause import Cause
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import Submission
-from idleq.scheduler.core.wishes import FreezeWished, MoveWished
+from idleq.scheduler.core.wishes import ChangeWished, FreezeWished, MoveWished
 
 # What people ask for.
 
@@ -273,6 +273,7 @@ Input = (
     | JobReleased
     | FreezeWished
     | MoveWished
+    | ChangeWished
     | Paused
     | Resumed
     | SnapshotRemoved

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
 from idleq.scheduler.core.commands import SegmentPlan
+from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.wishes import Move
 
@@ -16,6 +17,7 @@ class Segment(Struct, frozen=True, gc=False):
         fence: its fencing number.
         allocation: where it runs.
         node: on which node that is.
+        resources: what it holds, whatever the job is to hold by now.
         plan: when its agent acts by itself.
         launch: the command that starts it.
         command: the last command about it, to be told again after a restart.
@@ -32,6 +34,7 @@ class Segment(Struct, frozen=True, gc=False):
     fence: Fence
     allocation: AllocationId
     node: NodeName
+    resources: Resources
     plan: SegmentPlan
     launch: CommandId
     command: CommandId

@@ -46,7 +46,7 @@ def job_row(state: State, job: Job) -> JobRow:
         name=entry.spec.name,
         user=entry.user,
         priority=entry.spec.priority,
-        resources=entry.spec.resources,
+        resources=segment.resources if segment else entry.spec.resources,
         labels=entry.spec.labels,
         state=type(job.state).__name__.lower(),
         reason=_reason(job),

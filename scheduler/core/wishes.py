@@ -35,3 +35,21 @@ class Move(Struct, frozen=True, gc=False):
     def allows(self, node: NodeName) -> bool:
         """Whether the job may go on on *node*."""
         return node == self.to if self.to is not None else node != self.off
+
+
+class Changes(Struct, frozen=True, kw_only=True, gc=False):
+    """What is to be another of jobs that are not over; None for what stays as it is, 0 for a duration that is not known or not limited any more."""
+
+    priority: int | None = None
+    expected_ms: Millis | None = None
+    max_run_ms: Millis | None = None
+    retries: int | None = None
+    cores: int | None = None
+    memory: int | None = None
+
+
+class ChangeWished(Struct, frozen=True, kw_only=True, gc=False):
+    """The jobs of *target*, a whole entry, shall be other than they were submitted."""
+
+    target: JobId
+    changes: Changes

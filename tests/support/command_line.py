@@ -20,6 +20,7 @@ from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, SnapshotRow, Summary
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec, Submission
+from idleq.scheduler.core.wishes import Changes
 from idleq.scheduler.errors import DaemonAway
 from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.plain import to_plain
@@ -220,6 +221,9 @@ class FakeWire:
 
     def move(self, job: JobId, to: str | None = None) -> None:
         self._do("move", job, to)
+
+    def modify(self, job: JobId, changes: Changes) -> None:
+        self._do("modify", job, changes)
 
     def snapshots(self) -> dict[str, object]:
         return self._plain(Snapshots(self.snapshot_rows))

@@ -8,6 +8,7 @@ from msgspec import Struct
 from idleq.ids import EntryId, JobId, SnapshotId
 from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, SnapshotRow, Summary
 from idleq.scheduler.core.submission import Submission
+from idleq.scheduler.core.wishes import Changes
 from idleq.scheduler.plain import from_plain
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Wire(Protocol):
     def release(self, job: JobId) -> None: ...
     def freeze(self, job: JobId, reason: str = "") -> None: ...
     def move(self, job: JobId, to: str | None = None) -> None: ...
+    def modify(self, job: JobId, changes: Changes) -> None: ...
     def snapshots(self) -> dict[str, object]: ...
     def remove_snapshot(self, job: JobId, snapshot: SnapshotId) -> None: ...
     def status(self) -> dict[str, object]: ...
@@ -137,6 +139,10 @@ class Client:
     def move(self, job: JobId, to: str | None) -> None:
         """Freeze *job* and thaw it on another node: on *to*, if one is named."""
         self._wire.move(job, to)
+
+    def modify(self, job: JobId, changes: Changes) -> None:
+        """Make *job* another in what *changes* say."""
+        self._wire.modify(job, changes)
 
     def snapshots(self) -> Snapshots:
         """Return the snapshots of all jobs that have no result."""

@@ -21,6 +21,7 @@ from idleq.scheduler.clock import SteadyClock
 from idleq.scheduler.config import ServerSettings
 from idleq.scheduler.core.commands import Launch
 from idleq.scheduler.core.submission import ArrayRange
+from idleq.scheduler.core.wishes import Changes
 from idleq.scheduler.errors import (
     BadConfig,
     BadJobFile,
@@ -187,6 +188,8 @@ def test_every_call_of_the_client_has_its_route(site: Site, client: Client) -> N
         client.move(launch.job)
     with pytest.raises(UnknownTarget, match="there is no node n99"):
         client.move(launch.job, "n99")
+    client.modify(launch.job, Changes(priority=5))
+    assert client.job(launch.job)["job"]["spec"]["priority"] == 5
     client.freeze(launch.job, "look")
     assert "look" in json.dumps(client.explain(launch.job))
     client.cancel(JobId("2"))

@@ -53,7 +53,7 @@ from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.state import Allocation, Hold
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
-from idleq.scheduler.core.wishes import FreezeWished, MoveWished
+from idleq.scheduler.core.wishes import Changes, ChangeWished, FreezeWished, MoveWished
 from support.engines import GB, Told, snapshot, spec
 from support.engines import report as shown_as
 from support.freezing import Seat, judge
@@ -88,6 +88,17 @@ submissions = st.builds(
 )
 
 
+changes = st.builds(
+    Changes,
+    priority=st.none() | st.integers(-2, 2),
+    expected_ms=st.sampled_from((None, 0, 5_000, 600_000)),
+    max_run_ms=st.sampled_from((None, None, 0, 100_000, 300_000)),
+    retries=st.none() | st.integers(0, 2),
+    cores=st.none() | st.integers(0, 5),
+    memory=st.none() | st.integers(1, 4).map(lambda n: n * GB),
+)
+
+
 def report(name: str, *, free: Resources = NODE, planned: int | None = None, is_up: bool = True) -> NodeReport:
     """A node with GPUs."""
     return structs.replace(shown_as(name, free=free, planned=planned, is_up=is_up), capacity=NODE)
@@ -110,6 +121,7 @@ class World(RuleBasedStateMachine):
         self.deadlines: dict[AllocationId, Millis | None] = {}
         self.one_is_taken = False
         self.given_up: set[tuple[JobId, Fence]] = set()
+        self.told_to_end: set[tuple[JobId, Fence]] = set()
         self.done: Counter[JobId] = Counter()
         self.snapshots = 0
 
@@ -150,7 +162,9 @@ class World(RuleBasedStateMachine):
             case Replan():
                 seat = self.seats[command.job, command.fence]
                 seat.plan, seat.told_at = command.plan, self.told.now
-            case Freeze() | Kill() | Publish():
+            case Freeze() | Kill():
+                self.told_to_end.add((command.job, command.fence))
+            case Publish():
                 pass
 
     def live_until(self, then: Millis) -> None:
@@ -174,7 +188,8 @@ class World(RuleBasedStateMachine):
         is_free_at = max((other.over_at for other in there if other.over_at is not None), default=0)
         begins_at = max(seat.begins_at, seat.told_at) + seat.cost.latency_ms
         seat.over_at = Millis(max(begins_at, is_free_at) + seat.cost.transfer_ms)
-        deadline = self.deadlines.get(seat.allocation)
+        # Whoever was told to end has no plan any more: plans that move are not told them.
+        deadline = None if key in self.told_to_end else self.deadlines.get(seat.allocation)
         assert deadline is None or seat.over_at <= deadline, f"{key} is not frozen before its gap's end"
 
     def end_freeze(self, key: tuple[JobId, Fence]) -> None:
@@ -277,6 +292,12 @@ class World(RuleBasedStateMachine):
         targets = [JobId(str(entry)) for entry in state.entries] + list(state.jobs)
         target = data.draw(st.sampled_from(sorted(targets)))
         self.tell(what(target=target, reason="asked") if what in {JobHeld, FreezeWished} else what(target=target))
+
+    @precondition(lambda self: self.told.engine.state.entries)
+    @rule(data=st.data(), changes=changes)
+    def change(self, data: st.DataObject, changes: Changes) -> None:
+        entry = data.draw(st.sampled_from(sorted(self.told.engine.state.entries)))
+        self.tell(ChangeWished(target=JobId(str(entry)), changes=changes))
 
     @precondition(lambda self: self.guests)
     @rule(data=st.data(), to=st.none() | st.sampled_from((*NODES, "n9")), freezes=st.booleans())
@@ -483,7 +504,7 @@ class World(RuleBasedStateMachine):
         state = self.told.engine.state
         for allocation in state.allocations.values():
             seated = [guest for guest in allocation.guests if guest not in allocation.ahead]
-            held = sum((state.entries[state.jobs[g].entry].spec.resources for g in seated), NOTHING)
+            held = sum((state.jobs[g].segment.resources for g in seated), NOTHING)  # type: ignore[union-attr]  # as below
             assert allocation.used == held
             assert held.fits_in(allocation.resources)
             assert all(state.jobs[guest].segment.allocation == allocation.id for guest in allocation.guests)  # type: ignore[union-attr]  # guests are active
@@ -496,8 +517,9 @@ class World(RuleBasedStateMachine):
         state = self.told.engine.state
         for name in self.agents:
             ahead = state.allocations[name].ahead if name in state.allocations else {}
-            living = [job for (job, _), launch in self.guests.items() if launch.allocation == name and job not in ahead]
-            held = sum((state.entries[state.jobs[job].entry].spec.resources for job in living), NOTHING)
+            launches = self.guests.values()
+            living = [launch for launch in launches if launch.allocation == name and launch.job not in ahead]
+            held = sum((launch.spec.resources for launch in living), NOTHING)
             assert held.fits_in(NODE), f"{living} hold {held} of {name}"
 
     @invariant()
@@ -518,6 +540,10 @@ class World(RuleBasedStateMachine):
             snapshots = state.jobs[name].snapshots
             shape, _, _ = state.queue.shapes[state.jobs[name].entry, name]
             assert shape.bound_to == (snapshots[-1].bound_to if snapshots else None)
+        for (number, _), (shape, place, _) in state.queue.shapes.items():
+            entry = state.entries[number]
+            assert shape.resources == entry.spec.resources
+            assert place.standing == entry.queued_since - entry.spec.priority * POLICY.patience_ms
         assert state.queue.jobs == sum(line.jobs for line in state.queue.lines.values())
 
     @invariant()

@@ -41,6 +41,7 @@ WIRE = FakeWire(rows=(RUNNING, HELD), node_rows=(FREE_NODE, BUSY_NODE, GUEST_NOD
         (("hold", "17"), {"held": ["17"]}),
         (("freeze", "17"), {"freezing": ["17"]}),
         (("move", "17"), {"moving": ["17"]}),
+        (("modify", "17", "--retries", "1"), {"modified": ["17"]}),
         (("release", "17"), {"released": ["17"]}),
         (("pause", "--now"), {"paused": True, "emptying": True, "reason": ""}),
         (("resume",), {"paused": False}),

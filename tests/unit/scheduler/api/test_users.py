@@ -86,6 +86,7 @@ def test_nobody_submits_in_anothers_name(desk: Desk) -> None:
         ("POST", "/v1/jobs/1/cancel"),
         ("POST", "/v1/jobs/1/freeze"),
         ("POST", "/v1/jobs/1/move"),
+        ("POST", "/v1/jobs/1/modify"),
         ("POST", "/v1/jobs/1/hold"),
         ("POST", "/v1/jobs/1/release"),
         ("POST", "/v1/jobs/1/snapshots/s/remove"),
