@@ -22,6 +22,7 @@ from idleq.cli.commands.snapshots import snapshot_app
 from idleq.cli.commands.steer import freeze, modify, move
 from idleq.cli.commands.submit import SubmitCommand, submit
 from idleq.cli.commands.traces import traces_app
+from idleq.cli.commands.trying import try_
 from idleq.cli.commands.wait import wait
 from idleq.cli.options import IdleqCommand, IdleqGroup, Json, Quiet, ServerDir, Version
 
@@ -46,6 +47,7 @@ def idleq(
 
 
 app.command(cls=SubmitCommand, context_settings={"allow_interspersed_args": False})(submit)
+app.command("try", cls=SubmitCommand, context_settings={"allow_interspersed_args": False})(try_)
 for one in (
     ps,
     status,
