@@ -198,6 +198,19 @@ def test_the_report_comes_from_the_journal_alone(running: Any, tmp_path: Path) -
     assert "<html" in page.read_text()
 
 
+def test_a_job_starts_in_the_folder_that_it_names_and_leaves_its_result_in_its_own(
+    running: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "given").write_text("data\n")
+    script = "cat given; cp given $IDLEQ_OUTPUT_DIR/copy"
+
+    running("submit", "--memory", "64M", "--workdir", ".", "--", "sh", "-c", script, folder=tmp_path)
+
+    assert running("wait", "1").code == 0
+    assert running("logs", "1").out == "data\n"
+    assert [path.name for path in (running.server_dir / "jobs" / "1" / "result").iterdir()] == ["copy"]
+
+
 def test_a_command_is_tried_before_it_is_submitted_and_no_daemon_is_needed(idleq: Any) -> None:
     counted = idleq("try", "--json", "count", "--steps", "20", "--step-seconds", "0.05")
     assert counted.code == 0, counted.err

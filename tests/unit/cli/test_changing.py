@@ -105,6 +105,21 @@ def test_a_relative_program_is_the_one_of_the_directory_of_the_submit(
     assert asked(idleq) == [("submit", (Submission(spec=spec),), "ada")]
 
 
+def test_a_job_without_an_image_starts_in_a_folder_that_is_named_from_here(
+    idleq: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "case").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    assert idleq("submit", "--workdir", "case", "--", "echo").code == 0
+    missing = idleq("submit", "--workdir", "nowhere", "--", "echo")
+
+    spec = structs.replace(ECHO, argv=("echo",), workdir=f"{tmp_path}/case")
+    assert asked(idleq) == [("submit", (Submission(spec=spec),), "ada")]
+    assert (missing.code, missing.out) == (19, "")
+    assert f"workdir: {tmp_path}/nowhere is no folder here" in missing.err
+
+
 def test_a_relative_program_of_a_job_file_is_the_one_beside_it(idleq: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "jobs" / "bin").mkdir(parents=True)
     (tmp_path / "jobs" / "bin" / "simulate").touch(mode=0o755)
