@@ -72,9 +72,10 @@ def _change(state: State, entry: Entry, spec: JobSpec) -> None:
     for name in entry.open:
         state.queue.take(entry.id, name)
     entry.submission = replace(entry.submission, spec=spec)
-    for name in entry.open if spec.max_run_ms is not None else ():
-        segment = state.jobs[name].segment
-        if segment is not None and spec.max_run_ms is not None:
+    if spec.max_run_ms is None:
+        return
+    for name in entry.open:
+        if (segment := state.jobs[name].segment) is not None:
             began = segment.bound_at if segment.since is None else segment.since
             heappush(state.alarms, (Millis(began + spec.max_run_ms - segment.first_run_ms), Alarm.MAX_RUN, name))
 

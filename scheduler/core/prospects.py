@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from idleq.ids import JobId, Millis, NodeName
 from idleq.machines import obstacles
@@ -34,9 +35,9 @@ def prospect(state: State, entry: Entry, job: Job, name: NodeName, now: Millis) 
 
 def hosts_besides(state: State, entry: Entry, job: Job, but: NodeName, now: Millis) -> Iterator[NodeName]:
     """Yield the nodes other than *but* that could host *job* now: those in whose gaps we hold nothing, longest first, then those we hold."""
-    open_ones = [name for _, name in reversed(state.open_gaps.order)]
-    held = [state.allocations[name].node for name in (*state.roomy, *state.coming)]
-    for name in (*open_ones, *held):
+    open_ones = (name for _, name in reversed(state.open_gaps.order))
+    held = (state.allocations[name].node for name in chain(state.roomy, state.coming))
+    for name in chain(open_ones, held):
         if (
             name is not None
             and name != but

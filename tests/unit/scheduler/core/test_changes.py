@@ -98,9 +98,10 @@ def test_an_agent_that_did_not_hear_of_a_launch_is_told_of_it_as_it_was() -> Non
 
 def test_a_maximum_run_time_holds_for_what_runs_already() -> None:
     told = told_of("n1")
-    told.submit_job()
+    told.submit_job(ArrayRange(0, 1))
+    told.tell(JobHeld(target=JobId("1_1"), reason="x"))
     told.grant("a1", "n1")
-    told.launched("1")
+    told.launched("1_0")
     change(told, max_run_ms=10_000)
     assert [type(command) for command in told.tick(9_000).commands] == []
     change(told, max_run_ms=20_000)

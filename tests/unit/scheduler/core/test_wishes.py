@@ -20,6 +20,7 @@ from idleq.scheduler.core.inputs import (
 )
 from idleq.scheduler.core.job import Held
 from idleq.scheduler.core.policy import HOUR, Policy
+from idleq.scheduler.core.queries import job_rows
 from idleq.scheduler.core.resources import NOTHING
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
 from idleq.scheduler.core.wishes import FreezeWished, MoveWished
@@ -151,6 +152,12 @@ def against(told: Told, to: str | None = None, target: str = "1") -> tuple[str, 
     return decision.refusal.kind, decision.refusal.message
 
 
+def reason_of(told: Told) -> str:
+    """What a list of jobs says why job 1 is where it is."""
+    (row,) = job_rows(told.engine.state)
+    return row.reason
+
+
 def asked_on(told: Told) -> list[str | None]:
     return [command.node for command in told.commands if isinstance(command, RequestAllocation)]
 
@@ -234,7 +241,13 @@ def test_once_the_node_that_is_named_cannot_host_it_another_will_do() -> None:
     told.see(report("n3"))
     moved(told, "n3")
     frozen(told)
+    before = explain(told.engine.state, JobId("1"), told.now)
+    assert before is not None
+    assert before.sentences[0] == "It is moved from n1 to n3, and goes elsewhere only if n3 cannot host it."
+    assert before.nodes[1].because == "it is being moved to n3"
+    assert reason_of(told) == "moves to n3"
     told.see(report("n3", is_up=False))
+    assert reason_of(told) == "moves off n1"
     explained = explain(told.engine.state, JobId("1"), told.now)
     assert explained is not None
     assert explained.sentences[0] == "It is moved off n1, and goes on there only if no other node can host it."
@@ -280,6 +293,25 @@ def test_a_job_whose_freeze_for_a_move_is_lost_still_goes_on_elsewhere() -> None
     assert launched_in(told) == []
     told.grant("a2", "n2")
     assert launched_in(told) == ["a2"]
+
+
+def test_a_job_that_waits_by_itself_is_not_taken_for_one_that_moves() -> None:
+    told = running()
+    moved(told)
+    told.tell(
+        Frozen(
+            job=JobId("1"),
+            fence=Fence(1),
+            snapshot=snapshot("1", 1, 1, 0),
+            at=told.now,
+            freeze_ms=Millis(9),
+            reason="x",
+        )
+    )
+    assert told.state_of("1") == "Delayed"
+    assert told.engine.state.moving == {}
+    told.tick(told.policy.retry_ms)
+    assert (told.state_of("1"), reason_of(told)) == ("Queued", "moves off n1")
 
 
 def test_a_job_that_is_held_in_the_middle_of_a_move_is_no_longer_moved() -> None:
