@@ -80,8 +80,8 @@ def _agree_on_guests(draft: Draft, allocation: Allocation, hosted: dict[JobId, F
 def _tell_wish_again(draft: Draft, job: Job, segment: Segment) -> None:
     command, where, fence = segment.command, segment.allocation, segment.fence
     match job.state:
-        case Freezing(reason=reason):
-            draft.tell_again(Freeze(id=command, allocation=where, job=job.id, fence=fence, reason=reason))
+        case Freezing(reason=reason, is_wish=wish):
+            draft.tell_again(Freeze(id=command, allocation=where, job=job.id, fence=fence, reason=reason, is_wish=wish))
         case Killing(reason=reason):
             draft.tell_again(Kill(id=command, allocation=where, job=job.id, fence=fence, reason=reason))
         case _:

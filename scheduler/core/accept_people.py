@@ -25,6 +25,7 @@ from idleq.scheduler.core.inputs import JobCancelled, JobHeld, JobReleased, Jobs
 from idleq.scheduler.core.job import Freezing, Held, Job, Killing, Running, Segment, Starting
 from idleq.scheduler.core.state import State
 from idleq.scheduler.core.submission import Submission
+from idleq.scheduler.core.wishes import Move
 
 
 def submit(draft: Draft, what: JobsSubmitted) -> None:
@@ -119,12 +120,29 @@ def kill(draft: Draft, job: JobId, segment: Segment, reason: str, *, withdraw: b
     )
 
 
-def freeze(draft: Draft, job: JobId, segment: Segment, reason: str, *, hold: bool) -> None:
-    """Freeze the segment now."""
+def freeze(
+    draft: Draft,
+    job: JobId,
+    segment: Segment,
+    reason: str,
+    *,
+    hold: bool,
+    is_wish: bool = False,
+    move: Move | None = None,
+) -> None:
+    """Freeze the segment now; if that is a wish only, it runs on where it cannot be."""
     command = draft.next_command
     draft.record(
-        FreezeAsked(job=job, fence=Fence(segment.fence), reason=reason, hold=hold, command=command),
-        Freeze(id=command, allocation=segment.allocation, job=job, fence=segment.fence, reason=reason),
+        FreezeAsked(
+            job=job,
+            fence=Fence(segment.fence),
+            reason=reason,
+            hold=hold,
+            command=command,
+            move=move,
+            is_wish=is_wish,
+        ),
+        Freeze(id=command, allocation=segment.allocation, job=job, fence=segment.fence, reason=reason, is_wish=is_wish),
     )
 
 
@@ -140,7 +158,7 @@ def hold(draft: Draft, what: JobHeld) -> None:
         match job.state:
             case Starting(segment=segment) | Running(segment=segment):
                 freeze(draft, job.id, segment, what.reason, hold=True)
-            case Freezing(segment=segment, hold=False):
+            case Freezing(segment=segment, hold=False) | Freezing(segment=segment, is_wish=True):
                 freeze(draft, job.id, segment, what.reason, hold=True)
             case Freezing() | Killing() | Held():
                 pass

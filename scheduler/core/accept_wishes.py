@@ -7,10 +7,8 @@ from msgspec import structs
 
 from idleq.ids import Millis, NodeName
 from idleq.scheduler.core.accept_people import freeze, targets
-from idleq.scheduler.core.commands import Freeze
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.entry import Entry
-from idleq.scheduler.core.facts import FreezeAsked
 from idleq.scheduler.core.job import Freezing, Held, Job, Queued, Running, Segment, Starting
 from idleq.scheduler.core.prospects import MOST_NAMED, hosts_besides, prospect
 from idleq.scheduler.core.submission import FreezeMethod
@@ -39,8 +37,10 @@ def freeze_wished(draft: Draft, what: FreezeWished) -> None:
 
 def _freeze_until_released(draft: Draft, job: Job, reason: str) -> None:
     match job.state:
-        case Starting(segment=segment) | Running(segment=segment) | Freezing(segment=segment, hold=False):
-            freeze(draft, job.id, segment, reason, hold=True)
+        case Starting(segment=segment) | Running(segment=segment):
+            freeze(draft, job.id, segment, reason, hold=True, is_wish=True)
+        case Freezing(segment=segment, hold=False, is_wish=is_wish):
+            freeze(draft, job.id, segment, reason, hold=True, is_wish=is_wish)
         case _:
             pass
 
@@ -80,18 +80,10 @@ def _move(draft: Draft, job: Job, to: NodeName | None) -> None:
         return
     typical, now = draft.state.typical(entry, job), draft.now
     until = Millis(now + typical.longest_freeze_ms + draft.state.policy.patience_ms)
-    reason, command = f"moved to {to}" if to is not None else f"moved off {segment.node}", draft.next_command
-    draft.record(
-        FreezeAsked(
-            job=job.id,
-            fence=segment.fence,
-            reason=reason,
-            hold=False,
-            command=command,
-            move=Move(segment.node, to, until),
-        ),
-        Freeze(id=command, allocation=segment.allocation, job=job.id, fence=segment.fence, reason=reason),
-    )
+    reason = f"moved to {to}" if to is not None else f"moved off {segment.node}"
+    is_wish = not isinstance(job.state, Freezing) or job.state.is_wish
+    move = Move(segment.node, to, until)
+    freeze(draft, job.id, segment, reason, hold=False, is_wish=is_wish, move=move)
 
 
 def _against_moving(

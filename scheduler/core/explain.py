@@ -104,6 +104,8 @@ def _sentences(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[st
 
 def _while_running(state: State, entry: Entry, job: Job, segment: Segment, now: Millis) -> Iterator[str]:
     yield f"It runs on {segment.node} (segment {segment.fence})."
+    if segment.trouble:
+        yield f"It was to be frozen and could not be, so it runs on: {segment.trouble}."
     plan = segment.plan
     if plan.freeze_at is not None and plan.ends_at is not None:
         yield f"It will be frozen in {span(plan.freeze_at - now)}, before the gap ends in {span(plan.ends_at - now)}."

@@ -150,7 +150,10 @@ class PlanMoved(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class FreezeAsked(Struct, frozen=True, kw_only=True, gc=False):
-    """The segment is asked to freeze now; *hold* if the job shall not be thawed until released, *move* if it shall be thawed elsewhere."""
+    """The segment is asked to freeze now; *hold* if the job shall not be thawed until released, *move* if it shall be thawed elsewhere.
+
+    *is_wish*: where it cannot be frozen it runs on.
+    """
 
     job: JobId
     fence: Fence
@@ -158,6 +161,15 @@ class FreezeAsked(Struct, frozen=True, kw_only=True, gc=False):
     hold: bool
     command: CommandId
     move: Move | None = None
+    is_wish: bool = False
+
+
+class FreezeGivenUp(Struct, frozen=True, kw_only=True, gc=False):
+    """The segment could not be frozen, as somebody had wished, and runs on."""
+
+    job: JobId
+    fence: Fence
+    reason: str
 
 
 class KillAsked(Struct, frozen=True, kw_only=True, gc=False):
@@ -260,6 +272,7 @@ Fact = (
     | SegmentProgressed
     | PlanMoved
     | FreezeAsked
+    | FreezeGivenUp
     | KillAsked
     | SegmentFrozen
     | SegmentLost

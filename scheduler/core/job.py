@@ -29,6 +29,7 @@ class Segment(Struct, frozen=True, gc=False):
         told_at: when its progress was last journalled, None until then.
         has_saved: whether it has left a snapshot.
         is_ahead: whether it was bound before there was room for it.
+        trouble: why it could not be frozen when somebody wished it; empty if nobody did.
     """
 
     fence: Fence
@@ -46,6 +47,7 @@ class Segment(Struct, frozen=True, gc=False):
     told_at: Millis | None = None
     has_saved: bool = False
     is_ahead: bool = False
+    trouble: str = ""
 
 
 class Waiting(Struct, frozen=True, gc=False):
@@ -81,11 +83,12 @@ class Running(Struct, frozen=True, gc=False):
 
 
 class Freezing(Struct, frozen=True, gc=False):
-    """It was asked to freeze now; a freeze at the planned time needs no asking and stays Running."""
+    """It was asked to freeze now; a freeze at the planned time needs no asking and stays Running. *is_wish*: if it cannot be, it runs on."""
 
     segment: Segment
     reason: str
     hold: bool
+    is_wish: bool = False
 
 
 class Killing(Struct, frozen=True, gc=False):

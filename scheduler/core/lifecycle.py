@@ -6,6 +6,7 @@
 from idleq.errors import IdleqError
 from idleq.scheduler.core.facts import (
     FreezeAsked,
+    FreezeGivenUp,
     JobDone,
     JobFailed,
     JobHeldBack,
@@ -38,7 +39,7 @@ from idleq.scheduler.core.job import (
     Waiting,
 )
 
-WithinFact = SegmentRunning | SegmentProgressed | PlanMoved | FreezeAsked | KillAsked
+WithinFact = SegmentRunning | SegmentProgressed | PlanMoved | FreezeAsked | FreezeGivenUp | KillAsked
 """What happens within a segment that goes on."""
 
 PassageFact = (
@@ -78,6 +79,7 @@ TRANSITIONS: dict[tuple[type[JobState], type[JobFact]], tuple[type[JobState], ..
     (Running, PlanMoved): (Running,),
     (Freezing, SegmentProgressed): (Freezing,),
     (Freezing, SegmentRunning): (Freezing,),
+    (Freezing, FreezeGivenUp): (Running,),
     (Killing, SegmentRunning): (Killing,),
     (Killing, SegmentProgressed): (Killing,),
     # Freezing and killing can be asked for as soon as there is a segment.

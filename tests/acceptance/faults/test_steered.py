@@ -5,8 +5,10 @@ import random
 import pytest
 
 from idleq.ids import EntryId
-from idleq.scheduler.core.facts import SegmentFrozen
-from support.accepted import Crowd, count, job_of, row_of, starts, state_of
+from idleq.migration.capabilities import why_no_criu
+from idleq.scheduler.core.facts import FreezeGivenUp, SegmentFrozen
+from idleq.scheduler.core.submission import FreezeMethod, JobSpec, Submission
+from support.accepted import ROOM, Crowd, count, job_of, row_of, running, starts, state_of
 from support.faults import SAME
 from support.real_server import RealServer
 
@@ -25,7 +27,7 @@ def test_a_job_that_is_frozen_and_moved_twice_gives_the_undisturbed_result(
     server: RealServer, *, is_killed: bool
 ) -> None:
     crowd = Crowd(server, random.Random(0))
-    entry = crowd.add(count(120))
+    entry = crowd.add(count(600))  # longer than three restarts of a daemon on a busy machine
     job = job_of(entry)
 
     def after_yes() -> None:
@@ -51,4 +53,27 @@ def test_a_job_that_is_frozen_and_moved_twice_gives_the_undisturbed_result(
     assert frozen == ["look", f"moved off {home}", f"moved to {home}"]
     assert away != home
     assert starts(server, entry)[3].node == home
+    assert (server.end(), server.faults.verdict.read_text()) == ({}, SAME)
+
+
+@pytest.mark.skipif(not why_no_criu(), reason="criu could freeze it here")
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_job_that_its_node_cannot_freeze_runs_on_when_that_is_wished_and_ends_its_segment_when_it_is_held(
+    server: RealServer, *, is_killed: bool
+) -> None:
+    spec = JobSpec(name="deaf", argv=("sleep", "600"), resources=ROOM, freeze=FreezeMethod.AUTO)
+    entry, pid = running(server, Submission(spec=spec))
+    job = job_of(entry)
+
+    server.ask(lambda client: client.move(job))
+    if is_killed:
+        server.kill_daemon()
+    server.until(lambda: "could not be, so it runs on" in str(server.ask(lambda client: client.explain(job))))
+    assert (state_of(server, entry), server.guest_of(job)) == ("running", pid)
+    server.ask(lambda client: client.hold(job))
+    server.until(lambda: state_of(server, entry) == "held")
+    assert server.guest_of(job) is None
+    server.ask(lambda client: client.cancel(job))
+
+    assert [fact.reason for fact in server.facts_of(FreezeGivenUp)] == ["it has no handler for SIGUSR1"]
     assert (server.end(), server.faults.verdict.read_text()) == ({}, SAME)

@@ -122,6 +122,7 @@ class World(RuleBasedStateMachine):
         self.one_is_taken = False
         self.given_up: set[tuple[JobId, Fence]] = set()
         self.told_to_end: set[tuple[JobId, Fence]] = set()
+        self.wishes: list[Freeze] = []
         self.done: Counter[JobId] = Counter()
         self.snapshots = 0
 
@@ -162,6 +163,9 @@ class World(RuleBasedStateMachine):
             case Replan():
                 seat = self.seats[command.job, command.fence]
                 seat.plan, seat.told_at = command.plan, self.told.now
+            case Freeze(is_wish=True):
+                self.wishes.append(command)
+                self.told_to_end.add((command.job, command.fence))
             case Freeze() | Kill():
                 self.told_to_end.add((command.job, command.fence))
             case Publish():
@@ -311,6 +315,15 @@ class World(RuleBasedStateMachine):
             self.tell(
                 Frozen(job=job, fence=fence, snapshot=left, at=self.told.now, freeze_ms=Millis(9), reason="moved")
             )
+
+    @precondition(lambda self: self.wishes)
+    @rule(data=st.data())
+    def fail_a_wish(self, data: st.DataObject) -> None:
+        wish = data.draw(st.sampled_from(self.wishes))
+        self.tell(CommandFailed(command=wish.id, reason="a socket is open", transient=False))
+        job = self.told.engine.state.jobs[wish.job]
+        if isinstance(job.state, Running) and job.fence == wish.fence:
+            self.told_to_end.discard((wish.job, wish.fence))
 
     @rule(
         what=st.sampled_from(

@@ -21,8 +21,8 @@ def freeze(
 ) -> Result:
     """Freeze jobs that run, now; they wait for `idleq release`.
 
-    Unlike with `idleq hold` a job that cannot be frozen, and so would begin anew, is refused, and so is one that does not run. Where
-    its node fails to freeze it, it waits with its last snapshot. Of an array what runs is frozen, and the other tasks go on.
+    Unlike with `idleq hold` a job that cannot be frozen is refused, and so is one that does not run; one whose node fails to freeze
+    it runs on. Of an array what runs is frozen, and the other tasks go on.
     """
     client = session_of(context).client()
     return each(all_named(jobs), lambda job: client.freeze(job, reason), "Freezing")

@@ -9,7 +9,9 @@ from idleq.scheduler.core.commands import Freeze, Launch, RequestAllocation, Sha
 from idleq.scheduler.core.engine import Decision, Engine
 from idleq.scheduler.core.explain import explain
 from idleq.scheduler.core.inputs import (
+    AgentReady,
     AllocationLost,
+    CommandFailed,
     Exited,
     Frozen,
     JobCancelled,
@@ -17,6 +19,7 @@ from idleq.scheduler.core.inputs import (
     JobReleased,
     JobsSubmitted,
     Paused,
+    Progressed,
 )
 from idleq.scheduler.core.job import Held
 from idleq.scheduler.core.policy import HOUR, Policy
@@ -24,7 +27,7 @@ from idleq.scheduler.core.queries import job_rows
 from idleq.scheduler.core.resources import NOTHING
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
 from idleq.scheduler.core.wishes import FreezeWished, MoveWished
-from support.engines import Told, report, snapshot, spec
+from support.engines import NODE, Told, report, snapshot, spec
 
 
 def running(**wishes: object) -> Told:
@@ -367,3 +370,64 @@ def test_a_node_that_we_hold_for_another_user_can_host_nobody_elses_job() -> Non
     told.grant("a1", "n1")
     told.grant("a2", "n2")
     assert against(told)[1] == "no other node can host job 1 now; n2: what we hold of it is for another user's jobs"
+
+
+def in_vain(told: Told) -> Decision:
+    """The last freeze that was asked for could not be done."""
+    freeze = next(command for command in reversed(told.commands) if isinstance(command, Freeze))
+    return told.tell(CommandFailed(command=freeze.id, reason="a socket is open", transient=False))
+
+
+@pytest.mark.parametrize("wish", [FreezeWished(target=JobId("1"), reason="look"), MoveWished(target=JobId("1"))])
+def test_a_job_that_could_not_be_frozen_as_was_wished_runs_on_and_says_why(wish: FreezeWished | MoveWished) -> None:
+    told = running()
+    told.tell(wish)
+    assert [command.is_wish for command in told.commands if isinstance(command, Freeze)] == [True]
+    assert [type(fact).__name__ for fact in in_vain(told).facts] == ["FreezeGivenUp"]
+    assert (told.state_of("1"), told.engine.state.jobs[JobId("1")].move) == ("Running", None)
+    assert in_vain(told).facts == ()
+    explained = explain(told.engine.state, JobId("1"), told.now)
+    assert explained is not None
+    assert explained.sentences[1] == "It was to be frozen and could not be, so it runs on: a socket is open."
+    told.tell(wish)
+    assert told.state_of("1") == "Freezing"
+
+
+def test_who_is_to_be_held_or_to_leave_in_any_case_does_not_run_on() -> None:
+    told = running()
+    told.tell(FreezeWished(target=JobId("1"), reason="look"))
+    told.tell(JobHeld(target=JobId("1"), reason="hold"))
+    assert [command.is_wish for command in told.commands if isinstance(command, Freeze)] == [True, False]
+    assert in_vain(told).facts == ()
+    told = running()
+    told.tell(Paused(empty=True, reason="x"))
+    told.tell(FreezeWished(target=JobId("1"), reason="look"))
+    assert [command.is_wish for command in told.commands if isinstance(command, Freeze)] == [False, False]
+    assert in_vain(told).facts == ()
+
+
+def test_an_agent_that_comes_back_is_told_again_that_it_is_a_wish() -> None:
+    told = running()
+    told.tell(FreezeWished(target=JobId("1"), reason="look"))
+    told.tell(Progressed(job=JobId("1"), fence=Fence(1), step=3, total=9))
+    told.commands.clear()
+    told.tell(
+        AgentReady(
+            allocation=AllocationId("a1"),
+            node=NodeName("n1"),
+            resources=NODE,
+            until=None,
+            guests=((JobId("1"), Fence(1)),),
+        )
+    )
+    assert [command.is_wish for command in told.commands if isinstance(command, Freeze)] == [True]
+
+
+def test_a_wish_that_fails_before_its_job_runs_waits_for_the_end_of_its_segment() -> None:
+    told = Told()
+    told.see(report("n1"), report("n2"))
+    told.submit_job()
+    told.grant("a1", "n1")
+    told.tell(FreezeWished(target=JobId("1"), reason="look"))
+    assert in_vain(told).facts == ()
+    assert told.state_of("1") == "Freezing"
