@@ -67,6 +67,12 @@ def probe(machine: Machine | None = None) -> tuple[Capability, ...]:
     return tuple(_lines(machine or Machine()))
 
 
+def why_no_criu(machine: Machine | None = None) -> str:
+    """Return why plain processes cannot be frozen from outside here; empty if they can."""
+    found = _criu(machine or Machine())
+    return "" if found.works else found.detail
+
+
 def can_criu(machine: Machine | None = None) -> bool:
     """Whether plain processes can be frozen from outside here."""
     return _criu(machine or Machine()).works

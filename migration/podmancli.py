@@ -170,11 +170,14 @@ def stopped_ms(said: str) -> int:
 
 
 def moved_config(config: Mapping[str, Any], container: Confinement, files: Files) -> dict[str, Any]:
-    """Return what podman knew of a container (`CONFIG`), as it shall be for *container*: the labels, places and cores of here."""
+    """Return what podman knew of a container (`CONFIG`), as it shall be for *container*: the labels, places, cores and memory of here."""
     spec = config["spec"]
     resources = {**spec["linux"].get("resources", {})}
     if container.cores:
         resources["cpu"] = {**resources.get("cpu", {}), "cpus": ",".join(map(str, sorted(container.cores)))}
+    if container.memory is not None:
+        limit = {"limit": container.memory, "swap": container.memory}
+        resources["memory"] = {**resources.get("memory", {}), **limit}
     moved = {**spec, "mounts": _moved_mounts(spec["mounts"], container.mounts)}
     moved["linux"] = {**spec["linux"], "resources": resources}
     return {

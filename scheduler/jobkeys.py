@@ -291,6 +291,6 @@ def container_problem(spec: JobSpec) -> str:
         return 'image: a job with runtime = "process" has none'
     if not spec.image and spec.runtime in {RuntimeWish.PODMAN, RuntimeWish.DOCKER}:
         return f'runtime: "{spec.runtime}" runs images, and this job has none; give image = "NAME"'
-    if not spec.image and (spec.mounts or spec.workdir):
-        return f"{'mounts' if spec.mounts else 'workdir'}: only a job with an image has that; others see the node's own files"
+    if not spec.image and spec.mounts:
+        return "mounts: only a job with an image has that; others see the node's own files"
     return ""

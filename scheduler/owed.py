@@ -24,9 +24,14 @@ def _about(job: Job, state: State) -> Iterator[AgentCommand]:
             yield Replan(
                 id=segment.command, allocation=segment.allocation, job=job.id, fence=segment.fence, plan=segment.plan
             )
-        case Freezing(segment=segment, reason=reason):
+        case Freezing(segment=segment, reason=reason, is_wish=is_wish):
             yield Freeze(
-                id=segment.command, allocation=segment.allocation, job=job.id, fence=segment.fence, reason=reason
+                id=segment.command,
+                allocation=segment.allocation,
+                job=job.id,
+                fence=segment.fence,
+                reason=reason,
+                is_wish=is_wish,
             )
         case Killing(segment=segment, reason=reason):
             yield Kill(

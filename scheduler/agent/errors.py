@@ -1,8 +1,9 @@
-"""What keeps an agent from starting.
+"""What keeps an agent from starting, or a command from being tried as its guest.
 
 SchedulerError
 ├── AgentRunning        another agent serves this allocation
-└── AllocationUnknown   the daemon has made nothing for this allocation
+├── AllocationUnknown   the daemon has made nothing for this allocation
+└── TrialFailed         a command cannot be tried as a guest
 """
 
 from typing import ClassVar
@@ -20,3 +21,9 @@ class AllocationUnknown(SchedulerError):
     """The daemon has made nothing for this allocation."""
 
     exit_code: ClassVar[int] = 36
+
+
+class TrialFailed(SchedulerError):
+    """The command cannot be tried: undisturbed it fails, does not end, or is over at once."""
+
+    exit_code: ClassVar[int] = 83

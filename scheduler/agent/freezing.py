@@ -14,6 +14,7 @@ from idleq.scheduler.agent.node import Node
 from idleq.scheduler.agent.outcome import NOT_KEPT
 from idleq.scheduler.agent.saving import Problem
 from idleq.scheduler.agent.signals import number_of
+from idleq.scheduler.core.inputs import CommandFailed
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod
 
@@ -104,9 +105,19 @@ def _ask_if_it_hears(node: Node, guest: Guest) -> None:
         return
     guest.method, guest.phase, guest.asked_at = FreezeMethod.NONE, Phase.RUNNING, None
     guest.trouble = guest.trouble or f"it has no handler for {guest.launch.spec.signal}"
+    if guest.wish is not None and not guest.must_go:
+        tell_in_vain(node, guest)
     if guest.must_go and guest.stop is None:
         guest.stop = Stop(guest.launch.job, guest.launch.fence, guest.ask_reason)
         node.runtime.kill([guest.name])
+
+
+def tell_in_vain(node: Node, guest: Guest) -> None:
+    """Say that it could not be frozen, as somebody had wished, and runs on."""
+    assert guest.wish is not None  # somebody did
+    reason = guest.trouble or "it cannot be frozen on this node"
+    node.reports.add(CommandFailed(command=guest.wish, reason=reason, transient=False))
+    guest.wish = None
 
 
 def _go_on(node: Node, guest: Guest, problem: Problem) -> None:

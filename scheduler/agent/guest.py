@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from idleq.ids import Millis, SnapshotId
+from idleq.ids import CommandId, Millis, SnapshotId
 from idleq.migration.ports import ContainerName, Ended
 from idleq.scheduler.agent.decide import GuestView, Phase, Stop
 from idleq.scheduler.agent.folders import Folders
@@ -38,6 +38,7 @@ class Guest:
         is_enclosed: whether it runs as one that criu can freeze.
         method: how it is frozen here: never AUTO; and once the first choice has failed, what is left.
         must_go: whether somebody wants it away, frozen or not.
+        wish: the command by which somebody wants it frozen, or else left alone; None if nobody does.
         trouble: why it could not be frozen; empty if that was not tried, or has succeeded.
     """
 
@@ -61,6 +62,7 @@ class Guest:
     is_enclosed: bool = False
     method: FreezeMethod = field(init=False)
     must_go: bool = False
+    wish: CommandId | None = None
     trouble: str = ""
     _progress: Tail = field(init=False)
     saves: Tail = field(init=False)

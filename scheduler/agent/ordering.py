@@ -5,9 +5,10 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from idleq.migration.errors import StartFailed
+from idleq.migration.errors import ProgramMissing, StartFailed
 from idleq.migration.mounting import checked
 from idleq.migration.ports import Mount, Order, RuntimeName
+from idleq.migration.process import NOT_FOUND
 from idleq.scheduler.agent.folders import INSIDE, Folders, argv_of, environment_of
 from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.core.submission import JobSpec, RuntimeWish
@@ -27,6 +28,7 @@ def order_of(guest: Guest, segment: SegmentPaths, own: Mapping[str, str], roots:
 
     Raises:
         MountRefused: it would be shown what it may not see.
+        ProgramMissing: this node lacks the folder that it is to start in.
         StartFailed: this node has nothing that runs it.
     """
     return _contained(guest, segment, own, roots) if guest.launch.spec.image else _plain(guest, segment, own)
@@ -70,13 +72,22 @@ def _plain(guest: Guest, segment: SegmentPaths, own: Mapping[str, str]) -> Order
         name=guest.name,
         argv=argv_of(launch.spec, sys.executable),
         environment=environment_of(launch.job, launch.spec, seen, guest.share.gpus, own),
-        folder=seen.output,
+        folder=_start_of(launch.spec, seen),
         stdout=segment.stdout,
         stderr=segment.stderr,
         cores=guest.share.cores,
         mounts=_own_folders(guest) if guest.is_enclosed else (),
         may_freeze=guest.is_enclosed,
     )
+
+
+def _start_of(spec: JobSpec, seen: Folders) -> Path:
+    """Return where a plain process starts; a folder that its job names and the node lacks is the job's fault, as a missing program is."""
+    if not spec.workdir:
+        return seen.output
+    if not Path(spec.workdir).is_dir():
+        raise ProgramMissing(f"it is to start in {spec.workdir!r}, which is no folder on this node", NOT_FOUND)
+    return Path(spec.workdir)
 
 
 def _own_folders(guest: Guest) -> list[Mount]:

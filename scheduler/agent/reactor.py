@@ -47,7 +47,9 @@ def _on_present(node: Node, guest: Guest, command: AgentCommand) -> None:
             _replan(node, guest, command)
         case Freeze():
             if guest.phase is not Phase.CLOSING and guest.asked_at is None and guest.stop is None:
-                _freeze(node, guest, command.reason)
+                _freeze(node, guest, command)
+            elif not command.is_wish:
+                guest.must_go = True
         case Kill():
             if guest.phase is not Phase.CLOSING:
                 act(node, [Stop(command.job, command.fence, command.reason)])
@@ -113,12 +115,14 @@ def on_watch(node: Node, now: Millis) -> None:
         guest.memory_over = over.get(guest.name)
 
 
-def _freeze(node: Node, guest: Guest, reason: str) -> None:
-    guest.must_go = True
+def _freeze(node: Node, guest: Guest, command: Freeze) -> None:
+    guest.must_go, guest.wish = not command.is_wish, command.id if command.is_wish else None
     if guest.can_freeze and guest.phase is Phase.RUNNING:
-        freezing.begin(node, guest, reason)
+        freezing.begin(node, guest, command.reason)
+    elif guest.wish is not None and guest.phase is Phase.RUNNING:
+        freezing.tell_in_vain(node, guest)
     else:
-        act(node, [Stop(guest.launch.job, guest.launch.fence, reason)])
+        act(node, [Stop(guest.launch.job, guest.launch.fence, command.reason)])
 
 
 def _replan(node: Node, guest: Guest, command: Replan) -> None:

@@ -12,6 +12,7 @@ from idleq.scheduler.api.bodies import TooLarge
 from idleq.scheduler.api.office import Office
 from idleq.scheduler.api.people import people_routes
 from idleq.scheduler.api.snapshots import snapshot_routes
+from idleq.scheduler.api.steering import steering_routes
 from idleq.scheduler.api.views import view_routes
 from idleq.scheduler.errors import BadMessage, SchedulerError
 
@@ -21,6 +22,7 @@ def make_app(office: Office, people_token: str, log: FilteringBoundLogger, ident
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(agent_routes(office))
     app.include_router(people_routes(office))
+    app.include_router(steering_routes(office))
     app.include_router(view_routes(office))
     app.include_router(snapshot_routes(office))
     app.add_middleware(Gate, people=people_token, agents=office.tokens, identify=identify)

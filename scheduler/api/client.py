@@ -14,6 +14,7 @@ from idleq.scheduler import errors
 from idleq.scheduler.api.access import Access, read_access, read_door
 from idleq.scheduler.api.munge import credential_for
 from idleq.scheduler.core.submission import Submission
+from idleq.scheduler.core.wishes import Changes
 from idleq.scheduler.errors import AccessDenied, DaemonAway, SchedulerError
 from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.pinning import pinned
@@ -78,6 +79,18 @@ class Client:
     def release(self, job: JobId) -> None:
         """Let *job* start again."""
         self._call("POST", f"/v1/jobs/{_part(job)}/release")
+
+    def freeze(self, job: JobId, reason: str = "") -> None:
+        """Freeze what runs of *job*, until it is released."""
+        self._call("POST", f"/v1/jobs/{_part(job)}/freeze", {"reason": reason})
+
+    def move(self, job: JobId, to: str | None = None) -> None:
+        """Freeze *job* and thaw it on another node: on *to*, if one is named."""
+        self._call("POST", f"/v1/jobs/{_part(job)}/move", {"to": to})
+
+    def modify(self, job: JobId, changes: Changes) -> None:
+        """Make *job* another in what *changes* say."""
+        self._call("POST", f"/v1/jobs/{_part(job)}/modify", to_plain(changes))
 
     def snapshots(self) -> Json:
         """Return {"snapshots": rows, "is_cut": whether there are more}."""

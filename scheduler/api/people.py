@@ -68,16 +68,16 @@ def people_routes(office: Office) -> APIRouter:
 
     @router.post("/jobs/{job}/cancel")
     async def cancel(job: str, request: Request) -> Response:
-        return await accept(JobCancelled(target=await own(job, request)))
+        return await accept(JobCancelled(target=await own(office, job, request)))
 
     @router.post("/jobs/{job}/hold")
     async def hold(job: str, request: Request) -> Response:
         why = await read_as(request, Reason, Reason())
-        return await accept(JobHeld(target=await own(job, request), reason=why.reason or "held by its user"))
+        return await accept(JobHeld(target=await own(office, job, request), reason=why.reason or "held by its user"))
 
     @router.post("/jobs/{job}/release")
     async def release(job: str, request: Request) -> Response:
-        return await accept(JobReleased(target=await own(job, request)))
+        return await accept(JobReleased(target=await own(office, job, request)))
 
     @router.post("/pause")
     async def pause(request: Request) -> Response:
@@ -96,16 +96,18 @@ def people_routes(office: Office) -> APIRouter:
         office.shut_down()
         return answer(Accepted())
 
-    async def own(job: str, request: Request) -> JobId:
-        name, user = job_named(job), user_of(request)
-        await office.look(lambda engine, _now: check_own(engine.state, user, name))
-        return name
-
     async def accept(said: Input) -> Response:
         await office.ask(said)
         return answer(Accepted())
 
     return router
+
+
+async def own(office: Office, job: str, request: Request) -> JobId:
+    """Return *job* as the name of one that the caller may touch; raise BadMessage or UnknownTarget."""
+    name, user = job_named(job), user_of(request)
+    await office.look(lambda engine, _now: check_own(engine.state, user, name))
+    return name
 
 
 def job_named(name: str) -> JobId:

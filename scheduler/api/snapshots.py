@@ -9,8 +9,8 @@ from idleq.ids import SnapshotId
 from idleq.scheduler.api.answers import answer
 from idleq.scheduler.api.bodies import read_as
 from idleq.scheduler.api.office import Office
-from idleq.scheduler.api.owners import check_own, user_of
-from idleq.scheduler.api.people import Accepted, Reason, job_named
+from idleq.scheduler.api.owners import user_of
+from idleq.scheduler.api.people import Accepted, Reason, own
 from idleq.scheduler.api.views import MOST_ROWS
 from idleq.scheduler.core.inputs import SnapshotRemoved
 from idleq.scheduler.core.retention import snapshot_rows
@@ -37,8 +37,7 @@ def snapshot_routes(office: Office) -> APIRouter:
 
     @router.post("/jobs/{job}/snapshots/{snapshot}/remove")
     async def remove(job: str, snapshot: str, request: Request) -> Response:
-        name, user = job_named(job), user_of(request)
-        await office.look(lambda engine, _now: check_own(engine.state, user, name))
+        name = await own(office, job, request)
         why = await read_as(request, Reason, Reason())
         reason = why.reason or "removed by its user"
         await office.ask(SnapshotRemoved(job=name, snapshot=SnapshotId(snapshot), reason=reason))

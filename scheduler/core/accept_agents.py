@@ -1,5 +1,7 @@
 """What agents say. It may be late, come twice, or concern a segment that was given up."""
 
+from msgspec import structs
+
 from idleq.ids import AllocationId, Fence, JobId, Millis
 from idleq.scheduler.core.commands import Freeze, Kill, Launch, Publish, Replan
 from idleq.scheduler.core.draft import Draft
@@ -78,8 +80,8 @@ def _agree_on_guests(draft: Draft, allocation: Allocation, hosted: dict[JobId, F
 def _tell_wish_again(draft: Draft, job: Job, segment: Segment) -> None:
     command, where, fence = segment.command, segment.allocation, segment.fence
     match job.state:
-        case Freezing(reason=reason):
-            draft.tell_again(Freeze(id=command, allocation=where, job=job.id, fence=fence, reason=reason))
+        case Freezing(reason=reason, is_wish=wish):
+            draft.tell_again(Freeze(id=command, allocation=where, job=job.id, fence=fence, reason=reason, is_wish=wish))
         case Killing(reason=reason):
             draft.tell_again(Kill(id=command, allocation=where, job=job.id, fence=fence, reason=reason))
         case _:
@@ -95,7 +97,7 @@ def launch_command(draft: Draft, job: Job, segment: Segment) -> Launch:
         allocation=segment.allocation,
         job=job.id,
         fence=segment.fence,
-        spec=spec,
+        spec=spec if spec.resources == segment.resources else structs.replace(spec, resources=segment.resources),
         plan=segment.plan,
         thaw_from=snapshot,
     )

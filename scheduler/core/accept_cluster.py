@@ -6,6 +6,7 @@ from idleq.ids import AllocationId, Millis
 from idleq.scheduler.core.cause import BOOKED, Cause, CauseKind
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.draft import Draft
+from idleq.scheduler.core.facts import FreezeGivenUp
 from idleq.scheduler.core.gaps import Gap
 from idleq.scheduler.core.harm import complaint
 from idleq.scheduler.core.inputs import (
@@ -19,6 +20,7 @@ from idleq.scheduler.core.inputs import (
     Reconciled,
     ViewChanged,
 )
+from idleq.scheduler.core.job import Freezing, Job, Segment
 from idleq.scheduler.core.segments import end_segment, fail_launch
 from idleq.scheduler.core.sitefacts import (
     AllocationEnded,
@@ -168,6 +170,14 @@ def fail_command(draft: Draft, what: CommandFailed) -> None:
             segment = job.segment
             if segment is not None and segment.launch == what.command and segment.since is None:
                 fail_launch(draft, job, what.reason)
+            elif segment is not None and segment.command == what.command:
+                _give_up_freezing(draft, job, segment, what.reason)
+
+
+def _give_up_freezing(draft: Draft, job: Job, segment: Segment, reason: str) -> None:
+    """Its agent could not do what was wished for; anything else that it is to do it does in the end."""
+    if isinstance(job.state, Freezing) and job.state.is_wish and segment.since is not None:
+        draft.record(FreezeGivenUp(job=job.id, fence=segment.fence, reason=reason))
 
 
 def reconcile(draft: Draft, what: Reconciled) -> None:

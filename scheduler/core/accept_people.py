@@ -25,6 +25,7 @@ from idleq.scheduler.core.inputs import JobCancelled, JobHeld, JobReleased, Jobs
 from idleq.scheduler.core.job import Freezing, Held, Job, Killing, Running, Segment, Starting
 from idleq.scheduler.core.state import State
 from idleq.scheduler.core.submission import Submission
+from idleq.scheduler.core.wishes import Move
 
 
 def submit(draft: Draft, what: JobsSubmitted) -> None:
@@ -50,7 +51,7 @@ def _problems(state: State, submissions: Sequence[Submission]) -> Iterator[str]:
     if not submissions:
         yield "there is nothing to submit"
     for submission in submissions:
-        yield from (f"job {submission.spec.name!r}: {problem}" for problem in _problems_of(state, submission))
+        yield from (f"job {submission.spec.name!r}: {problem}" for problem in problems_of(state, submission))
         for place in submission.after_here:
             if not 0 <= place < len(submissions):
                 yield f"job {submission.spec.name!r} waits for job number {place + 1} of this call, which has {len(submissions)}"
@@ -61,7 +62,8 @@ def _problems(state: State, submissions: Sequence[Submission]) -> Iterator[str]:
         yield f"these jobs wait for each other in a circle: {names}"
 
 
-def _problems_of(state: State, submission: Submission) -> Iterator[str]:
+def problems_of(state: State, submission: Submission) -> Iterator[str]:
+    """Yield why *submission* could not be taken in."""
     spec, array = submission.spec, submission.array
     if not spec.argv or not spec.argv[0]:
         yield "it has no command"
@@ -91,7 +93,7 @@ def _largest(state: State) -> str:
 
 def cancel(draft: Draft, what: JobCancelled) -> None:
     """End *target* for good."""
-    jobs = _targets(draft, what.target)
+    jobs = targets(draft, what.target)
     if jobs is None:
         return
     entry = draft.state.entries[entry_of(what.target)]
@@ -118,18 +120,35 @@ def kill(draft: Draft, job: JobId, segment: Segment, reason: str, *, withdraw: b
     )
 
 
-def freeze(draft: Draft, job: JobId, segment: Segment, reason: str, *, hold: bool) -> None:
-    """Freeze the segment now."""
+def freeze(
+    draft: Draft,
+    job: JobId,
+    segment: Segment,
+    reason: str,
+    *,
+    hold: bool,
+    is_wish: bool = False,
+    move: Move | None = None,
+) -> None:
+    """Freeze the segment now; if that is a wish only, it runs on where it cannot be."""
     command = draft.next_command
     draft.record(
-        FreezeAsked(job=job, fence=Fence(segment.fence), reason=reason, hold=hold, command=command),
-        Freeze(id=command, allocation=segment.allocation, job=job, fence=segment.fence, reason=reason),
+        FreezeAsked(
+            job=job,
+            fence=Fence(segment.fence),
+            reason=reason,
+            hold=hold,
+            command=command,
+            move=move,
+            is_wish=is_wish,
+        ),
+        Freeze(id=command, allocation=segment.allocation, job=job, fence=segment.fence, reason=reason, is_wish=is_wish),
     )
 
 
 def hold(draft: Draft, what: JobHeld) -> None:
     """Let nothing of *target* start; what runs of it is frozen."""
-    jobs = _targets(draft, what.target)
+    jobs = targets(draft, what.target)
     if jobs is None:
         return
     entry = draft.state.entries[entry_of(what.target)]
@@ -139,7 +158,7 @@ def hold(draft: Draft, what: JobHeld) -> None:
         match job.state:
             case Starting(segment=segment) | Running(segment=segment):
                 freeze(draft, job.id, segment, what.reason, hold=True)
-            case Freezing(segment=segment, hold=False):
+            case Freezing(segment=segment, hold=False) | Freezing(segment=segment, is_wish=True):
                 freeze(draft, job.id, segment, what.reason, hold=True)
             case Freezing() | Killing() | Held():
                 pass
@@ -149,7 +168,7 @@ def hold(draft: Draft, what: JobHeld) -> None:
 
 def release(draft: Draft, what: JobReleased) -> None:
     """Let *target* start again."""
-    jobs = _targets(draft, what.target)
+    jobs = targets(draft, what.target)
     if jobs is None:
         return
     entry = draft.state.entries[entry_of(what.target)]
@@ -164,7 +183,7 @@ def release(draft: Draft, what: JobReleased) -> None:
         draft.record(JobLetGo(job=job.id))
 
 
-def _targets(draft: Draft, target: JobId) -> tuple[Job, ...] | None:
+def targets(draft: Draft, target: JobId) -> tuple[Job, ...] | None:
     """Return the touched (or single) jobs of *target* that are not final; refuse if there is nothing to act on."""
     state = draft.state
     if not JOB_NAME.fullmatch(target) or entry_of(target) not in state.entries:

@@ -7,10 +7,11 @@ from idleq.ids import Millis
 from idleq.scheduler.core import apply_cluster
 from idleq.scheduler.core.apply_entries import EntryFact, apply_entry
 from idleq.scheduler.core.apply_jobs import apply_job
-from idleq.scheduler.core.apply_running import apply_plan, apply_progress, apply_start, apply_wish
+from idleq.scheduler.core.apply_running import apply_giving_up, apply_plan, apply_progress, apply_start, apply_wish
 from idleq.scheduler.core.facts import (
     Fact,
     FreezeAsked,
+    FreezeGivenUp,
     KillAsked,
     PauseSet,
     PlanMoved,
@@ -64,6 +65,7 @@ APPLIED_BY: dict[type[Fact], Callable[[State, Millis, Any], None]] = {
     SegmentProgressed: apply_progress,
     SegmentRunning: apply_start,
     FreezeAsked: apply_wish,
+    FreezeGivenUp: apply_giving_up,
     KillAsked: apply_wish,
     **dict.fromkeys(get_args(PassageFact), apply_job),
     **dict.fromkeys(get_args(EntryFact), apply_entry),

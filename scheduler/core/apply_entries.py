@@ -1,14 +1,18 @@
 """What facts about entries make of the state."""
 
+from heapq import heappush
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from idleq.ids import EntryId, Millis
 from idleq.scheduler.core.entry import Entry, Rest
-from idleq.scheduler.core.facts import EntryAdded, EntryCancelled, EntryHeld, EntryReady, EntryReleased
+from idleq.scheduler.core.facts import EntryAdded, EntryCancelled, EntryChanged, EntryHeld, EntryReady, EntryReleased
 from idleq.scheduler.core.lines import leave_line, stand_in_line
-from idleq.scheduler.core.state import State
+from idleq.scheduler.core.state import Alarm, State
+from idleq.scheduler.core.submission import JobSpec
 
-EntryFact = EntryAdded | EntryReady | EntryHeld | EntryReleased | EntryCancelled
+EntryFact = EntryAdded | EntryChanged | EntryReady | EntryHeld | EntryReleased | EntryCancelled
 
 
 def apply_entry(state: State, at: Millis, fact: EntryFact) -> None:
@@ -19,6 +23,8 @@ def apply_entry(state: State, at: Millis, fact: EntryFact) -> None:
     entry = state.entries[fact.entry]
     leave_line(state, entry)
     match fact:
+        case EntryChanged(spec=spec):
+            _change(state, entry, spec)
         case EntryReady():
             entry.is_ready = True
             entry.rest = Rest.QUEUED if entry.rest is Rest.WAITING else entry.rest
@@ -59,6 +65,19 @@ def _add(state: State, at: Millis, fact: EntryAdded) -> None:
     if not is_ready:
         state.agenda.finished.update(dict.fromkeys(submission.after))
     stand_in_line(state, entry)
+
+
+def _change(state: State, entry: Entry, spec: JobSpec) -> None:
+    """Take its jobs out of the lines that they stood in as they were; those that run see to their new end."""
+    for name in entry.open:
+        state.queue.take(entry.id, name)
+    entry.submission = replace(entry.submission, spec=spec)
+    if spec.max_run_ms is None:
+        return
+    for name in entry.open:
+        if (segment := state.jobs[name].segment) is not None:
+            began = segment.bound_at if segment.since is None else segment.since
+            heappush(state.alarms, (Millis(began + spec.max_run_ms - segment.first_run_ms), Alarm.MAX_RUN, name))
 
 
 def note_if_over(state: State, entry: Entry) -> None:

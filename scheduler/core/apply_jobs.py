@@ -15,6 +15,7 @@ from idleq.scheduler.core.facts import (
     JobHeldBack,
     JobLetGo,
     JobWithdrawn,
+    MoveEased,
     SegmentFailed,
     SegmentFrozen,
     SegmentLost,
@@ -37,6 +38,7 @@ from idleq.scheduler.core.job import (
 )
 from idleq.scheduler.core.lifecycle import PassageFact, check
 from idleq.scheduler.core.lines import leave_line, stand_alone, stand_in_line
+from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.state import Alarm, Allocation, State
 
@@ -50,12 +52,14 @@ def apply_job(state: State, at: Millis, fact: PassageFact) -> None:
     job = state.job(fact.job)
     assert job is not None  # facts name jobs that exist
     entry, before = state.entries[job.entry], job.segment
-    after = _step(job, before, fact, at=at, is_ready=entry.is_ready, kept=state.policy.generations)
+    after = _step(job, before, fact, entry, at=at, kept=state.policy.generations)
     check(job, fact, after.state)
     _learn(state, entry, before, fact)
     if job.id not in state.jobs:
         _touch(state, entry, job)
     state.jobs[job.id] = after
+    if job.move is not None:
+        _note_move(state, after)
     if isinstance(fact, SnapshotDropped):
         _stand_anew(state, entry, after)
     else:
@@ -64,14 +68,15 @@ def apply_job(state: State, at: Millis, fact: PassageFact) -> None:
         state.allocations[before.allocation].failed_launches += 1
 
 
-def _step(job: Job, segment: Segment | None, fact: PassageFact, *, at: Millis, is_ready: bool, kept: int) -> Job:
-    """Return *job*, whose present one is *segment*, as it is after *fact*; so many snapshots of it are *kept*."""
+def _step(job: Job, segment: Segment | None, fact: PassageFact, entry: Entry, *, at: Millis, kept: int) -> Job:
+    """Return *job* of *entry*, whose present one is *segment*, as it is after *fact*; so many snapshots of it are *kept*."""
     match fact:
         case SegmentStarted():
             begun = Segment(
                 fence=fact.fence,
                 allocation=fact.allocation,
                 node=fact.node,
+                resources=entry.spec.resources,
                 plan=fact.plan,
                 launch=fact.command,
                 command=fact.command,
@@ -81,7 +86,7 @@ def _step(job: Job, segment: Segment | None, fact: PassageFact, *, at: Millis, i
                 first_run_ms=job.run_ms,
                 is_ahead=fact.is_ahead,
             )
-            return replace(job, state=Starting(begun), fence=fact.fence)
+            return replace(job, state=Starting(begun), fence=fact.fence, move=None)
         case SegmentFrozen() | SegmentLost() | SegmentFailed():
             return _after_segment(job, segment, fact, kept)
         case SnapshotDropped(snapshot=dropped):
@@ -95,10 +100,12 @@ def _step(job: Job, segment: Segment | None, fact: PassageFact, *, at: Millis, i
         case JobWithdrawn(reason=reason):
             return job.in_state(Cancelled(reason, at))
         case JobHeldBack(reason=reason):
-            return job.in_state(Held(reason))
+            return replace(job, state=Held(reason), move=None)
+        case MoveEased(move=move):
+            return replace(job, move=move)
         case JobLetGo():
             stalled = 0 if isinstance(job.state, Held) else job.stalled
-            return replace(job, state=Queued() if is_ready else Waiting(), stalled=stalled)
+            return replace(job, state=Queued() if entry.is_ready else Waiting(), stalled=stalled)
         case _:
             assert_never(fact)
 
@@ -148,6 +155,14 @@ def _learn(state: State, entry: Entry, segment: Segment | None, fact: PassageFac
             pass
 
 
+def _note_move(state: State, job: Job) -> None:
+    """Keep at hand who waits in line to be moved."""
+    if job.move is not None and isinstance(job.state, Queued):
+        state.moving[job.id] = None
+    else:
+        state.moving.pop(job.id, None)
+
+
 def _touch(state: State, entry: Entry, job: Job) -> None:
     """Count the job out of the entry's rest, as which it stood in line until now."""
     entry.touch(entry.ordinal_of(index_of(job.id)))
@@ -190,7 +205,7 @@ def _occupy(state: State, entry: Entry, job: Job, segment: Segment) -> None:
     if segment.is_ahead:
         allocation.ahead[job.id] = None
     else:
-        _hold(state, allocation, entry)
+        _hold(state, allocation, segment.resources)
     state.agenda.moved[segment.node] = None
     entry.active += 1
     if entry.room_for() == 0:
@@ -211,13 +226,13 @@ def _free(state: State, entry: Entry, job: Job, segment: Segment) -> None:
     if job.id in allocation.ahead:
         del allocation.ahead[job.id]
     else:
-        allocation.used = allocation.used - entry.spec.resources
+        allocation.used = allocation.used - segment.resources
     _promote(state, allocation)
     offer_room(state, allocation)
 
 
-def _hold(state: State, allocation: Allocation, entry: Entry) -> None:
-    allocation.used = allocation.used + entry.spec.resources
+def _hold(state: State, allocation: Allocation, resources: Resources) -> None:
+    allocation.used = allocation.used + resources
     if allocation.is_full:
         state.roomy.pop(allocation.id, None)
 
@@ -226,11 +241,12 @@ def _promote(state: State, allocation: Allocation) -> None:
     """Give room to those that wait for it; the agent does the same by itself, in the same order."""
     while allocation.ahead:
         first = next(iter(allocation.ahead))
-        entry = state.entries[state.jobs[first].entry]
-        if not entry.spec.resources.fits_in(allocation.room):
+        segment = state.jobs[first].segment
+        assert segment is not None  # guests are active
+        if not segment.resources.fits_in(allocation.room):
             return
         del allocation.ahead[first]
-        _hold(state, allocation, entry)
+        _hold(state, allocation, segment.resources)
 
 
 def _close(state: State, entry: Entry, job: Job) -> None:

@@ -1,15 +1,23 @@
 """What facts about a segment that goes on make of the state: most facts there are, and none changes who holds what."""
 
+from heapq import heappush
 from typing import assert_never
 
 from msgspec.structs import replace
 
 from idleq.ids import Millis
 from idleq.scheduler.core.apply_cluster import count_open
-from idleq.scheduler.core.facts import FreezeAsked, KillAsked, PlanMoved, SegmentProgressed, SegmentRunning
+from idleq.scheduler.core.facts import (
+    FreezeAsked,
+    FreezeGivenUp,
+    KillAsked,
+    PlanMoved,
+    SegmentProgressed,
+    SegmentRunning,
+)
 from idleq.scheduler.core.job import ACTIVE, Freezing, Job, JobState, Killing, Running, Segment, Starting
 from idleq.scheduler.core.lifecycle import JobFact, check
-from idleq.scheduler.core.state import State
+from idleq.scheduler.core.state import Alarm, State
 
 
 def apply_plan(state: State, _at: Millis, fact: PlanMoved) -> None:
@@ -60,14 +68,26 @@ def apply_wish(state: State, _at: Millis, fact: FreezeAsked | KillAsked) -> None
     now = replace(segment, command=fact.command)
     following: JobState
     match fact:
-        case FreezeAsked(reason=reason, hold=hold):
-            following = Freezing(now, reason, hold)
+        case FreezeAsked(reason=reason, hold=hold, is_wish=is_wish):
+            following = Freezing(now, reason, hold, is_wish)
         case KillAsked(reason=reason, withdraw=withdraw):
             following = Killing(now, reason, withdraw)
         case _:
             assert_never(fact)
     check(job, fact, following)
-    state.jobs[job.id] = job.in_state(following)
+    move = fact.move if isinstance(fact, FreezeAsked) else None
+    state.jobs[job.id] = replace(job, state=following, move=move)
+    if move is not None:
+        heappush(state.alarms, (move.until, Alarm.MOVE, job.id))
+
+
+def apply_giving_up(state: State, _at: Millis, fact: FreezeGivenUp) -> None:
+    """Let the segment go on, by a plan that is looked at again."""
+    job, segment = _going_on(state, fact)
+    following = Running(replace(segment, trouble=fact.reason))
+    check(job, fact, following)
+    state.jobs[job.id] = replace(job, state=following, move=None)
+    state.agenda.moved[segment.node] = None
 
 
 def _going_on(state: State, fact: JobFact) -> tuple[Job, Segment]:
@@ -85,8 +105,8 @@ def _with_segment(state: JobState, segment: Segment) -> JobState:
             return Running(segment)
         case Starting():
             return Starting(segment)
-        case Freezing(reason=reason, hold=hold):
-            return Freezing(segment, reason, hold)
+        case Freezing(reason=reason, hold=hold, is_wish=is_wish):
+            return Freezing(segment, reason, hold, is_wish)
         case Killing(reason=reason, withdraw=withdraw):
             return Killing(segment, reason, withdraw)
         case _:

@@ -47,7 +47,8 @@ def ask(draft: Draft) -> None:
         offer = state.open_gaps.offers[gap.node]
         wanted = None if offer in useless else _first_of_use(state, demand, gap, draft.now)
         if wanted is None:
-            useless.add(offer)
+            if not state.moving:  # a job that is moved may not want this node, and want another that offers the same
+                useless.add(offer)
             continue
         user = wanted.shape.user if state.policy.sharing is Sharing.USER else ""
         demand.use(gap.free, user)
@@ -63,11 +64,15 @@ def _spoken_for(state: State) -> tuple[set[NodeName], int]:
 
 
 def _longest_gaps(state: State, skipped: int, spoken_for: set[NodeName], now: Millis) -> Iterator[Gap]:
-    """Yield open gaps that are long enough, longest first, but those *spoken_for* and as many as requests will take of any.
+    """Yield open gaps that are long enough, those that jobs are moved to and then longest first, but those *spoken_for* and as many as requests will take of any.
 
     Where there are too many, what follows is the longest of each offer, if it was not among the first.
     """
     open_gaps = state.open_gaps
+    for name in _moved_to(state):
+        gap = None if name in spoken_for or name not in open_gaps.ends else _long_enough(state, name, now)
+        if gap is not None:
+            yield gap
     seen: set[NodeName] = set()
     for _, name in islice(reversed(open_gaps.order), skipped + GAPS_LOOKED_AT):
         seen.add(name)
@@ -84,6 +89,14 @@ def _longest_gaps(state: State, skipped: int, spoken_for: set[NodeName], now: Mi
         gap = None if name in seen or name in spoken_for else _long_enough(state, name, now)
         if gap is not None:
             yield gap
+
+
+def _moved_to(state: State) -> Iterator[NodeName]:
+    """Yield the nodes that jobs in line are moved to: they may be far behind the longest gaps."""
+    for name in state.moving:
+        move = state.jobs[name].move
+        if move is not None and move.to is not None:
+            yield move.to
 
 
 def _long_enough(state: State, name: NodeName, now: Millis) -> Gap | None:
@@ -142,7 +155,7 @@ def _first_of_use(state: State, demand: Demand, gap: Gap, now: Millis) -> Line |
     """Return the first in *demand* who would make more of the gap than it costs, None if there is nobody."""
     length_ms, node = _length(state, gap, now), state.nodes[gap.node]
     for line, jobs in zip(demand.lines, demand.jobs, strict=True):
-        if not jobs or not line.need.fits_in(gap.free) or not line.suits(node.machine):
+        if not jobs or not line.need.fits_in(gap.free) or not line.suits(node.machine, gap.node):
             continue
         if first_paying(state, line, length_ms, node.abilities) is not None:
             return line
@@ -151,9 +164,11 @@ def _first_of_use(state: State, demand: Demand, gap: Gap, now: Millis) -> Line |
 
 def _must_be_named(state: State, line: Line) -> bool:
     """Whether the site's scheduler would perhaps choose a node on which the line's jobs cannot go on, again and again."""
-    if line.shape.bound_to is None:
+    if not line.shape.is_choosy:
         return False
-    return any(node.machine is not None and not line.suits(node.machine) for node in state.nodes.values())
+    if line.shape.move is not None:
+        return True
+    return any(node.machine is not None and not line.suits(node.machine, None) for node in state.nodes.values())
 
 
 def _ask_for(draft: Draft, gap: Gap, user: str, *, is_there_only: bool) -> None:

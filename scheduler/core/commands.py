@@ -101,13 +101,14 @@ class Replan(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Freeze(Struct, frozen=True, kw_only=True, gc=False):
-    """Freeze the segment now."""
+    """Freeze the segment now; what cannot be frozen is ended, or, if it is only wished for (*is_wish*), runs on: then this has failed."""
 
     id: CommandId
     allocation: AllocationId
     job: JobId
     fence: Fence
     reason: str
+    is_wish: bool = False
 
 
 class Kill(Struct, frozen=True, kw_only=True, gc=False):

@@ -15,6 +15,7 @@ from idleq.scheduler.core.accept_agents import (
     reject_snapshot,
     start_running,
 )
+from idleq.scheduler.core.accept_changes import change_wished
 from idleq.scheduler.core.accept_cluster import (
     expire,
     fail_command,
@@ -27,6 +28,7 @@ from idleq.scheduler.core.accept_cluster import (
 )
 from idleq.scheduler.core.accept_people import cancel, hold, pause, release, resume, submit
 from idleq.scheduler.core.accept_snapshots import remove
+from idleq.scheduler.core.accept_wishes import freeze_wished, move_wished
 from idleq.scheduler.core.apply import advance, apply
 from idleq.scheduler.core.ask import ask, give_back_idle
 from idleq.scheduler.core.bind import bind, replan
@@ -59,10 +61,12 @@ from idleq.scheduler.core.inputs import (
     Tick,
     ViewChanged,
 )
+from idleq.scheduler.core.moves import ease
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.settle import next_alarm, ring, settle
 from idleq.scheduler.core.state import State
 from idleq.scheduler.core.vain import give_back_vain
+from idleq.scheduler.core.wishes import ChangeWished, FreezeWished, MoveWished
 
 
 class Decision(Struct, frozen=True, gc=False):
@@ -133,6 +137,8 @@ def _go_on(draft: Draft) -> None:
     due = ring(draft) if state.alarms and state.alarms[0][0] <= draft.now else []
     if agenda.finished:
         settle(draft)
+    if state.moving:
+        ease(draft)
     if agenda.rooms or agenda.grown:
         bind(draft)
     if due or agenda.moved:
@@ -154,6 +160,9 @@ ACCEPTED_BY: dict[type[Input], Callable[[Draft, Any], None]] = {
     JobCancelled: cancel,
     JobHeld: hold,
     JobReleased: release,
+    FreezeWished: freeze_wished,
+    MoveWished: move_wished,
+    ChangeWished: change_wished,
     Paused: pause,
     Resumed: resume,
     SnapshotRemoved: remove,

@@ -4,10 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
-from idleq.ids import JobId, Millis, NodeName
-from idleq.machines import obstacles
-from idleq.scheduler.core.abilities import lacking
-from idleq.scheduler.core.cause import in_words
+from idleq.ids import JobId, Millis
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.job import (
     Cancelled,
@@ -24,26 +21,13 @@ from idleq.scheduler.core.job import (
     Starting,
     Waiting,
 )
-from idleq.scheduler.core.placement import stretch
+from idleq.scheduler.core.prospects import Prospect, prospect, span
 from idleq.scheduler.core.queries import counted_as
-from idleq.scheduler.core.state import Hold, Node, State
-from idleq.scheduler.core.submission import FreezeMethod
-from idleq.scheduler.core.timing import length_of
+from idleq.scheduler.core.state import Hold, State
+from idleq.scheduler.core.wishes import Move
 
 NODES_NAMED = 20
 """Nodes that are gone through one by one; more would not be read."""
-
-MOST_NAMED = 3
-"""Jobs that are named where they are in the way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prospect:
-    """What one node holds for the job."""
-
-    node: NodeName
-    is_possible: bool
-    because: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +79,10 @@ def _sentences(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[st
         case Held(reason=reason):
             yield f"It is held: {reason}. `idleq release {job.id}` lets it go."
         case Delayed(until=until):
-            yield f"It is tried again in {_span(until - now)}."
+            yield f"It is tried again in {span(until - now)}."
         case Queued():
+            if job.move is not None:
+                yield _on_its_way(job.move)
             yield from _why_not_started(state, entry, now)
         case Starting(segment=segment):
             yield f"It is being started on {segment.node} (segment {segment.fence})."
@@ -113,19 +99,21 @@ def _sentences(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[st
         case _:
             assert_never(job.state)
     if job.snapshots and not job.is_final:
-        yield f"It has {_span(job.run_ms)} of work in {_counted(len(job.snapshots), 'snapshot')} and goes on from the newest."
+        yield f"It has {span(job.run_ms)} of work in {_counted(len(job.snapshots), 'snapshot')} and goes on from the newest."
 
 
 def _while_running(state: State, entry: Entry, job: Job, segment: Segment, now: Millis) -> Iterator[str]:
     yield f"It runs on {segment.node} (segment {segment.fence})."
+    if segment.trouble:
+        yield f"It was to be frozen and could not be, so it runs on: {segment.trouble}."
     plan = segment.plan
     if plan.freeze_at is not None and plan.ends_at is not None:
-        yield f"It will be frozen in {_span(plan.freeze_at - now)}, before the gap ends in {_span(plan.ends_at - now)}."
+        yield f"It will be frozen in {span(plan.freeze_at - now)}, before the gap ends in {span(plan.ends_at - now)}."
         yield _reckoned(state, entry, job)
     else:
         yield "No end of its gap is known."
     if plan.save_every_ms is not None:
-        yield f"It saves every {_span(plan.save_every_ms)}, since the node may be taken with less notice than a freeze needs."
+        yield f"It saves every {span(plan.save_every_ms)}, since the node may be taken with less notice than a freeze needs."
 
 
 def _reckoned(state: State, entry: Entry, job: Job) -> str:
@@ -134,14 +122,20 @@ def _reckoned(state: State, entry: Entry, job: Job) -> str:
         of = ", for what its newest snapshot weighs"
     else:
         of = ", for the size that 95 % of them keep within" if typical.bytes else ""
-    return f"Its freeze is reckoned to take {_span(typical.freeze_ms)}, {state.basis(entry, job)}{of}."
+    return f"Its freeze is reckoned to take {span(typical.freeze_ms)}, {state.basis(entry, job)}{of}."
+
+
+def _on_its_way(move: Move) -> str:
+    if move.to is not None:
+        return f"It is moved from {move.off} to {move.to}, and goes elsewhere only if {move.to} cannot host it."
+    return f"It is moved off {move.off}, and goes on there only if no other node can host it."
 
 
 def _why_not_started(state: State, entry: Entry, now: Millis) -> Iterator[str]:
     if state.is_paused:
         yield f"idleq is paused: {state.pause_reason or 'no reason was given'}. `idleq resume` lets jobs start."
     if state.slowed_until > now:
-        wait = _span(state.slowed_until - now)
+        wait = span(state.slowed_until - now)
         yield f"No allocation is asked for during the next {wait}: {state.slowed_reason}."
     if entry.room_for() == 0:
         yield f"Its array has as many tasks running as it may ({entry.active})."
@@ -152,64 +146,14 @@ def _why_not_started(state: State, entry: Entry, now: Millis) -> Iterator[str]:
         yield f"idleq waits for {_counted(waits, 'allocation')}; jobs are given to what comes up."
     yield (
         "Whoever has the highest priority goes first (one more for each "
-        f"{_span(state.policy.patience_ms)} of waiting), then who makes most of the gap, then who has waited longest."
+        f"{span(state.policy.patience_ms)} of waiting), then who makes most of the gap, then who has waited longest."
     )
 
 
 def _prospects(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[Prospect]:
-    for name, node in sorted(state.nodes.items())[:NODES_NAMED]:
-        is_possible, because = _prospect(state, entry, job, node, now)
-        yield Prospect(name, is_possible, because)
-
-
-def _listed(jobs: tuple[JobId, ...]) -> str:
-    more = len(jobs) - MOST_NAMED
-    return ", ".join(jobs[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _prospect(state: State, entry: Entry, job: Job, node: Node, now: Millis) -> tuple[bool, str]:
-    need, report = entry.spec.resources, node.report
-    if not report.is_up:
-        return False, "it is down or drained" if report.cause is None else f"it is closed ({in_words(report.cause)})"
-    if not need.fits_in(report.capacity):
-        return False, "it is too small"
-    if node.gap is None:
-        return False, f"main jobs have it ({report.main_job})" if report.main_job else "main jobs have it"
-    if node.abilities is not None and (lacks := next(lacking(node.abilities, entry.spec, job), "")):
-        return False, lacks
-    held = state.allocations.get(node.allocation) if node.allocation is not None else None
-    if not need.fits_in(node.gap.free if held is None else held.room):
-        others = () if held is None else tuple(held.guests)
-        return False, f"our own jobs have it ({_listed(others)})" if others else "what is free of it is too small"
-    bound_to = job.snapshots[-1].bound_to if job.snapshots else None
-    if reasons := obstacles(bound_to, node.machine if held is None else held.machine):
-        return False, f"its snapshot cannot be thawed there: {'; '.join(reasons)}"
-    if held is not None:
-        length = length_of(state, held, now)
-    else:
-        longest = state.policy.max_allocation_ms
-        end = node.gap.end.likely
-        length = longest if end is None else Millis(min(end - now, longest))
-        if length < state.policy.min_gap_ms:
-            return False, f"its gap of {_span(length)} is shorter than {_span(state.policy.min_gap_ms)}"
-    worth = stretch(state, entry, job, length)
-    if not worth.pays:
-        short = f"its gap of {_span(length)} is too short for it"
-        if entry.spec.freeze is FreezeMethod.NONE:
-            return False, f"{short}, and it cannot be frozen"
-        takes = f"thawing and freezing take {_span(worth.overhead_ms)}, {state.basis(entry, job)}"
-        return False, f"{short}: {takes}"
-    return True, f"its gap of {_span(length)} is long enough ({node.gap.end.source})"
+    for name in sorted(state.nodes)[:NODES_NAMED]:
+        yield prospect(state, entry, job, name, now)
 
 
 def _counted(number: int, what: str) -> str:
     return f"1 {what}" if number == 1 else f"{number} {what}s"
-
-
-def _span(ms: int) -> str:
-    """Return a duration for people: "4.2 s", "12 min 5 s", "3 h 20 min"."""
-    seconds = max(ms, 0) // 1000
-    minutes, hours = seconds // 60, seconds // 3600
-    if not minutes:
-        return f"{max(ms, 0) / 1000:.1f} s"
-    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min {seconds % 60} s"

@@ -20,7 +20,8 @@ from idleq.scheduler.core.sitefacts import (
     StrayGranted,
 )
 from idleq.scheduler.core.snapshot import Snapshot
-from idleq.scheduler.core.submission import Submission
+from idleq.scheduler.core.submission import JobSpec, Submission
+from idleq.scheduler.core.wishes import Move
 
 
 class PolicySet(Struct, frozen=True, kw_only=True, gc=False):
@@ -44,6 +45,13 @@ class EntryAdded(Struct, frozen=True, kw_only=True, gc=False):
     submission: Submission
     request: str
     user: str
+
+
+class EntryChanged(Struct, frozen=True, kw_only=True, gc=False):
+    """What of *entry* is not over is as *spec* says from here on; segments that go on keep their cores and their memory."""
+
+    entry: EntryId
+    spec: JobSpec
 
 
 class EntryReady(Struct, frozen=True, kw_only=True, gc=False):
@@ -92,6 +100,13 @@ class JobWithdrawn(Struct, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
+class MoveEased(Struct, frozen=True, kw_only=True, gc=False):
+    """The job that waits to be moved may go on on more nodes than before: as *move* says, or on any if that is None."""
+
+    job: JobId
+    move: Move | None
+
+
 class SegmentStarted(Struct, frozen=True, kw_only=True, gc=False):
     """The job is bound to an allocation under a new fencing number; *is_ahead* if it starts there once there is room."""
 
@@ -135,13 +150,26 @@ class PlanMoved(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class FreezeAsked(Struct, frozen=True, kw_only=True, gc=False):
-    """The segment is asked to freeze now; *hold* if the job shall not be thawed until released."""
+    """The segment is asked to freeze now; *hold* if the job shall not be thawed until released, *move* if it shall be thawed elsewhere.
+
+    *is_wish*: where it cannot be frozen it runs on.
+    """
 
     job: JobId
     fence: Fence
     reason: str
     hold: bool
     command: CommandId
+    move: Move | None = None
+    is_wish: bool = False
+
+
+class FreezeGivenUp(Struct, frozen=True, kw_only=True, gc=False):
+    """The segment could not be frozen, as somebody had wished, and runs on."""
+
+    job: JobId
+    fence: Fence
+    reason: str
 
 
 class KillAsked(Struct, frozen=True, kw_only=True, gc=False):
@@ -230,6 +258,7 @@ Fact = (
     PolicySet
     | PauseSet
     | EntryAdded
+    | EntryChanged
     | EntryReady
     | EntryHeld
     | EntryReleased
@@ -237,11 +266,13 @@ Fact = (
     | JobHeldBack
     | JobLetGo
     | JobWithdrawn
+    | MoveEased
     | SegmentStarted
     | SegmentRunning
     | SegmentProgressed
     | PlanMoved
     | FreezeAsked
+    | FreezeGivenUp
     | KillAsked
     | SegmentFrozen
     | SegmentLost

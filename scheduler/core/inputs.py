@@ -10,6 +10,7 @@ from idleq.scheduler.core.cause import Cause
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import Submission
+from idleq.scheduler.core.wishes import ChangeWished, FreezeWished, MoveWished
 
 # What people ask for.
 
@@ -270,6 +271,9 @@ Input = (
     | JobCancelled
     | JobHeld
     | JobReleased
+    | FreezeWished
+    | MoveWished
+    | ChangeWished
     | Paused
     | Resumed
     | SnapshotRemoved

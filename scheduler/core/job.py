@@ -5,7 +5,9 @@ from msgspec.structs import replace
 
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
 from idleq.scheduler.core.commands import SegmentPlan
+from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.snapshot import Snapshot
+from idleq.scheduler.core.wishes import Move
 
 
 class Segment(Struct, frozen=True, gc=False):
@@ -15,6 +17,7 @@ class Segment(Struct, frozen=True, gc=False):
         fence: its fencing number.
         allocation: where it runs.
         node: on which node that is.
+        resources: what it holds, whatever the job is to hold by now.
         plan: when its agent acts by itself.
         launch: the command that starts it.
         command: the last command about it, to be told again after a restart.
@@ -26,11 +29,13 @@ class Segment(Struct, frozen=True, gc=False):
         told_at: when its progress was last journalled, None until then.
         has_saved: whether it has left a snapshot.
         is_ahead: whether it was bound before there was room for it.
+        trouble: why it could not be frozen when somebody wished it; empty if nobody did.
     """
 
     fence: Fence
     allocation: AllocationId
     node: NodeName
+    resources: Resources
     plan: SegmentPlan
     launch: CommandId
     command: CommandId
@@ -42,6 +47,7 @@ class Segment(Struct, frozen=True, gc=False):
     told_at: Millis | None = None
     has_saved: bool = False
     is_ahead: bool = False
+    trouble: str = ""
 
 
 class Waiting(Struct, frozen=True, gc=False):
@@ -77,11 +83,12 @@ class Running(Struct, frozen=True, gc=False):
 
 
 class Freezing(Struct, frozen=True, gc=False):
-    """It was asked to freeze now; a freeze at the planned time needs no asking and stays Running."""
+    """It was asked to freeze now; a freeze at the planned time needs no asking and stays Running. *is_wish*: if it cannot be, it runs on."""
 
     segment: Segment
     reason: str
     hold: bool
+    is_wish: bool = False
 
 
 class Killing(Struct, frozen=True, gc=False):
@@ -137,6 +144,7 @@ class Job(Struct, frozen=True, gc=False):
         run_ms: how long it had run up to its newest snapshot.
         step: how far the workload says it is.
         total: how far it wants to get, if it says so.
+        move: where alone it is to go on, None for anywhere.
     """
 
     id: JobId
@@ -150,6 +158,7 @@ class Job(Struct, frozen=True, gc=False):
     run_ms: Millis = Millis(0)
     step: int = 0
     total: int | None = None
+    move: Move | None = None
 
     @property
     def segment(self) -> Segment | None:

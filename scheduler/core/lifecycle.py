@@ -6,12 +6,14 @@
 from idleq.errors import IdleqError
 from idleq.scheduler.core.facts import (
     FreezeAsked,
+    FreezeGivenUp,
     JobDone,
     JobFailed,
     JobHeldBack,
     JobLetGo,
     JobWithdrawn,
     KillAsked,
+    MoveEased,
     PlanMoved,
     SegmentFailed,
     SegmentFrozen,
@@ -37,7 +39,7 @@ from idleq.scheduler.core.job import (
     Waiting,
 )
 
-WithinFact = SegmentRunning | SegmentProgressed | PlanMoved | FreezeAsked | KillAsked
+WithinFact = SegmentRunning | SegmentProgressed | PlanMoved | FreezeAsked | FreezeGivenUp | KillAsked
 """What happens within a segment that goes on."""
 
 PassageFact = (
@@ -51,6 +53,7 @@ PassageFact = (
     | JobHeldBack
     | JobLetGo
     | JobWithdrawn
+    | MoveEased
 )
 """What begins or ends a segment, or changes who may start."""
 
@@ -64,6 +67,7 @@ TRANSITIONS: dict[tuple[type[JobState], type[JobFact]], tuple[type[JobState], ..
     (Queued, SegmentStarted): (Starting,),
     (Queued, JobHeldBack): (Held,),
     (Queued, JobWithdrawn): (Cancelled,),
+    (Queued, MoveEased): (Queued,),
     (Delayed, JobLetGo): (Queued,),
     (Delayed, JobHeldBack): (Held,),
     (Delayed, JobWithdrawn): (Cancelled,),
@@ -75,6 +79,7 @@ TRANSITIONS: dict[tuple[type[JobState], type[JobFact]], tuple[type[JobState], ..
     (Running, PlanMoved): (Running,),
     (Freezing, SegmentProgressed): (Freezing,),
     (Freezing, SegmentRunning): (Freezing,),
+    (Freezing, FreezeGivenUp): (Running,),
     (Killing, SegmentRunning): (Killing,),
     (Killing, SegmentProgressed): (Killing,),
     # Freezing and killing can be asked for as soon as there is a segment.

@@ -48,7 +48,8 @@ def _stand(state: State, entry: Entry, job: Job) -> None:
 
 def _shape(entry: Entry, job: Job | None) -> Shape:
     bound_to = job.snapshots[-1].bound_to if job is not None and job.snapshots else None
-    return Shape.of(entry.spec, entry.user, bound_to, needs_of(entry.spec, job))
+    move = None if job is None else job.move
+    return Shape.of(entry.spec, entry.user, bound_to, needs_of(entry.spec, job), move)
 
 
 def _like(entry: Entry, job: Job | None) -> Like:

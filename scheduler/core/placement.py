@@ -7,7 +7,7 @@ from itertools import chain, islice
 
 from msgspec import Struct
 
-from idleq.ids import Millis
+from idleq.ids import Millis, NodeName
 from idleq.machines import Machine
 from idleq.scheduler.core.commands import Sharing
 from idleq.scheduler.core.entry import Entry
@@ -83,6 +83,7 @@ class Looks:
     Attributes:
         found: what was found in lines that were looked at, by their heads.
         machine: what the node is like.
+        node: which one it is, None if that is not known.
         room, user: what the rest was made for.
         ranked: a heap of what was found in lines that fit into *room*.
         coming: the lines that fit and were not looked at yet, those first of whom most can come; *next* is the first.
@@ -93,6 +94,7 @@ class Looks:
 
     found: dict[Place, Found | None] = field(default_factory=dict)
     machine: Machine | None = None
+    node: NodeName | None = None
     room: Resources | None = None
     user: str = ""
     ranked: list[tuple[Rank, Candidate, Line]] = field(default_factory=list)
@@ -147,7 +149,7 @@ def _best_first(looks: Looks, state: State, room: Resources, length_ms: Millis, 
         # The first in line has its line's highest level, so those of one level stand together.
         looks.level = _level(queue.order[seen], now, patience_ms)
         below = Millis(now - looks.level * patience_ms + 1)
-        lines = queue.fitting_among(seen, queue.count_before(below), room, looks.user, looks.machine)
+        lines = queue.fitting_among(seen, queue.count_before(below), room, looks.user, looks.machine, looks.node)
         lines.sort(key=lambda line: line.most_of(length_ms), reverse=True)  # equals stay in their order
         yield from lines
         seen = queue.count_before(below)  # counted again: heads that were there may have gone
@@ -229,7 +231,7 @@ def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: M
     """
     patience_ms, room = state.policy.patience_ms, allocation.room
     level = _level(chosen.place, now, patience_ms)
-    for head, line in state.queue.fitting(allocation.resources, user, allocation.machine):
+    for head, line in state.queue.fitting(allocation.resources, user, allocation.machine, allocation.node):
         if _level(head, now, patience_ms) <= level:
             break
         has_waited = now - state.entries[head.entry].queued_since >= patience_ms

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from idleq.ids import EntryId, Fence, JobId, Millis, index_of
 from idleq.scheduler.core.entry import Entry, Rest
-from idleq.scheduler.core.job import Cancelled, Delayed, Failed, Freezing, Held, Job, JobState, Killing, Queued
+from idleq.scheduler.core.job import Cancelled, Delayed, Failed, Freezing, Held, Job, Killing, Queued
 from idleq.scheduler.core.resources import NOTHING
 from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, Summary
 from idleq.scheduler.core.state import State
@@ -46,10 +46,10 @@ def job_row(state: State, job: Job) -> JobRow:
         name=entry.spec.name,
         user=entry.user,
         priority=entry.spec.priority,
-        resources=entry.spec.resources,
+        resources=segment.resources if segment else entry.spec.resources,
         labels=entry.spec.labels,
         state=type(job.state).__name__.lower(),
-        reason=_reason(job.state),
+        reason=_reason(job),
         node=segment.node if segment else None,
         allocation=segment.allocation if segment else None,
         fence=job.fence,
@@ -65,14 +65,16 @@ def job_row(state: State, job: Job) -> JobRow:
     )
 
 
-def _reason(state: JobState) -> str:
-    match state:
+def _reason(job: Job) -> str:
+    match job.state:
         case Held(reason=reason) | Freezing(reason=reason) | Killing(reason=reason):
             return reason
         case Failed(reason=reason) | Cancelled(reason=reason):
             return reason
         case Delayed():
             return "tried again after a while"
+        case Queued() if job.move is not None:
+            return f"moves off {job.move.off}" if job.move.to is None else f"moves to {job.move.to}"
         case _:
             return ""
 

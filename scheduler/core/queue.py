@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from idleq.ids import EntryId, JobId, Millis
+from idleq.ids import EntryId, JobId, Millis, NodeName
 from idleq.machines import Machine, Needs, suits
 from idleq.scheduler.core.kind import Kinds
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
+from idleq.scheduler.core.wishes import Move
 
 UNTOUCHED = 2**62
 NO_END = 2**62
@@ -45,6 +46,7 @@ class Shape(NamedTuple):
         user: whose it is.
         bound_to: what the snapshot that it goes on from needs of a machine.
         needs: what a node must be able to do.
+        move: where alone it is to go on, None for anywhere.
     """
 
     resources: Resources
@@ -53,12 +55,20 @@ class Shape(NamedTuple):
     user: str
     bound_to: Needs | None
     needs: tuple[str, ...]
+    move: Move | None = None
 
     @classmethod
-    def of(cls, spec: JobSpec, user: str, bound_to: Needs | None, needs: tuple[str, ...]) -> "Shape":
+    def of(
+        cls, spec: JobSpec, user: str, bound_to: Needs | None, needs: tuple[str, ...], move: Move | None = None
+    ) -> "Shape":
         """Return the shape of *user*'s jobs like *spec*."""
         doublings = -1 if spec.expected_ms is None else spec.expected_ms.bit_length()
-        return cls(spec.resources, spec.freeze, doublings, user, bound_to, needs)
+        return cls(spec.resources, spec.freeze, doublings, user, bound_to, needs, move)
+
+    @property
+    def is_choosy(self) -> bool:
+        """Whether its jobs cannot go on everywhere."""
+        return self.bound_to is not None or self.move is not None
 
     @property
     def most(self) -> int:
@@ -162,9 +172,11 @@ class Line:
         """Whether a node of these *abilities* (None: not known, so perhaps) can host its jobs."""
         return abilities is None or abilities.issuperset(self.shape.needs)
 
-    def suits(self, machine: Machine | None) -> bool:
-        """Whether its jobs can go on on *machine*."""
-        bound_to = self.shape.bound_to
+    def suits(self, machine: Machine | None, node: NodeName | None) -> bool:
+        """Whether its jobs can and may go on on *machine*, which is *node* (None for either: not known, so perhaps)."""
+        bound_to, move = self.shape.bound_to, self.shape.move
+        if move is not None and node is not None and not move.allows(node):
+            return False
         return bound_to is None or suits(bound_to, machine)
 
     def most_of(self, length_ms: Millis) -> int:
@@ -196,7 +208,7 @@ class Queue:
         line = self.lines.get(shape)
         if line is None:
             line = self.lines[shape] = Line(shape, shape.resources, shape.most)
-            self.choosy += shape.bound_to is not None
+            self.choosy += shape.is_choosy
         before = line.firsts[0] if line.firsts else None
         line.put(candidate)
         line.jobs += jobs
@@ -220,7 +232,7 @@ class Queue:
         self._move_head(line, before)
         if not line.firsts:
             del self.lines[shape]
-            self.choosy -= shape.bound_to is not None
+            self.choosy -= shape.is_choosy
 
     def _move_head(self, line: Line, before: Place | None) -> None:
         now = line.firsts[0] if line.firsts else None
@@ -233,13 +245,15 @@ class Queue:
             self.heads[now] = line
             insort(self.order, now)
 
-    def fitting(self, room: Resources, user: str = "", machine: Machine | None = None) -> Iterator[tuple[Place, Line]]:
-        """Yield the lines whose jobs fit into *room* on *machine*, with their firsts, the best standing first; only those of *user* if one is named."""
+    def fitting(
+        self, room: Resources, user: str = "", machine: Machine | None = None, node: NodeName | None = None
+    ) -> Iterator[tuple[Place, Line]]:
+        """Yield the lines whose jobs fit into *room* on *machine*, which is *node*, with their firsts, the best standing first; only those of *user* if one is named."""
         for head in self.order:
             line = self.heads[head]
             need = line.need
             fits = need.cores <= room.cores and need.memory <= room.memory and need.gpus <= room.gpus
-            if fits and (not user or line.shape.user == user) and line.suits(machine):
+            if fits and (not user or line.shape.user == user) and line.suits(machine, node):
                 yield head, line
 
     def count_before(self, standing: Millis) -> int:
@@ -247,7 +261,13 @@ class Queue:
         return bisect_left(self.order, standing, key=_STANDING)
 
     def fitting_among(
-        self, begin: int, end: int, room: Resources, user: str = "", machine: Machine | None = None
+        self,
+        begin: int,
+        end: int,
+        room: Resources,
+        user: str = "",
+        machine: Machine | None = None,
+        node: NodeName | None = None,
     ) -> list[Line]:
         """Return what `fitting` would, of those lines whose firsts are number *begin* to *end* in the order."""
         cores, memory, gpus, heads = room.cores, room.memory, room.gpus, self.heads
@@ -255,7 +275,7 @@ class Queue:
         if user:
             lines = [line for line in lines if line.shape.user == user]
         if self.choosy:
-            lines = [line for line in lines if line.suits(machine)]
+            lines = [line for line in lines if line.suits(machine, node)]
         return [
             line for line in lines if (need := line.need).cores <= cores and need.memory <= memory and need.gpus <= gpus
         ]

@@ -50,7 +50,7 @@ def ring(draft: Draft) -> list[tuple[Alarm, str]]:
                 allocation = state.allocations.get(AllocationId(name))
                 if allocation is not None and allocation.hold is Hold.RELEASED:
                     release_again(draft, allocation)
-            case Alarm.LINGER | Alarm.WINDOW:
+            case Alarm.LINGER | Alarm.WINDOW | Alarm.MOVE:
                 pass  # that is for the caller
             case _:
                 assert_never(alarm)

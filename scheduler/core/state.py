@@ -184,6 +184,8 @@ class Alarm(StrEnum):
     RELEASE = "release"
     #: A window may have waited for too long in the site's queue.
     WINDOW = "window"
+    #: A job that is to be moved may have waited for long enough.
+    MOVE = "move"
 
 
 class Offer(NamedTuple):
@@ -242,7 +244,7 @@ class State:
 
     Besides what the names say: *asked* are the allocations that wait in the site's queue, *coming* those and the granted ones
     whose agent is not up, *roomy* those whose agent could take a job; *requests* are the first and the last entry of each submit, by its key;
-    *dependents* the entries that wait for an entry; *ramp* is how many allocations may be asked for at once.
+    *dependents* the entries that wait for an entry; *moving* the jobs in line that are to go on elsewhere than before; *ramp* is how many allocations may be asked for at once.
     """
 
     policy: Policy
@@ -260,6 +262,7 @@ class State:
     jobs: dict[JobId, Job] = field(default_factory=dict)
     requests: dict[str, tuple[EntryId, EntryId]] = field(default_factory=dict)
     dependents: dict[EntryId, dict[EntryId, None]] = field(default_factory=dict)
+    moving: dict[JobId, None] = field(default_factory=dict)
     queue: Queue = field(default_factory=Queue)
     nodes: dict[NodeName, Node] = field(default_factory=dict)
     open_gaps: OpenGaps = field(default_factory=OpenGaps)

@@ -63,7 +63,7 @@ class JobSpec(Struct, frozen=True, kw_only=True):
         image: the image of its container; empty for a job that runs as a plain process.
         runtime: what it is to be run by.
         mounts: what it sees in its container besides its own folders.
-        workdir: where its program starts in the container; empty for its output folder.
+        workdir: where its program starts, in the container if it has an image, else on the node; empty for its output folder.
         reproducible: whether it goes on only where it computes alike, bit for bit: on the class of CPU that it was frozen on.
     """
 

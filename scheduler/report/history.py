@@ -15,6 +15,7 @@ class Draft:
 
     fence: Fence
     node: NodeName
+    cores: int
     since: Millis
     thaw_from: SnapshotId | None
     running_since: Millis | None = None
@@ -52,8 +53,8 @@ class History:
     marks: dict[SnapshotId, tuple[int, Millis]] = field(default_factory=dict)
     dropped: set[SnapshotId] = field(default_factory=set)
 
-    def start(self, at: Millis, fact: SegmentStarted) -> None:
-        self.drafts.append(Draft(fact.fence, fact.node, at, fact.thaw_from))
+    def start(self, at: Millis, fact: SegmentStarted, cores: int) -> None:
+        self.drafts.append(Draft(fact.fence, fact.node, cores, at, fact.thaw_from))
         self.state = "running"
 
     def run(self, fact: SegmentRunning) -> None:
@@ -104,7 +105,7 @@ class History:
                 job=self.job,
                 fence=draft.fence,
                 node=draft.node,
-                cores=self.spec.resources.cores,
+                cores=draft.cores,
                 is_thaw=draft.thaw_from is not None,
                 since=min(draft.since, until),
                 running_since=draft.running_since,

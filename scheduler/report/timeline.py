@@ -7,6 +7,7 @@ from idleq.ids import EntryId, JobId, Millis, NodeName, entry_of
 from idleq.scheduler.core.facts import (
     EntryAdded,
     EntryCancelled,
+    EntryChanged,
     Fact,
     JobDone,
     JobFailed,
@@ -30,6 +31,7 @@ from idleq.scheduler.core.sitefacts import (
     NodesSeen,
     RequestsSlowed,
 )
+from idleq.scheduler.core.submission import JobSpec
 from idleq.scheduler.report.errors import BrokenHistory
 from idleq.scheduler.report.history import History
 from idleq.scheduler.report.segment import Ending, Segment
@@ -104,6 +106,7 @@ def read(facts: Iterable[tuple[Millis, Fact]], until: Millis | None) -> Timeline
 class _Entry:
     added: EntryAdded
     at: Millis
+    spec: JobSpec
     touched: int = 0
     is_cancelled: bool = False
 
@@ -145,7 +148,9 @@ class _Recorder:
             case RequestsSlowed(for_harm=True):
                 self.back_offs += 1
             case EntryAdded(entry=entry):
-                self.entries[entry] = _Entry(fact, at)
+                self.entries[entry] = _Entry(fact, at, fact.submission.spec)
+            case EntryChanged(entry=entry, spec=spec):
+                self._entry(entry).spec = spec
             case EntryCancelled(entry=entry):
                 self._entry(entry).is_cancelled = True
             case PolicySet(policy=policy):
@@ -177,7 +182,7 @@ class _Recorder:
         job = self._job(fact.job)
         match fact:
             case SegmentStarted():
-                job.start(at, fact)
+                job.start(at, fact, self._entry(entry_of(fact.job)).spec.resources.cores)
             case SegmentRunning():
                 job.run(fact)
             case SegmentProgressed():
@@ -229,7 +234,7 @@ class _Recorder:
         if history is None:
             entry = self._entry(entry_of(job))
             entry.touched += 1
-            history = History(job, entry.added.submission.spec, entry.added.user, entry.at)
+            history = History(job, entry.spec, entry.added.user, entry.at)
             self.jobs[job] = history
         return history
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from idleq.ids import JobId
     from idleq.scheduler.agent.drill import Drilled
     from idleq.scheduler.agent.settings import AgentSettings
+    from idleq.scheduler.agent.trial import Tryout
     from idleq.scheduler.config import Config, EmbeddedSettings, LocalSettings, SlurmSettings
     from idleq.scheduler.core.commands import RequestAllocation
     from idleq.scheduler.core.snapshot import Snapshot
@@ -187,6 +188,20 @@ def drill_snapshot(paths: "ServerPaths", job: "JobId", spec: "JobSpec", taken: "
             environment=os.environ,
         )
         return drill.of(job, spec, paths.job(job).snapshot(taken.id).root, taken, keys)
+
+
+def try_command(spec: "JobSpec", seconds: float) -> "Tryout":
+    """Run a command on this machine, undisturbed and frozen half-way; raise TrialFailed if it cannot be tried."""
+    import tempfile
+
+    from idleq.migration.capabilities import why_no_criu
+    from idleq.migration.process import ProcessRuntime
+    from idleq.scheduler.agent.trial import Trial
+    from idleq.scheduler.clock import SteadyClock
+
+    without_criu, patience_ms = why_no_criu(), Millis(round(seconds * 1000))
+    with tempfile.TemporaryDirectory(prefix="idleq-try-") as scratch:
+        return Trial(ProcessRuntime(), SteadyClock(), Path(scratch), patience_ms, os.environ, without_criu).of(spec)
 
 
 def publish(paths: "ServerPaths", done: "Iterable[tuple[JobId, Fence]]") -> None:

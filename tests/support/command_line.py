@@ -14,11 +14,13 @@ from idleq.cli.entry import run
 from idleq.cli.session import Session
 from idleq.errors import IdleqError
 from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
-from idleq.scheduler.core.explain import Explanation, Prospect
+from idleq.scheduler.core.explain import Explanation
+from idleq.scheduler.core.prospects import Prospect
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, SnapshotRow, Summary
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec, Submission
+from idleq.scheduler.core.wishes import Changes
 from idleq.scheduler.errors import DaemonAway
 from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.plain import to_plain
@@ -213,6 +215,15 @@ class FakeWire:
 
     def release(self, job: JobId) -> None:
         self._do("release", job)
+
+    def freeze(self, job: JobId, reason: str = "") -> None:
+        self._do("freeze", job, reason)
+
+    def move(self, job: JobId, to: str | None = None) -> None:
+        self._do("move", job, to)
+
+    def modify(self, job: JobId, changes: Changes) -> None:
+        self._do("modify", job, changes)
 
     def snapshots(self) -> dict[str, object]:
         return self._plain(Snapshots(self.snapshot_rows))

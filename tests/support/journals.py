@@ -10,6 +10,7 @@ from idleq.scheduler.core.commands import SegmentPlan
 from idleq.scheduler.core.facts import (
     EntryAdded,
     EntryCancelled,
+    EntryChanged,
     Fact,
     JobDone,
     JobFailed,
@@ -117,6 +118,10 @@ class Story:
         spec = JobSpec(name=name, argv=("true",), resources=Resources(cores, GB))
         submission = Submission(spec=spec, array=array)
         self.tell(at, EntryAdded(entry=EntryId(entry), submission=submission, request=f"r{entry}", user=user))
+
+    def change(self, at: float, entry: int, cores: int, name: str = "count") -> None:
+        spec = JobSpec(name=name, argv=("true",), resources=Resources(cores, GB))
+        self.tell(at, EntryChanged(entry=EntryId(entry), spec=spec))
 
     def cancel_entry(self, at: float, entry: int) -> None:
         self.tell(at, EntryCancelled(entry=EntryId(entry), reason="cancelled"))

@@ -19,8 +19,10 @@ from idleq.cli.commands.report import report
 from idleq.cli.commands.simulate import simulate_app
 from idleq.cli.commands.site import nodes, pause, resume, status
 from idleq.cli.commands.snapshots import snapshot_app
+from idleq.cli.commands.steer import freeze, modify, move
 from idleq.cli.commands.submit import SubmitCommand, submit
 from idleq.cli.commands.traces import traces_app
+from idleq.cli.commands.trying import try_
 from idleq.cli.commands.wait import wait
 from idleq.cli.options import IdleqCommand, IdleqGroup, Json, Quiet, ServerDir, Version
 
@@ -45,7 +47,25 @@ def idleq(
 
 
 app.command(cls=SubmitCommand, context_settings={"allow_interspersed_args": False})(submit)
-for one in (ps, status, logs, wait, fetch, cancel, hold, release, explain, nodes, gaps, pause, resume):
+app.command("try", cls=SubmitCommand, context_settings={"allow_interspersed_args": False})(try_)
+for one in (
+    ps,
+    status,
+    logs,
+    wait,
+    fetch,
+    cancel,
+    hold,
+    freeze,
+    release,
+    move,
+    modify,
+    explain,
+    nodes,
+    gaps,
+    pause,
+    resume,
+):
     app.command(cls=IdleqCommand)(one)
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(init_app, name="init")

@@ -8,6 +8,7 @@ from msgspec import Struct
 from idleq.ids import EntryId, JobId, SnapshotId
 from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, SnapshotRow, Summary
 from idleq.scheduler.core.submission import Submission
+from idleq.scheduler.core.wishes import Changes
 from idleq.scheduler.plain import from_plain
 
 if TYPE_CHECKING:
@@ -79,6 +80,9 @@ class Wire(Protocol):
     def cancel(self, job: JobId) -> None: ...
     def hold(self, job: JobId, reason: str = "") -> None: ...
     def release(self, job: JobId) -> None: ...
+    def freeze(self, job: JobId, reason: str = "") -> None: ...
+    def move(self, job: JobId, to: str | None = None) -> None: ...
+    def modify(self, job: JobId, changes: Changes) -> None: ...
     def snapshots(self) -> dict[str, object]: ...
     def remove_snapshot(self, job: JobId, snapshot: SnapshotId) -> None: ...
     def status(self) -> dict[str, object]: ...
@@ -127,6 +131,18 @@ class Client:
     def release(self, job: JobId) -> None:
         """Let *job* start again."""
         self._wire.release(job)
+
+    def freeze(self, job: JobId, reason: str) -> None:
+        """Freeze what runs of *job*, until it is released."""
+        self._wire.freeze(job, reason)
+
+    def move(self, job: JobId, to: str | None) -> None:
+        """Freeze *job* and thaw it on another node: on *to*, if one is named."""
+        self._wire.move(job, to)
+
+    def modify(self, job: JobId, changes: Changes) -> None:
+        """Make *job* another in what *changes* say."""
+        self._wire.modify(job, changes)
 
     def snapshots(self) -> Snapshots:
         """Return the snapshots of all jobs that have no result."""

@@ -5,6 +5,7 @@ CliError
 ├── DaemonDidNotStop    the daemon was told to stop and goes on
 ├── DemoFailed          the demo ran, but did not show what it is to show
 ├── DrillFailed         the program of a snapshot does not go on
+├── MustBeginAnew       a command can be a guest only if it may begin anew
 ├── NoOutput            there is nothing to show of a job's output
 ├── TrainingMissing     the packages that the training needs are not installed
 └── WaitTimedOut        not all jobs were over in the time given
@@ -35,6 +36,12 @@ class DrillFailed(CliError):
     """The program of a snapshot does not go on from it."""
 
     exit_code: ClassVar[int] = 81
+
+
+class MustBeginAnew(CliError):
+    """The command was tried, and cannot be frozen here: as a guest it would begin anew whenever its gap ends."""
+
+    exit_code: ClassVar[int] = 84
 
 
 class NoOutput(CliError):

@@ -17,9 +17,14 @@ def located(submission: "Submission", folder: Path, where: str) -> "Submission":
     """Return *submission* with the path of its program, if it is a path, made absolute from *folder*; its arguments stay.
 
     Raises:
-        BadJobFile: beginning with *where*: there is no such program, or it may not be run.
+        BadJobFile: beginning with *where*: there is no such program, or it may not be run, or there is no such folder to start in.
     """
     program, *arguments = submission.spec.argv
+    start = submission.spec.workdir
+    if start and not submission.spec.image and not Path(start).is_dir():
+        raise BadJobFile(
+            f"{where}: workdir: {start} is no folder here; a job without an image starts in one that the nodes see too"
+        )
     if "/" not in program or submission.spec.image:  # an image has programs of its own
         return submission
     path = folder / program

@@ -196,3 +196,28 @@ def test_the_report_comes_from_the_journal_alone(running: Any, tmp_path: Path) -
     assert text.out.startswith("idleq report: ")
     assert [job["job"] for job in value["jobs"]] == ["1"]
     assert "<html" in page.read_text()
+
+
+def test_a_job_starts_in_the_folder_that_it_names_and_leaves_its_result_in_its_own(
+    running: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "given").write_text("data\n")
+    script = "cat given; cp given $IDLEQ_OUTPUT_DIR/copy"
+
+    running("submit", "--memory", "64M", "--workdir", ".", "--", "sh", "-c", script, folder=tmp_path)
+
+    assert running("wait", "1").code == 0
+    assert running("logs", "1").out == "data\n"
+    assert [path.name for path in (running.server_dir / "jobs" / "1" / "result").iterdir()] == ["copy"]
+
+
+def test_a_command_is_tried_before_it_is_submitted_and_no_daemon_is_needed(idleq: Any) -> None:
+    counted = idleq("try", "--json", "count", "--steps", "20", "--step-seconds", "0.05")
+    assert counted.code == 0, counted.err
+    assert counted.json["advice"] in {"app", "auto"}
+    assert counted.json["tried"][1]["works"] is True
+    plain = idleq("try", "--", "sh", "-c", "echo begun; sleep 1; echo done > out; trap '' USR1")
+    failing = idleq("try", "--", "sh", "-c", "echo no input >&2; exit 3")
+    assert plain.code in {84, 0}  # 0 where criu is
+    assert "app     no     it has no handler for SIGUSR1" in plain.out
+    assert (failing.code, failing.err) == (83, "idleq: undisturbed it ends with exit code 3, and says: no input\n")

@@ -21,12 +21,14 @@ from idleq.scheduler.clock import SteadyClock
 from idleq.scheduler.config import ServerSettings
 from idleq.scheduler.core.commands import Launch
 from idleq.scheduler.core.submission import ArrayRange
+from idleq.scheduler.core.wishes import Changes
 from idleq.scheduler.errors import (
     BadConfig,
     BadJobFile,
     DaemonAway,
     DaemonRunning,
     PortInUse,
+    Refused,
     UnknownTarget,
 )
 from idleq.scheduler.lock import Owner, hold
@@ -182,6 +184,14 @@ def test_every_call_of_the_client_has_its_route(site: Site, client: Client) -> N
     client.hold(JobId("2"), "not yet")
     assert "not yet" in json.dumps(client.explain(JobId("2_5")))
     client.release(JobId("2"))
+    with pytest.raises(Refused, match="no other node can host job 1 now"):
+        client.move(launch.job)
+    with pytest.raises(UnknownTarget, match="there is no node n99"):
+        client.move(launch.job, "n99")
+    client.modify(launch.job, Changes(priority=5))
+    assert client.job(launch.job)["job"]["spec"]["priority"] == 5
+    client.freeze(launch.job, "look")
+    assert "look" in json.dumps(client.explain(launch.job))
     client.cancel(JobId("2"))
     assert client.job(JobId("2"))["entry"]["is_over"] is False
     assert client.jobs()["jobs"][0]["id"] == launch.job

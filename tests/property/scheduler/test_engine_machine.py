@@ -21,7 +21,7 @@ from idleq.scheduler.core.commands import (
     RequestAllocation,
 )
 from idleq.scheduler.core.engine import Engine
-from idleq.scheduler.core.facts import JobDone
+from idleq.scheduler.core.facts import JobDone, MoveEased, SegmentStarted
 from idleq.scheduler.core.freeze import FreezeCost
 from idleq.scheduler.core.inputs import (
     AgentLeaving,
@@ -53,6 +53,7 @@ from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.state import Allocation, Hold
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
+from idleq.scheduler.core.wishes import Changes, ChangeWished, FreezeWished, MoveWished
 from support.engines import GB, Told, snapshot, spec
 from support.engines import report as shown_as
 from support.freezing import Seat, judge
@@ -87,6 +88,17 @@ submissions = st.builds(
 )
 
 
+changes = st.builds(
+    Changes,
+    priority=st.none() | st.integers(-2, 2),
+    expected_ms=st.sampled_from((None, 0, 5_000, 600_000)),
+    max_run_ms=st.sampled_from((None, None, 0, 100_000, 300_000)),
+    retries=st.none() | st.integers(0, 2),
+    cores=st.none() | st.integers(0, 5),
+    memory=st.none() | st.integers(1, 4).map(lambda n: n * GB),
+)
+
+
 def report(name: str, *, free: Resources = NODE, planned: int | None = None, is_up: bool = True) -> NodeReport:
     """A node with GPUs."""
     return structs.replace(shown_as(name, free=free, planned=planned, is_up=is_up), capacity=NODE)
@@ -109,6 +121,8 @@ class World(RuleBasedStateMachine):
         self.deadlines: dict[AllocationId, Millis | None] = {}
         self.one_is_taken = False
         self.given_up: set[tuple[JobId, Fence]] = set()
+        self.told_to_end: set[tuple[JobId, Fence]] = set()
+        self.wishes: list[Freeze] = []
         self.done: Counter[JobId] = Counter()
         self.snapshots = 0
 
@@ -120,8 +134,15 @@ class World(RuleBasedStateMachine):
         self.hear(what, max(then - self.told.now, 1))
 
     def hear(self, what: Input, after_ms: int) -> None:
+        jobs = self.told.engine.state.jobs
+        moves = {job: jobs[job].move for job in self.told.engine.state.moving}
         decision = self.told.tell(what, after_ms=after_ms)
         self.history.append(what)
+        for fact in decision.facts:
+            if isinstance(fact, MoveEased):
+                moves[fact.job] = fact.move
+            elif isinstance(fact, SegmentStarted) and (move := moves.get(fact.job)) is not None:
+                assert move.allows(fact.node), f"{fact.job} goes on on {fact.node}, though it is moved as {move} says"
         self.done.update(fact.job for fact in decision.facts if isinstance(fact, JobDone))
         for command in decision.commands:
             self.obey(command)
@@ -142,7 +163,12 @@ class World(RuleBasedStateMachine):
             case Replan():
                 seat = self.seats[command.job, command.fence]
                 seat.plan, seat.told_at = command.plan, self.told.now
-            case Freeze() | Kill() | Publish():
+            case Freeze(is_wish=True):
+                self.wishes.append(command)
+                self.told_to_end.add((command.job, command.fence))
+            case Freeze() | Kill():
+                self.told_to_end.add((command.job, command.fence))
+            case Publish():
                 pass
 
     def live_until(self, then: Millis) -> None:
@@ -166,7 +192,8 @@ class World(RuleBasedStateMachine):
         is_free_at = max((other.over_at for other in there if other.over_at is not None), default=0)
         begins_at = max(seat.begins_at, seat.told_at) + seat.cost.latency_ms
         seat.over_at = Millis(max(begins_at, is_free_at) + seat.cost.transfer_ms)
-        deadline = self.deadlines.get(seat.allocation)
+        # Whoever was told to end has no plan any more: plans that move are not told them.
+        deadline = None if key in self.told_to_end else self.deadlines.get(seat.allocation)
         assert deadline is None or seat.over_at <= deadline, f"{key} is not frozen before its gap's end"
 
     def end_freeze(self, key: tuple[JobId, Fence]) -> None:
@@ -263,12 +290,40 @@ class World(RuleBasedStateMachine):
         self.tell(JobsSubmitted(submissions=tuple(jobs), request=f"r{len(self.history)}", user=user))
 
     @precondition(lambda self: self.told.engine.state.entries)
-    @rule(data=st.data(), what=st.sampled_from((JobCancelled, JobHeld, JobReleased)))
+    @rule(data=st.data(), what=st.sampled_from((JobCancelled, JobHeld, JobReleased, FreezeWished)))
     def act_on_a_job(self, data: st.DataObject, what: type) -> None:
         state = self.told.engine.state
         targets = [JobId(str(entry)) for entry in state.entries] + list(state.jobs)
         target = data.draw(st.sampled_from(sorted(targets)))
-        self.tell(what(target=target, reason="asked") if what is JobHeld else what(target=target))
+        self.tell(what(target=target, reason="asked") if what in {JobHeld, FreezeWished} else what(target=target))
+
+    @precondition(lambda self: self.told.engine.state.entries)
+    @rule(data=st.data(), changes=changes)
+    def change(self, data: st.DataObject, changes: Changes) -> None:
+        entry = data.draw(st.sampled_from(sorted(self.told.engine.state.entries)))
+        self.tell(ChangeWished(target=JobId(str(entry)), changes=changes))
+
+    @precondition(lambda self: self.guests)
+    @rule(data=st.data(), to=st.none() | st.sampled_from((*NODES, "n9")), freezes=st.booleans())
+    def move(self, data: st.DataObject, to: str | None, *, freezes: bool) -> None:
+        job, fence = self.any_guest(data)
+        self.tell(MoveWished(target=job, to=None if to is None else NodeName(to)))
+        if freezes and isinstance(self.told.engine.state.jobs[job].state, Freezing) and (job, fence) in self.guests:
+            del self.guests[job, fence]
+            self.snapshots += 1
+            left = snapshot(job, fence, self.snapshots, self.told.now % 1_000_000)
+            self.tell(
+                Frozen(job=job, fence=fence, snapshot=left, at=self.told.now, freeze_ms=Millis(9), reason="moved")
+            )
+
+    @precondition(lambda self: self.wishes)
+    @rule(data=st.data())
+    def fail_a_wish(self, data: st.DataObject) -> None:
+        wish = data.draw(st.sampled_from(self.wishes))
+        self.tell(CommandFailed(command=wish.id, reason="a socket is open", transient=False))
+        job = self.told.engine.state.jobs[wish.job]
+        if isinstance(job.state, Running) and job.fence == wish.fence:
+            self.told_to_end.discard((wish.job, wish.fence))
 
     @rule(
         what=st.sampled_from(
@@ -462,7 +517,7 @@ class World(RuleBasedStateMachine):
         state = self.told.engine.state
         for allocation in state.allocations.values():
             seated = [guest for guest in allocation.guests if guest not in allocation.ahead]
-            held = sum((state.entries[state.jobs[g].entry].spec.resources for g in seated), NOTHING)
+            held = sum((state.jobs[g].segment.resources for g in seated), NOTHING)  # type: ignore[union-attr]  # as below
             assert allocation.used == held
             assert held.fits_in(allocation.resources)
             assert all(state.jobs[guest].segment.allocation == allocation.id for guest in allocation.guests)  # type: ignore[union-attr]  # guests are active
@@ -475,8 +530,9 @@ class World(RuleBasedStateMachine):
         state = self.told.engine.state
         for name in self.agents:
             ahead = state.allocations[name].ahead if name in state.allocations else {}
-            living = [job for (job, _), launch in self.guests.items() if launch.allocation == name and job not in ahead]
-            held = sum((state.entries[state.jobs[job].entry].spec.resources for job in living), NOTHING)
+            launches = self.guests.values()
+            living = [launch for launch in launches if launch.allocation == name and launch.job not in ahead]
+            held = sum((launch.spec.resources for launch in living), NOTHING)
             assert held.fits_in(NODE), f"{living} hold {held} of {name}"
 
     @invariant()
@@ -487,11 +543,20 @@ class World(RuleBasedStateMachine):
             j.id for j in state.jobs.values() if isinstance(j.state, Queued) and state.entries[j.entry].room_for() != 0
         }
         assert queued == may
-        assert state.queue.choosy == sum(shape.bound_to is not None for shape in state.queue.lines)
+        assert state.queue.choosy == sum(shape.is_choosy for shape in state.queue.lines)
+        moved = [job for job in state.jobs.values() if isinstance(job.state, Queued) and job.move is not None]
+        assert set(state.moving) == {job.id for job in moved}
+        for job in moved:
+            where = state.queue.shapes.get((job.entry, job.id))
+            assert where is None or where[0].move == job.move
         for name in queued:
             snapshots = state.jobs[name].snapshots
             shape, _, _ = state.queue.shapes[state.jobs[name].entry, name]
             assert shape.bound_to == (snapshots[-1].bound_to if snapshots else None)
+        for (number, _), (shape, place, _) in state.queue.shapes.items():
+            entry = state.entries[number]
+            assert shape.resources == entry.spec.resources
+            assert place.standing == entry.queued_since - entry.spec.priority * POLICY.patience_ms
         assert state.queue.jobs == sum(line.jobs for line in state.queue.lines.values())
 
     @invariant()

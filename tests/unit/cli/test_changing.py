@@ -13,6 +13,7 @@ from idleq.cli.client import JobView
 from idleq.ids import EntryId, JobId, Millis
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, Submission
+from idleq.scheduler.core.wishes import Changes
 from idleq.scheduler.errors import Refused, UnknownTarget
 from idleq.scheduler.lock import Owner, hold
 from idleq.simulator.wire import short_name
@@ -104,6 +105,21 @@ def test_a_relative_program_is_the_one_of_the_directory_of_the_submit(
     assert asked(idleq) == [("submit", (Submission(spec=spec),), "ada")]
 
 
+def test_a_job_without_an_image_starts_in_a_folder_that_is_named_from_here(
+    idleq: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "case").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    assert idleq("submit", "--workdir", "case", "--", "echo").code == 0
+    missing = idleq("submit", "--workdir", "nowhere", "--", "echo")
+
+    spec = structs.replace(ECHO, argv=("echo",), workdir=f"{tmp_path}/case")
+    assert asked(idleq) == [("submit", (Submission(spec=spec),), "ada")]
+    assert (missing.code, missing.out) == (19, "")
+    assert f"workdir: {tmp_path}/nowhere is no folder here" in missing.err
+
+
 def test_a_relative_program_of_a_job_file_is_the_one_beside_it(idleq: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "jobs" / "bin").mkdir(parents=True)
     (tmp_path / "jobs" / "bin" / "simulate").touch(mode=0o755)
@@ -162,7 +178,19 @@ def test_a_job_file_is_submitted_whole(idleq: CommandLine, tmp_path: Path) -> No
         (("cancel", "17", "18_3", "17"), [("cancel", "17"), ("cancel", "18_3")], "Cancelled 17, 18_3\n"),
         (("hold", "17"), [("hold", "17", "held by its user")], "Held 17\n"),
         (("hold", "17", "--reason", "later"), [("hold", "17", "later")], "Held 17\n"),
+        (
+            ("freeze", "17", "18_3"),
+            [("freeze", "17", "frozen by its user"), ("freeze", "18_3", "frozen by its user")],
+            "Freezing 17, 18_3\n",
+        ),
         (("release", "17"), [("release", "17")], "Released 17\n"),
+        (
+            ("modify", "17", "--priority", "5", "--expected", "none", "--max-run", "2h", "--retries", "0"),
+            [("modify", "17", Changes(priority=5, expected_ms=Millis(0), max_run_ms=Millis(7_200_000), retries=0))],
+            "Modified 17\n",
+        ),
+        (("move", "17", "18_3"), [("move", "17", None), ("move", "18_3", None)], "Moving 17, 18_3\n"),
+        (("move", "17", "--to", "n2"), [("move", "17", "n2")], "Moving 17\n"),
         (("pause",), [("pause", False, "")], "Paused; what runs goes on (`idleq resume` starts jobs again)\n"),
         (
             ("pause", "--now", "--reason", "harm"),
@@ -285,3 +313,37 @@ def test_job_names_reach_the_daemon_as_they_are(idleq: CommandLine) -> None:
     idleq("cancel", "17_0")
 
     assert asked(idleq) == [("cancel", JobId("17_0"))]
+
+
+@pytest.mark.parametrize(("active", "is_told"), [(1, True), (0, False)])
+def test_whoever_changes_what_a_running_job_holds_is_told_that_it_holds_later(
+    idleq: CommandLine, active: int, *, is_told: bool
+) -> None:
+    idleq.wire = FakeWire(view=JobView(structs.replace(ENTRY, active=active), DETAIL))
+
+    outcome = idleq("modify", "17", "--cores", "2", "--memory", "3G")
+
+    told = "What runs of 17 keeps its cores and memory for now: `idleq move 17` gives it the new ones.\n"
+    assert outcome == Outcome(0, "Modified 17\n", told if is_told else "")
+    assert asked(idleq) == [("modify", "17", Changes(cores=2, memory=3 * 2**30))]
+
+
+@pytest.mark.parametrize(
+    ("options", "because"),
+    [
+        ((), "say what is to change, like --priority 5"),
+        (("--cores", "0"), "--cores: it must be at least 1, not 0"),
+        (("--memory", "much"), "--memory"),
+        (("--expected", "10"), "--expected"),
+        (("--priority", "none"), "'none' is not a whole number"),
+        (("--retries", "-1"), "--retries: it must be at least 0, not -1"),
+    ],
+)
+def test_a_change_that_cannot_be_read_changes_nothing(
+    idleq: CommandLine, options: tuple[str, ...], because: str
+) -> None:
+    outcome = idleq("modify", "17", *options)
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert because in outcome.err
+    assert asked(idleq) == []

@@ -96,7 +96,7 @@ def test_commands_of_idleq_itself_are_not_listed(idleq: CommandLine, capsys: pyt
 
     listed = re.findall(r"^  ([a-z]+) ", capsys.readouterr().out.partition("Commands:")[2], re.MULTILINE)
     people = (
-        "submit ps status logs wait fetch cancel hold release explain nodes gaps pause resume "
+        "submit try ps status logs wait fetch cancel hold freeze release move modify explain nodes gaps pause resume "
         "report doctor demo snapshot init daemon image simulate traces"
     )
     assert listed == people.split()

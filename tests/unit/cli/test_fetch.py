@@ -43,6 +43,39 @@ def test_of_an_array_each_task_that_has_a_result_is_copied(idleq: CommandLine, p
     assert files_of(place) == {"all/0/plots/a.txt": b"zero", "all/12/plots/a.txt": b"twelve"}
 
 
+@pytest.mark.parametrize(
+    ("tasks", "copied"), [("0-2", {"0", "2"}), ("2-2", {"2"}), ("1-13:3", {"4", "10"}), ("0-99", {"0", "2", "4", "10"})]
+)
+def test_of_an_array_some_tasks_are_copied(idleq: CommandLine, place: Path, tasks: str, copied: set[str]) -> None:
+    for task in ("0", "2", "4", "10"):
+        leave_result(idleq, f"19/{task}", task)
+
+    assert idleq("fetch", "19", str(place / "some"), "--tasks", tasks).code == 0
+
+    assert {path.name for path in (place / "some").iterdir()} == copied
+
+
+@pytest.mark.parametrize(
+    ("job", "tasks", "code", "because"),
+    [
+        ("19", "3-4", 62, "19 has no result of tasks 3-4; type: idleq ps 19"),
+        ("17", "0-1", 62, "17 has no result of tasks 0-1"),
+        ("19", "9-1", 2, "--tasks"),
+        ("19", "all", 2, "--tasks"),
+    ],
+)
+def test_tasks_that_have_no_result_or_are_no_range_are_told_and_nothing_is_copied(
+    idleq: CommandLine, place: Path, job: str, tasks: str, code: int, because: str
+) -> None:
+    leave_result(idleq, "19/0", "zero")
+    leave_result(idleq, "17", "done")
+
+    outcome = idleq("fetch", job, str(place / "some"), "--tasks", tasks)
+
+    assert (outcome.code, outcome.out, files_of(place)) == (code, "", {})
+    assert because in outcome.err
+
+
 def test_one_without_a_result_is_told_and_leaves_nothing(idleq: CommandLine, place: Path) -> None:
     outcome = idleq("fetch", "17", str(place / "fit"))
     assert outcome == Outcome(62, "", "idleq: 17 has no result; type: idleq ps 17\n")

@@ -125,7 +125,7 @@ def test_the_state_and_the_time_that_it_stood_still_are_read() -> None:
     assert stopped_ms("") == 0
 
 
-def test_what_was_frozen_elsewhere_goes_on_with_the_folders_labels_cores_and_control_group_of_here() -> None:
+def test_what_was_frozen_elsewhere_goes_on_with_the_folders_labels_cores_memory_and_control_group_of_here() -> None:
     before = json.loads(said("config.dump"))
     after = moved_config(before, container(), FILES)
 
@@ -139,7 +139,9 @@ def test_what_was_frozen_elsewhere_goes_on_with_the_folders_labels_cores_and_con
         "/run/idleq/out": "/scratch/7/output",
     }
     assert after["spec"]["linux"]["resources"]["cpu"] == {"cpus": "1,3"}
-    assert after["spec"]["linux"]["resources"]["memory"] == before["spec"]["linux"]["resources"]["memory"]
+    assert after["spec"]["linux"]["resources"]["memory"] == {"limit": 1024, "swap": 1024}
+    unlimited = moved_config(before, container(memory=None), FILES)
+    assert unlimited["spec"]["linux"]["resources"]["memory"] == before["spec"]["linux"]["resources"]["memory"]
 
 
 def test_its_runtime_is_told_of_the_same_folders() -> None:

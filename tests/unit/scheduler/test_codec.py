@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idleq.ids import EntryId, JobId, NodeName
+from idleq.ids import CommandId, EntryId, Fence, JobId, NodeName
 from idleq.scheduler import codec
 from idleq.scheduler.core.commands import Command
-from idleq.scheduler.core.facts import EntryReady, Fact, SegmentStarted
+from idleq.scheduler.core.facts import EntryReady, Fact, FreezeAsked, SegmentStarted
 from idleq.scheduler.core.inputs import Input, JobHeld, NodeReport, Tick
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.sitefacts import NodesSeen
@@ -87,6 +87,12 @@ def test_a_field_that_an_older_writer_did_not_know_takes_its_default() -> None:
 def test_what_is_not_the_message_is_refused_by_its_kind(payload: bytes) -> None:
     with pytest.raises(BadMessage, match="no EntryReady"):
         codec.decode_fact("EntryReady", payload)
+
+
+def test_a_freeze_of_a_journal_from_before_there_were_moves_is_none() -> None:
+    written = b'{"job":"1","fence":2,"reason":"look","hold":true,"command":3}'
+    known = FreezeAsked(job=JobId("1"), fence=Fence(2), reason="look", hold=True, command=CommandId(3))
+    assert codec.decode_fact("FreezeAsked", written) == known
 
 
 def test_an_unknown_kind_is_refused_by_its_name() -> None:

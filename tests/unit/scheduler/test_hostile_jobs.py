@@ -201,7 +201,7 @@ def test_no_right_can_be_asked_for(key: str, value: object) -> None:
     ("keys", "message"),
     [
         ({"mounts": ["/data"]}, "mounts: only a job with an image has that; others see the node's own files"),
-        ({"workdir": "/out"}, "workdir: only a job with an image has that; others see the node's own files"),
+        ({"workdir": "out"}, "workdir: 'out' is no full path; it must begin with one /"),
         ({"runtime": "docker"}, 'runtime: "docker" runs images, and this job has none; give image = "NAME"'),
         ({"runtime": "process", "image": "x"}, 'image: a job with runtime = "process" has none'),
         ({"runtime": "runc", "image": "x"}, "runtime: it must be one of auto, docker, podman, process, not 'runc'"),

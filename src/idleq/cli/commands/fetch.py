@@ -14,6 +14,7 @@ from idleq.cli.result import Result
 
 if TYPE_CHECKING:
     from idleq.ids import JobId
+    from idleq.scheduler.core.submission import ArrayRange
     from idleq.scheduler.paths import ServerPaths
 
 
@@ -23,18 +24,24 @@ def fetch(
     folder: Annotated[
         Path | None, typer.Argument(metavar="FOLDER", show_default=False, help="A new folder [default: ./JOB].")
     ] = None,
+    tasks: Annotated[
+        str | None, typer.Option(metavar="RANGE", help="Of an array only these: 0-99, 0-98:2 (step).")
+    ] = None,
 ) -> Result:
     """Copy what a job left in its output folder; for an array, a folder for each task that has a result.
 
     Nothing that is there already is written over.
     """
-    session, name = session_of(context), named(job)
+    session, name, wanted = session_of(context), named(job), of_tasks(tasks)
     target = (folder or Path(name)).absolute()
     if os.path.lexists(target):
         raise typer.BadParameter(f"{target} is there already; name a new folder", param_hint="FOLDER")
     results = results_of(session.paths, name)
+    if wanted is not None:
+        results = {part: source for part, source in results.items() if part and int(part) in wanted}
     if not results:
-        raise NoOutput(f"{name} has no result; type: idleq ps {name}")
+        which = "" if wanted is None else f" of tasks {tasks}"
+        raise NoOutput(f"{name} has no result{which}; type: idleq ps {name}")
     beside = target.with_name(f".{target.name}-{os.getpid()}")
     try:
         for part, source in results.items():
@@ -44,6 +51,16 @@ def fetch(
         shutil.rmtree(beside, ignore_errors=True)
         raise
     return Result(value={"job": name, "folder": str(target)}, text=(f"{target}",), ids=(str(target),))
+
+
+def of_tasks(tasks: str | None) -> "ArrayRange | None":
+    """Return the tasks that are asked for, None for all; raise a usage error if they are no range."""
+    from idleq.scheduler.ranges import parse_array
+
+    try:
+        return None if tasks is None else parse_array(tasks)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--tasks") from None
 
 
 def results_of(paths: "ServerPaths", job: "JobId") -> dict[str, Path]:

@@ -60,7 +60,7 @@ def hold(
     jobs: JobArguments,
     reason: Annotated[str, typer.Option(help="Why, for those who look.")] = "held by its user",
 ) -> Result:
-    """Keep jobs from starting until they are released; those that run are frozen."""
+    """Keep jobs from starting until they are released; those that run are frozen, those that cannot be begin anew (`idleq freeze` refuses these)."""
     session = session_of(context)
     names, client = all_named(jobs), session.client()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idleq.cli.containeroptions import Image, Mounts, Runtime, Workdir
+from idleq.cli.containeroptions import Image, Mounts, Runtime, Workdir, from_here
 from idleq.cli.options import AnyContext, IdleqCommand, session_of
 from idleq.cli.result import Result, Table
 
@@ -103,7 +103,7 @@ def submit(
         "name": name, "cores": cores, "memory": memory, "gpus": gpus, "expected": expected, "max_run": max_run,
         "priority": priority, "labels": pairs(label, "--label"), "environment": pairs(env, "--env"), "retries": retries,
         "after": after or None, "array": array, "hold": hold or None, "freeze": freeze, "image": image, "runtime": runtime,
-        "mounts": mount or None, "workdir": workdir,
+        "mounts": mount or None, "workdir": from_here(workdir, image),
     }  # fmt: skip
     table = {key: value for key, value in options.items() if value is not None}
     if file is not None:

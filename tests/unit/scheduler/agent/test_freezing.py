@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from idleq.ids import Fence, JobId
+from idleq.ids import AllocationId, CommandId, Fence, JobId
 from idleq.migration.errors import FreezeFailed, ThawFailed
+from idleq.migration.ports import ContainerName, FrozenState
 from idleq.scheduler.agent import freezing
 from idleq.scheduler.agent.decide import Phase, Stop
-from idleq.scheduler.core.inputs import Exited, Frozen
+from idleq.scheduler.agent.reactor import on_command
+from idleq.scheduler.core.commands import Freeze
+from idleq.scheduler.core.inputs import CommandFailed, Exited, Frozen
 from idleq.scheduler.core.submission import FreezeMethod
 from idleq.scheduler.paths import JobPaths, ServerPaths
 from support.one_guest import MEMORY, Bench, Recorder
@@ -148,3 +151,57 @@ def test_a_guest_whose_engine_is_gone_ends_with_the_reason(tmp_path: Path, monke
     assert isinstance(said, Exited)
     assert (said.cause, said.code, bench.node.guests) == ("agent", 74, {})
     assert said.reason.startswith("nothing here could thaw it: neither podman nor docker is on this node")
+
+
+def asked(*, is_wish: bool, number: int = 7) -> Freeze:
+    """What the daemon says where somebody wants the guest frozen."""
+    return Freeze(
+        id=CommandId(number),
+        allocation=AllocationId("a1"),
+        job=JobId("1"),
+        fence=Fence(1),
+        reason="moved",
+        is_wish=is_wish,
+    )
+
+
+IN_VAIN = CommandFailed(command=CommandId(7), reason="criu: no", transient=False)
+
+
+def test_one_whose_freeze_was_only_wished_for_runs_on_where_it_fails_and_that_is_told(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, Recorder(failure=failed()))
+    on_command(bench.node, asked(is_wish=True), "")
+
+    assert bench.runtime.asked == [("freeze", bench.name)]
+    assert (bench.guest.phase, bench.guest.stop, bench.told) == (Phase.RUNNING, None, [IN_VAIN])
+    on_command(bench.node, asked(is_wish=True), "")  # told again, after a restart of the daemon
+    assert (bench.guest.stop, bench.told) == (None, [IN_VAIN, IN_VAIN])
+    on_command(bench.node, asked(is_wish=False, number=8), "")
+    assert bench.guest.stop == Stop(JobId("1"), Fence(1), "moved")
+
+
+def test_one_that_cannot_be_frozen_at_all_is_left_alone_by_a_wish(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, Recorder())
+    bench.guest.method = FreezeMethod.NONE
+    on_command(bench.node, asked(is_wish=True), "")
+
+    because = "it cannot be frozen on this node"
+    assert (bench.runtime.asked, bench.guest.stop) == ([], None)
+    assert bench.told == [CommandFailed(command=CommandId(7), reason=because, transient=False)]
+
+
+class Interrupted(Recorder):
+    """Somebody says something while it freezes."""
+
+    def freeze(self, name: ContainerName, into: Path) -> FrozenState:
+        self.meanwhile()
+        return super().freeze(name, into)
+
+
+def test_whoever_is_to_go_in_any_case_by_the_time_a_wished_freeze_fails_is_ended(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, runtime := Interrupted(failure=failed()))
+    runtime.meanwhile = lambda: on_command(bench.node, asked(is_wish=False, number=8), "")
+    on_command(bench.node, asked(is_wish=True), "")
+
+    assert bench.guest.stop == Stop(JobId("1"), Fence(1), "moved")
+    assert bench.told == []

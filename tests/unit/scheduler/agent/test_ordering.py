@@ -1,12 +1,13 @@
 """What a guest's runtime is asked for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from msgspec import structs
 
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis
-from idleq.migration.errors import MountRefused, StartFailed
+from idleq.migration.errors import MountRefused, ProgramMissing, StartFailed
 from idleq.migration.ports import ContainerName, Mount, Order, RuntimeName
 from idleq.scheduler.agent.folders import Folders
 from idleq.scheduler.agent.guest import Guest
@@ -93,6 +94,22 @@ def test_it_starts_where_its_job_says_and_sees_what_its_job_shows(tmp_path: Path
 
     assert asked.folder == Path("/data")
     assert list(asked.mounts)[4:] == [Mount(source=tmp_path / "run", target=Path("/data"))]
+
+
+@pytest.mark.parametrize("is_enclosed", [False, True])
+def test_a_plain_process_starts_in_the_nodes_own_folder_that_its_job_names(
+    tmp_path: Path, *, is_enclosed: bool
+) -> None:
+    spec = structs.replace(SPEC, image="", runtime=RuntimeWish.AUTO, workdir=str(tmp_path))
+    asked = order_of(replace(guest(spec), is_enclosed=is_enclosed), SEGMENT, NODES_OWN, ())
+    assert asked.folder == tmp_path
+    assert asked.environment["IDLEQ_OUTPUT_DIR"] == ("/run/idleq/output" if is_enclosed else "/scratch/5/output")
+
+
+def test_a_node_without_the_folder_that_a_job_is_to_start_in_says_so(tmp_path: Path) -> None:
+    spec = structs.replace(SPEC, image="", runtime=RuntimeWish.AUTO, workdir=f"{tmp_path}/gone")
+    with pytest.raises(ProgramMissing, match=f"it is to start in '{tmp_path}/gone', which is no folder on this node"):
+        order(spec)
 
 
 def test_a_link_that_was_put_there_since_it_was_submitted_is_refused(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_a_body_that_announces_too_much_is_refused_before_it_comes(desk: Desk) -
     assert desk.people.call("POST", "/v1/jobs", b"{}", headers).status == 413
 
 
-@pytest.mark.parametrize("verb", ["cancel", "hold", "release"])
+@pytest.mark.parametrize("verb", ["cancel", "hold", "release", "freeze", "move", "modify"])
 @pytest.mark.parametrize(
     ("name", "status", "kind"),
     [
@@ -141,6 +141,17 @@ def test_a_job_is_held_released_and_cancelled(desk: Desk) -> None:
     assert state()[0] == "cancelled"
     again = desk.people.post("/v1/jobs/1/cancel")
     assert (again.status, again.json["error"]["kind"], again.json["error"]["exit_code"]) == (409, "Refused", 17)
+
+
+def test_a_job_is_modified_and_what_cannot_be_is_refused(desk: Desk) -> None:
+    desk.people.post("/v1/jobs", submission())
+    assert desk.people.post("/v1/jobs/1/modify", {"priority": 7, "memory": 5}).json == {"accepted": True}
+    assert desk.people.get("/v1/jobs/1").json["job"]["row"]["priority"] == 7
+    bodies: tuple[object, ...] = ({"cores": 0}, {"cores": "2"}, {"cores": 1.5}, {}, [], {"expected_ms": -4})
+    for body in bodies:
+        refused = desk.people.post("/v1/jobs/1/modify", body)
+        assert refused.status in (400, 409, 422), body
+    assert desk.people.get("/v1/jobs/1").json["job"]["spec"]["resources"]["memory"] == 5
 
 
 def test_idleq_is_paused_and_resumed(desk: Desk) -> None:

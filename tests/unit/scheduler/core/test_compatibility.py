@@ -5,9 +5,10 @@ from dataclasses import replace
 from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName
 from idleq.machines import Machine, Needs
 from idleq.scheduler.core.commands import Launch, Mode, ReleaseAllocation, RequestAllocation
-from idleq.scheduler.core.explain import Prospect, explain
+from idleq.scheduler.core.explain import explain
 from idleq.scheduler.core.inputs import AllocationLost, Frozen, SnapshotRejected
 from idleq.scheduler.core.policy import MINUTE, Policy
+from idleq.scheduler.core.prospects import Prospect
 from idleq.scheduler.core.resources import NOTHING
 from support.engines import NODE, Told, report, snapshot
 

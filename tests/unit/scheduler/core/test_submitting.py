@@ -8,6 +8,7 @@ from idleq.scheduler.core.inputs import JobCancelled, JobHeld, JobReleased, Paus
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import ArrayRange, Submission
+from idleq.scheduler.core.wishes import FreezeWished, MoveWished
 from support.engines import GB, Told, report, spec
 
 
@@ -74,6 +75,8 @@ def test_acting_on_a_job_that_does_not_exist_is_refused(target: str) -> None:
         JobCancelled(target=JobId(target)),
         JobHeld(target=JobId(target), reason="x"),
         JobReleased(target=JobId(target)),
+        FreezeWished(target=JobId(target), reason="x"),
+        MoveWished(target=JobId(target)),
     ):
         decision = told.tell(what)
         assert decision.refusal is not None

@@ -4,10 +4,11 @@ import pytest
 
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.commands import RequestAllocation
-from idleq.scheduler.core.explain import Explanation, Prospect, explain
+from idleq.scheduler.core.explain import Explanation, explain
 from idleq.scheduler.core.inputs import CommandFailed, Exited, Frozen, JobCancelled, JobHeld, Paused
 from idleq.scheduler.core.noderows import node_rows
 from idleq.scheduler.core.policy import HOUR, MINUTE, Policy
+from idleq.scheduler.core.prospects import Prospect
 from idleq.scheduler.core.queries import entry_row, job_detail, job_rows, summary
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.rows import EntryRow, NodeRow

@@ -205,3 +205,15 @@ def test_a_held_job_keeps_its_snapshot_and_is_frozen_again_once_released() -> No
     story.let_go(12, "1")
     assert build(story.facts).jobs[0].state == "frozen"
     assert spent(story) == {"useful": 10}
+
+
+def test_a_job_that_was_changed_counts_with_other_cores_from_its_next_segment_on() -> None:
+    story = told()
+    story.start(0, "1", 1, "n1")
+    story.run(0, "1", 1)
+    story.change(5, 1, 3)
+    story.freeze(10, "1", 1, "s1")
+    story.start(10, "1", 2, "n2", "s1")
+    story.run(10, "1", 2)
+    story.done(20, "1", 2)
+    assert spent(story) == {"useful": 10 + 3 * 10}
