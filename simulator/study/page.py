@@ -80,7 +80,7 @@ def _settings(comparison: Comparison) -> list[tuple[str, str]]:
     """Return what was given, as it is written, without the strategy."""
     found = []
     for name, value in plain(comparison.scenario).items():
-        if name != "strategy" and value not in (None, {}):
+        if name not in ("strategy", "trace") and value not in (None, {}):
             text = ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, Mapping) else str(value)
             found.append((name, text))
     return found

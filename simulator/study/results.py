@@ -51,6 +51,7 @@ def value_of(comparison: Comparison, version: str) -> dict[str, Any]:
             "processors": stage.trace.processors,
             "load": stage.trace.load,
             "dropped": stage.trace.dropped_by_reason(),
+            "shortened": stage.trace.shortened,
         },
         "scenario": scenario,
         "replications": comparison.replications,
