@@ -10,9 +10,9 @@ from xdist.remote import Producer
 
 from support.groups import ByGroup
 from testbed.cluster import Testbed
-from testbed.session import running
+from testbed.session import running, why_skipped
 
-KEPT = {"IDLEQ_TESTBED", "IDLEQ_REQUIRE_POSTGRES", "IDLEQ_POSTGRES_URL", "IDLEQ_SHARED"}
+KEPT = {"IDLEQ_TESTBED", "IDLEQ_REQUIRE_TESTBED", "IDLEQ_REQUIRE_POSTGRES", "IDLEQ_POSTGRES_URL", "IDLEQ_SHARED"}
 """Variables that are meant for the tests; all others of ours belong to somebody's real daemon."""
 
 for variable in set(os.environ) - KEPT:
@@ -26,16 +26,15 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    wish = os.environ.get("IDLEQ_TESTBED")
-    is_wanted = wish in {"1", "long"} and os.geteuid() == 0
-    skip = pytest.mark.skip(reason="needs the test cluster: run as root with IDLEQ_TESTBED=1")
-    skip_long = pytest.mark.skip(reason="waits for minutes on the test cluster: run as root with IDLEQ_TESTBED=long")
     for item in items:
-        if item.get_closest_marker("testbed_long") and wish != "long":
-            item.add_marker(skip_long)
-        elif item.get_closest_marker("testbed"):
+        is_long = item.get_closest_marker("testbed_long") is not None
+        if not is_long and item.get_closest_marker("testbed") is None:
+            continue
+        if reason := why_skipped(os.environ, is_root=os.geteuid() == 0, is_long=is_long):
+            item.add_marker(pytest.mark.skip(reason=reason))
+        else:
             # The first test that uses the cluster waits for its root file system to be made, if that was never done.
-            item.add_marker(pytest.mark.timeout(900) if is_wanted else skip)
+            item.add_marker(pytest.mark.timeout(900))
     # The workloads' image takes minutes to build: where that is done meanwhile, those that need it wait the least if they come last.
     items.sort(key=lambda item: "with_image" in getattr(item, "fixturenames", ()))
 

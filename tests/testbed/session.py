@@ -2,16 +2,33 @@
 
 import fcntl
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from testbed.cluster import CHECKOUT, Testbed
+from testbed.errors import TestbedError
 from testbed.roots import TRIXIE, Root, cache
+
+
+def why_skipped(environment: Mapping[str, str], *, is_root: bool, is_long: bool) -> str | None:
+    """Why a test that uses the cluster (one that waits for minutes if it *is_long*) is skipped, None if it is to run.
+
+    Where the cluster is required, nobody who is not root is spared: such a test fails.
+    """
+    wish = environment.get("IDLEQ_TESTBED")
+    if is_long and wish != "long":
+        return "waits for minutes on the test cluster: run as root with IDLEQ_TESTBED=long"
+    if wish in {"1", "long"} and (is_root or environment.get("IDLEQ_REQUIRE_TESTBED") == "1"):
+        return None
+    return "needs the test cluster: run as root with IDLEQ_TESTBED=1"
 
 
 @contextmanager
 def running(*, compute: int = 3, root: Root = TRIXIE) -> Iterator[Testbed]:
     """Give a cluster that is up; it is taken down afterwards, whatever happens."""
+    if os.geteuid() != 0:
+        raise TestbedError("the test cluster needs root: it makes namespaces and mounts")
     folder = cache() / f"tests-{root.suite}-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
