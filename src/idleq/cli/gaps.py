@@ -151,7 +151,8 @@ def gap_line(row: GapRow, now: int) -> str:
             return f"{row.node}: closed ({row.why or 'no reason is known'})"
         case GapState.OPEN:
             surely = "" if early == "-" else f", at least {early.removeprefix('in ')}"
-            return f"{row.node}: {resources(row.free)} free, {_ending(ends)}{surely} ({row.why})"
+            trust = "" if row.trust is None else f"; trust {row.trust} %, {row.cases} seen"
+            return f"{row.node}: {resources(row.free)} free, {_ending(ends)}{surely} ({row.why}{trust})"
         case GapState.COMING:
             return f"{row.node}: a gap {_beginning(begins)}, {_ending(ends)} ({row.why})"
         case _:

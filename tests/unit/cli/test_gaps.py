@@ -107,9 +107,9 @@ def test_watching_tells_each_change_once_and_no_passing_of_time(idleq: CommandLi
     lines = told(idleq, looks=[(PLANNED, DOWN_NODE), (nearer, DOWN_NODE), (longer,), (longer, COMING)])
 
     assert [line.partition("  ")[2] for line in lines] == [
-        "n1: 4 cores, 8G free, ends in 1m35s, at least 9s (the plan of job 4)",
+        "n1: 4 cores, 8G free, ends in 1m35s, at least 9s (the plan of job 4; trust 52 %, 3 seen)",
         "n4: closed (drain)",
-        "n1: 4 cores, 8G free, ends in 10m, at least 9s (the plan of job 4)",
+        "n1: 4 cores, 8G free, ends in 10m, at least 9s (the plan of job 4; trust 52 %, 3 seen)",
         "n4: gone",
         "n2: a gap begins in 3m, ends in 9m (jobs 7, 8 end by time limit; then maintenance upkeep)",
     ]
