@@ -29,10 +29,17 @@ def accounted_of(slurm: Testbed, user: str, *, ended: Iterable[str] = ()) -> lis
 
     def look() -> list[Accounted] | None:
         said = slurm.login.run(*argv, "--format=JobID,Eligible,Start,End,NodeList")
-        jobs = list(read_accounted(said))
-        return jobs if awaited <= {job.job for job in jobs if job.end != NEVER} else None
+        return list(read_accounted(said)) if awaited <= frozenset(over(said)) else None
 
     return wait_for("the accounting", look, seconds=60, every=0.5) if awaited else look() or []
+
+
+def over(text: str) -> Iterator[str]:
+    """Yield the jobs that are over, begun or not, of what sacct printed."""
+    for line in text.splitlines():
+        job, _, _, end, _ = line.split("|")
+        if end.isdecimal():
+            yield job
 
 
 def read_accounted(text: str) -> Iterator[Accounted]:

@@ -1,4 +1,4 @@
-from support.waits import NEVER, Accounted, read_accounted, waits_for_guests
+from support.waits import NEVER, Accounted, over, read_accounted, waits_for_guests
 
 
 def at(job: str, eligible: int, start: int, end: int, nodes: str) -> Accounted:
@@ -10,6 +10,12 @@ def test_what_has_not_begun_is_left_out_and_what_runs_has_no_end() -> None:
     said = "7|100|110|Unknown|n[1-2]\n8|100|Unknown|Unknown|None assigned"
 
     assert [(job.job, job.end, sorted(job.nodes)) for job in read_accounted(said)] == [("7", NEVER, ["n1", "n2"])]
+
+
+def test_what_was_cancelled_before_it_began_is_over_too() -> None:
+    said = "7|100|110|Unknown|n[1-2]\n8|100|None|120|None assigned\n9|100|110|130|n1"
+
+    assert list(over(said)) == ["8", "9"]
 
 
 def test_a_main_job_waited_where_guests_were_when_it_became_eligible() -> None:
