@@ -94,6 +94,7 @@ class SlurmSettings:
         qos: of all allocations; Slurm's default where it is not set.
         account: who is charged for all allocations; Slurm's default where it is not set.
         features: what nodes must have all of, as the site calls it, with commas between: a kind of CPU, so that guests can be thawed on each other's nodes. Any node will do where it is not set.
+        nodes: "whole": guests go to idle nodes only. "shared": they also take the cores that main jobs leave of a node, whose caches, memory bandwidth and network they share then: a slowdown that nobody measures.
         format: how Slurm's commands are asked to answer: "json" from Slurm 23.02 on, "text" for any.
         rest: where slurmrestd listens, like "http://login:6820"; then it is asked and not Slurm's commands. The token goes there as it is: over https, or not over a network that others hear.
         bin: the folder of srun on the nodes, if it is neither a usual one nor that of srun here: what slurmrestd starts has only the search path that it is given.
@@ -108,6 +109,7 @@ class SlurmSettings:
     qos: str = ""
     account: str = ""
     features: str = ""
+    nodes: Literal["whole", "shared"] = "whole"
     format: Literal["json", "text"] = "json"
     rest: str = ""
     bin: str = ""

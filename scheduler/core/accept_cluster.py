@@ -73,7 +73,7 @@ def _is_taken(report: NodeReport, gap: Gap) -> bool:
     """Whether main jobs or a reservation took what had been free; a node that fails takes nothing."""
     if not report.is_up:
         return report.cause is not None and report.cause.kind in BOOKED
-    return report.free.cores < gap.free.cores
+    return report.is_spared or report.free.cores < gap.free.cores
 
 
 def lose_node(draft: Draft, what: NodeLost) -> None:

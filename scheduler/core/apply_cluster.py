@@ -97,7 +97,7 @@ def _see(state: State, at: Millis, report: NodeReport) -> None:
     if _kind(report) is not _kind(node.report):
         node.planned_since = None  # how plans of one kind come true says nothing of another
     before, node.report = node.gap, report
-    if not report.is_up or report.free.cores <= 0:
+    if not report.is_up or report.is_taken:
         node.gap = None
     else:
         is_same = before is not None and before.free.cores <= report.free.cores

@@ -76,6 +76,7 @@ class NodeReport(Struct, frozen=True, kw_only=True, gc=False):
         planned_start: when the next main job is planned to start here, or a reservation begins; None if nothing is planned.
         main_job: the names of main jobs here, for people.
         cause: what is planned; of a node that is not up, why it is not. None if that is not said.
+        is_spared: main jobs have a part of it, and guests would slow them: what is free there is no gap.
     """
 
     name: NodeName
@@ -86,6 +87,12 @@ class NodeReport(Struct, frozen=True, kw_only=True, gc=False):
     planned_start: Millis | None = None
     main_job: str = ""
     cause: Cause | None = None
+    is_spared: bool = False
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether main jobs leave nothing of it to guests."""
+        return self.is_spared or self.free.cores <= 0
 
 
 class ViewChanged(Struct, frozen=True, kw_only=True, gc=False):

@@ -60,7 +60,8 @@ def _because(state: State, entry: Entry, job: Job, name: NodeName, now: Millis) 
     if not need.fits_in(report.capacity):
         return False, "it is too small"
     if node.gap is None:
-        return False, f"main jobs have it ({report.main_job})" if report.main_job else "main jobs have it"
+        named = f" ({report.main_job})" if report.main_job else ""
+        return False, f"main jobs have {'a part of it' if report.is_spared else 'it'}{named}"
     if node.abilities is not None and (lacks := next(lacking(node.abilities, entry.spec, job), "")):
         return False, lacks
     if job.move is not None and not job.move.allows(name):

@@ -135,7 +135,7 @@ class Node:
     @property
     def is_taken(self) -> bool:
         """Whether main jobs leave nothing of it."""
-        return self.report.is_up and self.report.free.cores <= 0
+        return self.report.is_up and self.report.is_taken
 
 
 @dataclass(slots=True)

@@ -47,6 +47,7 @@ def slurm_cluster(
         qos=settings.qos,
         account=settings.account,
         features=settings.features,
+        shares_nodes=settings.nodes == "shared",
         folder="" if serves_site else str(paths.root),
         secret=_seal_of(paths) if serves_site else b"",
     )

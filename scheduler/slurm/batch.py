@@ -34,6 +34,7 @@ class SiteSettings:
         qos: of both.
         account: who is charged.
         features: what every node must have all of, with commas between.
+        shares_nodes: whether guests take what main jobs leave of their nodes; whole idle nodes alone where not.
         folder: the server directory, where Slurm writes what the script prints; empty where it is not to be written, as in the name
             of users who have nothing there.
         secret: where allocations belong to many users: seals their comments, so that none of those users can pass a job of theirs off
@@ -47,6 +48,7 @@ class SiteSettings:
     qos: str = ""
     account: str = ""
     features: str = ""
+    shares_nodes: bool = False
     folder: str = "/"
     secret: bytes = field(default=b"", repr=False)
 

@@ -161,6 +161,7 @@ class SlurmCluster:
             lambda job: allocation_of(job, settings) is not None,
             settings.partitions,
             settings.needed_features,
+            shares_nodes=settings.shares_nodes,
         )
         changed = changes(before, self._view)
         return [] if changed is None else [changed]

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from msgspec import structs
+
 from idleq.ids import Millis, NodeName
 from idleq.scheduler.core.cause import Cause, CauseKind
 from idleq.scheduler.core.commands import RequestAllocation
@@ -55,10 +57,13 @@ def build_view(
     is_ours: IsOurs,
     partitions: frozenset[str] = frozenset(),
     features: frozenset[str] = frozenset(),
+    *,
+    shares_nodes: bool = False,
 ) -> View:
     """Return what *reading* shows, with what is still believed of the plan in *previous*.
 
     Guests go to *partitions*, or to the default one where none is named, and to nodes with all *features*: others are no gaps for them.
+    Nor are nodes that main jobs have a part of, unless one *shares_nodes* with them.
     """
     plan = follow(previous.plan if previous is not None else None, reading, is_ours)
     uses: defaultdict[NodeName, _Uses] = defaultdict(_Uses)
@@ -72,7 +77,9 @@ def build_view(
     for node in reading.nodes:
         use, states = uses[node.name], node.states
         _add_hold(use, states, previous.reports.get(node.name) if previous is not None else None, reading.at)
-        reports[node.name] = _report(node, states, use, elsewhere.get(node.name))
+        report = _report(node, states, use, elsewhere.get(node.name))
+        is_spared = bool(use.main_jobs) and not shares_nodes and report.is_up and report.free.cores > 0
+        reports[node.name] = structs.replace(report, is_spared=True) if is_spared else report
     return View(reports, plan)
 
 
@@ -88,12 +95,13 @@ def node_for(command: RequestAllocation, view: View | None) -> NodeName | None:
     """Return the node to name in asking for *command*, None if Slurm may take any.
 
     Where main jobs leave the same of every node, any will do. Elsewhere Slurm would put what was cut for a small gap into a large
-    one, and what was cut for the large one would wait.
+    one, and what was cut for the large one would wait; and what was cut for a whole small node would share a large one with main jobs.
     """
     if command.node is not None or view is None:
         return command.node
-    rooms = {report.free for report in view.reports.values() if report.is_up and report.free.cores}
-    return command.seen_on if len(rooms) > 1 else None
+    reports = [report for report in view.reports.values() if report.is_up and report.free.cores]
+    are_alike = len({report.free for report in reports}) <= 1 and not any(report.is_spared for report in reports)
+    return None if are_alike else command.seen_on
 
 
 def _add_jobs(uses: defaultdict[NodeName, _Uses], reading: Reading, is_ours: IsOurs) -> None:

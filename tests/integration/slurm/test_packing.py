@@ -87,3 +87,36 @@ def test_who_runs_in_an_allocation_is_chosen_when_it_is_there_and_never_do_more_
         assert where(alice) == [("urgent", "n1"), ("urgent", "n2"), ("urgent", "n3")]
         assert waiting[:20] == [1] * 20, "it begins with one"
         assert max(waiting) <= 2
+
+
+@pytest.fixture
+def beside(slurm: Testbed) -> str:
+    """A main job that has one core of n1."""
+    argv = ("sbatch", "--parsable", "--nodelist=n1", "--ntasks=1", "--time=30", "--output=/dev/null", "--chdir=/")
+    job = slurm.login.run(*argv, "--wrap=sleep 1800", user="bob").strip()
+    wait_for("the main job to run", lambda: slurm.states().get("n1") == "mixed", seconds=30, every=0.5)
+    return job
+
+
+def test_guests_are_beside_no_main_job_and_come_when_it_has_left(slurm: Testbed, beside: str) -> None:
+    with serving(slurm, CONFIG) as alice:
+        for _ in range(6):
+            alice.count(steps=3000)
+        wait_for("four guests to run", lambda: len(where(alice)) == 4, seconds=120, every=1)
+
+        assert {node for _, node in where(alice)} == {"n2", "n3"}
+        assert f"main jobs have a part of it ({beside})" in alice.idleq("explain", "6")
+        assert len(alice.held()) == 2
+
+        slurm.login.run("scancel", beside)
+        wait_for("all guests to run", lambda: len(where(alice)) == 6, seconds=120, every=1)
+
+
+def test_where_the_site_lets_them_guests_take_what_main_jobs_leave_of_a_node(slurm: Testbed, beside: str) -> None:
+    with serving(slurm, f'{CONFIG}nodes = "shared"\n') as alice:
+        for _ in range(6):
+            alice.count(steps=3000)
+        wait_for("five guests to run", lambda: len(where(alice)) == 5, seconds=120, every=1)
+
+        assert sorted(node for _, node in where(alice)) == ["n1", "n2", "n2", "n3", "n3"]
+        assert beside in slurm.login.run("squeue", "-h", "--states=R", "--format=%i")

@@ -6,12 +6,13 @@ from msgspec import structs
 from idleq.ids import Millis
 from idleq.scheduler.codec import decode_fact
 from idleq.scheduler.core.cause import Cause, CauseKind
+from idleq.scheduler.core.commands import RequestAllocation
 from idleq.scheduler.core.confidence import Belief, TrackRecord
 from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.noderows import node_rows
-from idleq.scheduler.core.resources import NOTHING
+from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.sitefacts import GapClosed
-from support.engines import Told, report
+from support.engines import NODE, Told, report
 
 JOB, MAINTENANCE = CauseKind.JOB, CauseKind.MAINTENANCE
 HOUR = 3_600_000
@@ -101,6 +102,23 @@ def test_closed_gaps_are_kept_with_what_was_first_said_of_them_and_learned_from(
     (closed,) = [fact for _, fact in told.facts if isinstance(fact, GapClosed)]
     assert (closed.first_end, closed.cause) == (planned.planned_start, JOB)
     assert told.engine.state.foresight.record.of_kind[JOB].values == [500]
+
+
+def test_a_main_job_that_takes_a_part_of_a_node_closes_its_gap_where_guests_would_slow_it() -> None:
+    told = Told()
+    told.see(report("n1"), report("n2"))
+    part = Resources(NODE.cores - 1, NODE.memory)
+    told.see(structs.replace(report("n1", free=part), is_spared=True))
+    told.submit_job()
+
+    assert [fact.node for _, fact in told.facts if isinstance(fact, GapClosed)] == ["n1"]
+    assert [command.seen_on for command in told.commands if isinstance(command, RequestAllocation)] == ["n2"]
+
+    told.see(structs.replace(report("n2", free=part)))
+    told.see(report("n1"))
+    assert told.engine.state.free_nodes.first() == [(2, "n1"), (2, "n2")], (
+        "once it has left, and beside one that does not mind"
+    )
 
 
 @pytest.mark.parametrize(("ahead_ms", "surprises"), [(HOUR, 0), (1000, 1)])

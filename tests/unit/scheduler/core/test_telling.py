@@ -1,6 +1,7 @@
 """What people are told: rows, the summary, and why a job is where it is."""
 
 import pytest
+from msgspec import structs
 
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.commands import RequestAllocation
@@ -202,6 +203,7 @@ def test_a_queued_job_sees_what_each_node_holds_for_it() -> None:
         report("n3", free=Resources(1, GB)),
         report("n4", planned=START + 4 * MINUTE),
         report("n5", planned=START + HOUR),
+        structs.replace(report("n6", free=Resources(3, GB)), is_spared=True, main_job="17"),
     )
     told.submit_job(cores=2)
     told.submit_job(cores=2, expected_ms=None)
@@ -214,6 +216,7 @@ def test_a_queued_job_sees_what_each_node_holds_for_it() -> None:
         Prospect(NodeName("n3"), False, "what is free of it is too small"),
         Prospect(NodeName("n4"), False, "its gap of 3 min 59 s is shorter than 5 min 0 s"),
         Prospect(NodeName("n5"), True, "its gap of 59 min 59 s is long enough (the plan)"),
+        Prospect(NodeName("n6"), False, "main jobs have a part of it (17)"),
     )
     assert explained.sentences[0] == "idleq waits for 1 allocation; jobs are given to what comes up."
 

@@ -52,6 +52,17 @@ EXPECTED = {
 }
 GUESTS = frozenset({"guests"})
 
+ASKED = RequestAllocation(
+    id=CommandId(1),
+    allocation=AllocationId("a1"),
+    mode=Mode.PREEMPTIBLE,
+    node=None,
+    resources=Resources(2, 2**30),
+    min_ms=Millis(0),
+    max_ms=Millis(60_000),
+    seen_on=NodeName("n2"),
+)
+
 
 @pytest.mark.parametrize(("recorded", "version"), READINGS)
 @pytest.mark.parametrize("state", EXPECTED)
@@ -180,10 +191,23 @@ def test_a_main_job_takes_from_a_node_until_its_limit_and_a_guest_takes_nothing(
     main = job(1, nodes="n1", end_time=5000, tres_alloc_str="cpu=1,mem=1G")
     guest = job(2, nodes="n1", end_time=9000, tres_alloc_str="cpu=2,mem=2G", comment="idleq:a1")
 
-    view = build_view(None, reading([main, guest], [node(used=3)]), is_guest)
+    view = build_view(None, reading([main, guest], [node(used=3)]), is_guest, shares_nodes=True)
 
     busy = structs.replace(EMPTY, free=Resources(3, 3 * GIB), busy_until=Millis(5_000_000), main_job="1")
     assert view.reports == {"n1": busy}
+
+
+def test_what_main_jobs_leave_of_a_node_is_spared_unless_nodes_are_shared_with_them() -> None:
+    main = job(1, nodes="n[1-2]", end_time=5000, tres_alloc_str="cpu=5,mem=5G")
+    guest = job(2, nodes="n3", end_time=9000, tres_alloc_str="cpu=2,mem=2G", comment="idleq:a1")
+    taken = reading([main, guest], [node("n1", used=1), node("n2", used=4), node("n3", used=2), node("n4")])
+
+    def seen(*, shares_nodes: bool) -> dict[str, tuple[int, bool]]:
+        reports = build_view(None, taken, is_guest, shares_nodes=shares_nodes).reports
+        return {str(name): (report.free.cores, report.is_spared) for name, report in reports.items()}
+
+    assert seen(shares_nodes=False) == {"n1": (3, True), "n2": (0, False), "n3": (4, False), "n4": (4, False)}
+    assert seen(shares_nodes=True) == {"n1": (3, False), "n2": (0, False), "n3": (4, False), "n4": (4, False)}
 
 
 def test_a_node_is_busy_until_the_last_of_its_jobs_ends_and_without_limit_for_ever() -> None:
@@ -286,16 +310,15 @@ def test_slurm_chooses_the_node_where_all_gaps_are_alike_and_is_told_it_elsewher
     nodes: list[NodeRecord], named: str | None
 ) -> None:
     view = build_view(None, reading(nodes=nodes), is_guest)
-    asked = RequestAllocation(
-        id=CommandId(1),
-        allocation=AllocationId("a1"),
-        mode=Mode.PREEMPTIBLE,
-        node=None,
-        resources=Resources(2, 2**30),
-        min_ms=Millis(0),
-        max_ms=Millis(60_000),
-        seen_on=NodeName("n2"),
-    )
 
-    assert node_for(asked, view) == named
-    assert node_for(structs.replace(asked, node=NodeName("n1")), view) == "n1", "a window lies where it must"
+    assert node_for(ASKED, view) == named
+    assert node_for(structs.replace(ASKED, node=NodeName("n1")), view) == "n1", "a window lies where it must"
+
+
+def test_what_was_cut_for_a_whole_node_is_kept_from_sharing_a_larger_one_that_leaves_as_much() -> None:
+    main = job(1, nodes="n1", end_time=5000)
+    nodes = [node("n1", "MIXED", cpus=4, used=2), node("n2", cpus=2)]
+    nodes = [structs.replace(each, real_memory=4096, alloc_memory=0) for each in nodes]
+
+    assert node_for(ASKED, build_view(None, reading([main], nodes), is_guest)) == "n2"
+    assert node_for(ASKED, build_view(None, reading([main], nodes), is_guest, shares_nodes=True)) is None
