@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 
 from structlog.typing import FilteringBoundLogger
 
@@ -107,9 +108,11 @@ class ClusterPoller:
     def _round(self, orders: Sequence[ClusterCommand]) -> bool:
         """Carry out *orders*, hear and tell; return whether the next round may come at the usual time."""
         self.carry_out(orders)
-        inputs, readings = self.collect()
-        self._is_calm = not orders and not inputs
-        return self._tell(inputs, readings) and not self._tries and not self._is_away
+        self._look()
+        with self._rounds.turn if self._rounds is not None else nullcontext():
+            inputs, readings = self._gather()
+            self._is_calm = not orders and not inputs
+            return self._tell(inputs, readings) and not self._tries and not self._is_away
 
     def carry_out(self, commands: Iterable[ClusterCommand]) -> None:
         """Ask the cluster; what it refuses is told as CommandFailed."""
@@ -123,11 +126,18 @@ class ClusterPoller:
 
     def collect(self) -> tuple[list[Input], list[Reading]]:
         """Return what is to be told: what the cluster says, each thing after the reports that come before it."""
+        self._look()
+        return self._gather()
+
+    def _look(self) -> None:
+        """Ask the cluster, which may take its time."""
         if self._starts_over.is_set():
             self._starts_over.clear()
             if self._has_polled:
                 self._unsaid.insert(0, Reconciled(allocations=tuple(self._alive)))
         self._poll()
+
+    def _gather(self) -> tuple[list[Input], list[Reading]]:
         inputs: list[Input] = []
         readings: list[Reading] = []
         self._unheard = []

@@ -1,5 +1,7 @@
 """Hears and answers the agents that speak by files, round after round."""
 
+import threading
+
 from structlog.typing import FilteringBoundLogger
 
 from idleq.ids import AllocationId, Millis
@@ -25,6 +27,9 @@ class SpoolRounds:
 
     An answer names how far the reports are taken by then, so a journal that is away loses none of them; and it renews the
     agent's lease, since the guests have not to suffer from our journal.
+
+    Attributes:
+        turn: held from hearing to answering by whichever thread takes a round, and until what is told after the reports is told.
     """
 
     def __init__(
@@ -36,7 +41,7 @@ class SpoolRounds:
         log: FilteringBoundLogger,
         epoch: int,
     ) -> None:
-        self._epoch = epoch
+        self._epoch, self.turn = epoch, threading.Lock()
         self._spool, self._intake, self._leases, self._daemon_id, self._log = spool, intake, leases, daemon_id, log
         self._beats: dict[AllocationId, int] = {}
         self._asking: dict[AllocationId, int] = {}

@@ -26,6 +26,7 @@ from idleq.scheduler.errors import BadConfig, DaemonAway
 from idleq.scheduler.hands import Hands
 from idleq.scheduler.intake import Intake
 from idleq.scheduler.leases import Leases
+from idleq.scheduler.listening import Listener
 from idleq.scheduler.mailbox import Mailbox
 from idleq.scheduler.outbox import Outbox
 from idleq.scheduler.paths import ServerPaths
@@ -81,6 +82,9 @@ class Service:
         self._tokens = AgentTokens(parts.paths)
         self._daemon_id = secrets.token_hex(8)
         spool = DaemonSpool(parts.paths, parts.epoch) if parts.config.transport == "spool" else None
+        rounds = (
+            SpoolRounds(spool, self._intake, self._leases, self._daemon_id, parts.log, parts.epoch) if spool else None
+        )
         self._poller = ClusterPoller(
             cluster=parts.cluster,
             intake=self._intake,
@@ -91,10 +95,9 @@ class Service:
             log=parts.log,
             every_ms=parts.poll_ms,
             calm_ms=parts.calm_ms,
-            rounds=SpoolRounds(spool, self._intake, self._leases, self._daemon_id, parts.log, parts.epoch)
-            if spool
-            else None,
+            rounds=rounds,
         )
+        self._listener = None if rounds is None else self._listener_of(rounds)
         hands = Hands(
             order=self._poller.order,
             agents=spool or self._outbox,
@@ -125,6 +128,16 @@ class Service:
             log=parts.log,
         )
 
+    def _listener_of(self, rounds: SpoolRounds) -> Listener:
+        parts = self._parts
+        return Listener(
+            rounds=rounds,
+            intake=self._intake,
+            ask=self._mailbox.ask,
+            log=parts.log,
+            lease_ms=parts.config.policy.lease_ms,
+        )
+
     def run(self, on_up: Callable[[], object] = lambda: None) -> None:
         """Serve until `stop`; agents go on by themselves afterwards, as long as their leases last.
 
@@ -151,6 +164,8 @@ class Service:
             )
             api.start()
             self._poller.start()
+            if self._listener is not None:
+                self._listener.start()
             if not server.shared:  # where jobs' folders are their users', the daemon touches nothing in them
                 self._tidier.start()
             try:
@@ -223,5 +238,7 @@ class Service:
             letter.reply.set_exception(DaemonAway("the daemon is stopping"))
         api.stop()
         self._tidier.stop()
+        if self._listener is not None:
+            self._listener.stop()
         self._poller.stop()
         self._parts.log.info("daemon.stopped")

@@ -134,6 +134,15 @@ class Testbed:
         self.login.run("pkill", f"-{signal}", *CONTROLLER)
         wait_for("slurmctld to end", lambda: not self._is_controller_there(), seconds=30)
 
+    def hang_controller(self) -> None:
+        """Let slurmctld answer nobody, and refuse nobody, as one that waits for its disk."""
+        self.login.run("pkill", "-STOP", *CONTROLLER)
+
+    def wake_controller(self) -> None:
+        """Let it go on, and wait until it answers."""
+        self.login.run("pkill", "-CONT", *CONTROLLER)
+        wait_for("slurmctld to answer", self.states, seconds=60, every=0.2)
+
     def _is_controller_there(self) -> bool:
         return self.login.run("pgrep", "--count", *CONTROLLER, codes=(0, 1)).strip() != "0"
 

@@ -1,5 +1,6 @@
 """The machines of a testbed: a warden that owns them all, and nodes in namespaces of their own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from idleq.processes import started
+from testbed import lagging
 from testbed.cgroups import Groups
 from testbed.errors import CommandRefused, Impatient
 from testbed.roots import RECIPE
@@ -141,6 +143,14 @@ class Node:
         state = "down" if is_off else "up"
         argv = ["nsenter", "--target", str(self._warden.pid), "--net", "ip", "link", "set", self.name, state]
         subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+
+    def lag(self, *, delay: float, stale: float) -> None:
+        """Let what starts there from now on see homes in the shared folder late: each act takes *delay* seconds, lists are *stale* for so long."""
+        self.run("sh", "-c", f"cat > {lagging.RULE}", said=json.dumps({"delay": delay, "stale": stale}))
+
+    def stop_lagging(self) -> None:
+        """Let what starts there from now on see the shared folder as it is."""
+        self.run("rm", "--force", str(lagging.RULE))
 
     def argv(self, command: Sequence[str], *, user: str = "root") -> list[str]:
         """Return what runs *command* on it as *user*, from this machine."""

@@ -1,8 +1,11 @@
 """The interpreter of the tests and its packages, as nodes see them: read-only, with the checkout as `idleq`."""
 
+import shutil
 import sys
 import sysconfig
 from pathlib import Path
+
+from testbed import lagging
 
 PACKAGES = Path("/shared/packages")
 CHECKOUT = Path("/shared/idleq")
@@ -42,7 +45,8 @@ def make_environment(folder: Path) -> None:
     (folder / "bin" / "python").symlink_to(home() / "bin" / VERSION)
     (folder / "pyvenv.cfg").write_text(f"home = {home()}/bin\ninclude-system-site-packages = false\n")
     # A folder named in a .pth is searched, its own .pth files are not: the checkout's editable install stays out.
-    (site / "nodes.pth").write_text(f"{CHECKOUT}/src\n{PACKAGES}\n")
+    (site / "nodes.pth").write_text(f"{CHECKOUT}/src\n{PACKAGES}\nimport lagging\n")
+    shutil.copy(lagging.__file__, site)
     idleq = folder / "bin" / "idleq"
     idleq.write_text(IDLEQ)
     idleq.chmod(0o755)

@@ -128,6 +128,20 @@ def test_while_slurmctld_is_away_guests_are_done_and_later_ones_wait_for_it(
     assert alice.segments() == [1, 1, 1]
 
 
+def test_while_slurmctld_hangs_agents_are_heard_and_their_guests_done(slurm: Testbed) -> None:
+    with alice_at_work(slurm, policy='lease = "20s"') as alice:
+        alice.counts(seeds=2, steps=600)  # three leases
+        alice.wait_until_running(2)
+        slurm.hang_controller()
+        try:
+            alice.wait_until_done(seconds=180)
+        finally:
+            slurm.wake_controller()
+
+        assert_right(alice, steps=600)
+        assert alice.segments() == [1, 1], "an agent that hears nobody during a lease saves and leaves"
+
+
 def test_a_daemon_that_is_killed_again_and_again_while_allocations_come_and_go_loses_and_doubles_nothing(
     slurm: Testbed, alice: Alice
 ) -> None:
@@ -162,6 +176,31 @@ def test_a_full_shared_folder_delays_no_main_job_and_costs_no_guest_its_result(s
         submitted, began = submit_and_start(slurm, wide)
         assert began - submitted <= BOUND_SECONDS
         assert_right(alice, steps=150)
+
+
+@pytest.fixture
+def lagging(slurm: Testbed) -> Iterator[Testbed]:
+    """The cluster, whose nodes see the shared folder slowly, and what is new there only after some seconds."""
+    for node in slurm.compute:
+        node.lag(delay=0.05, stale=4)
+    yield slurm
+    for node in slurm.compute:
+        node.stop_lagging()
+
+
+def test_nodes_that_see_the_shared_folder_late_keep_no_main_job_waiting_and_lose_no_result(lagging: Testbed) -> None:
+    with alice_at_work(lagging) as alice:
+        alice.counts(seeds=3, steps=150, cores=2)
+        alice.wait_until_running(3)
+        wide = main_job(lagging, "--nodes=3", seconds=1)
+        wait_for_main_jobs(lagging)
+        alice.wait_until_done()
+
+        submitted, began = submit_and_start(lagging, wide)
+        assert began - submitted <= BOUND_SECONDS
+        assert_right(alice, steps=150)
+        assert alice.segments() == [2, 2, 2]
+        assert alice.facts_of(SegmentFailed) == []
 
 
 @pytest.mark.testbed_long

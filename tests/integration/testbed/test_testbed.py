@@ -23,6 +23,19 @@ print(urllib.request.urlopen(asked).status)
 """
 
 
+LOOKING = """
+import os, pathlib, subprocess, tempfile, time
+with tempfile.TemporaryDirectory(dir=pathlib.Path.home()) as folder:
+    began = time.monotonic()
+    before = os.listdir(folder)
+    subprocess.run(["touch", folder + "/theirs"], check=True)
+    late = os.listdir(folder)
+    pathlib.Path(folder, "mine").touch()
+    print(before, late, sorted(os.listdir(folder)), time.monotonic() - began > 0.6)
+"""
+"""What a process sees of a folder in which another one makes a file, and then itself; and whether that took as long as it was to."""
+
+
 @pytest.fixture
 def idle(slurm: Testbed) -> Iterator[Testbed]:
     """The cluster, which the test may break: it is mended afterwards."""
@@ -51,6 +64,17 @@ def test_nodes_have_idleq_and_cannot_change_it(slurm: Testbed) -> None:
     assert node.run("/shared/venv/bin/idleq", "--version", user="alice").startswith("idleq")
     with pytest.raises(CommandRefused, match="Read-only file system"):
         node.run("touch", "/shared/idleq/README.md")
+
+
+def test_a_node_can_be_made_to_see_the_shared_folder_slowly_and_as_it_was_a_while_ago(slurm: Testbed) -> None:
+    slurm.nodes["n1"].lag(delay=0.2, stale=60)
+    try:
+        seen = slurm.nodes["n1"].run("/shared/venv/bin/python", "-c", LOOKING, user="alice")
+    finally:
+        slurm.nodes["n1"].stop_lagging()
+
+    assert seen == "[] [] ['mine', 'theirs'] True\n"
+    assert slurm.nodes["n1"].run("/shared/venv/bin/python", "-c", LOOKING, user="alice").endswith("False\n")
 
 
 def test_slurmrestd_answers_whoever_has_a_token_and_nobody_else(slurm: Testbed) -> None:
