@@ -40,6 +40,40 @@ def unlike(slurm: Testbed) -> Iterator[Testbed]:
 
 
 @pytest.fixture
+def with_gpus(slurm: Testbed) -> Iterator[Testbed]:
+    """The cluster, whose second node has two GPUs as far as Slurm knows."""
+    for number in range(2):  # slurmd wants to see devices, and does not look what they are
+        (slurm.shared / f"gpu{number}").touch()
+    gres, conf = (slurm.folder / "slurm" / name for name in ("gres.conf", "slurm.conf"))
+    gres.write_text("NodeName=n2 Name=gpu File=/shared/gpu[0-1]\n")
+    slurm.configure({"GresTypes": "gpu"})
+    conf.write_text(conf.read_text().replace("NodeName=n2 ", "NodeName=n2 Gres=gpu:2 "))
+    slurm.login.run("scontrol", "reconfigure")
+    try:
+        wait_for("the GPUs to be there", lambda: has_gpus(slurm), seconds=60, every=1)
+        yield slurm
+    finally:
+        gres.unlink()
+        slurm.configure({})
+        slurm.login.run("scontrol", "update", "nodename=n2", "state=resume", codes=(0, 1))
+        slurm.wait_until_idle()
+
+
+def has_gpus(slurm: Testbed) -> bool:
+    """Whether the second node is in use with them; until its slurmd has counted them, the controller drains it for what it lacks."""
+    if "drained" in slurm.states().get("n2", ""):
+        slurm.login.run("scontrol", "update", "nodename=n2", "state=resume")
+    said = slurm.login.run("sinfo", "-h", "-N", "--nodes=n2", "--partition=main", "--format=%T %G").split()
+    return said == ["idle", "gpu:2"]
+
+
+def gpus_of_guests(slurm: Testbed) -> list[str]:
+    """The GPUs that each guest on the second node was given."""
+    look = "for pid in $(pgrep -u alice -f 'workloads.cli count'); do tr '\\0' '\\n' < /proc/$pid/environ | grep ^CUDA_VISIBLE; done"
+    return sorted(slurm.nodes["n2"].run("sh", "-c", look).split())
+
+
+@pytest.fixture
 def closed(slurm: Testbed) -> Iterator[Testbed]:
     """The cluster, whose partition for guests takes jobs and starts none until the test opens it."""
     slurm.login.run("scontrol", "update", "partitionname=guests", "maxnodes=0")
@@ -67,6 +101,20 @@ def test_nodes_of_two_sizes_are_filled_to_the_last_core_and_never_beyond_their_m
         assert len(alice.held()) == 3, "one allocation on each node, whoever is in it"
         steps = {row["name"]: row["state"] for row in alice.rows() if row["state"] != "running"}
         assert steps == {"small": "queued"}
+
+
+def test_each_guest_that_needs_a_gpu_has_one_of_its_own(with_gpus: Testbed) -> None:
+    with serving(with_gpus, CONFIG) as alice:
+        for _ in range(3):
+            alice.count("--name", "learns", "--gpus", "1", steps=3000)
+        alice.count("--name", "counts", steps=3000)
+
+        wait_for("as many as can to run", lambda: len(where(alice)) == 3, seconds=120, every=1)
+
+        (_, elsewhere), *learning = where(alice)
+        assert elsewhere in {"n1", "n3"}
+        assert learning == [("learns", "n2")] * 2
+        assert gpus_of_guests(with_gpus) == ["CUDA_VISIBLE_DEVICES=0", "CUDA_VISIBLE_DEVICES=1"]
 
 
 def test_who_runs_in_an_allocation_is_chosen_when_it_is_there_and_never_do_more_wait_than_may(closed: Testbed) -> None:
