@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,13 @@ from testbed.waiting import wait_for
 
 pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
 
-SEED, SECONDS = 3, 140
+SEED, SECONDS = 3, 110
 """Main jobs come for so long, one after another on one, two or three nodes."""
 
-COUNTS, STEPS, TRAINED, TRAINING_SECONDS = 6, 450, "1", 30
+PAIRS, TAKEN_SECONDS = ("n1,n2", "n2,n3", "n1,n3"), 4
+"""Main jobs beside those: where, and for how long."""
+
+COUNTS, STEPS, TRAINED, TRAINING_SECONDS = 6, 500, "1", 30
 """Guests long enough to be moved in the middle; the training is, whatever pace it has: it is sized by what this machine does."""
 
 PATIENCE_SECONDS = 400
@@ -75,13 +78,29 @@ def move(slurm: Testbed, alice: Alice, job: str) -> list[str]:
     return [taker]
 
 
-def move_the_rest(slurm: Testbed, alice: Alice) -> list[str]:
-    """Move each guest that has not been yet: those that came last, to which the stream left no nodes."""
+def move_counts(slurm: Testbed, alice: Alice) -> list[str]:
+    """Let main jobs take two nodes after two others until every count was moved, or is done; return their numbers.
+
+    Whoever was frozen goes on, before those that were frozen later, where the next main job has ended: elsewhere.
+    """
     takers: list[str] = []
-    for row in alice.rows():
-        if not moved_at(alice, row["id"]):
-            takers += move(slurm, alice, row["id"])
+    for pair in cycle(PAIRS):
+        rest = [row for row in alice.rows() if row["id"] != TRAINED and row["state"] != "done"]
+        if all(moved_at(alice, row["id"]) for row in rest):
+            break
+        taker = main_job(slurm, f"--nodelist={pair}", "--nodes=2", seconds=TAKEN_SECONDS)
+        takers.append(taker)
+        wait_until_over(slurm, taker)
     return takers
+
+
+def wait_until_over(slurm: Testbed, job: str) -> None:
+    """Wait until a main job is not in the queue any more."""
+
+    def is_over() -> bool:
+        return job not in slurm.login.run("squeue", "-h", "--user=bob", "--format=%i").split()
+
+    wait_for(f"main job {job} to end", is_over, seconds=PATIENCE_SECONDS, every=0.5)
 
 
 def moved_at(alice: Alice, job: str) -> list[int]:
@@ -103,12 +122,12 @@ def test_guests_fill_the_gaps_of_a_busy_cluster_are_moved_get_their_right_result
     slurm.login.run("chown", "-R", "alice", "/shared/data")
     with alice_at_work(slurm, policy=POLICY) as alice, alone(training, tmp_path / "alone") as undisturbed_training:
         alice.idleq("submit", "--priority", "5", *training.argv(Path("/shared/data")))
+        main_jobs = move(slurm, alice, TRAINED)
         alice.counts(seeds=COUNTS, steps=STEPS)
         alice.wait_until_running(COUNTS, seconds=PATIENCE_SECONDS)
-        main_jobs = submit_stream(slurm, stream(SEED, SECONDS))
-        main_jobs += move(slurm, alice, TRAINED)
-        wait_for_main_jobs(slurm, seconds=SECONDS + 120)
-        main_jobs += move_the_rest(slurm, alice)
+        main_jobs += submit_stream(slurm, stream(SEED, SECONDS))
+        main_jobs += move_counts(slurm, alice)
+        wait_for_main_jobs(slurm, seconds=PATIENCE_SECONDS)
         alice.wait_until_done(seconds=2 * PATIENCE_SECONDS)
 
         report = alice.told("report")
