@@ -113,29 +113,28 @@ def test_while_slurm_answers_with_half_of_its_json_guests_go_on_and_later_ones_w
         pytest.param(1300, id="two minutes", marks=pytest.mark.testbed_long),  # longer than a lease
     ],
 )
-def test_while_slurmctld_is_away_guests_are_done_and_later_ones_wait_for_it(
-    slurm: Testbed, alice: Alice, steps: int
-) -> None:
+def test_while_slurmctld_is_away_guests_are_done_and_later_ones_wait_for_it(slurm: Testbed, steps: int) -> None:
     """It is away for as long as the guests run and some more; they do ten steps a second."""
-    alice.counts(seeds=2, steps=steps)
-    alice.wait_until_running(2)
-    slurm.stop_controller()
-    try:
-        alice.wait_until_done(seconds=PATIENCE_SECONDS)
-        assert alice.segments() == [1, 1], "they were done where they were"
-        alice.count(steps=LATER_STEPS, seed=2)
-    finally:
-        slurm.start_controller()
-    alice.wait_until_done()
+    with alice_at_work(slurm, min_gap="5m") as alice:
+        alice.counts(seeds=2, steps=steps)
+        alice.wait_until_running(2)
+        slurm.stop_controller()
+        try:
+            alice.wait_until_done(seconds=PATIENCE_SECONDS)
+            assert alice.segments() == [1, 1], "they were done where they were"
+            alice.count(steps=LATER_STEPS, seed=2)
+        finally:
+            slurm.start_controller()
+        alice.wait_until_done()
 
-    early, later = alice.results()[:2], alice.results()[2]
-    assert early == [undisturbed(slurm, seed, steps) for seed in range(2)]
-    assert later == undisturbed(slurm, 2, LATER_STEPS)
-    assert Counter(fact.job for fact in alice.facts_of(JobDone)) == {"1": 1, "2": 1, "3": 1}
+        early, later = alice.results()[:2], alice.results()[2]
+        assert early == [undisturbed(slurm, seed, steps) for seed in range(2)]
+        assert later == undisturbed(slurm, 2, LATER_STEPS)
+        assert Counter(fact.job for fact in alice.facts_of(JobDone)) == {"1": 1, "2": 1, "3": 1}
 
 
 def test_while_slurmctld_hangs_agents_are_heard_and_their_guests_done(slurm: Testbed) -> None:
-    with alice_at_work(slurm, policy='lease = "20s"') as alice:
+    with alice_at_work(slurm, policy='lease = "20s"', min_gap="5m") as alice:
         alice.counts(seeds=2, steps=600)  # three leases
         alice.wait_until_running(2)
         slurm.hang_controller()
