@@ -1,7 +1,7 @@
 """The figures, drawn from their tables: one colour for each role, steps for levels, labels beside what they name."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -65,14 +65,19 @@ def check_installed() -> None:
 
 def drawn(table: FigureTable, marks: Mapping[str, float]) -> tuple[bytes, str]:
     """Return the figure of *table* as PNG and as SVG; *marks* has numbers that some figures mark, by name."""
+    return saved(lambda figure: _draw(figure, table, marks), _size(table))
+
+
+def saved(draw: "Callable[[Figure], None]", size: tuple[float, float]) -> tuple[bytes, str]:
+    """Return what *draw* draws on a figure of that *size*, in inches, as PNG and as SVG; the same, byte for byte, each time."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=_size(table), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
-        _draw(figure, table, marks)
+        draw(figure)
         png, svg = io.BytesIO(), io.StringIO()
         figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})

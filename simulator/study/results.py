@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ class Origin:
     version: str
     trace: str
     digest: str
-    seeds: range
+    seeds: Sequence[int]
 
     @property
     def line(self) -> str:

@@ -41,6 +41,26 @@ def home(idleq: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return tmp_path
 
 
+def test_a_sweep_draws_the_gain_over_what_it_varies(idleq: CommandLine, home: Path) -> None:
+    outcome = idleq("simulate", "sweep", "my.toml", "--processes", "1", "--figures", "figures", "--json")
+    assert (outcome.code, json.loads(outcome.out)["figures"]) == (0, str(home / "figures"))
+    made = {path.name: path.read_bytes() for path in (home / "figures").iterdir() if path.suffix}
+    assert sorted(made) == ["index.html", "load-demand.csv", "load-demand.png"]
+    lines = made["load-demand.csv"].decode().splitlines()
+    assert lines[0].startswith("# idleq ")
+    assert lines[0].endswith("; trace synthetic:nodes={nodes},jobs=150,load={demand},seed={seed} ; seeds 1 to 2")
+    assert (lines[1], len(lines)) == ("line,at,gained,half_width_95,count,loses", 4)
+    assert made["load-demand.png"].startswith(b"\x89PNG")
+    assert b"load: gain over demand" in made["index.html"]
+
+
+def test_figures_take_no_other_folders_place(idleq: CommandLine, home: Path) -> None:
+    (home / "figures").mkdir()
+    (home / "figures" / "thesis.tex").touch()
+    assert idleq("simulate", "sweep", "my.toml", "--figures", "figures").code == 45
+    assert not (home / "my.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("more", "runs"), [("", None), ("shake = 60", 2), ("costs = {freeze_fails = 0.1}", 2), ('estimates = "model"', 2)]
 )

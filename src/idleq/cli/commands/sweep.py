@@ -14,6 +14,7 @@ from idleq.cli.wording import counted
 
 if TYPE_CHECKING:
     from idleq.simulator.rows import Row
+    from idleq.simulator.sweeprun import Sweep
 
 SweepFile = Annotated[Path, typer.Argument(metavar="FILE.toml", help="What to run: values for the keys of a run.")]
 Out = Annotated[
@@ -25,6 +26,13 @@ Check = Annotated[bool, typer.Option("--check", help="Check the file, say how ma
 
 Parquet = Annotated[bool, typer.Option("--parquet", help="The rows as Parquet too, beside the others (needs pyarrow).")]
 
+Figures = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Draw the gain over every number that varies: a page, PNGs and CSVs (needs matplotlib)."
+    ),
+]
+
 ROWS = ".rows"
 
 
@@ -34,17 +42,23 @@ def sweep(
     out: Out = None,
     processes: Processes = None,
     parquet: Parquet = False,
+    figures: Figures = None,
     check: Check = False,
 ) -> Result:
     """Run every combination of values in a file; killed or told to leave, the same command goes on."""
     from idleq.cli.keeping import asked_to_leave
     from idleq.simulator.places import Places
     from idleq.simulator.rows import RowsFile
+    from idleq.simulator.study.folder import check_folder
+    from idleq.simulator.study.plots import check_installed
     from idleq.simulator.sweeprun import load_sweep, made_by, run_sweep
 
     session = session_of(context)
     out = Path(f"{file.stem}.csv") if out is None else out
     files = files_for(out, with_parquet=parquet)
+    if figures is not None:
+        check_installed()
+        check_folder(figures)
     places = Places.from_environment(session.environment)
     loaded = load_sweep(file, places)
     head = f"{file}: {counted(len(loaded.places), 'row')} of {counted(loaded.runs, 'run')}"
@@ -60,7 +74,21 @@ def sweep(
     for written, made_of in files:
         written.write(made_of(rows))
     names = tuple(str(written.path.absolute()) for written, _ in files)
-    return Result(value=value, text=(f"{head}, in {' and '.join(names)}",), ids=names)
+    said = f"{head}, in {' and '.join(names)}"
+    if figures is not None:
+        _draw(figures, loaded, rows, file)
+        said += f"\nThe page is {figures.absolute() / 'index.html'}"
+        value["figures"] = str(figures.absolute())
+    return Result(value=value, text=(said,), ids=names)
+
+
+def _draw(folder: Path, loaded: "Sweep", rows: "Sequence[Row]", file: Path) -> None:
+    from idleq import __version__
+    from idleq.simulator.study.folder import write_folder
+    from idleq.simulator.study.gainplots import files_of
+    from idleq.simulator.study.gaintables import gain_figures
+
+    write_folder(folder, files_of(gain_figures(loaded.places, rows), file.name, __version__))
 
 
 def files_for(out: Path, *, with_parquet: bool) -> "Sequence[tuple[OutFile, Callable[[list[Row]], bytes]]]":
