@@ -155,6 +155,7 @@ def test_an_old_file_of_starts_stays_when_the_run_fails(idleq: CommandLine, home
     assert [path.name for path in home.iterdir() if path.is_file()] == ["starts.csv"]
 
 
+@pytest.mark.usefixtures("home")
 def test_starts_take_no_other_files_place(idleq: CommandLine, log_file: Path) -> None:
     before = log_file.read_bytes()
     outcome = idleq("simulate", str(log_file), "--starts", str(log_file))
@@ -176,6 +177,7 @@ def test_starts_take_no_other_files_place(idleq: CommandLine, log_file: Path) ->
         ("--policy", "slurm", "--slurm", "qos.1=2"),
     ],
 )
+@pytest.mark.usefixtures("home")
 def test_a_value_that_cannot_be_is_refused_without_guests_too(idleq: CommandLine, impossible: tuple[str, ...]) -> None:
     assert idleq("simulate", "small", *impossible).code == 59
 
@@ -246,6 +248,7 @@ def test_no_log_takes_another_ones_name_unless_it_is_to(idleq: CommandLine, log_
     assert json.loads(idleq("--json", "traces", "show", "mine", "--procs", "4").out)["jobs"] == 1
 
 
+@pytest.mark.usefixtures("home")
 def test_a_log_that_was_added_can_be_forgotten(idleq: CommandLine, log_file: Path) -> None:
     idleq("traces", "add", str(log_file), "--name", "mine")
     assert [idleq("traces", "rm", "mine").code, idleq("traces", "rm", "mine").code] == [0, 57]
