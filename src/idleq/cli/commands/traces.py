@@ -1,8 +1,6 @@
 """`idleq traces`: the logs that `idleq simulate` knows by name."""
 
-import gzip
 import sys
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -139,6 +137,9 @@ def import_sacct(
 
     Made for `sacct -a -X --parsable2 -o JobID,Submit,Start,ElapsedRaw,Timelimit,AllocCPUS,State,User,QOS` and for `sacct -a -X --json`.
     """
+    import gzip
+    import zlib
+
     from idleq.simulator import library, sacct
     from idleq.simulator.errors import BadTrace, ImpossibleParameters
     from idleq.simulator.swf import GZIPPED
