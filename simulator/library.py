@@ -10,7 +10,7 @@ from pathlib import Path
 
 from idleq.simulator.errors import ImpossibleParameters, TraceNotKept, TraceUnknown
 from idleq.simulator.places import Places
-from idleq.simulator.swf import GZIPPED, SwfLog
+from idleq.simulator.swf import GZIPPED, SwfLog, unzipped
 from idleq.simulator.tracecache import read_cached
 
 SHIPPED = Path(__file__).with_name("data")
@@ -111,14 +111,10 @@ def remove(name: str, places: Places) -> None:
 
 def _refuse_to_replace(content: bytes, name: str, places: Places) -> None:
     before = next((one for one in kept_traces(places) if one.name == name), None)
-    if before is None or _plain(before.path.read_bytes()) == _plain(content):
+    if before is None or unzipped(before.path.read_bytes()) == unzipped(content):
         return
     whose = "came with idleq" if before.is_shipped else f"is another log ({before.path})"
     raise ImpossibleParameters(f"there is a trace {name} already, which {whose}: give another --name, or --replace it")
-
-
-def _plain(content: bytes) -> bytes:
-    return gzip.decompress(content) if content.startswith(GZIPPED) else content
 
 
 def log_of(name: str, places: Places) -> tuple[SwfLog, str]:

@@ -79,7 +79,7 @@ def import_sacct(content: str, processors: int | None = None, default_limit: int
     dropped: Counter[str] = Counter()
     unreadable: list[str] = []
     read = _from_json if content.lstrip().startswith("{") else _from_table
-    records = sorted(read(content, dropped, unreadable), key=lambda record: record.submit)
+    records = sorted(_used(read(content, dropped, unreadable), dropped), key=lambda record: record.submit)
     if not records:
         reasons = ", ".join(f"{count} x {reason}" for reason, count in dropped.items()) or "there are no records"
         raise BadTrace(f"no job of this accounting has run and ended: {'; '.join([reasons, *unreadable[:MOST_NAMED]])}")
@@ -117,11 +117,8 @@ def _from_table(content: str, dropped: Counter[str], unreadable: list[str]) -> I
         reason = _why_not(fields.get("State", "COMPLETED"), has_started=fields.get("Start") not in NEVER)
         try:
             if not reason:
-                record = _table_record(fields)
-                reason = _nothing_of(record)
-                if not reason:
-                    yield record
-                    continue
+                yield _table_record(fields)
+                continue
         except Unreadable as error:
             reason = UNREADABLE
             unreadable.append(f"line {number}: {error}")
@@ -165,11 +162,8 @@ def _from_json(content: str, dropped: Counter[str], unreadable: list[str]) -> It
                 state, has_started=bool(_number(job["time"]["start"]))
             )
             if not reason:
-                record = _json_record(job, state)
-                reason = _nothing_of(record)
-                if not reason:
-                    yield record
-                    continue
+                yield _json_record(job, state)
+                continue
         except (KeyError, TypeError, ValueError, IndexError) as error:
             reason = UNREADABLE
             what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
@@ -207,11 +201,15 @@ def _why_not(state: str, *, has_started: bool) -> str:
     return "" if has_started else "never started"
 
 
-def _nothing_of(record: Record) -> str:
-    """Return why a job has taken nothing of the machine, "" if it has."""
-    if record.run <= 0:
-        return "ran for no time"
-    return "" if record.size > 0 else "had no CPUs"
+def _used(records: Iterable[Record], dropped: Counter[str]) -> Iterator[Record]:
+    """Yield those that have taken something of the machine, and count the others as dropped."""
+    for record in records:
+        if record.run <= 0:
+            dropped["ran for no time"] += 1
+        elif record.size <= 0:
+            dropped["had no CPUs"] += 1
+        else:
+            yield record
 
 
 def _limit(text: str) -> int | None:

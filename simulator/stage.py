@@ -179,10 +179,7 @@ def part_of(trace: Trace, begin_days: float, days: float | None) -> Trace:
 
     Raises:
         BadTrace: there are none.
-        ImpossibleParameters: there is no such part.
     """
-    if begin_days < 0 or (days is not None and days <= 0):
-        raise ImpossibleParameters("a part of a log begins at day 0 or later, and lasts for more than no days")
     table = trace.table
     begin = begin_of(trace, begin_days)
     is_in = table.submit >= begin

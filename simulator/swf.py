@@ -82,6 +82,11 @@ def read_swf(path: Path) -> SwfLog:
     return read_content(raw, path)
 
 
+def unzipped(raw: bytes) -> bytes:
+    """Return what *raw* holds, compressed with gzip or not; raises what gzip does if it is damaged."""
+    return gzip.decompress(raw) if raw.startswith(GZIPPED) else raw
+
+
 def read_content(raw: bytes, path: Path) -> SwfLog:
     """Read what *path* holds.
 
@@ -89,7 +94,7 @@ def read_content(raw: bytes, path: Path) -> SwfLog:
         BadTrace: not one line of it is a job.
     """
     try:
-        text = (gzip.decompress(raw) if raw.startswith(GZIPPED) else raw).decode("utf-8-sig", errors="replace")
+        text = unzipped(raw).decode("utf-8-sig", errors="replace")
     except (OSError, EOFError, zlib.error) as error:
         raise BadTrace(f"{path} cannot be read as a trace: {error}") from error
     log = parse_swf(text.splitlines())

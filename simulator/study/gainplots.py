@@ -1,6 +1,7 @@
 """The figures of a sweep, and the page that shows them."""
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def files_of(figures: Sequence[GainFigure], source: str, version: str) -> dict[s
     shown: list[tuple[str, str]] = []
     for figure in figures:
         name = figure.table.name
-        png, svg = saved(lambda canvas, figure=figure: draw(canvas, figure), SIZE)  # type: ignore[misc]  # bound now
+        png, svg = saved(partial(draw, figure=figure), SIZE)
         found[f"{name}.png"], found[f"{name}.csv"] = png, csv_of(figure.table, _origin(figure, version))
         shown.append((figure.table.title, svg))
     return found | {"index.html": _page(shown, source, version).encode()}

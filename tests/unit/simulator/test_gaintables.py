@@ -1,5 +1,7 @@
 """What a sweep's figures show."""
 
+import pytest
+
 from idleq.simulator.grid import Place
 from idleq.simulator.rows import Row
 from idleq.simulator.study.gaintables import MOST_LINES, gain_figures
@@ -31,7 +33,7 @@ def test_seeds_are_runs_of_one_place_and_give_it_an_interval() -> None:
     runs = [run(seed, gained, cost=cost) for seed, gained in ((1, 0.2), (2, 0.4)) for cost in (1, 2)]
     (first, _) = figures_of(*runs)["cost"]
     assert first[:3] == ("", 1.0, 0.30000000000000004)
-    assert (round(first[3], 3), first[4]) == (1.271, 2)  # type: ignore[call-overload]  # t(0.975, 1) * 0.1
+    assert first[3:5] == (pytest.approx(12.706 * 0.1, abs=1e-4), 2)  # Student's t for one degree of freedom
 
 
 def test_guests_lose_where_nothing_is_gained_or_overhead_is_more_than_useful_work() -> None:

@@ -137,19 +137,18 @@ def import_sacct(
 
     Made for `sacct -a -X --parsable2 -o JobID,Submit,Start,ElapsedRaw,Timelimit,AllocCPUS,State,User,QOS` and for `sacct -a -X --json`.
     """
-    import gzip
     import zlib
 
     from idleq.simulator import library, sacct
-    from idleq.simulator.errors import BadTrace, ImpossibleParameters
-    from idleq.simulator.swf import GZIPPED
+    from idleq.simulator.errors import BadTrace
+    from idleq.simulator.scenariokeys import check_values
+    from idleq.simulator.swf import unzipped
 
-    if procs is not None and procs < 1:
-        raise ImpossibleParameters(f"a machine of {procs} processors runs nothing")
+    check_values({"procs": procs})
     limit = None if default_limit is None else seconds_of(default_limit)
     try:
         raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        content = (gzip.decompress(raw) if raw.startswith(GZIPPED) else raw).decode("utf-8", errors="replace")
+        content = unzipped(raw).decode("utf-8", errors="replace")
     except (OSError, EOFError, zlib.error) as error:
         why = getattr(error, "strerror", None) or error
         raise BadTrace(f"{file} cannot be read: {why}") from error
