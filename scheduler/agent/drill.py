@@ -5,21 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis
+from idleq.ids import Fence, JobId, Millis
 from idleq.migration import snapshot
 from idleq.migration.errors import MountRefused, StartFailed
 from idleq.migration.manifest import APP
 from idleq.migration.ports import Ended
 from idleq.migration.sealing import Keyring
-from idleq.scheduler.agent.folders import Folders, Scratch, segment_text
-from idleq.scheduler.agent.guest import Guest
+from idleq.scheduler.agent.alone import last_words, lone_guest
+from idleq.scheduler.agent.folders import Folders, Scratch
 from idleq.scheduler.agent.node import AgentRuntime
 from idleq.scheduler.agent.ordering import order_of
 from idleq.scheduler.agent.outcome import SAVED_CODES
-from idleq.scheduler.agent.room import Share
 from idleq.scheduler.agent.signals import number_of
 from idleq.scheduler.agent.tail import Tail, whole_number
-from idleq.scheduler.core.commands import Launch, SegmentPlan
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import JobSpec
 from idleq.scheduler.paths import SegmentPaths
@@ -93,8 +91,7 @@ class Drill:
             place.clear()
 
     def _try(self, job: JobId, spec: JobSpec, folders: Folders, taken: Snapshot) -> Drilled:
-        guest = _guest(job, spec, folders, taken)
-        folders.tell(segment_text(guest.launch.fence, guest.plan, spec))
+        guest = lone_guest("drill", job, Fence(taken.fence + 1), spec, folders, thaw_from=taken)
         progress = Tail(folders.progress_file)
         progress.new_lines()  # those that were there before
         try:
@@ -109,7 +106,7 @@ class Drill:
         if ended is None:
             self.runtime.kill([guest.name])
             self._watch(progress, None)  # until nothing of it lives any more
-        return _judged(taken.step, told, ended, _end_of(folders.root / "stderr"))
+        return _judged(taken.step, told, ended, last_words(folders))
 
     def _watch(self, progress: Tail, enough: int | None) -> tuple[Ended | None, list[int]]:
         """Return how it ended, if it did before *enough* steps or the time is up, and the steps that it told."""
@@ -122,21 +119,6 @@ class Drill:
                 return ended, told
             time.sleep(LOOK_SECONDS)
         return None, told
-
-
-def _guest(job: JobId, spec: JobSpec, folders: Folders, taken: Snapshot) -> Guest:
-    """Return what the job's next segment would be, in an allocation that there is not."""
-    plan = SegmentPlan(freeze_at=None, ends_at=None, save_every_ms=None)
-    launch = Launch(
-        id=CommandId(0),
-        allocation=AllocationId("drill"),
-        job=job,
-        fence=Fence(taken.fence + 1),
-        spec=spec,
-        plan=plan,
-        thaw_from=taken,
-    )
-    return Guest(launch, folders, Share(spec.resources, frozenset(), ()), taken_at=Millis(0), plan=plan)
 
 
 def _judged(step: int, told: list[int], ended: Ended | None, errors: str) -> Drilled:
@@ -157,10 +139,3 @@ def _judged(step: int, told: list[int], ended: Ended | None, errors: str) -> Dri
     return Drilled(
         is_good=is_good, step=step, came_to=came_to, code=code, found=found, errors="" if is_good else errors
     )
-
-
-def _end_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")[-2000:]
-    except OSError:
-        return ""

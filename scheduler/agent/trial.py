@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis
+from idleq.ids import Fence, JobId, Millis
 from idleq.migration import snapshot
 from idleq.migration.errors import MigrationError, StartFailed
 from idleq.migration.here import origin_here
@@ -16,16 +16,15 @@ from idleq.migration.manifest import APP
 from idleq.migration.ports import Ended, Order
 from idleq.migration.tree import Item
 from idleq.scheduler.agent import saves
+from idleq.scheduler.agent.alone import last_words, lone_guest
 from idleq.scheduler.agent.errors import TrialFailed
 from idleq.scheduler.agent.folders import Folders, Scratch, segment_text
 from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.node import AgentRuntime
 from idleq.scheduler.agent.ordering import order_of
 from idleq.scheduler.agent.outcome import Broken, Done, End, Saved, judge
-from idleq.scheduler.agent.room import Share
 from idleq.scheduler.agent.saving import FROM_OUTSIDE
 from idleq.scheduler.agent.signals import number_of
-from idleq.scheduler.core.commands import Launch, SegmentPlan
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 from idleq.scheduler.paths import SegmentPaths
 from idleq.scheduler.ports import Clock
@@ -39,9 +38,6 @@ LEAST_MS = Millis(500)
 
 ENDS_MS = Millis(5_000)
 """What was killed is gone long before."""
-
-SAID = 2000
-"""So much of what a program said last is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +134,7 @@ class Trial:
             raise TrialFailed(f"after {seconds} it has not ended; try it with less to do, or with more --seconds")
         if ended.code != 0:
             how = f"signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
-            said = _said(guest)
+            said = last_words(guest.folders).strip()
             raise TrialFailed(f"undisturbed it ends with {how}" + (f", and says: {said}" if said else ""))
         return _left_by([guest]), took_ms
 
@@ -203,7 +199,10 @@ class Trial:
             self._end(guests[-1])
             return _no(way, "it went on, and did not come to its end in time")
         if ended.code != 0:
-            return _no(way, f"it was frozen, and ended with {ended.code} when it went on: {_said(guests[-1])}")
+            return _no(
+                way,
+                f"it was frozen, and ended with {ended.code} when it went on: {last_words(guests[-1].folders).strip()}",
+            )
         difference = left.difference(_left_by(guests))
         if not difference:
             return Tried(
@@ -223,15 +222,9 @@ class Trial:
         self._begun += 1
         folders = Folders(self.scratch / str(self._begun))
         folders.create()
-        plan = SegmentPlan(freeze_at=None, ends_at=None, save_every_ms=None)
-        launch = Launch(
-            id=CommandId(0), allocation=AllocationId(f"try{self._begun}"), job=JobId("1"), fence=Fence(fence), spec=spec,
-            plan=plan, thaw_from=None,
-        )  # fmt: skip
-        folders.tell(segment_text(launch.fence, plan, spec))
-        share = Share(spec.resources, frozenset(), ())
-        is_enclosed = spec.freeze is FreezeMethod.CRIU
-        return Guest(launch, folders, share, taken_at=Millis(0), plan=plan, is_enclosed=is_enclosed)
+        return lone_guest(
+            f"try{self._begun}", JobId("1"), Fence(fence), spec, folders, is_enclosed=spec.freeze is FreezeMethod.CRIU
+        )
 
     def _moved(self, guest: Guest, items: Sequence[Item], kind: str) -> Guest:
         """Return the next segment of *guest*, with what its snapshot of *items* holds."""
@@ -240,6 +233,7 @@ class Trial:
         then = self._guest(guest.launch.spec, 2)
         then.folders.images.mkdir()
         snapshot.restore(where, published.digest, saves.places(then.folders))
+        # Again, as what was restored tells of the last one.
         then.folders.tell(segment_text(then.launch.fence, then.plan, then.launch.spec))
         return then
 
@@ -281,10 +275,6 @@ def _left_by(guests: Sequence[Guest]) -> Left:
         if path.is_file() and path != output.progress_file
     }
     return Left(files, b"".join(printed))
-
-
-def _said(guest: Guest) -> str:
-    return _read(SegmentPaths(guest.folders.root).stderr)[-SAID:].decode(errors="replace").strip()
 
 
 def _read(path: Path) -> bytes:
