@@ -9,8 +9,9 @@ from gains import ROOT, Row, mean, numbers, of, values
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from idleq.simulator.study.gainplots import COLOURS, shade_losing
+
 mpl.use("Agg")
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")  # Okabe and Ito: told apart by everybody
 IMAGES = ROOT / "docs/images"
 
 
@@ -60,22 +61,6 @@ def _label(axes: Axes, ends: Sequence[End]) -> None:
         free += height
 
 
-def _lose(axes: Axes) -> None:
-    axes.axhline(0, color="black", lw=0.8)
-    bottom = min(axes.get_ylim()[0], -1)
-    axes.axhspan(bottom, 0, color="#d55e00", alpha=0.08, lw=0)
-    axes.annotate(
-        "loses",
-        (0.01, 0),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, -3),
-        textcoords="offset points",
-        va="top",
-        fontsize=8,
-    )
-    axes.set_ylim(bottom=bottom)
-
-
 def over_load(rows: Sequence[Row]) -> Figure:
     found = of(rows, "load")
     costs = values(found, "cost")
@@ -90,7 +75,7 @@ def over_load(rows: Sequence[Row]) -> Figure:
             ends[-1].append(_line(axes, demands, groups, "gained", colour, f"{machine} nodes"))
         axes.set(title=f"freeze, thaw, save: {cost} s each", xlabel="load that main jobs ask for")
     for axes, here in zip(panels[0], ends, strict=True):
-        _lose(axes)
+        shade_losing(axes)
         _label(axes, here)
     panels[0][0].set_ylabel("gain of effective utilisation, points")
     return figure
@@ -143,7 +128,7 @@ def gaps_and_size(rows: Sequence[Row]) -> Figure:
         axes.set(xscale="log", xlabel=title)
         axes.set_xticks([float(place) for place in places], places, minor=False)
         axes.minorticks_off()
-        _lose(axes)
+        shade_losing(axes)
         _label(axes, ends)
     panels[0].set_ylabel("gain of effective utilisation, points")
     return figure

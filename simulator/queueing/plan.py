@@ -40,6 +40,10 @@ class Profile:
                 start, until = at, at + duration
         return start
 
+    def fits_now(self, size: int, duration: int) -> bool:
+        """Return whether *size* is free from now on for *duration*."""
+        return min(self.free[: bisect_left(self.times, self.times[0] + duration, 1)]) >= size
+
     def take(self, start: int, duration: int, size: int) -> None:
         """Take *size* out from *start* on for *duration*."""
         first, last = self._step_at(start), self._step_at(start + duration)

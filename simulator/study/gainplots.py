@@ -11,6 +11,7 @@ from idleq.simulator.study.plots import INK, saved
 from idleq.simulator.study.results import Origin, csv_of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
@@ -69,10 +70,24 @@ def draw(canvas: "Figure", figure: GainFigure) -> None:
         axes.set_xscale("log")
     axes.set_xticks(places, [f"{place:g}" for place in places])
     axes.minorticks_off()
-    axes.axhline(0, color=INK, lw=0.8)
-    bottom = min(axes.get_ylim()[0], -1)
-    axes.axhspan(bottom, 0, color=LIGHT["bad"], alpha=0.08, lw=0)
-    axes.set_ylim(bottom=bottom)
+    shade_losing(axes)
     axes.set_xlabel(AXES.get(figure.axis, figure.axis))
     axes.set_ylabel("gain of effective utilisation, points")
     canvas.legend(loc="outside upper left", ncols=3, frameon=False)
+
+
+def shade_losing(axes: "Axes") -> None:
+    """Shade and name what lies below no gain, at least a point of it."""
+    axes.axhline(0, color=INK, lw=0.8)
+    bottom = min(axes.get_ylim()[0], -1)
+    axes.axhspan(bottom, 0, color=LIGHT["bad"], alpha=0.08, lw=0)
+    axes.annotate(
+        "loses",
+        (0.01, 0),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, -3),
+        textcoords="offset points",
+        va="top",
+        fontsize=8,
+    )
+    axes.set_ylim(bottom=bottom)

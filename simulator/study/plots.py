@@ -162,7 +162,15 @@ def _named_lengths(panel: "Axes") -> None:
         if low < seconds < high:
             panel.axvline(seconds, color=SOFT, linewidth=0.5, alpha=0.5)
             panel.annotate(
-                f" {name}", (seconds, 0.86), xycoords=("data", "axes fraction"), color=SOFT, fontsize=8, va="top"
+                name,
+                (seconds, 0.86),
+                xycoords=("data", "axes fraction"),
+                xytext=(3, 0),
+                textcoords="offset points",
+                color=INK,
+                fontsize=8,
+                va="top",
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
             )
 
 
