@@ -10,7 +10,7 @@ from pathlib import Path
 from testbed.cluster import LOGIN, Testbed
 from testbed.errors import TestbedError
 from testbed.images import find_or_make_image
-from testbed.roots import TRIXIE, cache, find_or_make
+from testbed.roots import TRIXIE, cache, find_or_make, is_made, log_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _do(wanted: argparse.Namespace, testbed: Testbed) -> int:
     match wanted.verb:
         case "up":
+            if not is_made(TRIXIE):
+                print(f"making its root file system, which takes some minutes once: {log_of(TRIXIE)}", flush=True)
             begun = time.monotonic()
             testbed.up()
             print(f"up after {time.monotonic() - begun:.1f} s: make testbed-shell, make testbed-down")
@@ -53,7 +55,8 @@ def _do(wanted: argparse.Namespace, testbed: Testbed) -> int:
         case "down":
             testbed.down()
         case _:
-            command = wanted.command if wanted.verb == "run" else ["bash", "--login"]
+            shell = ["env", f"TERM={os.environ.get('TERM', 'dumb')}", "bash", "--login"]
+            command = wanted.command if wanted.verb == "run" else shell
             node = testbed.nodes[wanted.node]
             return subprocess.run(node.argv(command, user=wanted.user), check=False).returncode
     return 0

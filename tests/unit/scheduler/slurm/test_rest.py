@@ -149,6 +149,13 @@ def test_of_jobs_that_slurm_has_forgotten_nothing_is_known_and_of_others_all() -
     assert list(Rest(fetch).ends([number, 999])) == [number]
 
 
+def test_what_has_ended_is_in_the_reading_and_not_asked_for_again() -> None:
+    recorded = Recorded()
+
+    assert Rest(recorded).over_on([NodeName("n1")]) == ()
+    assert recorded.asked == []
+
+
 def test_cancelling_asks_for_each_job() -> None:
     fetch = Recorded(job_7=(200, b"{}"))
 
