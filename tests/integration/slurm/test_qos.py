@@ -12,6 +12,9 @@ from testbed.waiting import wait_for
 pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
 
 STEPS = 150
+SOON = 's/^mode/slow = "5s"\\nmode/'
+"""After a refusal idleq asks again soon."""
+
 SLURM_CONF = {"PreemptType": "preempt/qos", "AccountingStorageEnforce": "limits,qos"}
 USERS = ("add account site", "add user alice,bob account=site")
 QOS = (
@@ -48,6 +51,7 @@ def test_what_init_proposes_gives_way_to_main_jobs_and_ends_by_the_admins_kill_s
     alice = Alice(by_qos)
     try:
         settings = alice.told("init", "slurm")["proposal"]["settings"]
+        alice.run("sed", "-i", SOON, f"{alice.server}/config.toml")
         alice.idleq("daemon", "start")
         alice.counts(seeds=1, steps=STEPS, cores=2)
         alice.wait_until_running(1)
