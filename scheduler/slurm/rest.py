@@ -118,6 +118,8 @@ class Rest:
     def _ask(self, method: str, what: str, body: bytes | None = None) -> bytes:
         self._version = self._version or self._find_version()
         status, answer = self._fetch(method, f"/slurm/{self._version}/{what}", body)
+        if status == http.client.NOT_FOUND:
+            self._version = ""  # a newer slurmrestd may offer it no more: looked for anew with the next question
         if status != http.client.OK:
             raise refusal(status, answer)
         return answer
