@@ -54,12 +54,17 @@ def _do(wanted: argparse.Namespace, testbed: Testbed) -> int:
             print(find_or_make_image(TRIXIE))
         case "down":
             testbed.down()
-        case _:
+        case "shell":
             shell = ["env", f"TERM={os.environ.get('TERM', 'dumb')}", "bash", "--login"]
-            command = wanted.command if wanted.verb == "run" else shell
-            node = testbed.nodes[wanted.node]
-            return subprocess.run(node.argv(command, user=wanted.user), check=False).returncode
+            _run(testbed, wanted, shell)  # what was typed last there is no failure of ours
+        case _:
+            return _run(testbed, wanted, wanted.command)
     return 0
+
+
+def _run(testbed: Testbed, wanted: argparse.Namespace, command: list[str]) -> int:
+    argv = testbed.nodes[wanted.node].argv(command, user=wanted.user)
+    return subprocess.run(argv, check=False).returncode
 
 
 if __name__ == "__main__":
