@@ -101,7 +101,7 @@ class SlurmSettings:
         token_file: of slurmrestd's token (mode 0600); slurm.token in the server directory where it is not set.
         token_life_ms: of the tokens that the daemon makes by `scontrol token`, where it may; in its last quarter one is renewed.
         epilog_ms: what Slurm may need after a guest has left until a main job starts there (killing what is left, the site's epilog); part of the bound that harm is held against.
-        poll_ms: between two looks at the cluster; each is four to seven questions to a controller that others need too.
+        poll_ms: between two looks at the cluster; each is four to eight questions to a controller that others need too.
     """  # fmt: skip
 
     partition: str = ""

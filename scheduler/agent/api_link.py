@@ -88,7 +88,9 @@ class ApiLink:
             self._connection = None
 
     def _post(self, body: bytes, seconds: float) -> bytes:
-        connection = self._connection or self._dial()
+        connection = self._connection
+        if connection is None or connection.sock is None:  # who answers may hang up with the answer
+            connection = self._dial()
         assert connection.sock is not None
         connection.sock.settimeout(seconds)
         connection.request("POST", f"/v1/agents/{self.allocation}/sync", body, self._headers)

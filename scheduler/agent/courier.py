@@ -121,6 +121,8 @@ class Courier:
             answer = link.exchange(reports, have, wait_ms)
         except LinkDown as error:
             trouble = str(error)
+        except Exception as error:  # noqa: BLE001 - this thread must not end silently: the loop logs the trouble, and it is tried again
+            trouble = f"{type(error).__name__}: {error}"
         with self._changed:
             if answer is not None and answer.epoch < self._epoch:
                 trouble = f"that is an older daemon (epoch {answer.epoch}, we have heard {self._epoch})"

@@ -155,7 +155,7 @@ def _read(text: bytes, decoder: "msgspec.json.Decoder[T]", what: str) -> T:
         _refuse(text)
         raise SlurmUnreadable(
             f"Slurm's answer {what} is not what idleq understands: {error}."
-            " Versions before 23.02 lack fields in JSON: ask them for columns (slurm.format = text)"
+            ' Versions before 23.02 lack fields in JSON: ask them for columns (cluster.format = "text" in config.toml)'
         ) from error
     complaints = getattr(answer, "errors", ())
     if complaints:

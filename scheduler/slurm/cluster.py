@@ -9,9 +9,9 @@ from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, Input, NodeLost, Reconciled
 from idleq.scheduler.ports import Clock
+from idleq.scheduler.slurm import harm
 from idleq.scheduler.slurm.batch import SiteSettings, allocation_of, batch_job
 from idleq.scheduler.slurm.errors import SlurmAway, SlurmRefused
-from idleq.scheduler.slurm.harm import Evictions, follow
 from idleq.scheduler.slurm.hostlist import expand
 from idleq.scheduler.slurm.reading import Reading
 from idleq.scheduler.slurm.records import JobRecord, instant
@@ -61,7 +61,7 @@ class SlurmCluster:
         self._doubled: set[int] = set()
         self._cancelled: set[int] = set()
         self._unsaid: list[Input] = []
-        self._bound_ms, self._evictions = bound_ms, Evictions()
+        self._bound_ms, self._evictions = bound_ms, harm.Evictions()
 
     def request(self, command: RequestAllocation) -> None:
         """Submit a batch job, unless there is or was one for this allocation."""
@@ -101,10 +101,14 @@ class SlurmCluster:
         is_first = self._view is None
         present = self._find(reading)
         self._cancel_unwanted(present)
-        known = self._ask_ends(present)  # the last question: before it nothing is taken as told, since it may fail
+        known = self._ask_ends(present)
+        begun = [*reading.jobs, *known.values()]
+        begun += self._ask_over(
+            reading, begun
+        )  # the last question: before it nothing is taken as told, since it may fail
         try:
             news = [*self._grants_and_changes(reading, present), *self._ends(present, known, now)]
-            news += self._held_up([*reading.jobs, *known.values()])
+            news += self._held_up(begun)
         except Exception:
             # What was taken as told was not: the next poll tells everything.
             self._view = None
@@ -158,7 +162,7 @@ class SlurmCluster:
         self._view = build_view(
             before,
             reading,
-            lambda job: allocation_of(job, settings) is not None,
+            self._is_ours,
             settings.partitions,
             settings.needed_features,
             shares_nodes=settings.shares_nodes,
@@ -186,6 +190,12 @@ class SlurmCluster:
         ]
         return self._site.ends(asked) if asked else {}
 
+    def _ask_over(self, reading: Reading, jobs: Sequence[JobRecord]) -> list[JobRecord]:
+        """Return the main jobs that may have come and gone between two looks where guests had to leave."""
+        left = harm.lately_left(self._evictions, jobs, self._is_ours, reading.at)
+        where = [node.name for node in reading.nodes if node.name in left]
+        return [job for job in self._site.over_on(where) if not self._is_ours(job)] if where else []
+
     def _ends(
         self, present: Mapping[AllocationId, JobRecord], known: Mapping[int, JobRecord], now: Millis
     ) -> list[Input]:
@@ -200,10 +210,11 @@ class SlurmCluster:
 
     def _held_up(self, jobs: Iterable[JobRecord]) -> Iterable[Input]:
         """Tell which main jobs have started where guests had to leave."""
-        self._evictions, started = follow(
-            self._evictions, jobs, lambda job: allocation_of(job, self._settings) is not None, self._bound_ms
-        )
+        self._evictions, started = harm.follow(self._evictions, jobs, self._is_ours, self._bound_ms)
         return started
+
+    def _is_ours(self, job: JobRecord) -> bool:
+        return allocation_of(job, self._settings) is not None
 
     def _end(self, allocation: AllocationId, job: JobRecord | None, now: Millis) -> list[Input]:
         if allocation in self._failed:

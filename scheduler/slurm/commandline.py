@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from idleq.ids import Millis
+from idleq.ids import Millis, NodeName
 from idleq.scheduler.slurm import answers, columns, questions
 from idleq.scheduler.slurm.batch import BatchJob, sbatch_argv, scancel_argv
 from idleq.scheduler.slurm.errors import SlurmAway, SlurmLimit, SlurmRefused, SlurmUnreadable
@@ -68,7 +68,7 @@ def run(argv: Sequence[str], said: str) -> str:
 
 def refusal(program: str, said: str) -> SlurmAway | SlurmRefused:
     """Return what it means that *program* failed and *said* that."""
-    words = " ".join(said.split())[-500:]
+    words = " ".join(said.replace(f"{program}: ", "").split())[-500:]
     if any(sign in said for sign in AWAY):
         return SlurmAway(f"{program}: {words}")
     if any(sign in said for sign in LIMITS):
@@ -126,6 +126,10 @@ class CommandLine:
                 return {}
             raise
         return {record.job_id: record for record in columns.read_jobs(said)}
+
+    def over_on(self, nodes: Sequence[NodeName]) -> Sequence[JobRecord]:
+        """Return the jobs that have lately ended on some of *nodes*: a reading has none that is over."""
+        return columns.read_jobs(self._ask(questions.ask_over_on(nodes)))
 
     def submit(self, job: BatchJob) -> int:
         """Submit *job* and return its number."""

@@ -10,8 +10,12 @@ from idleq.ids import Millis, NodeName
 from idleq.scheduler.core.inputs import MainJobStarted
 from idleq.scheduler.slurm.hostlist import expand
 from idleq.scheduler.slurm.records import JobRecord, instant
+from idleq.scheduler.slurm.view import NEVER
 
 IsOurs = Callable[[JobRecord], bool]
+
+LATELY_MS = Millis(60_000)
+"""What begins later where guests have left did not wait for them, as a rule; and Slurm is asked no longer than this what has ended there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +47,30 @@ def follow(
     began = [job for job in jobs if not job.is_waiting]
     ours = [job for job in began if is_ours(job)]
     awaited, settled = _noted(known, ours), dict(known.settled)
-    for node in [node for node in awaited if _is_given_back(node, awaited[node], ours)]:
-        settled[node] = awaited.pop(node).told_at
+    given_back = {node: _given_back_at(node, eviction, ours) for node, eviction in awaited.items()}
     starts: list[MainJobStarted] = []
     for start, job in _main_starts(began, awaited.values(), is_ours):
-        where = [node for node in expand(job.nodes) if node in awaited and awaited[node].told_at <= start]
+        where = [node for node in expand(job.nodes) if node in awaited]
+        where = [node for node in where if awaited[node].told_at <= start <= given_back[node]]
         left = {node: awaited.pop(node) for node in where}
         settled |= dict.fromkeys(left, start)
         starts += _held_up(job, start, left, bound_ms)
+    for node in [node for node in awaited if given_back[node] < NEVER]:
+        settled[node] = awaited.pop(node).told_at
     return Evictions(awaited, settled), tuple(starts)
+
+
+def lately_left(known: Evictions, jobs: Iterable[JobRecord], is_ours: IsOurs, now: Millis) -> frozenset[NodeName]:
+    """Return the nodes that guests had to leave in the last minute, by what is *known* and *jobs*, and where no main job was seen to begin.
+
+    One may have come and gone between two looks.
+    """
+    awaited = _noted(known, [job for job in jobs if not job.is_waiting and is_ours(job)])
+    return frozenset(
+        node
+        for node, eviction in awaited.items()
+        if eviction.left_at is not None and now - eviction.left_at <= LATELY_MS
+    )
 
 
 def _main_starts(
@@ -91,13 +110,12 @@ def _told_at(job: JobRecord) -> Millis | None:
     return instant(job.end_time) if said is None and "PREEMPTED" in job.states else said
 
 
-def _is_given_back(node: NodeName, eviction: Eviction, ours: Iterable[JobRecord]) -> bool:
-    """Whether guests were let onto *node* again: then nobody waits for it any more."""
-    return any(
-        (instant(job.start_time) or 0) > eviction.told_at and _told_at(job) is None
-        for job in ours
-        if node in expand(job.nodes)
+def _given_back_at(node: NodeName, eviction: Eviction, ours: Iterable[JobRecord]) -> Millis:
+    """Return when guests were let onto *node* again, `NEVER` if they were not: from then on nobody waits for it any more."""
+    starts = (
+        instant(job.start_time) or Millis(0) for job in ours if _told_at(job) is None and node in expand(job.nodes)
     )
+    return min((start for start in starts if start > eviction.told_at), default=NEVER)
 
 
 def _held_up(

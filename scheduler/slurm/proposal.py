@@ -202,4 +202,5 @@ def own_qos(survey: Survey, place: Place) -> Iterator[str]:
         for name in names:
             if name != OWN_QOS:
                 yield f"sacctmgr modify qos {name} set Preempt+={OWN_QOS}"
-    yield f"sacctmgr modify user {survey.user} set qos+={OWN_QOS}"
+    if survey.associations:  # of a user that the accounting does not know nothing can be changed, nor need it be
+        yield f"sacctmgr modify user {survey.user} set qos+={OWN_QOS}"

@@ -6,6 +6,8 @@ With `--all`: main jobs in partitions that are hidden, or closed to the asking u
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+from idleq.ids import NodeName
+
 SEPARATOR = "|"
 """Free text (comments, names) comes last in a line, so that a separator in it does no harm."""
 
@@ -39,6 +41,9 @@ QOS_COLUMNS = (
 )
 ASSOCIATION_COLUMNS = ("Account", "Partition", "QOS", "MaxJobs", "MaxSubmitJobs", "MaxWall")
 
+OVER = "BOOT_FAIL,CANCELLED,COMPLETED,DEADLINE,FAILED,NODE_FAIL,OUT_OF_MEMORY,PREEMPTED,TIMEOUT"
+"""The states of jobs that are over."""
+
 ENVIRONMENT: Mapping[str, str] = {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C", "SLURM_JSON": "compact"}
 """With it times are seconds since the epoch, messages are in English, and JSON is without the blanks that are almost half of it, where
 Slurm knows how (later than 24.11)."""
@@ -68,7 +73,7 @@ def ask_version() -> list[str]:
 
 
 def ask_jobs(form: Format) -> list[str]:
-    """Ask for every job that is not over, and those that have just ended."""
+    """Ask for every job that is not over."""
     match form:
         case Format.JSON:
             return ["squeue", "--all", "--json"]
@@ -80,6 +85,12 @@ def ask_ends(jobs: Sequence[int]) -> list[str]:
     """Ask how *jobs*, which are no longer among the others, have ended; Slurm remembers for some minutes (MinJobAge)."""
     numbers = ",".join(map(str, sorted(jobs)))
     return ["squeue", "--all", "--noheader", "--states=all", f"--jobs={numbers}", _columns(JOB_COLUMNS)]
+
+
+def ask_over_on(nodes: Sequence[NodeName]) -> list[str]:
+    """Ask for the jobs that have ended on some of *nodes*; Slurm remembers for some minutes (MinJobAge)."""
+    where = f"--nodelist={','.join(sorted(nodes))}"
+    return ["squeue", "--all", "--noheader", f"--states={OVER}", where, _columns(JOB_COLUMNS)]
 
 
 def ask_nodes(form: Format) -> list[str]:

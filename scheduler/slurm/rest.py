@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from idleq.ids import Millis
+from idleq.ids import Millis, NodeName
 from idleq.scheduler.slurm import answers
 from idleq.scheduler.slurm.batch import BatchJob
 from idleq.scheduler.slurm.commandline import AWAY, LIMITS, UNKNOWN_JOB
@@ -98,6 +98,10 @@ class Rest:
                     raise
         return known
 
+    def over_on(self, nodes: Sequence[NodeName]) -> Sequence[JobRecord]:  # noqa: ARG002 - slurmrestd's jobs have those that are over
+        """Return nothing: they were in the reading."""
+        return ()
+
     def submit(self, job: BatchJob) -> int:
         """Submit *job* and return its number."""
         answer = self._ask("POST", "job/submit", msgspec.json.encode(submission(job, self._path)))
@@ -114,6 +118,8 @@ class Rest:
     def _ask(self, method: str, what: str, body: bytes | None = None) -> bytes:
         self._version = self._version or self._find_version()
         status, answer = self._fetch(method, f"/slurm/{self._version}/{what}", body)
+        if status == http.client.NOT_FOUND:
+            self._version = ""  # a newer slurmrestd may offer it no more: looked for anew with the next question
         if status != http.client.OK:
             raise refusal(status, answer)
         return answer

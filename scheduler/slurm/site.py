@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from idleq.ids import Millis
+from idleq.ids import Millis, NodeName
 from idleq.scheduler.slurm.batch import BatchJob
 from idleq.scheduler.slurm.reading import Reading
 from idleq.scheduler.slurm.records import JobRecord
@@ -22,6 +22,10 @@ class Site(Protocol):
 
     def ends(self, jobs: Sequence[int]) -> Mapping[int, JobRecord]:
         """Return what it still knows of *jobs* that are not in a reading any more."""
+        ...
+
+    def over_on(self, nodes: Sequence[NodeName]) -> Sequence[JobRecord]:
+        """Return the jobs that have lately ended on some of *nodes*, as far as it knows them and a reading has not told them."""
         ...
 
     def submit(self, job: BatchJob) -> int:

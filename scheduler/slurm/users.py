@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from idleq.ids import Millis
+from idleq.ids import Millis, NodeName
 from idleq.scheduler.ports import Clock
 from idleq.scheduler.slurm.batch import BatchJob
 from idleq.scheduler.slurm.errors import SlurmRefused
@@ -44,6 +44,10 @@ class AsUsers:
     def ends(self, jobs: Sequence[int]) -> Mapping[int, JobRecord]:
         """Return what it still knows of *jobs*."""
         return self._own.ends(jobs)
+
+    def over_on(self, nodes: Sequence[NodeName]) -> Sequence[JobRecord]:
+        """Return the jobs that have lately ended there."""
+        return self._own.over_on(nodes)
 
     def submit(self, job: BatchJob) -> int:
         """Submit *job* as its user; raise SlurmRefused if it is nobody's, since it would be ours then."""

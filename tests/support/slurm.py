@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from idleq.ids import Millis
+from idleq.ids import Millis, NodeName
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm import answers, columns
 from idleq.scheduler.slurm.batch import BatchJob
@@ -148,6 +148,9 @@ class FakeSite:
         if away is not None:
             raise away
         return {number: self.ended[number] for number in jobs if number in self.ended}
+
+    def over_on(self, nodes: Sequence[NodeName]) -> Sequence[JobRecord]:
+        return [record for record in self.ended.values() if record.nodes in nodes]
 
     def submit(self, batch: BatchJob) -> int:
         failure, self.failure = self.failure, None

@@ -10,7 +10,7 @@ from pathlib import Path
 from testbed.cluster import LOGIN, Testbed
 from testbed.errors import TestbedError
 from testbed.images import find_or_make_image
-from testbed.roots import TRIXIE, cache, find_or_make
+from testbed.roots import TRIXIE, cache, find_or_make, is_made, log_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _do(wanted: argparse.Namespace, testbed: Testbed) -> int:
     match wanted.verb:
         case "up":
+            if not is_made(TRIXIE):
+                print(f"making its root file system, which takes some minutes once: {log_of(TRIXIE)}", flush=True)
             begun = time.monotonic()
             testbed.up()
             print(f"up after {time.monotonic() - begun:.1f} s: make testbed-shell, make testbed-down")
@@ -52,11 +54,17 @@ def _do(wanted: argparse.Namespace, testbed: Testbed) -> int:
             print(find_or_make_image(TRIXIE))
         case "down":
             testbed.down()
+        case "shell":
+            shell = ["env", f"TERM={os.environ.get('TERM', 'dumb')}", "bash", "--login"]
+            _run(testbed, wanted, shell)  # what was typed last there is no failure of ours
         case _:
-            command = wanted.command if wanted.verb == "run" else ["bash", "--login"]
-            node = testbed.nodes[wanted.node]
-            return subprocess.run(node.argv(command, user=wanted.user), check=False).returncode
+            return _run(testbed, wanted, wanted.command)
     return 0
+
+
+def _run(testbed: Testbed, wanted: argparse.Namespace, command: list[str]) -> int:
+    argv = testbed.nodes[wanted.node].argv(command, user=wanted.user)
+    return subprocess.run(argv, check=False).returncode
 
 
 if __name__ == "__main__":

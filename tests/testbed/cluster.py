@@ -203,8 +203,9 @@ class Testbed:
             for part in ("containers", "docker"):
                 (self.folder / "nodes" / name / part).mkdir(parents=True)
             etc = node.disk / "etc"
-            etc.mkdir(parents=True)
+            (etc / "profile.d").mkdir(parents=True)
             (etc / "hosts").write_text(slurmconf.hosts(self._addresses))
+            (etc / "profile.d" / "idleq.sh").write_text(python.PROFILE)
         self._write_slurm()
 
     def _write_slurm(self) -> None:

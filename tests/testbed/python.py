@@ -12,6 +12,12 @@ CHECKOUT = Path("/shared/idleq")
 VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 SYSTEM = Path("/usr")
 
+PROFILE = """\
+PATH=/shared/venv/bin:$PATH
+cd
+"""
+"""Where a person's shell begins, and what is at hand there."""
+
 IDLEQ = """\
 #!/shared/venv/bin/python
 import sys

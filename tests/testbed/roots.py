@@ -63,13 +63,27 @@ def cache() -> Path:
     return Path(home) / "idleq" / "testbed"
 
 
+def is_made(root: Root) -> bool:
+    """Whether the cache has *root*."""
+    return _folder_of(root).is_dir()
+
+
+def log_of(root: Root) -> Path:
+    """Return where it can be read how the making of *root* goes."""
+    return _folder_of(root).with_suffix(".log")
+
+
+def _folder_of(root: Root) -> Path:
+    return cache() / "roots" / root.key
+
+
 def find_or_make(root: Root) -> Path:
     """Return the folder of *root*, made first if the cache has none: beside, then renamed, by one maker at a time.
 
     Raises:
         TestbedError: it could not be made; the message has the end of what the recipe said.
     """
-    folder = cache() / "roots" / root.key
+    folder = _folder_of(root)
     if folder.is_dir():
         return folder
     with one_at_a_time(folder.parent):
@@ -82,7 +96,7 @@ def find_or_make(root: Root) -> Path:
 def _make(root: Root, folder: Path) -> None:
     if shutil.which("debootstrap") is None:
         raise TestbedError("the test cluster needs debootstrap: apt-get install debootstrap")
-    beside, said = folder.with_suffix(".new"), folder.with_suffix(".log")
+    beside, said = folder.with_suffix(".new"), log_of(root)
     shutil.rmtree(beside, ignore_errors=True)
     said.unlink(missing_ok=True)
     run_recipe([*APART, "sh", str(RECIPE / "root.sh"), root.suite, str(beside), *root.packages], said)

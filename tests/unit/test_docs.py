@@ -78,11 +78,11 @@ def test_the_map_fits_on_a_few_screens() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_make_targets_that_a_page_names_exist(page: str) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    (targets,) = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     named = {
         name
         for block in SHELL.findall((ROOT / page).read_text())
-        for name in re.findall(r"^\$? ?make ([a-z]+)", block, re.MULTILINE)
+        for name in re.findall(r"^\$? ?make ([a-z-]+)", block, re.MULTILINE)
     }
 
-    assert named - targets == set()
+    assert named - set(targets.split()) == set()

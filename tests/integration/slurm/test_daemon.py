@@ -51,6 +51,17 @@ def test_guests_are_frozen_for_main_jobs_and_each_has_its_one_right_result_and_t
     )
 
 
+def test_a_main_job_that_is_over_before_anybody_has_looked_is_in_the_report_too(slurm: Testbed, alice: Alice) -> None:
+    alice.counts(seeds=1, cores=2)
+    alice.wait_until_running(1)
+
+    brief = main_job(slurm, "--nodes=3", seconds=0)
+    alice.wait_until_done()
+
+    (row,) = alice.told("report")["harm"]["rows"]
+    assert row["main_job"] == brief
+
+
 def test_where_main_jobs_wait_longer_than_the_site_allows_idleq_backs_off_and_says_so(slurm: Testbed) -> None:
     with alice_at_work(slurm, policy='harm_limit = "0s"') as alice:
         alice.counts(seeds=3, cores=2)

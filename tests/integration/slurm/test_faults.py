@@ -3,7 +3,7 @@
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -18,6 +18,7 @@ from support.on_slurm import (
 )
 from support.site import main_job, undisturbed
 from testbed.cluster import SMALL, Testbed
+from testbed.machine import Node
 from testbed.waiting import wait_for
 
 pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
@@ -287,16 +288,24 @@ def test_a_guest_of_a_killed_node_goes_on_elsewhere_from_its_last_snapshot(
     assert alice.facts_of(SegmentStarted)[-1].node != node
 
 
-def test_a_guest_of_a_node_that_was_cut_off_goes_on_elsewhere_and_is_stopped_where_it_was(
-    watchful: Testbed, thawed: tuple[Alice, NodeName]
+SILENCES: Mapping[str, tuple[Callable[[Node], None], Callable[[Node], None]]] = {
+    "it was cut off": (Node.cut_off, lambda node: node.cut_off(is_off=False)),
+    "it hung": (Node.freeze, Node.thaw),
+}
+"""How a node, its agent and its guest fall silent, and come back."""
+
+
+@pytest.mark.parametrize("silence", SILENCES)
+def test_a_guest_of_a_silent_node_goes_on_elsewhere_and_is_stopped_and_counts_no_more_where_it_was(
+    watchful: Testbed, thawed: tuple[Alice, NodeName], silence: str
 ) -> None:
     alice, name = thawed
-    node = watchful.nodes[name]
-    node.cut_off()
+    node, (falls_silent, comes_back) = watchful.nodes[name], SILENCES[silence]
+    falls_silent(node)
     try:
         wait_until_it_is_elsewhere(alice, name)
     finally:
-        node.cut_off(is_off=False)
+        comes_back(node)
     alice.wait_until_done()
 
     assert_it_went_on(alice)

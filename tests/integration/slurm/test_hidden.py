@@ -1,4 +1,4 @@
-"""Partitions that are hidden, or closed to us: their jobs hold nodes as others do, so they are read too."""
+"""What a site does not show: partitions that are hidden are read too, and where it hides jobs nothing is begun."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,9 @@ from idleq.scheduler.slurm.commandline import CommandLine
 from idleq.scheduler.slurm.questions import Format
 from idleq.scheduler.slurm.reading import Reading
 from idleq.scheduler.slurm.view import build_view
-from support.site import main_job, type_as
+from support.site import Person, clear, main_job, type_as
 from testbed.cluster import Testbed
+from testbed.errors import CommandRefused
 from testbed.waiting import wait_for
 
 pytestmark = [pytest.mark.testbed, pytest.mark.xdist_group("testbed")]
@@ -49,3 +50,22 @@ def test_a_gap_ends_with_the_planned_job_of_a_partition_that_we_are_not_shown(sl
         assert (jobs[first].nodes, jobs[then].scheduled_nodes) == ("n3", "n3")
         reports = {report.name: report for report in build_view(None, reading, lambda _: False).reports.values()}
         assert [name for name, report in reports.items() if report.free.cores == 0] == ["n3"]
+
+
+@pytest.fixture
+def private(slurm: Testbed) -> Iterator[Testbed]:
+    """The cluster, whose users see their own jobs alone."""
+    slurm.configure({"PrivateData": "jobs"})
+    yield slurm
+    slurm.configure({})
+
+
+@pytest.mark.parametrize("words", [("init", "slurm"), ("daemon", "start", "--cluster", "slurm")], ids=" ".join)
+def test_where_others_jobs_are_hidden_nothing_is_begun(private: Testbed, words: tuple[str, ...]) -> None:
+    alice = Person(private)
+    try:
+        with pytest.raises(CommandRefused, match="Slurm hides other users' jobs") as refused:
+            alice.idleq(*words)
+    finally:
+        clear(private, alice)
+    assert refused.value.code == 69

@@ -72,7 +72,7 @@ rest = "http://login:6820"
     assert (config.policy.lease_ms, config.policy.grace_ms) == (300_000, 15_000)
     assert config.cluster == SlurmSettings(partition="guests", rest="http://login:6820", poll_ms=Millis(1000))
 
-    assert "config.toml.old1; server.database" in idleq("init", "slurm", "--force").out
+    assert "config.toml.old1; kept of it: server.database" in idleq("init", "slurm", "--force").out
     assert old.read_text() == former
 
 

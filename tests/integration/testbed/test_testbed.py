@@ -66,6 +66,12 @@ def test_nodes_have_idleq_and_cannot_change_it(slurm: Testbed) -> None:
         node.run("touch", "/shared/idleq/README.md")
 
 
+def test_a_shell_begins_at_home_and_has_idleq_at_hand(slurm: Testbed) -> None:
+    said = slurm.login.run("bash", "--login", "-c", "pwd; command -v idleq", user="alice")
+
+    assert said == "/shared/home/alice\n/shared/venv/bin/idleq\n"
+
+
 def test_a_node_can_be_made_to_see_the_shared_folder_slowly_and_as_it_was_a_while_ago(slurm: Testbed) -> None:
     slurm.nodes["n1"].lag(delay=0.2, stale=60)
     try:

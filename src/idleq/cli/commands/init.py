@@ -117,7 +117,8 @@ def _table(proposal: "Proposal") -> Table:
 def _ending(path: "Path", proposal: "Proposal", former: "Path | None", names: "Sequence[str]") -> str:
     lines = [f"Wrote {path} for {proposal.cluster} (Slurm {proposal.version})"]
     if former is not None:
-        lines.append(f"The one before is {former}; {', '.join(names) or 'nothing'} is as it was")
+        kept = f"; kept of it: {', '.join(names)}" if names else ""
+        lines.append(f"The one before is {former}{kept}")
     lines += proposal.notes
     if proposal.commands:
         lines += ["A QOS of its own would not be charged; the site's admin types:"]

@@ -32,14 +32,14 @@ class Daemon:
     def __init__(self) -> None:
         self.changed = threading.Condition()
         self.open: dict[str, Said] = {}
-        self.answers: dict[str, Answer | LinkDown] = {}
+        self.answers: dict[str, Answer | Exception] = {}
 
     def next_said(self, line: str) -> Said:
         with self.changed:
             assert self.changed.wait_for(lambda: line in self.open, timeout=30)
             return self.open[line]
 
-    def answer(self, line: str, answer: Answer | LinkDown) -> None:
+    def answer(self, line: str, answer: Answer | Exception) -> None:
         with self.changed:
             del self.open[line]
             self.answers[line] = answer
@@ -60,7 +60,7 @@ class FakeLink:
             daemon.changed.notify_all()
             daemon.changed.wait_for(lambda: self._line in daemon.answers, timeout=30)
             answer = daemon.answers.pop(self._line)
-        if isinstance(answer, LinkDown):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
@@ -131,17 +131,24 @@ def test_a_daemon_that_others_have_replaced_is_not_heard_whatever_it_says(story:
     assert story.courier.trouble == "that is an older daemon (epoch 1, we have heard 2)"
 
 
-def test_after_a_failure_everything_is_said_again(story: Story) -> None:
+@pytest.mark.parametrize(
+    ("failure", "trouble"),
+    [
+        pytest.param(LinkDown("cut"), "cut", id="the line is down"),
+        pytest.param(RuntimeError("odd"), "RuntimeError: odd", id="what nobody foresaw"),
+    ],
+)
+def test_after_a_failure_everything_is_said_again(story: Story, failure: Exception, trouble: str) -> None:
     story.daemon.next_said("main")
     story.daemon.answer("main", answer(0, KILL))
     story.heard()
     story.courier.offer(reports(1))
     first = story.daemon.next_said("main")
     assert first.have == [9]
-    story.daemon.answer("main", LinkDown("cut"))
+    story.daemon.answer("main", failure)
     again = story.daemon.next_said("main")
     assert again == Said("main", [1], [9])
-    assert story.courier.trouble == "cut"
+    assert story.courier.trouble == trouble
 
 
 def test_what_the_daemon_could_not_take_is_told_again(story: Story) -> None:

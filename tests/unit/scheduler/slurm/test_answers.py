@@ -38,7 +38,7 @@ def test_fields_of_a_newer_slurm_are_passed_over() -> None:
 
 
 def test_json_that_lacks_the_plan_says_what_to_ask_for_instead() -> None:
-    with pytest.raises(SlurmUnreadable, match=r"`scheduled_nodes`.*ask them for columns"):
+    with pytest.raises(SlurmUnreadable, match=r"`scheduled_nodes`.*ask them for columns .cluster.format"):
         answers.read_jobs((RECORDED / "22.05" / "busy" / "jobs.json").read_bytes())
 
 

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from idleq.ids import AllocationId, CommandId, Millis, NodeName
@@ -269,6 +270,23 @@ def test_a_main_job_that_began_where_a_guest_was_told_to_leave_is_told_with_its_
     assert rig.poll() == [
         AllocationLost(allocation=A1, reason="preempted"),
         MainJobStarted(main_job="7", nodes=(NodeName("n1"),), waited_ms=Millis(4000), bound_ms=BOUND, guests_alive=0),
+    ]
+    assert rig.poll() == []
+
+
+def test_a_main_job_that_came_and_went_between_two_looks_where_a_guest_had_to_leave_is_told_too() -> None:
+    rig = Rig()
+    number = rig.granted()
+    rig.site.jobs[number] = job(number, nodes="n1", comment="idleq:s1:a1", preempt_time=1000, start_time=900)
+    assert rig.poll() == []
+
+    rig.site.jobs[number] = msgspec.structs.replace(rig.site.jobs[number], end_time=1002)
+    rig.site.end(number, "PREEMPTED")
+    rig.site.ended[7] = job(7, "COMPLETED", nodes="n1", start_time=1003, end_time=1004, eligible_time=998)
+
+    assert rig.poll() == [
+        AllocationLost(allocation=A1, reason="preempted"),
+        MainJobStarted(main_job="7", nodes=(NodeName("n1"),), waited_ms=Millis(3000), bound_ms=BOUND, guests_alive=0),
     ]
     assert rig.poll() == []
 

@@ -2,6 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from idleq.ids import NodeName
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm import commandline, questions
 from idleq.scheduler.slurm.batch import BatchJob
@@ -78,6 +79,7 @@ def test_what_is_hidden_or_closed_to_our_groups_is_asked_for_as_well(form: Forma
     site = CommandLine(form, run, wants_features=True)
     site.read(recorded_as_json("24.11", "busy").at)
     site.ends([7])
+    site.over_on([NodeName("n1")])
 
     asked = [argv for argv, _ in run.asked if argv[0] != "sdiag"]
     assert [argv for argv in asked if argv[1] != "--all"] == []
@@ -103,6 +105,16 @@ def test_of_a_job_that_slurm_has_forgotten_nothing_is_known() -> None:
     assert CommandLine(Format.JSON, Recorded(failure=forgotten)).ends([7]) == {}
     with pytest.raises(SlurmRefused, match="no permission"):
         CommandLine(Format.JSON, Recorded(failure=SlurmRefused("no permission"))).ends([7])
+
+
+def test_what_has_ended_on_some_nodes_is_asked_for_there_alone() -> None:
+    run = Recorded()
+
+    over = CommandLine(Format.JSON, run).over_on([NodeName("n2"), NodeName("n1")])
+
+    (argv, _), *_ = run.asked
+    assert [word for word in argv if word.startswith("--nodelist")] == ["--nodelist=n1,n2"]
+    assert [job.job_id for job in over] == [job.job_id for job in recorded_as_text("24.11", "busy").jobs]
 
 
 def test_nothing_is_asked_to_cancel_nothing() -> None:
@@ -136,6 +148,7 @@ def test_nothing_is_asked_to_cancel_nothing() -> None:
 def test_what_slurm_says_tells_whether_trying_again_may_help(said: str, kind: type[SlurmError]) -> None:
     error = commandline.refusal("sbatch", said)
 
+    assert str(error).count("sbatch: ") == 1
     assert type(error) is kind
     assert error.transient is (kind is not SlurmRefused)
 

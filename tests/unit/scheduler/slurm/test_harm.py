@@ -6,7 +6,7 @@ import pytest
 
 from idleq.ids import Millis, NodeName
 from idleq.scheduler.core.inputs import MainJobStarted
-from idleq.scheduler.slurm.harm import Evictions, follow
+from idleq.scheduler.slurm.harm import Evictions, follow, lately_left
 from idleq.scheduler.slurm.records import JobRecord
 from support.slurm import is_guest, job
 
@@ -55,6 +55,27 @@ def test_a_main_job_on_many_nodes_has_waited_since_the_first_signal_and_is_told_
 def test_what_came_and_went_between_two_looks_is_told_as_well() -> None:
     over = guest(1, told=100, state="PREEMPTED", end_time=102)
     assert told([over, main(2, "n1", start=103, state="COMPLETED")]) == [held_up(2, "n1", seconds=3)]
+
+
+def test_a_main_job_that_was_over_before_guests_were_let_in_again_is_told_as_well() -> None:
+    over = guest(1, told=100, state="PREEMPTED", end_time=102)
+    brief, next_guest = main(2, "n1", start=103, state="COMPLETED"), guest(3, start_time=104)
+    assert told([over, brief, next_guest], [next_guest]) == [held_up(2, "n1", seconds=3)]
+
+
+def test_a_main_job_is_looked_for_where_guests_have_lately_left_and_none_was_seen_to_begin() -> None:
+    over, still_there = guest(1, "n1", told=100, state="PREEMPTED", end_time=102), guest(2, "n2", told=100)
+    by_itself = guest(3, "n3", state="COMPLETED", end_time=102)
+    known, _ = follow(Evictions(), [over, still_there, by_itself], is_guest, BOUND)
+
+    def looked_for(known: Evictions, *jobs: JobRecord, at: int) -> frozenset[str]:
+        return lately_left(known, jobs, is_guest, Millis(at * 1000))
+
+    assert looked_for(Evictions(), over, still_there, by_itself, at=103) == {"n1"}
+    assert looked_for(known, still_there, at=162) == {"n1"}
+    assert looked_for(known, still_there, at=163) == frozenset()
+    known, _ = follow(known, [main(4, "n1", start=104)], is_guest, BOUND)
+    assert looked_for(known, over, at=105) == frozenset()
 
 
 def test_what_slurm_still_shows_of_a_guest_that_left_is_not_held_against_the_next_main_job() -> None:

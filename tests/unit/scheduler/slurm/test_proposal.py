@@ -74,9 +74,14 @@ def test_a_qos_of_its_own_is_proposed_where_guests_would_be_charged() -> None:
     assert propose(PLAIN).commands == (
         "sacctmgr add qos idleq",
         "sacctmgr modify qos idleq set UsageFactor=0 Priority=0 GraceTime=15 MaxSubmitJobsPerUser=200",
-        "sacctmgr modify user alice set qos+=idleq",
     )
     assert propose(BY_QOS).commands == ()
+
+
+def test_a_user_whom_the_accounting_knows_is_to_be_let_into_the_qos() -> None:
+    known = replace(PLAIN, associations=(Association(account="lab", qos=frozenset({"normal"})),))
+
+    assert propose(known).commands == (*propose(PLAIN).commands, "sacctmgr modify user alice set qos+=idleq")
 
 
 def test_a_qos_that_is_to_be_preempted_is_named_to_all_others() -> None:

@@ -77,6 +77,22 @@ def test_the_newest_interface_that_there_is_is_looked_for_once_and_nodes_are_ask
     ]
 
 
+def test_after_an_upgrade_that_offers_the_interface_no_more_a_newer_one_is_found() -> None:
+    offered, fetch = "v0.0.42", Recorded()
+
+    def upgraded(method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        return fetch(method, path.replace(offered, "v0.0.42") if offered in path else "/slurm/none/none", body)
+
+    rest, now = Rest(upgraded), recorded_as_json("24.11", "busy").at
+    rest.read(now)
+    offered = "v0.0.44"
+    with pytest.raises(SlurmRefused, match="404"):
+        rest.read(now)
+
+    assert rest.read(now).nodes
+    assert fetch.asked[-1] == ("GET", "/slurm/v0.0.42/partitions")
+
+
 def test_a_slurm_with_none_of_the_interfaces_is_told_apart_from_one_that_is_away() -> None:
     with pytest.raises(SlurmUnreadable, match=r"none of v0\.0\.44"):
         Rest(lambda *_: (404, b"")).cancel([1])
@@ -147,6 +163,13 @@ def test_of_jobs_that_slurm_has_forgotten_nothing_is_known_and_of_others_all() -
     fetch = Recorded(**{f"job_{number}": (200, known), "job_999": (500, complaint("Invalid job id specified"))})
 
     assert list(Rest(fetch).ends([number, 999])) == [number]
+
+
+def test_what_has_ended_is_in_the_reading_and_not_asked_for_again() -> None:
+    recorded = Recorded()
+
+    assert Rest(recorded).over_on([NodeName("n1")]) == ()
+    assert recorded.asked == []
 
 
 def test_cancelling_asks_for_each_job() -> None:

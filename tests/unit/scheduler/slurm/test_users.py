@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from idleq.ids import AllocationId, Millis
+from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.slurm.batch import SiteSettings, allocation_of, comment
 from idleq.scheduler.slurm.errors import SlurmRefused
 from idleq.scheduler.slurm.questions import ask_token
@@ -22,6 +22,8 @@ def test_a_job_is_submitted_as_its_user_and_read_and_ended_as_the_daemon() -> No
     held = {name: [record.name for record in one.jobs.values()] for name, one in users.items()}
     assert held == {"alice": ["idleq-a1"], "bob": ["idleq-a2"]}
     assert (own.jobs, own.cancelled) == ({}, [1, 2])
+    own.ended = {7: job(7, "COMPLETED", nodes="n1")}
+    assert site.over_on([NodeName("n1")]) == [own.ended[7]]
 
 
 def test_what_belongs_to_nobody_is_not_submitted_as_the_daemon() -> None:
