@@ -64,15 +64,16 @@ BUDGETS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One job: a named workload, and its options once the results before it are known."""
+    """One job: a named workload, and its options once the results of those that it comes *after* are there."""
 
     name: str
     workload: str
+    after: tuple[str, ...] = ()
     options: Callable[[Results], list[str]]
 
 
 def steps(budget: Budget) -> list[Step]:
-    """Every job, in an order in which each finds what it needs."""
+    """Every job, each behind those that it comes after."""
     batch = [] if budget.batch is None else ["--batch", str(budget.batch)]
     images = ["--events", str(budget.trained_on), *batch]
     count = ["--count", str(budget.generated)]
@@ -83,6 +84,7 @@ def steps(budget: Budget) -> list[Step]:
         return Step(
             name=f"generate-{model}",
             workload=f"generate-{model}",
+            after=(f"train-{model}",),
             options=lambda results: ["--weights", str(results[f"train-{model}"] / weights), *count],
         )
 
@@ -91,7 +93,12 @@ def steps(budget: Budget) -> list[Step]:
             judge = results["train-classifier"] / "classifier.safetensors"
             return ["--images", str(results[f"generate-{model}"]), "--judge", str(judge), "--name", name, *judged]
 
-        return Step(name=f"evaluate-{model}", workload="evaluate-images", options=options)
+        return Step(
+            name=f"evaluate-{model}",
+            workload="evaluate-images",
+            after=("train-classifier", f"generate-{model}"),
+            options=options,
+        )
 
     return [
         Step(
