@@ -51,8 +51,8 @@ BUDGETS = {
     "hour": Budget(
         about="about an hour of two cores",
         trained_on=60_000,
-        cgan_steps=20_000,
-        cvae_steps=40_000,
+        cgan_steps=16_000,
+        cvae_steps=16_000,
         classifier_steps=8_000,
         classifier_events=40_000,
         validated=10_000,
@@ -102,6 +102,11 @@ def steps(budget: Budget) -> list[Step]:
 
     return [
         Step(
+            name="train-cgan",
+            workload="train-cgan",
+            options=lambda _: ["--steps", str(budget.cgan_steps), *images],
+        ),
+        Step(
             name="train-classifier",
             workload="train-classifier",
             options=lambda _: [
@@ -116,11 +121,6 @@ def steps(budget: Budget) -> list[Step]:
         ),
         generate("cvae", "decoder.safetensors"),
         evaluate("cvae", "cVAE"),
-        Step(
-            name="train-cgan",
-            workload="train-cgan",
-            options=lambda _: ["--steps", str(budget.cgan_steps), *images],
-        ),
         generate("cgan", "generator.safetensors"),
         evaluate("cgan", "cGAN"),
     ]

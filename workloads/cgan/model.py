@@ -88,7 +88,7 @@ class Generator(nn.Module):
         given = torch.cat([noise, self.embed(classes), rank], dim=1)
         numbers, lost = (self.draw(given) + self.straight(noise[:, 1:])).split((NUMBERS, 1), dim=1)
         light = self.shape(numbers) * (self.size(noise, classes) * torch.exp(torch.tanh(lost)))  # (B, 609)
-        maps = light.new_zeros(len(light), SIDE * SIDE).index_copy(1, self.get_buffer("cells"), light)
+        maps: Tensor = light.new_zeros(len(light), SIDE * SIDE).index_copy(1, self.get_buffer("cells"), light)
         return maps.reshape(-1, 1, SIDE, SIDE)
 
 

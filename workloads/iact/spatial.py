@@ -40,7 +40,7 @@ class Shape(nn.Module):
         self.register_buffer("places", torch.from_numpy(camera.to_unit()).float(), persistent=False)
 
     def forward(self, numbers: Tensor) -> Tensor:
-        centre, stretch, bends = numbers.split((2, 3, BENDS), dim=1)
+        centre, stretch, bends = torch.split(numbers, [2, 3, BENDS], dim=1)
         x, y = self.get_buffer("places")
         within = MOST_STRETCH * torch.tanh(stretch / MOST_STRETCH)
         along, across = _stretched(x - 0.5 * centre[:, :1], y - 0.5 * centre[:, 1:], within)

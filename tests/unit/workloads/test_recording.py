@@ -46,7 +46,7 @@ def test_light_is_recorded_on_the_map_as_by_the_camera() -> None:
 
 
 def test_more_light_is_wanted_where_more_is_asked_of_the_image_also_in_a_dark_pixel() -> None:
-    light = blobs(50).requires_grad_(requires_grad=True)
+    light = blobs(50).requires_grad_()
     torch.manual_seed(3)
     seen = recorded(light, MASK)
     seen.sum().backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
