@@ -20,7 +20,7 @@ from idleq.workloads.iact.camera import SIDE, Camera
 from idleq.workloads.iact.dataset import CLASSES
 from idleq.workloads.iact.scaling import to_light
 from idleq.workloads.iact.sizing import size_in_class
-from idleq.workloads.iact.spatial import MOMENTS, NUMBERS, Shape, about_the_middle, moments
+from idleq.workloads.iact.spatial import MOMENTS, NUMBERS, Shape, moments
 
 SLOPE = 0.2
 
@@ -104,7 +104,7 @@ class Discriminator(nn.Module):
         self.shrink = nn.ModuleList(
             spectral_norm(nn.Conv2d(before, after, 4, stride=2, padding=1)) for before, after in pairwise(channels)
         )
-        features = 4 * width * 4 * 4 + MOMENTS + 3 + 1
+        features = 4 * width * 4 * 4 + MOMENTS + 1 + 1
         self.merge = spectral_norm(nn.Linear(features, 128))
         self.judge = spectral_norm(nn.Linear(128, 1))
         self.embed = spectral_norm(nn.Embedding(CLASSES, 128))
@@ -115,7 +115,8 @@ class Discriminator(nn.Module):
         size = log_size(maps)  # (B, 1)
         light = to_light(maps).flatten(1)[:, self.get_buffer("cells")]  # (B, 609)
         said = moments(light, self.get_buffer("places"))  # (B, MOMENTS)
-        told = 3 * torch.tanh(torch.cat([said, about_the_middle(said)], dim=1) / 3)  # (B, MOMENTS + 3)
+        distance = (said[:, :2].square().sum(dim=1, keepdim=True) + 1e-6).sqrt()
+        told = 3 * torch.tanh(torch.cat([said, distance], dim=1) / 3)  # (B, MOMENTS + 1)
         spread = maps.std(dim=0).mean().expand(len(maps), 1)  # minibatch spread: tells a collapsed generator
         for shrink in self.shrink:
             maps = leaky_relu(shrink(maps), SLOPE)  # (B, ., 16, 16), (B, ., 8, 8), (B, 4w, 4, 4)

@@ -4,6 +4,9 @@ The pixels' places are brought to where a shower's own axes are, and its light i
 numbers need not learn anew what a shower is at each place of the camera (after the spatial VAE, Bepler et al.,
 arXiv:1909.11663, section 3, which moves and turns; here a shape is stretched as well).
 
+Its own axes are the way from the camera's middle to it, and across: nature knows no other direction, as a telescope may
+be turned, and showers point to where they come from (Hillas's alpha).
+
 A stretch is the exponential of a symmetric matrix [[s + p, q], [q, s - p]] / 2: s says how small a shower is, (p, q) how
 long and in which direction, and every matrix is one of some shower. Places are in radii of the camera.
 """
@@ -41,9 +44,8 @@ class Shape(nn.Module):
 
     def forward(self, numbers: Tensor) -> Tensor:
         centre, stretch, bends = torch.split(numbers, [2, 3, BENDS], dim=1)
-        x, y = self.get_buffer("places")
-        within = MOST_STRETCH * torch.tanh(stretch / MOST_STRETCH)
-        along, across = _stretched(x - 0.5 * centre[:, :1], y - 0.5 * centre[:, 1:], within)
+        outwards, aside = _turned(0.5 * centre, self.get_buffer("places"))
+        along, across = _stretched(outwards, aside, MOST_STRETCH * torch.tanh(stretch / MOST_STRETCH))
         squares = along.square() + across.square()
         # Bounded, so that the bell has the last word far away.
         scale = torch.rsqrt(1 + squares / 4)
@@ -54,44 +56,39 @@ class Shape(nn.Module):
 
 def moments(light: Tensor, places: Tensor) -> Tensor:
     """Images (B, n) of pixels at *places* (2, n) -> what each says of its shape (B, MOMENTS), all of order one; zeros of a dark one."""
-    x, y = places
     share = light / light.sum(dim=1, keepdim=True).clamp(min=1)
-    middle_x, middle_y = share @ x, share @ y
-    from_x, from_y = x - middle_x[:, None], y - middle_y[:, None]
-    xx = (share * from_x.square()).sum(dim=1) + LEAST_VARIANCE
-    yy = (share * from_y.square()).sum(dim=1) + LEAST_VARIANCE
-    xy = (share * from_x * from_y).sum(dim=1)
-    mean, tilt, half = (xx + yy) / 2, torch.stack([xx - yy, 2 * xy], dim=1) / 2, LEAST_VARIANCE / 1000
-    spread = (tilt.square().sum(dim=1) + half**2).sqrt()
+    centre = share @ places.T
+    outwards, aside = _turned(centre, places)
+    long = (share * outwards.square()).sum(dim=1) + LEAST_VARIANCE
+    wide = (share * aside.square()).sum(dim=1) + LEAST_VARIANCE
+    aslant = (share * outwards * aside).sum(dim=1)
+    mean, tilt = (long + wide) / 2, torch.stack([long - wide, 2 * aslant], dim=1) / 2
+    spread = (tilt.square().sum(dim=1) + (LEAST_VARIANCE / 1000) ** 2).sqrt()
     larger, smaller = torch.log(mean + spread), torch.log((mean - spread).clamp(min=LEAST_VARIANCE / 2))
     direction = tilt / spread[:, None]
     stretch = torch.cat(
         [(-(larger + smaller) / 2 - USUAL_STRETCH)[:, None], -((larger - smaller) / 2)[:, None] * direction], dim=1
     )
-    along, across = _stretched(from_x, from_y, stretch)
+    along, across = _stretched(outwards, aside, stretch)
     third = [(share * term).sum(dim=1) for term in (along**3, along**2 * across, along * across**2, across**3)]
-    found = torch.cat([2 * torch.stack([middle_x, middle_y], dim=1), stretch, torch.stack(third, dim=1)], dim=1)
+    found = torch.cat([2 * centre, stretch, torch.stack(third, dim=1)], dim=1)
     return found * (light.sum(dim=1, keepdim=True) > 0)
 
 
-def about_the_middle(said: Tensor) -> Tensor:
-    """Moments (B, MOMENTS) -> the distance from the camera's middle, and the stretch along and aslant to the way there (B, 3).
-
-    Showers point to where they come from: Hillas's alpha.
-    """
-    x, y, _, p, q = said[:, :5].unbind(dim=1)
-    distance = (x.square() + y.square() + 1e-4).sqrt()
-    even, odd = (x.square() - y.square()) / distance.square(), 2 * x * y / distance.square()
-    return torch.stack([distance, p * even + q * odd, q * even - p * odd], dim=1)
+def _turned(centre: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+    """Places (2, n) seen from each centre (B, 2), along the way from the camera's middle and across (B, n)."""
+    way = centre / (centre.square().sum(dim=1, keepdim=True) + 1e-6).sqrt()
+    x, y = places[0] - centre[:, :1], places[1] - centre[:, 1:]
+    return x * way[:, :1] + y * way[:, 1:], y * way[:, :1] - x * way[:, 1:]
 
 
-def _stretched(x: Tensor, y: Tensor, stretch: Tensor) -> tuple[Tensor, Tensor]:
-    """Places (B, n) along and across axes that are stretched by (B, 3): s about the usual, p and q."""
+def _stretched(outwards: Tensor, aside: Tensor, stretch: Tensor) -> tuple[Tensor, Tensor]:
+    """Places (B, n) once they are stretched by (B, 3): s about the usual, p and q."""
     size, p, q = (stretch[:, index : index + 1] for index in range(3))
     long = (p.square() + q.square() + 1e-8).sqrt()
     middle = torch.exp((USUAL_STRETCH + size) / 2)
     even, odd = middle * torch.cosh(long / 2), middle * torch.sinh(long / 2) / long
-    return (even + odd * p) * x + odd * q * y, odd * q * x + (even - odd * p) * y
+    return (even + odd * p) * outwards + odd * q * aside, odd * q * outwards + (even - odd * p) * aside
 
 
 def _terms(along: Tensor, across: Tensor) -> Tensor:
