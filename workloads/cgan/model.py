@@ -1,9 +1,10 @@
 """The two networks: a class-conditional generator and discriminator on the camera's 32x32 map.
 
-After arXiv:2211.15807, sized for one CPU core. What keeps the training stable: spectral normalisation of every layer
-of the discriminator with the hinge loss, a projection discriminator (the class enters as an inner product), and an
-average over the generator's steps as the result. The discriminator is also told the image's size, since that is
-what the classes mean.
+After arXiv:2211.15807, sized for one CPU core. The paper's generator gives the recorded image, by convolutions; this one
+gives the expected light as a stretched bell (iact/spatial.py), and what is recorded of it is applied (recording.py).
+What keeps the training stable: spectral normalisation of every layer of the discriminator with the hinge loss, a
+projection discriminator (the class enters as an inner product), and an average over the generator's steps as the
+result. The discriminator is also told the image's size, since that is what the classes mean, and its moments.
 """
 
 from collections.abc import Mapping

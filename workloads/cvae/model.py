@@ -1,9 +1,9 @@
 """The three parts: an encoder, a decoder of shape times size, and the prior of codes.
 
 After the conditional VAE of arXiv:2211.12553. Three things differ. The layers are dense, which is what one CPU core is
-quick at. The decoder gives the *expected* light, and an image is
-what the camera records of it: the noise of light, the night sky, trigger and cleaning are known and need not be learnt;
-the likelihood is that of the recorded counts. And the prior is learnt (flow.py).
+quick at, and a shape is a stretched bell (iact/spatial.py). The decoder gives the *expected* light, and an image is what
+the camera records of it: the noise of light, the night sky, trigger and cleaning are known and need not be learnt; the
+likelihood is that of the recorded counts. And the prior is learnt (flow.py).
 """
 
 from collections.abc import Mapping
