@@ -48,6 +48,17 @@ BUDGETS = {
         judged=20_000,
         generated=20_000,
     ),
+    "half": Budget(
+        about="about half an hour of two cores",
+        trained_on=60_000,
+        cgan_steps=6_000,
+        cvae_steps=8_000,
+        classifier_steps=3_000,
+        classifier_events=40_000,
+        validated=10_000,
+        judged=20_000,
+        generated=20_000,
+    ),
     "hour": Budget(
         about="about an hour of two cores",
         trained_on=60_000,
