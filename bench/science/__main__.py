@@ -1,4 +1,4 @@
-"""Train, generate and judge through idleq, and write the page: `python -m bench.science [--budget tiny|short|hour]`.
+"""Train, generate and judge through idleq, and write the page: `python -m bench.science [--budget tiny|short|half|hour]`.
 
 Stopped, it goes on where it was: the same command finds what is done, and a job that was frozen goes on from its checkpoint.
 """

@@ -48,11 +48,22 @@ BUDGETS = {
         judged=20_000,
         generated=20_000,
     ),
+    "half": Budget(
+        about="about half an hour of two cores",
+        trained_on=60_000,
+        cgan_steps=6_000,
+        cvae_steps=8_000,
+        classifier_steps=3_000,
+        classifier_events=40_000,
+        validated=10_000,
+        judged=20_000,
+        generated=20_000,
+    ),
     "hour": Budget(
         about="about an hour of two cores",
         trained_on=60_000,
-        cgan_steps=20_000,
-        cvae_steps=40_000,
+        cgan_steps=16_000,
+        cvae_steps=16_000,
         classifier_steps=8_000,
         classifier_events=40_000,
         validated=10_000,
@@ -64,15 +75,16 @@ BUDGETS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One job: a named workload, and its options once the results before it are known."""
+    """One job: a named workload, and its options once the results of those that it comes *after* are there."""
 
     name: str
     workload: str
+    after: tuple[str, ...] = ()
     options: Callable[[Results], list[str]]
 
 
 def steps(budget: Budget) -> list[Step]:
-    """Every job, in an order in which each finds what it needs."""
+    """Every job, each behind those that it comes after."""
     batch = [] if budget.batch is None else ["--batch", str(budget.batch)]
     images = ["--events", str(budget.trained_on), *batch]
     count = ["--count", str(budget.generated)]
@@ -83,6 +95,7 @@ def steps(budget: Budget) -> list[Step]:
         return Step(
             name=f"generate-{model}",
             workload=f"generate-{model}",
+            after=(f"train-{model}",),
             options=lambda results: ["--weights", str(results[f"train-{model}"] / weights), *count],
         )
 
@@ -91,9 +104,19 @@ def steps(budget: Budget) -> list[Step]:
             judge = results["train-classifier"] / "classifier.safetensors"
             return ["--images", str(results[f"generate-{model}"]), "--judge", str(judge), "--name", name, *judged]
 
-        return Step(name=f"evaluate-{model}", workload="evaluate-images", options=options)
+        return Step(
+            name=f"evaluate-{model}",
+            workload="evaluate-images",
+            after=("train-classifier", f"generate-{model}"),
+            options=options,
+        )
 
     return [
+        Step(
+            name="train-cgan",
+            workload="train-cgan",
+            options=lambda _: ["--steps", str(budget.cgan_steps), *images],
+        ),
         Step(
             name="train-classifier",
             workload="train-classifier",
@@ -109,11 +132,6 @@ def steps(budget: Budget) -> list[Step]:
         ),
         generate("cvae", "decoder.safetensors"),
         evaluate("cvae", "cVAE"),
-        Step(
-            name="train-cgan",
-            workload="train-cgan",
-            options=lambda _: ["--steps", str(budget.cgan_steps), *images],
-        ),
         generate("cgan", "generator.safetensors"),
         evaluate("cgan", "cGAN"),
     ]

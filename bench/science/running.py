@@ -12,9 +12,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 
 from bench.science.plan import Step
 from idleq.bootstrap import make_report, stop_cluster
@@ -98,19 +100,31 @@ def serving(place: Place, *, nodes: int, speed: float) -> Iterator[None]:
 
 
 def run_all(place: Place, wanted: list[Step]) -> dict[str, Ran]:
-    """Run every step whose results are not there yet, one after the other."""
+    """Run every step whose results are not there yet, as soon as those that it comes after are done."""
     known: dict[str, str] = json.loads(place.jobs.read_text()) if place.jobs.exists() else {}
-    for step in wanted:
+    writing = Lock()
+    results = {one.name: place.result(one.name) for one in wanted}
+    going: dict[str, Future[None]] = {}
+
+    def run(step: Step) -> None:
+        for name in step.after:
+            going[name].result()
         if place.result(step.name).is_dir():
-            continue
-        if step.name not in known:
-            results = {one.name: place.result(one.name) for one in wanted}
-            known[step.name] = _submit(place, step, results)
-            place.jobs.write_text(json.dumps(known))
-        print(f"{step.name}: job {known[step.name]}", flush=True)
+            return
+        with writing:
+            if step.name not in known:
+                known[step.name] = _submit(place, step, results)
+                place.jobs.write_text(json.dumps(known))
+            print(f"{step.name}: job {known[step.name]}", flush=True)
         _idleq(place, "wait", known[step.name])
         _keep(place.server.job(JobId(known[step.name])).result, place.result(step.name))
-    return ran(place, known)
+
+    with ThreadPoolExecutor(len(wanted)) as threads:
+        for step in wanted:
+            going[step.name] = threads.submit(run, step)
+    for one in going.values():
+        one.result()
+    return ran(place, {step.name: known[step.name] for step in wanted})
 
 
 def _submit(place: Place, step: Step, results: Mapping[str, Path]) -> str:

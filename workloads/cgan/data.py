@@ -3,17 +3,14 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from idleq.workloads.iact.camera import Camera
-from idleq.workloads.iact.dataset import CLASSES, Dataset
+from idleq.workloads.iact.dataset import Dataset
 from idleq.workloads.iact.scaling import to_network
-
-# Points of the sizes' distribution that the generator carries: ten in each class and the outer edge.
-SIZE_QUANTILES = 10 * CLASSES + 1
+from idleq.workloads.iact.sizing import log_quantiles_of
 
 
 @dataclass(frozen=True)
@@ -29,12 +26,11 @@ class TrainingData:
     @classmethod
     def prepare(cls, dataset: Dataset, camera: Camera) -> Self:
         """*dataset* on the map of *camera*."""
-        quantiles = np.quantile(dataset.sizes.astype(np.float64), np.linspace(0, 1, SIZE_QUANTILES))
         return cls(
             maps=to_network(torch.from_numpy(camera.to_map(dataset.images)))[:, None],
             classes=torch.from_numpy(dataset.classes),
             mask=torch.from_numpy(camera.mask),
-            log_quantiles=torch.from_numpy(np.log(quantiles)).float(),
+            log_quantiles=log_quantiles_of(dataset.sizes),
             digest=dataset.digest,
         )
 

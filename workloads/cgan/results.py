@@ -25,18 +25,23 @@ def write_results(output: Path, config: TrainConfig, data: TrainingData, state: 
     yield
     camera = Camera.load()
     classes = sample_classes()
-    images = sample(state.average, camera, classes, torch.Generator().manual_seed(config.seed))
+    drawn = sample(state.average, camera, classes, torch.Generator().manual_seed(config.seed))
     yield
     parameters = {
         name: sum(values.numel() for values in getattr(state, name).parameters())
         for name in ("generator", "discriminator")
     }
-    figures = {"steps": state.step, "epochs": state.order.epoch, "last_report": state.history.reports[-1]}
+    figures = {
+        "steps": state.step,
+        "epochs": state.order.epoch,
+        "last_report": state.history.reports[-1],
+        "of_their_class_at_first": round(drawn.first, 4),
+    }
     write_samples(
         output,
         camera,
         real=[camera.from_map(to_light(data.maps[data.classes == index])[:, 0].numpy()) for index in range(CLASSES)],
-        images=images,
+        images=drawn.images,
         classes=classes,
         summary={**figures, "parameters": parameters},
         losses=draw_curves(

@@ -14,6 +14,7 @@ import torch
 from idleq.workloads.cgan.config import TrainConfig
 from idleq.workloads.cgan.data import TrainingData
 from idleq.workloads.cgan.model import Discriminator, Generator, ModelSize
+from idleq.workloads.iact.camera import Camera
 from idleq.workloads.training.batches import BatchOrder
 from idleq.workloads.training.history import History
 from idleq.workloads.training.state import Choices, TrainingState
@@ -47,7 +48,8 @@ class GanState(TrainingState):
         """The state before the first step; torch's generator is seeded here."""
         torch.manual_seed(config.seed)
         size = ModelSize(latent=config.latent, width=config.width)
-        generator, discriminator = Generator(size, data.mask, data.log_quantiles), Discriminator(size)
+        camera = Camera.load()
+        generator, discriminator = Generator(size, camera, data.log_quantiles), Discriminator(size, camera)
         return cls(
             generator=generator,
             discriminator=discriminator,

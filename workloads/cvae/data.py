@@ -3,19 +3,16 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from idleq.workloads.cvae.likelihood import Observed
 from idleq.workloads.iact.camera import Camera
-from idleq.workloads.iact.dataset import CLASSES, Dataset
+from idleq.workloads.iact.dataset import Dataset
 from idleq.workloads.iact.response import Response
 from idleq.workloads.iact.scaling import to_network
-
-# Points of the sizes' distribution that the model carries: ten in each class and the outer edge.
-SIZE_QUANTILES = 10 * CLASSES + 1
+from idleq.workloads.iact.sizing import log_quantiles_of
 
 
 @dataclass(frozen=True)
@@ -35,19 +32,20 @@ class TrainingData:
     sizes: Tensor  # (events,)
     classes: Tensor  # (events,)
     log_quantiles: Tensor  # (SIZE_QUANTILES,)
-    response: Response
+    dark_below: (
+        Tensor  # (events, 609), whole photo-electrons: looked up once, as it takes longer than a step leaves time for
+    )
     digest: str
 
     @classmethod
     def prepare(cls, dataset: Dataset, camera: Camera) -> Self:
         """*dataset* as recorded by *camera*."""
-        quantiles = np.quantile(dataset.sizes.astype(np.float64), np.linspace(0, 1, SIZE_QUANTILES))
         return cls(
             images=torch.from_numpy(dataset.images),
             sizes=torch.from_numpy(dataset.sizes),
             classes=torch.from_numpy(dataset.classes),
-            log_quantiles=torch.from_numpy(np.log(quantiles)).float(),
-            response=Response.of(camera),
+            log_quantiles=log_quantiles_of(dataset.sizes),
+            dark_below=_dark_below(torch.from_numpy(dataset.images), Response.of(camera)),
             digest=dataset.digest,
         )
 
@@ -55,4 +53,10 @@ class TrainingData:
         """The events *chosen*."""
         index = torch.from_numpy(chosen)
         images = self.images[index]
-        return Batch(images=to_network(images), sizes=self.sizes[index], seen=Observed.of(images, self.response))
+        return Batch(
+            images=to_network(images), sizes=self.sizes[index], seen=Observed.of(images, self.dark_below[index].float())
+        )
+
+
+def _dark_below(images: Tensor, response: Response) -> Tensor:
+    return torch.cat([response.dark_below(some).to(torch.uint8) for some in torch.split(images, 1_000)])

@@ -6,8 +6,8 @@ A plain normal prior would be drawn from where no shower lies: a shower's angle 
 import torch
 from torch import Tensor, nn
 
-LAYERS = 6
-HIDDEN = 64
+LAYERS = 8
+HIDDEN = 128
 
 # The log of one layer's scale stays within this, so that no layer can blow a code up.
 MAX_LOG_SCALE = 1.5

@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from idleq.workloads.iact.response import NIGHT_SKY, Response
+from idleq.workloads.iact.response import NIGHT_SKY
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,9 @@ class Observed:
     most: Tensor  # (B, 609), the most counts that a dark pixel can have had
 
     @classmethod
-    def of(cls, images: Tensor, response: Response) -> Self:
-        """What is known of *images* (B, 609)."""
-        return cls(
-            counts=images + NIGHT_SKY,
-            lit=images > 0,
-            most=torch.floor(response.dark_below(images) + NIGHT_SKY),
-        )
+    def of(cls, images: Tensor, dark_below: Tensor) -> Self:
+        """What is known of *images* (B, 609), of which each dark pixel had less than *dark_below* (B, 609)."""
+        return cls(counts=images + NIGHT_SKY, lit=images > 0, most=torch.floor(dark_below + NIGHT_SKY))
 
 
 def log_likelihood(light: Tensor, seen: Observed) -> Tensor:

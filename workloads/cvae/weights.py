@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from idleq.workloads.cvae.data import SIZE_QUANTILES
 from idleq.workloads.cvae.model import Model, ModelSize
+from idleq.workloads.iact.sizing import SIZE_QUANTILES
 from idleq.workloads.training.weights import read_weights, save_weights, unusable
 
 WEIGHTS_FILE = "decoder.safetensors"

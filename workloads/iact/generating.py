@@ -1,12 +1,27 @@
-"""What the jobs that generate images have in common: their options, and what their shards hold."""
+"""What the jobs that generate images have in common: their options, and their shards.
+
+A shard holds images (n, 609) in photo-electrons, their classes, and the share that was of its class at the first draw.
+"""
 
 import argparse
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from idleq.workloads.shards import array_task, checksum
+from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
+from idleq.workloads.guest import Guest
+from idleq.workloads.shards import Plan, array_task, checksum, shard_seed, shards_done, write_shards
 from idleq.workloads.training.options import add_output, add_threads, between
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import torch
+
+    from idleq.workloads.iact.sizing import Drawn
+
+    Sampler = Callable[[npt.NDArray[Any], torch.Generator], Drawn]
+    """Makes images of classes (n,)."""
 
 MAX_COUNT = 1_000_000_000
 
@@ -38,3 +53,34 @@ def identity_of(options: argparse.Namespace, environ: Mapping[str, str]) -> dict
     weights = checksum(Path(options.weights), "the weights")
     identity = {"count": options.count, "seed": options.seed, "threads": options.threads, "weights": weights}
     return identity if task is None else {**identity, "task": task}
+
+
+def generate(options: argparse.Namespace, kind: str, load: "Callable[[Path], Sampler]") -> int:
+    """Generate to the end with what *load* makes of the weights, or save and leave when asked to."""
+    check_generating(options)
+    places = Places.from_environment(os.environ, options.output)
+    identity = identity_of(options, os.environ)
+    # The guest listens before anything slow is imported: a freeze may be asked for at any time.
+    with Guest(places=places, kind=kind, identity=identity) as guest:
+        done = shards_done(guest)
+        import numpy as np
+        import torch
+
+        from idleq.workloads.iact.dataset import equal_classes
+        from idleq.workloads.iact.npz import as_npz
+        from idleq.workloads.training.device import use_one_thread_pool
+
+        use_one_thread_pool(options.threads)
+        sample = load(Path(options.weights))
+
+        def make(index: int, count: int) -> bytes:
+            random = torch.Generator().manual_seed(shard_seed(options.seed, index, identity.get("task")))
+            classes = equal_classes(count)
+            drawn = sample(classes, random)
+            return as_npz(images=drawn.images, classes=classes, first=np.array(drawn.first))
+
+        plan = Plan(count=options.count, per_shard=PER_SHARD, what="images")
+        if not write_shards(guest, plan, done, make, identity):
+            return EXIT_SAVED
+        guest.finish()
+    return EXIT_DONE

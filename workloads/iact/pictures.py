@@ -15,7 +15,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from idleq.workloads.iact.camera import NEIGHBOUR_ANGLE_DEGREES, PITCH_MM, Camera
-from idleq.workloads.iact.scaling import MAX_LIGHT, MIN_LIGHT
+from idleq.workloads.iact.rules import BOUNDARY_LEVEL
+from idleq.workloads.iact.scaling import MAX_LIGHT
 
 Array = npt.NDArray[Any]
 
@@ -68,7 +69,7 @@ def _hexagons(camera: Camera) -> Array:
 
 def _draw_camera(axes: Axes, corners: Array, image: Array, norm: LogNorm) -> None:
     palette = mpl.colormaps["inferno"].with_extremes(bad="#262633", under="#262633")
-    lit = np.ma.masked_less(image, MIN_LIGHT / 2)
+    lit = np.ma.masked_less(image, BOUNDARY_LEVEL / 2)
     pixels = PolyCollection(list(corners), array=lit, cmap=palette, norm=norm, edgecolors="face", linewidths=0.1)
     axes.add_collection(pixels)
     axes.set(xlim=(-450, 450), ylim=(-450, 450), xticks=[], yticks=[], aspect="equal", facecolor=DARK)

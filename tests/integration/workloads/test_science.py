@@ -13,11 +13,11 @@ for package in ("torch", "ctapipe", "matplotlib", "safetensors", "sklearn"):
 
 ROOT = Path(__file__).parents[3]
 JOBS = (
+    "train-cgan",
     "train-classifier",
     "train-cvae",
     "generate-cvae",
     "evaluate-cvae",
-    "train-cgan",
     "generate-cgan",
     "evaluate-cgan",
 )
