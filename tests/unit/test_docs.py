@@ -72,6 +72,16 @@ def test_the_job_file_page_lists_every_key() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(JOB_KEYS)
 
 
+def test_the_page_of_benchmarks_has_a_paragraph_for_each() -> None:
+    page = (ROOT / "docs/reference/benchmarks.md").read_text()
+    titles = re.findall(r"^(`.+`)\n: ", page, re.MULTILINE)
+    benchmarks = {
+        path.stem for path in (ROOT / "bench").glob("*.py") if re.search(r"^def rows\(", path.read_text(), re.MULTILINE)
+    }
+
+    assert set(re.findall(r"`(\w+)`", " ".join(titles))) == benchmarks
+
+
 def test_the_map_fits_on_a_few_screens() -> None:
     assert len((ROOT / "ARCHITECTURE.md").read_text().splitlines()) <= LONGEST_MAP
 
