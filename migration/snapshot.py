@@ -19,7 +19,7 @@ from idleq.migration.manifest import FileEntry, Manifest, Origin, decode, digest
 from idleq.migration.packer import PLAIN, Packer
 from idleq.migration.packing import Unpacking
 from idleq.migration.sealing import NO_KEYS, Keyring
-from idleq.migration.tree import Item, list_folder
+from idleq.migration.tree import Item
 
 MANIFEST = "manifest.json"
 FILES = "files"
@@ -73,16 +73,16 @@ def publish(
     return Published(digest_of(text), manifest.stored)
 
 
-def publish_output(folder: Path, target: Path, manifest_path: Path) -> Published:
-    """Make the results *target* of what *folder* holds, its manifest first; an empty folder has none.
+def publish_output(items_of: Callable[[], Sequence[Item]], target: Path, manifest_path: Path) -> Published:
+    """Make the results *target* of the items that *items_of* lists, their manifest first; nothing has none.
 
     Raises:
-        FolderRefused: *folder* holds something that is not kept.
+        FolderRefused: there is something that is not kept.
         SnapshotNotWritten: nothing is at *target*, and nothing is left beside it.
     """
     beside, manifest_beside = copying.half_written(target), copying.half_written(manifest_path)
     with _nothing_left(target, beside, manifest_beside):
-        items = list_folder(folder)
+        items = items_of()
         if not items:
             target.mkdir()
             return NO_OUTPUT

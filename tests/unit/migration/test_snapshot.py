@@ -274,7 +274,9 @@ def test_links_and_pipes_are_refused_by_name(tmp_path: Path, make: Callable[[Pat
     with pytest.raises(FolderRefused, match="deep/odd"):
         list_folder(tmp_path / "output")
     with pytest.raises(FolderRefused):
-        snapshot.publish_output(tmp_path / "output", tmp_path / "published", tmp_path / "manifest.json")
+        snapshot.publish_output(
+            lambda: list_folder(tmp_path / "output"), tmp_path / "published", tmp_path / "manifest.json"
+        )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["output"]
 
 
@@ -329,13 +331,17 @@ def test_the_newest_snapshot_is_the_one_with_the_highest_numbers_however_long_th
 def test_equal_outputs_have_equal_digests_wherever_they_lie(source: Path, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    first = snapshot.publish_output(source / "output", tmp_path / "a/output", tmp_path / "a/manifest.json")
-    second = snapshot.publish_output(source / "output", tmp_path / "b/output", tmp_path / "b/manifest.json")
+
+    def output() -> list[Item]:
+        return list_folder(source / "output")
+
+    first = snapshot.publish_output(output, tmp_path / "a/output", tmp_path / "a/manifest.json")
+    second = snapshot.publish_output(output, tmp_path / "b/output", tmp_path / "b/manifest.json")
     assert first == second
     assert everything(tmp_path / "a/output") == everything(source / "output")
     (source / "output" / "nothing").write_bytes(b"!")
     (tmp_path / "c").mkdir()
-    third = snapshot.publish_output(source / "output", tmp_path / "c/output", tmp_path / "c/manifest.json")
+    third = snapshot.publish_output(output, tmp_path / "c/output", tmp_path / "c/manifest.json")
     assert third.digest != first.digest
 
 
