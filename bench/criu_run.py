@@ -1,6 +1,8 @@
-"""Runs on a node of the test cluster: freezes and thaws a process of each size by criu, in turns with plain writes of as many bytes.
+"""Runs on a node of the test cluster: freezes and thaws a program that holds so many bytes, in turns with plain writes of as many.
 
-Prints one JSON list: for each size the seconds of each round. Everything is on the disk before a time ends.
+    criu_run ENGINE[:IMAGE] FOLDER ROUNDS SIZE
+
+Prints the seconds of each round as JSON. Everything is on the disk before a time ends. FOLDER is where an agent has its scratch.
 """
 
 import json
@@ -11,12 +13,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from idleq.migration.ports import ContainerName, Mount, Order
+from idleq.migration.docker import DockerRuntime
+from idleq.migration.errands import Errands
+from idleq.migration.podman import PodmanRuntime
+from idleq.migration.ports import ContainerName, Mount, Order, RuntimeName
 from idleq.migration.process import ProcessRuntime
+from idleq.migration.runtimes import FullRuntime
 
 INSIDE = Path("/run/idleq")
 NAME = ContainerName("bench")
 PATIENCE_SECONDS = 120
+
+ROOM = 512 << 20
+"""Memory that a container may use beside what its program holds."""
 
 HOLD = """
 import os, sys, time
@@ -28,25 +37,16 @@ while True:
 """
 
 
-def main(folder: Path, sizes: list[int], rounds: int) -> None:
-    """Measure all, and print it."""
-    print(json.dumps([{"size": size, **measured(folder, size, rounds)} for size in sizes]))
+def main(engine: str, folder: Path, rounds: int, size: int) -> None:
+    """Measure, and print it."""
+    print(json.dumps(measured(engine, folder, rounds, size)))
 
 
-def measured(folder: Path, size: int, rounds: int) -> dict[str, list[float]]:
+def measured(engine: str, folder: Path, rounds: int, size: int) -> dict[str, list[float]]:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "work").mkdir(parents=True)
-    order = Order(
-        name=NAME,
-        argv=[sys.executable, "-I", "-S", "-c", HOLD, str(size)],
-        environment={"PATH": os.environ["PATH"]},
-        folder=INSIDE / "work",
-        stdout=folder / "stdout",
-        stderr=folder / "stderr",
-        mounts=[Mount(source=folder / "work", target=INSIDE / "work", is_writable=True)],
-        may_freeze=True,
-    )
-    runtime = ProcessRuntime()
+    order = order_of(engine, folder, size)
+    runtime = runtime_of(order.runtime, str(folder))
     found: dict[str, list[float]] = {"write": [], "memory": [], "freeze": [], "stopped": [], "thaw": []}
     try:
         runtime.start(order)
@@ -59,7 +59,35 @@ def measured(folder: Path, size: int, rounds: int) -> dict[str, list[float]]:
     return found
 
 
-def one_round(runtime: ProcessRuntime, order: Order, folder: Path, size: int, found: dict[str, list[float]]) -> None:
+def order_of(engine: str, folder: Path, size: int) -> Order:
+    name, _, image = engine.partition(":")
+    python = ["python3"] if image else [sys.executable, "-I", "-S"]
+    return Order(
+        name=NAME,
+        argv=[*python, "-c", HOLD, str(size)],
+        environment={} if image else {"PATH": os.environ["PATH"]},
+        folder=INSIDE / "work",
+        stdout=folder / "stdout",
+        stderr=folder / "stderr",
+        runtime=RuntimeName(name),
+        image=image,
+        memory=size + ROOM if image else None,
+        mounts=[Mount(source=folder / "work", target=INSIDE / "work", is_writable=True)],
+        may_freeze=True,
+    )
+
+
+def runtime_of(kind: RuntimeName, owner: str) -> FullRuntime:
+    match kind:
+        case RuntimeName.PROCESS:
+            return ProcessRuntime()
+        case RuntimeName.PODMAN:
+            return PodmanRuntime(owner, Errands())
+        case RuntimeName.DOCKER:
+            return DockerRuntime(owner)
+
+
+def one_round(runtime: FullRuntime, order: Order, folder: Path, size: int, found: dict[str, list[float]]) -> None:
     found["write"].append(timed(lambda: written(folder / "plain", size)))
     found["memory"].append(timed(lambda: written(Path("/dev/shm/plain"), size)))
     images = folder / "images"
@@ -112,4 +140,4 @@ def timed(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [int(size) for size in sys.argv[3:]], int(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
