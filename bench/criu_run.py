@@ -11,6 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from idleq.migration.docker import DockerRuntime
@@ -88,8 +89,9 @@ def runtime_of(kind: RuntimeName, owner: str) -> FullRuntime:
 
 
 def one_round(runtime: FullRuntime, order: Order, folder: Path, size: int, found: dict[str, list[float]]) -> None:
-    found["write"].append(timed(lambda: written(folder / "plain", size)))
-    found["memory"].append(timed(lambda: written(Path("/dev/shm/plain"), size)))
+    for what, plain in (("write", folder / "plain"), ("memory", Path("/dev/shm/plain"))):
+        found[what].append(timed(partial(written, plain, size)))
+        plain.unlink()
     images = folder / "images"
     images.mkdir()
 
@@ -113,13 +115,12 @@ def one_round(runtime: FullRuntime, order: Order, folder: Path, size: int, found
 
 
 def written(path: Path, size: int) -> None:
-    """Write so many bytes that nothing can squeeze, and wait for the disk; then they are gone again."""
+    """Write so many bytes that nothing can squeeze, and wait for the disk."""
     piece = PIECES[0]
     with path.open("wb", buffering=0) as file:
         for _ in range(size >> 20):
             file.write(piece)
         os.fsync(file.fileno())
-    path.unlink()
 
 
 PIECES = [os.urandom(1 << 20)]
@@ -134,6 +135,7 @@ def until(there: Callable[[], bool]) -> None:
 
 
 def timed(work: Callable[[], object]) -> float:
+    os.sync()  # what was written or removed before is none of its business
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
