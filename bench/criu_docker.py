@@ -11,7 +11,7 @@ DOCKER = Kind(
     name="docker",
     what="docker",
     rounds={250_000_000: 7, 1_000_000_000: 7, 4_000_000_000: 1},
-    folder="/var/lib/docker/idleq-bench",
+    images="/var/lib/docker/idleq-bench",
 )
 
 

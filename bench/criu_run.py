@@ -1,8 +1,8 @@
 """Runs on a node of the test cluster: freezes and thaws a program that holds so many bytes, in turns with plain writes of as many.
 
-    criu_run ENGINE[:IMAGE] FOLDER ROUNDS SIZE
+    criu_run ENGINE[:IMAGE] FOLDER IMAGES ROUNDS SIZE
 
-Prints the seconds of each round as JSON. Everything is on the disk before a time ends. FOLDER is where an agent has its scratch.
+Prints the seconds of each round as JSON. Everything is on the disk before a time ends. What is frozen is put into IMAGES.
 """
 
 import json
@@ -38,13 +38,14 @@ while True:
 """
 
 
-def main(engine: str, folder: Path, rounds: int, size: int) -> None:
+def main(engine: str, folder: Path, images: Path, rounds: int, size: int) -> None:
     """Measure, and print it."""
-    print(json.dumps(measured(engine, folder, rounds, size)))
+    print(json.dumps(measured(engine, folder, images, rounds, size)))
 
 
-def measured(engine: str, folder: Path, rounds: int, size: int) -> dict[str, list[float]]:
-    shutil.rmtree(folder, ignore_errors=True)
+def measured(engine: str, folder: Path, images: Path, rounds: int, size: int) -> dict[str, list[float]]:
+    for leftover in (folder, images):
+        shutil.rmtree(leftover, ignore_errors=True)
     (folder / "work").mkdir(parents=True)
     order = order_of(engine, folder, size)
     runtime = runtime_of(order.runtime, str(folder))
@@ -53,7 +54,7 @@ def measured(engine: str, folder: Path, rounds: int, size: int) -> dict[str, lis
         runtime.start(order)
         until((folder / "work" / "alive").exists)
         for _ in range(rounds):
-            one_round(runtime, order, folder, size, found)
+            one_round(runtime, order, images, size, found)
     finally:
         runtime.close()
         shutil.rmtree(folder, ignore_errors=True)
@@ -88,11 +89,10 @@ def runtime_of(kind: RuntimeName, owner: str) -> FullRuntime:
             return DockerRuntime(owner)
 
 
-def one_round(runtime: FullRuntime, order: Order, folder: Path, size: int, found: dict[str, list[float]]) -> None:
-    for what, plain in (("write", folder / "plain"), ("memory", Path("/dev/shm/plain"))):
+def one_round(runtime: FullRuntime, order: Order, images: Path, size: int, found: dict[str, list[float]]) -> None:
+    for what, plain in (("write", images.with_name("plain")), ("memory", Path("/dev/shm/plain"))):
         found[what].append(timed(partial(written, plain, size)))
         plain.unlink()
-    images = folder / "images"
     images.mkdir()
 
     def freeze() -> None:
@@ -104,7 +104,7 @@ def one_round(runtime: FullRuntime, order: Order, folder: Path, size: int, found
                     os.fsync(file.fileno())
 
     def thaw() -> None:
-        alive = folder / "work" / "alive"
+        alive = order.mounts[0].source / "alive"
         before = alive.stat().st_mtime_ns  # it may have been open, so it must stay as it was
         runtime.thaw(order, images)
         until(lambda: alive.stat().st_mtime_ns != before)
@@ -142,4 +142,4 @@ def timed(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))

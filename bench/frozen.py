@@ -33,7 +33,8 @@ class Kind:
         rounds: of each number of bytes that the program holds, how often.
         freeze_target: times the plain write that a freeze of the promised size should take; None where nothing is promised.
         stopped_target: the same of the time in which it stands still, beside writing to memory.
-        folder: where the agent's scratch is on the node: on the disk on which the engine puts its images.
+        images: where on the node it is frozen into: where links to what the engine has written can be made, as in an agent's scratch
+            beside the engine's folder.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Kind:
     rounds: Mapping[int, int]
     freeze_target: float | None = None
     stopped_target: float | None = None
-    folder: str = "/shared/bench"
+    images: str = "/shared/bench-images"
 
 
 def rows_of(kind: Kind) -> list[Row]:
@@ -68,7 +69,7 @@ def _measured(cluster: Testbed, kind: Kind, size: int) -> dict[str, list[float]]
     engine = kind.name if kind.name == "process" else f"{kind.name}:{NAME}"
     command = (
         "cd /shared/idleq && PYTHONPATH=. /shared/venv/bin/python -m bench.criu_run"
-        f" {engine} {kind.folder} {kind.rounds[size]} {size}"
+        f" {engine} /shared/bench {kind.images} {kind.rounds[size]} {size}"
     )
     said = cluster.nodes["n1"].run("sh", "-c", command, seconds=LIMIT_SECONDS)
     found: dict[str, list[float]] = json.loads(said.splitlines()[-1])
