@@ -1,6 +1,8 @@
-"""Runs on a node of the test cluster: freezes and thaws a process of each size by criu, in turns with plain writes of as many bytes.
+"""Runs on a node of the test cluster: freezes and thaws a program that holds so many bytes, in turns with plain writes of as many.
 
-Prints one JSON list: for each size the seconds of each round. Everything is on the disk before a time ends.
+    criu_run ENGINE[:IMAGE] FOLDER IMAGES ROUNDS SIZE
+
+Prints the seconds of each round as JSON. Everything is on the disk before a time ends. What is frozen is put into IMAGES.
 """
 
 import json
@@ -9,14 +11,22 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from idleq.migration.ports import ContainerName, Mount, Order
+from idleq.migration.docker import DockerRuntime
+from idleq.migration.errands import Errands
+from idleq.migration.podman import PodmanRuntime
+from idleq.migration.ports import ContainerName, Mount, Order, RuntimeName
 from idleq.migration.process import ProcessRuntime
+from idleq.migration.runtimes import FullRuntime
 
 INSIDE = Path("/run/idleq")
 NAME = ContainerName("bench")
 PATIENCE_SECONDS = 120
+
+ROOM = 512 << 20
+"""Memory that a container may use beside what its program holds."""
 
 HOLD = """
 import os, sys, time
@@ -28,41 +38,61 @@ while True:
 """
 
 
-def main(folder: Path, sizes: list[int], rounds: int) -> None:
-    """Measure all, and print it."""
-    print(json.dumps([{"size": size, **measured(folder, size, rounds)} for size in sizes]))
+def main(engine: str, folder: Path, images: Path, rounds: int, size: int) -> None:
+    """Measure, and print it."""
+    print(json.dumps(measured(engine, folder, images, rounds, size)))
 
 
-def measured(folder: Path, size: int, rounds: int) -> dict[str, list[float]]:
-    shutil.rmtree(folder, ignore_errors=True)
+def measured(engine: str, folder: Path, images: Path, rounds: int, size: int) -> dict[str, list[float]]:
+    for leftover in (folder, images):
+        shutil.rmtree(leftover, ignore_errors=True)
     (folder / "work").mkdir(parents=True)
-    order = Order(
-        name=NAME,
-        argv=[sys.executable, "-I", "-S", "-c", HOLD, str(size)],
-        environment={"PATH": os.environ["PATH"]},
-        folder=INSIDE / "work",
-        stdout=folder / "stdout",
-        stderr=folder / "stderr",
-        mounts=[Mount(source=folder / "work", target=INSIDE / "work", is_writable=True)],
-        may_freeze=True,
-    )
-    runtime = ProcessRuntime()
+    order = order_of(engine, folder, size)
+    runtime = runtime_of(order.runtime, str(folder))
     found: dict[str, list[float]] = {"write": [], "memory": [], "freeze": [], "stopped": [], "thaw": []}
     try:
         runtime.start(order)
         until((folder / "work" / "alive").exists)
         for _ in range(rounds):
-            one_round(runtime, order, folder, size, found)
+            one_round(runtime, order, images, size, found)
     finally:
         runtime.close()
         shutil.rmtree(folder, ignore_errors=True)
     return found
 
 
-def one_round(runtime: ProcessRuntime, order: Order, folder: Path, size: int, found: dict[str, list[float]]) -> None:
-    found["write"].append(timed(lambda: written(folder / "plain", size)))
-    found["memory"].append(timed(lambda: written(Path("/dev/shm/plain"), size)))
-    images = folder / "images"
+def order_of(engine: str, folder: Path, size: int) -> Order:
+    name, _, image = engine.partition(":")
+    python = ["python3"] if image else [sys.executable, "-I", "-S"]
+    return Order(
+        name=NAME,
+        argv=[*python, "-c", HOLD, str(size)],
+        environment={} if image else {"PATH": os.environ["PATH"]},
+        folder=INSIDE / "work",
+        stdout=folder / "stdout",
+        stderr=folder / "stderr",
+        runtime=RuntimeName(name),
+        image=image,
+        memory=size + ROOM if image else None,
+        mounts=[Mount(source=folder / "work", target=INSIDE / "work", is_writable=True)],
+        may_freeze=True,
+    )
+
+
+def runtime_of(kind: RuntimeName, owner: str) -> FullRuntime:
+    match kind:
+        case RuntimeName.PROCESS:
+            return ProcessRuntime()
+        case RuntimeName.PODMAN:
+            return PodmanRuntime(owner, Errands())
+        case RuntimeName.DOCKER:
+            return DockerRuntime(owner)
+
+
+def one_round(runtime: FullRuntime, order: Order, images: Path, size: int, found: dict[str, list[float]]) -> None:
+    for what, plain in (("write", images.with_name("plain")), ("memory", Path("/dev/shm/plain"))):
+        found[what].append(timed(partial(written, plain, size)))
+        plain.unlink()
     images.mkdir()
 
     def freeze() -> None:
@@ -74,7 +104,7 @@ def one_round(runtime: ProcessRuntime, order: Order, folder: Path, size: int, fo
                     os.fsync(file.fileno())
 
     def thaw() -> None:
-        alive = folder / "work" / "alive"
+        alive = order.mounts[0].source / "alive"
         before = alive.stat().st_mtime_ns  # it may have been open, so it must stay as it was
         runtime.thaw(order, images)
         until(lambda: alive.stat().st_mtime_ns != before)
@@ -85,13 +115,12 @@ def one_round(runtime: ProcessRuntime, order: Order, folder: Path, size: int, fo
 
 
 def written(path: Path, size: int) -> None:
-    """Write so many bytes that nothing can squeeze, and wait for the disk; then they are gone again."""
+    """Write so many bytes that nothing can squeeze, and wait for the disk."""
     piece = PIECES[0]
     with path.open("wb", buffering=0) as file:
         for _ in range(size >> 20):
             file.write(piece)
         os.fsync(file.fileno())
-    path.unlink()
 
 
 PIECES = [os.urandom(1 << 20)]
@@ -106,10 +135,11 @@ def until(there: Callable[[], bool]) -> None:
 
 
 def timed(work: Callable[[], object]) -> float:
+    os.sync()  # what was written or removed before is none of its business
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [int(size) for size in sys.argv[3:]], int(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))

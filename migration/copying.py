@@ -3,13 +3,10 @@
 import contextlib
 import os
 import shutil
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from hashlib import sha256
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from idleq.migration.checksum import SHA256, Digest
 
 BLOCK = 1 << 20
 """Bytes read at a time: large enough that hashing and writing, not calls, take the time."""
@@ -19,50 +16,8 @@ HALF_WRITTEN = ".tmp-"
 
 PRIVATE = 0o600
 
-AHEAD = 8
-"""Pieces that may wait to be hashed: memory stays bounded."""
-
-BESIDE = 4 << 20
-"""From so many bytes on another thread hashes: SHA-256 is about as fast as a good disk, so that in turns they would take twice as long."""
-
 WRITTEN_BACK = 8 << 20
 """Bytes after which the kernel is asked to begin writing: it would wait much longer, and the fsync then takes all the time."""
-
-
-class Digest:
-    """SHA-256 of pieces in their order; of many, another thread reckons it meanwhile. To be entered."""
-
-    def __init__(self) -> None:
-        self._hasher, self.length = sha256(), 0
-        self._pool: ThreadPoolExecutor | None = None
-        self._waiting: deque[Future[None]] = deque()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-
-    def update(self, piece: bytes) -> None:
-        """Take *piece* in."""
-        self.length += len(piece)
-        if self.length <= BESIDE:
-            self._hasher.update(piece)
-            return
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, "digest")
-        while len(self._waiting) >= AHEAD:
-            self._waiting.popleft().result()
-        self._waiting.append(self._pool.submit(self._hasher.update, piece))
-
-    def hexdigest(self) -> str:
-        """Return the digest of all that was taken in."""
-        while self._waiting:
-            self._waiting.popleft().result()
-        return self._hasher.hexdigest()
 
 
 def copy_hashed(
@@ -95,10 +50,10 @@ def hashed(pieces: Iterable[bytes], digest: Digest) -> Iterator[bytes]:
         yield piece
 
 
-def write_hashed(pieces: Iterable[bytes], descriptor: int) -> tuple[int, str]:
-    """Write *pieces*; return how many bytes they are, and their SHA-256."""
+def write_hashed(pieces: Iterable[bytes], descriptor: int, method: str = SHA256) -> tuple[int, str]:
+    """Write *pieces*; return how many bytes they are, and their digest by *method*."""
     begun = 0
-    with Digest() as digest:
+    with Digest(method) as digest:
         for piece in hashed(pieces, digest):
             write_all(descriptor, piece)
             if digest.length - begun >= WRITTEN_BACK:

@@ -1,7 +1,7 @@
 """What lies in a snapshot or a published output, file by file: the text that everything is verified against.
 
-Format 2 says how files are stored (compressed, encrypted, without their holes) and more about where they come from; format 1, in
-which files lie as they are, is still read.
+Format 3 has BLAKE3 digests; format 2, which is written where they are SHA-256, says how files are stored (compressed, encrypted, without
+their holes) and more about where they come from; format 1, in which files lie as they are, is still read.
 """
 
 import json
@@ -13,10 +13,13 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from idleq.machines import Machine, Needs
+from idleq.migration.checksum import BLAKE3, SHA256
 from idleq.migration.errors import SnapshotDamaged
 
-FORMAT = 2
-READ = (1, 2)
+FORMATS = {SHA256: 2, BLAKE3: 3}
+"""What is written, by the digests that are in it."""
+
+READ = (1, 2, 3)
 
 APP = "app"
 """What a workload saved by itself. Every other kind is of processes as they ran."""
@@ -34,7 +37,7 @@ class FileEntry:
     Attributes:
         path: below the snapshot's files.
         size: of the file itself.
-        sha256: of the bytes that are stored, which for a file that is stored as it is are its own.
+        digest: of the bytes that are stored, which for a file that is stored as it is are its own.
         mode: its permission bits.
         stored: how many bytes that are.
         data: where it holds data; None if it has no holes.
@@ -42,7 +45,7 @@ class FileEntry:
 
     path: str
     size: int
-    sha256: str
+    digest: str
     mode: int
     stored: int
     data: Extents | None = None
@@ -83,6 +86,7 @@ class Manifest:
         compression: how the files are compressed; "" if they are not.
         encryption: how they are encrypted; "" if they are not.
         key: which key opens them: no part of the key itself.
+        checksum: what digests of files are made by.
     """
 
     kind: str
@@ -92,6 +96,7 @@ class Manifest:
     compression: str = ""
     encryption: str = ""
     key: str = ""
+    checksum: str = SHA256
 
     @property
     def bytes(self) -> int:
@@ -123,7 +128,10 @@ def needs_of(kind: str, origin: Origin, *, is_reproducible: bool = False) -> Nee
 
 def encode(manifest: Manifest) -> bytes:
     """Return the one text of *manifest*; names that are not UTF-8 survive it."""
-    body = {"format": FORMAT, **asdict(manifest)}
+    body = {"format": FORMATS[manifest.checksum], **asdict(manifest)}
+    del body["checksum"]  # the format says it
+    for entry in body["files"]:
+        entry[manifest.checksum] = entry.pop("digest")
     return (json.dumps(body, sort_keys=True, separators=(",", ":")) + "\n").encode("ascii")
 
 
@@ -142,16 +150,18 @@ def decode(text: bytes) -> Manifest:
         body = json.loads(text)
         if body["format"] not in READ:
             raise SnapshotDamaged(
-                f"its manifest has format {body['format']!r}; this idleq reads formats up to {FORMAT}"
+                f"its manifest has format {body['format']!r}; this idleq reads formats up to {READ[-1]}"
             )
+        checksum = BLAKE3 if body["format"] == FORMATS[BLAKE3] else SHA256
         manifest = Manifest(
             kind=str(body["kind"]),
-            files=tuple(_entry(entry) for entry in body["files"]),
+            files=tuple(_entry(entry, checksum) for entry in body["files"]),
             folders=tuple(_inside(path) for path in body["folders"]),
             origin=None if body["origin"] is None else _origin(body["origin"]),
             compression=str(body.get("compression", "")),
             encryption=str(body.get("encryption", "")),
             key=str(body.get("key", "")),
+            checksum=checksum,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SnapshotDamaged(f"its manifest is not readable: {error}") from error
@@ -170,12 +180,12 @@ def _origin(body: Mapping[str, Any]) -> Origin:
     return Origin(**{**body, "machine": Machine(**{**machine, **lists})})
 
 
-def _entry(body: dict[str, Any]) -> FileEntry:
+def _entry(body: dict[str, Any], checksum: str) -> FileEntry:
     stored, data = body.get("stored", body["size"]), body.get("data")
     entry = FileEntry(
         path=_inside(body["path"]),
         size=body["size"],
-        sha256=body["sha256"],
+        digest=body[checksum],
         mode=body["mode"],
         stored=stored,
         data=None if data is None else tuple((begin, length) for begin, length in data),
@@ -183,7 +193,7 @@ def _entry(body: dict[str, Any]) -> FileEntry:
     numbers = (entry.size, entry.stored, entry.mode)
     if (
         any(type(number) is not int or number < 0 for number in numbers)
-        or not _DIGEST.fullmatch(entry.sha256)
+        or not _DIGEST.fullmatch(entry.digest)
         or not _in_order(entry.data or (), entry.size)
     ):
         raise SnapshotDamaged(f"its manifest's entry for {entry.path!r} makes no sense")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from idleq.migration import copying
+from idleq.migration.checksum import quickest
 from idleq.migration.packing import PIECE, Packing, compressed, usable_threads
 from idleq.migration.rates import Trial, level_for
 from idleq.migration.sealing import NO_KEYS, Keyring
@@ -44,7 +45,8 @@ class Packer:
 
     def packing_for(self, items: Sequence[Item], folder: Path) -> Packing:
         """Return how *items* are packed that are written to *folder*."""
-        return Packing(level=self._level(items, folder), key=self.keys.newest, threads=usable_threads())
+        level = self._level(items, folder)
+        return Packing(level=level, key=self.keys.newest, threads=usable_threads(), checksum=quickest())
 
     def learn(self, packing: Packing, written: int, seconds: float) -> None:
         """Know what writing so many bytes took; where it was compressed beside it, that says nothing of the file system alone."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, cast
 
+from idleq.migration.checksum import SHA256
 from idleq.migration.errors import SnapshotDamaged
 from idleq.migration.manifest import FileEntry, Manifest
 from idleq.migration.sealing import METHOD, NO_KEYS, Key, Keyring, sealed, unsealed
@@ -28,18 +29,20 @@ class Packing:
         level: zstd's; 0 for not at all.
         key: what encrypts them; None if nothing does.
         threads: how many compress a large file.
+        checksum: what digests are made by.
     """
 
     level: int = 0
     key: Key | None = None
     threads: int = 1
+    checksum: str = SHA256
 
     def describe(self) -> dict[str, str]:
         """Return what the manifest says of it."""
-        compression = ZSTD if self.level else ""
+        known = {"compression": ZSTD if self.level else "", "checksum": self.checksum}
         if self.key is None:
-            return {"compression": compression}
-        return {"compression": compression, "encryption": METHOD, "key": self.key.id}
+            return known
+        return {**known, "encryption": METHOD, "key": self.key.id}
 
     def stored(self, pieces: Iterable[bytes], path: str, size: int) -> Iterator[bytes]:
         """Yield what is stored of the file *path*, of *size* bytes, that *pieces* make up."""
@@ -57,6 +60,7 @@ class Unpacking:
 
     compression: str
     key: Key | None
+    checksum: str = SHA256
 
     @classmethod
     def of(cls, manifest: Manifest, keys: Keyring = NO_KEYS) -> "Unpacking":
@@ -68,7 +72,7 @@ class Unpacking:
         """
         if manifest.compression not in {"", ZSTD}:
             raise SnapshotDamaged(f"it is compressed by {manifest.compression!r}, which this idleq does not know")
-        return cls(manifest.compression, keys.find(manifest.encryption, manifest.key))
+        return cls(manifest.compression, keys.find(manifest.encryption, manifest.key), manifest.checksum)
 
     def original(self, pieces: Iterable[bytes], entry: FileEntry) -> Iterator[bytes]:
         """Yield the bytes of the file that *entry* describes; raise SnapshotDamaged if *pieces* are not what was stored."""

@@ -3,24 +3,20 @@
 Facts that shape this module: podman has no daemon; a small process, the monitor, is the parent of each container and keeps
 its exit code, and as the monitor's own parent leaves, it becomes a child of whoever adopts orphans here, which is this
 process: so its end is seen without asking podman. An export holds where the container was (its control group, its folders,
-its log); before it goes on, that is made what it is here.
+its log); before it goes on, that is made what it is here (see podmanexport).
 """
 
 import contextlib
-import io
-import json
 import os
 import secrets
 import shutil
 import signal
-import tarfile
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from idleq.migration import criu
+from idleq.migration import criu, podmanexport
 from idleq.migration import podmancli as cli
 from idleq.migration.cgroups import GroupFreezer, cgroup_of, end_all_in, freezer_of
 from idleq.migration.confinement import Confinement, confine
@@ -125,24 +121,22 @@ class PodmanRuntime:
             raise FreezeFailed(f"{name} does not run here")
         running.is_freezing = True
         try:
+            podmanexport.lead_pages(running.order, running.log.parent, into)
             ran = self._podman(cli.checkpoint_argv(running.own_name, into), FREEZE_SECONDS)
             if ran.code != 0:
-                self._resume(running, _why_criu(ran))
+                self._resume(running, into, _why_criu(ran))
             self._write_down(running)
             self._forget(running)
         finally:
             running.is_freezing = False
-        return FrozenState(bytes=(into / cli.EXPORT).stat().st_size, stopped_ms=cli.stopped_ms(ran.stdout))
+        return FrozenState(bytes=podmanexport.size_of(into), stopped_ms=cli.stopped_ms(ran.stdout))
 
     def thaw(self, order: Order, images: Path) -> None:
         """See Freezer."""
         files = self._files()
-        try:
-            printed = _make_it_of_here(images / cli.EXPORT, self._confined(order), files)
-        except (OSError, tarfile.TarError, KeyError, TypeError, ValueError) as error:
-            raise ThawFailed(f"what was frozen is not whole: {error}") from error
-        name, seconds = _unique(), thaw_seconds((images / cli.EXPORT).stat().st_size)
-        running = self._begin(order, name, files, cli.restore_argv(name, images), _thaw_failure, seconds)
+        with podmanexport.of_here(images, order, self._confined(order), files) as printed:
+            name, seconds = _unique(), thaw_seconds(podmanexport.size_of(images))
+            running = self._begin(order, name, files, cli.restore_argv(name, images), _thaw_failure, seconds)
         running.read_bytes = printed
 
     def close(self) -> None:
@@ -182,13 +176,14 @@ class PodmanRuntime:
             end_all_in(number)
         files.remove()
 
-    def _resume(self, running: _Running, why: str) -> None:
+    def _resume(self, running: _Running, into: Path, why: str) -> None:
         """After a freeze that failed: see that the container goes on, and raise FreezeFailed."""
         running.freezer = freezer_of(running.pid)
         if running.freezer:
             running.freezer.open()  # otherwise podman says that it does not run
         state = self._state(running.own_name)
         if state is not None and not state.is_running:
+            podmanexport.give_back_pages(running.log.parent, into)
             with self.errands.engine():
                 self._reap(running)
                 why += self._podman(cli.resume_argv(running.own_name), FREEZE_SECONDS).stderr
@@ -259,31 +254,6 @@ class PodmanRuntime:
 
     def _files(self) -> cli.Files:
         return cli.Files(self._folder / secrets.token_hex(8))
-
-
-def _make_it_of_here(export: Path, container: Confinement, files: cli.Files) -> int:
-    """Append what podman shall know of the container here: of two members of one name it takes the later.
-
-    Return the bytes of what it had printed before, which are told already.
-    """
-    with tarfile.open(export, "r:") as tar:
-        printed = tar.getmember(cli.LOG).size if cli.LOG in tar.getnames() else 0
-        config, spec = (_member(tar, name) for name in (cli.CONFIG, cli.SPEC))
-    changed = {cli.CONFIG: cli.moved_config(config, container, files), cli.SPEC: cli.moved_spec(spec, container)}
-    with tarfile.open(export, "a:") as tar:
-        for name, body in changed.items():
-            text = json.dumps(body).encode()
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(text), 0o600
-            tar.addfile(member, io.BytesIO(text))
-    return printed
-
-
-def _member(tar: tarfile.TarFile, name: str) -> dict[str, Any]:
-    file = tar.extractfile(name)
-    if file is None:
-        raise KeyError(name)
-    return dict(json.load(file))
 
 
 def _number_in(path: Path) -> int:

@@ -1,6 +1,6 @@
 """Snapshots and published outputs: there whole or not at all, and used only after every byte of them has been verified.
 
-SNAPSHOT/manifest.json      what is in it, with size and SHA-256 of every file
+SNAPSHOT/manifest.json      what is in it, with size and digest of every file
         /files/...          the files, as they are or compressed and encrypted
 """
 
@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from idleq.migration import copying, stored
-from idleq.migration.errors import SnapshotDamaged, SnapshotNotWritten
+from idleq.migration.checksum import BLAKE3, has_blake3
+from idleq.migration.errors import SnapshotDamaged, SnapshotNotWritten, SnapshotUnfit
 from idleq.migration.manifest import FileEntry, Manifest, Origin, decode, digest_of, encode
 from idleq.migration.packer import PLAIN, Packer
 from idleq.migration.packing import Unpacking
 from idleq.migration.sealing import NO_KEYS, Keyring
-from idleq.migration.tree import Item, list_folder
+from idleq.migration.tree import Item
 
 MANIFEST = "manifest.json"
 FILES = "files"
@@ -73,16 +74,16 @@ def publish(
     return Published(digest_of(text), manifest.stored)
 
 
-def publish_output(folder: Path, target: Path, manifest_path: Path) -> Published:
-    """Make the results *target* of what *folder* holds, its manifest first; an empty folder has none.
+def publish_output(items_of: Callable[[], Sequence[Item]], target: Path, manifest_path: Path) -> Published:
+    """Make the results *target* of the items that *items_of* lists, their manifest first; nothing has none.
 
     Raises:
-        FolderRefused: *folder* holds something that is not kept.
+        FolderRefused: there is something that is not kept.
         SnapshotNotWritten: nothing is at *target*, and nothing is left beside it.
     """
     beside, manifest_beside = copying.half_written(target), copying.half_written(manifest_path)
     with _nothing_left(target, beside, manifest_beside):
-        items = list_folder(folder)
+        items = items_of()
         if not items:
             target.mkdir()
             return NO_OUTPUT
@@ -125,7 +126,7 @@ def verify(snapshot: Path, digest: str) -> Manifest:
     """
     manifest = read_manifest(snapshot, digest)
     for entry in manifest.files:
-        stored.check(snapshot / FILES / entry.path, entry)
+        stored.check(snapshot / FILES / entry.path, entry, manifest.checksum)
     return manifest
 
 
@@ -137,7 +138,10 @@ def read_manifest(snapshot: Path, digest: str) -> Manifest:
         raise SnapshotDamaged(f"snapshot {snapshot.name}: its manifest cannot be read: {error.strerror}") from error
     if digest_of(text) != digest:
         raise SnapshotDamaged(f"snapshot {snapshot.name}: its manifest is not the one that was published")
-    return decode(text)
+    manifest = decode(text)
+    if manifest.checksum == BLAKE3 and not has_blake3():
+        raise SnapshotUnfit(f"snapshot {snapshot.name} has BLAKE3 digests, and Python here lacks the package blake3")
+    return manifest
 
 
 def prune(root: Path, keep: int = KEPT, spare: Sequence[str] = ()) -> None:
@@ -195,7 +199,7 @@ def _copy_all(items: Sequence[Item], target: Path) -> Manifest:
     def copy(item: Item, place: Path) -> FileEntry:
         mode = item.source.stat().st_mode & 0o777
         size, digest = copying.copy_hashed(item.source, place, mode=mode, length=item.length)
-        return FileEntry(path=item.path, size=size, sha256=digest, mode=mode, stored=size)
+        return FileEntry(path=item.path, size=size, digest=digest, mode=mode, stored=size)
 
     return Manifest(kind=OUTPUT, files=tuple(_each(items, target, 0o777, copy)), folders=_folders(items))
 

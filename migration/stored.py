@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from idleq.migration import copying
-from idleq.migration.copying import Digest
+from idleq.migration.checksum import Digest
 from idleq.migration.errors import FolderRefused, SnapshotDamaged
 from idleq.migration.manifest import Extents, FileEntry
 from idleq.migration.packing import Packing, Unpacking
@@ -23,21 +23,23 @@ def store(item: Item, place: Path, packing: Packing) -> FileEntry:
         counted = _Counted(
             copying.read_pieces(reading, item.length) if data is None else _read_data(reading, data, item)
         )
-        stored, digest = copying.write_hashed(packing.stored(counted, item.path, found.st_size), writing)
+        stored, digest = copying.write_hashed(
+            packing.stored(counted, item.path, found.st_size), writing, packing.checksum
+        )
         os.fsync(writing)
     return FileEntry(
         path=item.path,
         size=counted.bytes if data is None else found.st_size,
-        sha256=digest,
+        digest=digest,
         mode=stat.S_IMODE(found.st_mode) & 0o777,
         stored=stored,
         data=data,
     )
 
 
-def check(place: Path, entry: FileEntry) -> None:
+def check(place: Path, entry: FileEntry, checksum: str) -> None:
     """Raise SnapshotDamaged unless what is stored at *place* is what was stored there: no key is needed for that."""
-    with _opened(place, entry) as reading, Digest() as digest:
+    with _opened(place, entry) as reading, Digest(checksum) as digest:
         for _ in copying.hashed(copying.read_pieces(reading), digest):
             pass
         _compare(digest, entry)
@@ -49,7 +51,7 @@ def restore(place: Path, target: Path, entry: FileEntry, unpacking: Unpacking) -
     Raises:
         SnapshotDamaged: it is not what was stored there. *target* is to be removed then.
     """
-    with _opened(place, entry) as reading, copying.new_file(target) as writing, Digest() as digest:
+    with _opened(place, entry) as reading, copying.new_file(target) as writing, Digest(unpacking.checksum) as digest:
         stored = copying.hashed(copying.read_pieces(reading), digest)
         _write_data(unpacking.original(stored, entry), writing, entry)
         for _ in stored:  # behind the end of the frame, perhaps
@@ -99,7 +101,7 @@ def _write_data(pieces: Iterable[bytes], descriptor: int, entry: FileEntry) -> N
 
 
 def _compare(digest: Digest, entry: FileEntry) -> None:
-    if (digest.length, digest.hexdigest()) != (entry.stored, entry.sha256):
+    if (digest.length, digest.hexdigest()) != (entry.stored, entry.digest):
         raise SnapshotDamaged(f"{entry.path!r} does not match its checksum")
 
 

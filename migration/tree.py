@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +26,12 @@ class Item:
     length: int | None = None
 
 
-def list_folder(folder: Path, prefix: str = "") -> list[Item]:
+def list_folder(
+    folder: Path, prefix: str = "", *, left_out: "Callable[[os.DirEntry[str]], bool]" = lambda _: False
+) -> list[Item]:
     """Return all that is in *folder*, by path, folders before what is in them; nothing if there is no such folder.
+
+    Of what lies directly in it, *left_out* says what is to be passed over.
 
     Raises:
         FolderRefused: it holds a symbolic link, a pipe, a socket or a device.
@@ -35,7 +39,7 @@ def list_folder(folder: Path, prefix: str = "") -> list[Item]:
     """
     if not os.path.lexists(folder):
         return []
-    return list(_walk(folder, prefix))
+    return list(_walk(folder, prefix, left_out))
 
 
 def is_empty(folder: Path) -> bool:
@@ -44,9 +48,11 @@ def is_empty(folder: Path) -> bool:
         return next(entries, None) is None
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[Item]:
+def _walk(
+    folder: Path, prefix: str, left_out: "Callable[[os.DirEntry[str]], bool]" = lambda _: False
+) -> Iterator[Item]:
     with os.scandir(folder) as entries:
-        ordered = sorted(entries, key=lambda entry: entry.name)
+        ordered = sorted((entry for entry in entries if not left_out(entry)), key=lambda entry: entry.name)
     for entry in ordered:
         path = f"{prefix}/{entry.name}" if prefix else entry.name
         mode = entry.stat(follow_symlinks=False).st_mode

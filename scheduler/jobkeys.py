@@ -9,18 +9,19 @@ from typing import Any
 from msgspec import structs
 
 from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.core.submission import FreezeMethod, JobSpec, Mount, RuntimeWish
+from idleq.scheduler.core.submission import FreezeMethod, Inputs, JobSpec, Mount, RuntimeWish
 from idleq.scheduler.errors import BadJobFile
 from idleq.scheduler.images import parse_image
 from idleq.scheduler.mounts import check_together, parse_mount, parse_path
 from idleq.scheduler.ranges import parse_array
+from idleq.scheduler.staging import check_patterns, parse_pattern, parse_source
 from idleq.scheduler.units import parse_duration, parse_size
 
 DEFAULT_MEMORY = 2**30
 """What a command is given that asks for nothing; a tree that uses more is ended, so it is not stingy."""
 
 RESERVED = frozenset({
-    "IDLEQ_JOB_ID", "IDLEQ_ARRAY_INDEX", "IDLEQ_CHECKPOINT_DIR", "IDLEQ_OUTPUT_DIR", "IDLEQ_CONTROL",
+    "IDLEQ_JOB_ID", "IDLEQ_ARRAY_INDEX", "IDLEQ_CHECKPOINT_DIR", "IDLEQ_OUTPUT_DIR", "IDLEQ_INPUT_DIR", "IDLEQ_CONTROL",
     "IDLEQ_SERVER_DIR", "IDLEQ_ALLOCATION", "IDLEQ_SCRATCH", "IDLEQ_MARK",
 })  # fmt: skip
 """Set by idleq; a job that set them itself would write where it must not, or be taken for another's guest."""
@@ -116,6 +117,17 @@ def _mounts(value: object) -> tuple[Mount, ...]:
     return mounts
 
 
+def _inputs(value: object) -> Inputs | None:
+    sources = tuple(parse_source(one) for one in _arguments(value))
+    return Inputs(sources=sources) if sources else None
+
+
+def _patterns(value: object) -> tuple[str, ...]:
+    patterns = tuple(parse_pattern(one) for one in _arguments(value))
+    check_patterns(patterns)
+    return patterns
+
+
 def _pairs(value: object, check: Callable[[str], None]) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Mapping):
         raise ValueError(f'it must be a table, like {{ KEY = "value" }}, not {value!r}')
@@ -175,12 +187,14 @@ SPEC_KEYS: dict[str, Reader] = {
     "runtime": _one_of(RuntimeWish),
     "mounts": _mounts,
     "workdir": _as(parse_path),
+    "outputs": _patterns,
     "reproducible": _boolean,
 }
 
 JOB_KEYS = SPEC_KEYS | {
     "workload": _text,
     "args": _arguments,
+    "inputs": _inputs,
     "after": _after,
     "array": _as(parse_array),
     "hold": _boolean,
@@ -203,7 +217,8 @@ OTHER_WORDS = {
     "env": "environment", "environ": "environment", "label": "labels", "max-run": "max_run", "mem": "memory", "cpus": "cores",
     "dependencies": "after", "argv": "command", "arguments": "args", "held": "hold", "expected_duration": "expected",
     "time": "max_run", "duration": "expected", "gres": "gpus", "volume": "mounts", "volumes": "mounts", "bind": "mounts",
-    "container": "image", "engine": "runtime",
+    "container": "image", "engine": "runtime", "input": "inputs", "output": "outputs", "transfer_input_files": "inputs",
+    "transfer_output_files": "outputs",
 }  # fmt: skip
 """What people write who know the options of `idleq submit`, or of Slurm."""
 
@@ -278,6 +293,8 @@ def spec_of(
         runtime=runtime,
         mounts=values.get("mounts", base.mounts),
         workdir=values.get("workdir", base.workdir),
+        inputs=values.get("inputs", base.inputs),
+        outputs=values.get("outputs", base.outputs),
         reproducible=values.get("reproducible", base.reproducible),
     )
     if problem := container_problem(spec):

@@ -270,6 +270,15 @@ class ServerPaths(Struct, frozen=True):
         return self.root / "jobs"
 
     @property
+    def inputs(self) -> Path:
+        """One directory for the inputs of each submit."""
+        return self.root / "inputs"
+
+    def input(self, name: str) -> Path:
+        """Return where the inputs called *name* are."""
+        return self.inputs / part(name)
+
+    @property
     def cluster(self) -> ClusterPaths:
         """The embedded cluster's files."""
         return ClusterPaths(self.root / "cluster")

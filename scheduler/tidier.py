@@ -1,4 +1,4 @@
-"""Removes snapshots that nobody will thaw, those above the quota, and what allocations have left that are long over.
+"""Removes snapshots that nobody will thaw, those above the quota, inputs of jobs that are over, and what allocations have left that are long over.
 
 On a thread of its own, as a shared file system may be slow.
 """
@@ -25,6 +25,9 @@ T = TypeVar("T")
 
 ALLOCATION_KEPT_MS = Millis(7 * 24 * 3_600_000)
 """Since the last line of its agent: whoever wonders why a job failed looks for the agent's log within days."""
+
+INPUTS_KEPT_MS = Millis(24 * 3_600_000)
+"""Since they were copied: nobody is that long about to submit the job that they are for."""
 
 
 class Engines(Protocol):
@@ -102,6 +105,21 @@ class Tidier:
             self._log.info("daemon.allocations_forgotten", allocations=gone)
         return tuple(gone)
 
+    def forget_inputs(self) -> tuple[str, ...]:
+        """Remove the copies of inputs that no open job has, but for those that a submit may be about to name; return their names."""
+        wanted = self._engines.look(_inputs).result()
+        oldest = self._clock.now() - INPUTS_KEPT_MS
+        gone = [
+            folder
+            for folder in _entries(self._paths.inputs)
+            if folder.name not in wanted and (_written_at(folder) or oldest) < oldest
+        ]
+        for folder in gone:
+            shutil.rmtree(folder, ignore_errors=True)
+        if gone:
+            self._log.info("daemon.inputs_forgotten", inputs=[folder.name for folder in gone])
+        return tuple(folder.name for folder in gone)
+
     def _strays(self, hold: Holding) -> Iterator[Stray]:
         known = {kept.id for kept in hold.snapshots}
         for path in _entries(self._paths.job(hold.job).snapshots):
@@ -123,6 +141,7 @@ class Tidier:
             try:
                 self.tidy()
                 self.forget_allocations()
+                self.forget_inputs()
             except (DaemonAway, JournalUnavailable) as error:
                 self._log.info("daemon.tidying_put_off", reason=str(error))
             except Exception:  # noqa: BLE001 - this thread must not end silently; it is logged
@@ -135,6 +154,11 @@ def _holdings(engine: Engine, _now: Millis) -> tuple[Holding, ...]:
 
 def _allocations(engine: Engine, _now: Millis) -> frozenset[str]:
     return frozenset(engine.state.allocations)
+
+
+def _inputs(engine: Engine, _now: Millis) -> frozenset[str]:
+    entries = engine.state.entries.values()
+    return frozenset(entry.spec.inputs.id for entry in entries if entry.spec.inputs and not entry.is_over)
 
 
 def _last_written_at(folder: Path) -> Millis | None:

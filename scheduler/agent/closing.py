@@ -1,13 +1,13 @@
 """From the process's end to the last word about the segment: what it left is put away first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from idleq.ids import Millis
 from idleq.migration import snapshot
 from idleq.migration.errors import FolderRefused, SnapshotNotWritten
 from idleq.migration.ports import Ended
 from idleq.migration.snapshot import Published
-from idleq.migration.tree import is_empty
+from idleq.migration.tree import Item, is_empty
 from idleq.scheduler.agent import mishaps
 from idleq.scheduler.agent.background import NORMAL, URGENT
 from idleq.scheduler.agent.decide import Cause, Phase
@@ -16,6 +16,7 @@ from idleq.scheduler.agent.node import Node
 from idleq.scheduler.agent.outcome import NOT_KEPT, Broken, Done, End, Saved, judge
 from idleq.scheduler.agent.saving import Problem, take_whole
 from idleq.scheduler.agent.signals import number_of
+from idleq.scheduler.agent.staged import list_output, list_result
 from idleq.scheduler.core.inputs import Exited, Frozen
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod
@@ -31,7 +32,7 @@ def on_ended(node: Node, guest: Guest, ended: Ended) -> None:
         node.reports.add(progress)
     match judge(_end(guest, ended)):
         case Done():
-            _publish(node, guest, lambda result: _on_published(node, guest, result))
+            _publish(node, guest, lambda result: _on_published(node, guest, result), outputs=guest.launch.spec.outputs)
         case Saved():
             _save(node, guest)
         case Broken(code, cause, reason):
@@ -54,11 +55,15 @@ def _end(guest: Guest, ended: Ended) -> End:
     )
 
 
-def _publish(node: Node, guest: Guest, then: Callable[[Published | Problem], None]) -> None:
+def _publish(
+    node: Node, guest: Guest, then: Callable[[Published | Problem], None], outputs: Sequence[str] = ()
+) -> None:
     if _has_no_output(guest):
-        then(_published(node, guest))  # next to nothing to do: the way through the background would take longer
+        then(
+            _published(node, guest, outputs)
+        )  # next to nothing to do: the way through the background would take longer
     else:
-        node.background.submit(NORMAL, lambda: _published(node, guest), then, mishaps.of(node, guest))
+        node.background.submit(NORMAL, lambda: _published(node, guest, outputs), then, mishaps.of(node, guest))
 
 
 def _has_no_output(guest: Guest) -> bool:
@@ -70,12 +75,19 @@ def _has_no_output(guest: Guest) -> bool:
         return False  # the guest has closed it, or its disk is gone: who publishes it finds out and says so
 
 
-def _published(node: Node, guest: Guest) -> Published | Problem:
+def _published(node: Node, guest: Guest, outputs: Sequence[str]) -> Published | Problem:
     segment = node.paths.job(guest.launch.job).segment(guest.launch.fence)
-    try:
-        return snapshot.publish_output(guest.folders.output, segment.output, segment.manifest)
-    except (FolderRefused, SnapshotNotWritten) as problem:
-        return problem
+
+    def publish(items_of: Callable[[], Sequence[Item]]) -> Published | Problem:
+        try:
+            return snapshot.publish_output(items_of, segment.output, segment.manifest)
+        except (FolderRefused, SnapshotNotWritten) as problem:
+            return problem
+
+    result = publish(lambda: list_result(guest.folders, outputs))
+    if outputs and isinstance(result, FolderRefused):
+        publish(lambda: list_output(guest.folders))  # what it left instead helps to see what went wrong
+    return result
 
 
 def _on_published(node: Node, guest: Guest, result: Published | Problem) -> None:

@@ -17,6 +17,7 @@ from idleq.scheduler.agent.node import AgentRuntime
 from idleq.scheduler.agent.ordering import order_of
 from idleq.scheduler.agent.outcome import SAVED_CODES
 from idleq.scheduler.agent.signals import number_of
+from idleq.scheduler.agent.staged import bring
 from idleq.scheduler.agent.tail import Tail, whole_number
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import JobSpec
@@ -68,11 +69,14 @@ class Drill:
     patience_ms: Millis
     environment: Mapping[str, str]
 
-    def of(self, job: JobId, spec: JobSpec, source: Path, taken: Snapshot, keys: Keyring) -> Drilled:
-        """Drill the snapshot *taken*, which lies at *source*.
+    def of(
+        self, job: JobId, spec: JobSpec, source: Path, taken: Snapshot, keys: Keyring, inputs: Path | None = None
+    ) -> Drilled:
+        """Drill the snapshot *taken*, which lies at *source*; the copy of what its job is given, if anything, lies at *inputs*.
 
         Raises:
             SnapshotDamaged: it does not verify, or cannot be drilled on this machine.
+        InputsGone: what its job is given does not verify.
         """
         manifest = snapshot.read_manifest(source, taken.digest)
         if manifest.kind != APP:
@@ -85,6 +89,8 @@ class Drill:
         try:
             folders = place.take()
             snapshot.restore(source, taken.digest, {"checkpoint": folders.checkpoint, "output": folders.output}, keys)
+            if spec.inputs is not None and inputs is not None:
+                bring(spec.inputs, inputs, folders)
             return self._try(job, spec, folders, taken)
         finally:
             self.runtime.close()

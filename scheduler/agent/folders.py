@@ -44,6 +44,11 @@ class Folders:
         return self.root / "output"
 
     @property
+    def input(self) -> Path:
+        """What it is given, to be read; there only if its job has inputs."""
+        return self.root / "input"
+
+    @property
     def control(self) -> Path:
         """Shared between workload and agent."""
         return self.root / "control"
@@ -193,6 +198,8 @@ def environment_of(
         CONTROL: str(folders.control),
         "CUDA_VISIBLE_DEVICES": ",".join(gpus),
     }
+    if spec.inputs is not None:
+        contract["IDLEQ_INPUT_DIR"] = str(folders.input)
     index = index_of(job)
     if index is not None:
         contract["IDLEQ_ARRAY_INDEX"] = str(index)

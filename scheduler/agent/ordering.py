@@ -91,7 +91,9 @@ def _start_of(spec: JobSpec, seen: Folders) -> Path:
 
 
 def _own_folders(guest: Guest) -> list[Mount]:
-    return [Mount(source=one, target=INSIDE / one.name, is_writable=True) for one in guest.folders.mounted]
+    given = guest.folders.input
+    own = [Mount(source=one, target=INSIDE / one.name, is_writable=True) for one in guest.folders.mounted]
+    return own if guest.launch.spec.inputs is None else [*own, Mount(source=given, target=INSIDE / given.name)]
 
 
 def _contained(guest: Guest, segment: SegmentPaths, own: Mapping[str, str], roots: Collection[str]) -> Order:

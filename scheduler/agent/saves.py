@@ -14,6 +14,7 @@ from pathlib import Path
 from idleq.migration.errors import FolderRefused
 from idleq.migration.tree import Item, list_folder
 from idleq.scheduler.agent.folders import Folders
+from idleq.scheduler.agent.staged import list_output
 
 CHECKPOINT, OUTPUT = "checkpoint", "output"
 TEMPORARY, CONTROL, IMAGES = "tmp", "control", "images"
@@ -29,7 +30,7 @@ def whole(folders: Folders) -> list[Item]:
         Item(path=CHECKPOINT, source=folders.checkpoint, is_folder=True),
         *list_folder(folders.checkpoint, CHECKPOINT),
         Item(path=OUTPUT, source=folders.output, is_folder=True),
-        *list_folder(folders.output, OUTPUT),
+        *list_output(folders, OUTPUT),
     ]
 
 
@@ -41,7 +42,8 @@ def from_outside(folders: Folders) -> list[Item]:
     """
     found: list[Item] = []
     for name, folder in sorted(places(folders).items()):
-        found += [Item(path=name, source=folder, is_folder=True), *list_folder(folder, name)]
+        held = list_output(folders, name) if name == OUTPUT else list_folder(folder, name)
+        found += [Item(path=name, source=folder, is_folder=True), *held]
     # What it is told of its segment is another thing in the next.
     return [item for item in found if item.source != folders.segment_file]
 
@@ -75,7 +77,7 @@ def as_saved(folders: Folders) -> list[Item]:
         Item(path=name, source=generation, is_folder=True),
         *list_folder(generation, name),
         Item(path=OUTPUT, source=folders.output, is_folder=True),
-        *(_as_it_was(item, folders, step, instant) for item in list_folder(folders.output, OUTPUT)),
+        *(_as_it_was(item, folders, step, instant) for item in list_output(folders, OUTPUT)),
     ]
 
 

@@ -11,12 +11,14 @@ from idleq.migration.ports import Order
 from idleq.scheduler.agent import closing, mishaps, saves, saving
 from idleq.scheduler.agent.background import NORMAL
 from idleq.scheduler.agent.decide import Cause, Phase, Stop
+from idleq.scheduler.agent.errors import InputsGone
 from idleq.scheduler.agent.folders import PRIVATE, Folders, segment_text
 from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.node import Node
 from idleq.scheduler.agent.ordering import order_of
 from idleq.scheduler.agent.outcome import KILLED
 from idleq.scheduler.agent.room import Share
+from idleq.scheduler.agent.staged import bring
 from idleq.scheduler.core.abilities import CRIU
 from idleq.scheduler.core.commands import Launch
 from idleq.scheduler.core.inputs import CommandFailed, Exited, Launched, SnapshotRejected
@@ -29,6 +31,9 @@ FROM_OUTSIDE = frozenset({FreezeMethod.CRIU, FreezeMethod.AUTO})
 
 NOT_SHOWN = 77
 """The code of a segment that would have been shown what it may not see (sysexits' EX_NOPERM)."""
+
+NO_INPUT = 66
+"""The code of a segment whose inputs are gone (sysexits' EX_NOINPUT)."""
 
 
 def on_launch(node: Node, command: Launch, leave_reason: str) -> None:
@@ -134,6 +139,7 @@ def _thaw(node: Node, guest: Guest, thaw_from: Snapshot) -> Trouble | Manifest:
         images.mkdir(mode=PRIVATE)
         manifest = snapshot.restore(where.root, thaw_from.digest, saves.places(guest.folders), node.packer.keys)
         if manifest.kind == saving.FROM_OUTSIDE:
+            _bring_inputs(node, guest)
             node.runtime.thaw(order_for(node, guest), images)
         shutil.rmtree(images, ignore_errors=True)
     except (SnapshotDamaged, ThawFailed, StartFailed, MountRefused, OSError) as error:
@@ -165,6 +171,8 @@ def _on_thawed(node: Node, guest: Guest, thaw_from: Snapshot, result: Trouble | 
             node.finish(guest, rejected)
         case MountRefused():
             node.finish(guest, _exited(guest, node.clock.now(), NOT_SHOWN, "workload", str(result)))
+        case InputsGone():
+            node.finish(guest, _exited(guest, node.clock.now(), NO_INPUT, "workload", str(result)))
         case OSError() | StartFailed():
             _fail(node, guest, f"cannot thaw: {result}")
         case Manifest(kind=saving.FROM_OUTSIDE):
@@ -175,10 +183,10 @@ def _on_thawed(node: Node, guest: Guest, thaw_from: Snapshot, result: Trouble | 
 
 
 def _start(node: Node, guest: Guest, thaw_ms: Millis) -> None:
-    if not guest.launch.spec.image:
+    if not guest.launch.spec.image and guest.launch.spec.inputs is None:
         _on_started(node, guest, thaw_ms, _try_to_start(node, guest))
     else:
-        # An engine takes its time, and one that hangs would keep the loop from hearing that the node is wanted.
+        # An engine or a copy takes its time, and one that hangs would keep the loop from hearing that the node is wanted.
         node.arrivals.submit(
             NORMAL,
             lambda: _try_to_start(node, guest),
@@ -191,10 +199,21 @@ def _try_to_start(node: Node, guest: Guest) -> StartFailed | Stop | None:
     if guest.stop is not None:
         return guest.stop
     try:
+        _bring_inputs(node, guest)
         node.runtime.start(order_for(node, guest))
     except StartFailed as trouble:
         return trouble
     return None
+
+
+def _bring_inputs(node: Node, guest: Guest) -> None:
+    """Raise InputsGone if they are not there any more, StartFailed if this node cannot take them."""
+    inputs = guest.launch.spec.inputs
+    if inputs is not None:
+        try:
+            bring(inputs, node.paths.input(inputs.id), guest.folders)
+        except OSError as error:
+            raise StartFailed(f"its inputs cannot be copied to this node: {error}") from error
 
 
 def _on_started(node: Node, guest: Guest, thaw_ms: Millis, trouble: StartFailed | Stop | None) -> None:
@@ -208,6 +227,8 @@ def _on_started(node: Node, guest: Guest, thaw_ms: Millis, trouble: StartFailed 
             node.finish(guest, _exited(guest, now, trouble.code, "workload", str(trouble)))
         case MountRefused():
             node.finish(guest, _exited(guest, now, NOT_SHOWN, "workload", str(trouble)))
+        case InputsGone():
+            node.finish(guest, _exited(guest, now, NO_INPUT, "workload", str(trouble)))
         case StartFailed():
             _fail(node, guest, str(trouble))
 

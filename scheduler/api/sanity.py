@@ -11,6 +11,7 @@ from idleq.scheduler.errors import BadJobFile
 from idleq.scheduler.images import parse_image
 from idleq.scheduler.jobkeys import RESERVED, container_problem
 from idleq.scheduler.mounts import check_allowed, check_together, parse_mount, parse_path
+from idleq.scheduler.staging import check_inputs, check_patterns
 
 UNCATCHABLE = ("SIGKILL", "SIGSTOP")
 """No workload can save itself on these."""
@@ -33,6 +34,9 @@ def check(spec: JobSpec, roots: Collection[str]) -> None:
         raise BadJobFile(f"job {spec.name!r}: {spec.signal!r} is no signal that a workload can save itself on")
     try:
         _check_container(spec, roots)
+        check_patterns(spec.outputs)
+        if spec.inputs is not None:
+            check_inputs(spec.inputs)
     except ValueError as error:
         raise BadJobFile(f"job {spec.name!r}: {error}") from None
 

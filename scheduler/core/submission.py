@@ -45,6 +45,22 @@ class Mount(Struct, frozen=True, kw_only=True):
     is_writable: bool = False
 
 
+class Inputs(Struct, frozen=True, kw_only=True):
+    """Files and folders that a job is given, copied when it was submitted: what becomes of them later changes nothing.
+
+    Attributes:
+        sources: what was copied; in the job each is called by the last part of its path.
+        id: names the copy; empty as long as there is none.
+        digest: of the copy's manifest.
+        bytes: what it holds.
+    """
+
+    sources: tuple[str, ...]
+    id: str = ""
+    digest: str = ""
+    bytes: int = 0
+
+
 class JobSpec(Struct, frozen=True, kw_only=True):
     """What one job runs and what it needs; the same for every task of an array.
 
@@ -64,6 +80,8 @@ class JobSpec(Struct, frozen=True, kw_only=True):
         runtime: what it is to be run by.
         mounts: what it sees in its container besides its own folders.
         workdir: where its program starts, in the container if it has an image, else on the node; empty for its output folder.
+        inputs: what it is given besides its program; None for nothing.
+        outputs: what of its output folder is its result, by patterns; empty for all of it.
         reproducible: whether it goes on only where it computes alike, bit for bit: on the class of CPU that it was frozen on.
     """
 
@@ -82,6 +100,8 @@ class JobSpec(Struct, frozen=True, kw_only=True):
     runtime: RuntimeWish = RuntimeWish.AUTO
     mounts: tuple[Mount, ...] = ()
     workdir: str = ""
+    inputs: Inputs | None = None
+    outputs: tuple[str, ...] = ()
     reproducible: bool = False
 
 

@@ -165,6 +165,7 @@ def drill_snapshot(paths: "ServerPaths", job: "JobId", spec: "JobSpec", taken: "
 
     Raises:
         SnapshotDamaged: it does not verify.
+        InputsGone: what its job is given does not.
         KeyUnusable: the keys of snapshots cannot be read.
     """
     import tempfile
@@ -187,7 +188,8 @@ def drill_snapshot(paths: "ServerPaths", job: "JobId", spec: "JobSpec", taken: "
             patience_ms=Millis(round(seconds * 1000)),
             environment=os.environ,
         )
-        return drill.of(job, spec, paths.job(job).snapshot(taken.id).root, taken, keys)
+        inputs = paths.input(spec.inputs.id) if spec.inputs else None
+        return drill.of(job, spec, paths.job(job).snapshot(taken.id).root, taken, keys, inputs)
 
 
 def try_command(spec: "JobSpec", seconds: float) -> "Tryout":

@@ -551,7 +551,7 @@ def test_of_a_thaw_whose_criu_is_killed_half_way_nothing_is_left(freezer: Bench)
         wait_for("nothing to be left", lambda: not freezer.survivors(), seconds=PATIENCE_SECONDS)
 
 
-@pytest.mark.parametrize("damage", ["core-*.img", "pstree.img", "idleq.json"])
+@pytest.mark.parametrize("damage", ["core-*.img", "pstree.img", "container.tar", "idleq.json"])
 def test_what_is_damaged_is_not_thawed_and_nothing_of_it_runs(freezer: Bench, damage: str) -> None:
     order, images = freezer.python(COUNT, "100"), freezer.images()
     freezer.runtime.start(order)

@@ -193,7 +193,7 @@ def check_result(server: RealServer, done: JobDone, submission: Submission) -> N
     assert digest_of(text) == done.digest
     found = {str(path.relative_to(where.result)): path for path in where.result.rglob("*") if path.is_file()}
     hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items()}
-    assert hashes == {entry.path: entry.sha256 for entry in decode(text).files}
+    assert hashes == {entry.path: entry.digest for entry in decode(text).files}
     if submission.spec.name == "plain":
         assert found["out"].read_text() == f"begun\n{done.job}\n"
     else:

@@ -176,6 +176,10 @@ def job_lines(detail: JobDetail, result: "Path", now: int) -> str:
         "Node": "" if row.node is None else f"{row.node}, segment {row.fence}, in allocation {row.allocation}",
         "Progress": f"{_steps(row, row.total)} of {row.total}" if row.total else (str(row.step) if row.step else ""),
         "Runs": shlex.join("python" if word == PYTHON else word for word in detail.spec.argv),
+        "Inputs": ""
+        if detail.spec.inputs is None
+        else f"{', '.join(detail.spec.inputs.sources)} ({size(detail.spec.inputs.bytes)})",
+        "Outputs": ", ".join(detail.spec.outputs),
         "Needs": resources(row.resources),
         "Priority": str(row.priority),
         "Age": _age(row, now),

@@ -14,10 +14,14 @@ from pathlib import Path
 import pytest
 
 from idleq.ids import Fence, JobId, Millis
+from idleq.migration import snapshot
 from idleq.migration.capabilities import can_criu
+from idleq.migration.here import origin_here
+from idleq.migration.tree import Item, list_folder
 from idleq.scheduler.core.commands import Replan, SegmentPlan
 from idleq.scheduler.core.inputs import Exited, Frozen, Launched, Progressed, SnapshotRejected
-from idleq.scheduler.core.submission import FreezeMethod, JobSpec, RuntimeWish
+from idleq.scheduler.core.submission import FreezeMethod, Inputs, JobSpec, RuntimeWish
+from idleq.scheduler.staging import KIND, PLACE
 from support.agents import MEBI, SAVER, FakeDaemon, StartAgent, now, python, spec
 from testbed.waiting import wait_for
 
@@ -145,6 +149,50 @@ def test_an_image_in_podman_is_frozen_and_goes_on_and_nothing_of_it_is_left(
     assert podmans() == []
 
 
+ADD = """
+import time
+from pathlib import Path
+numbers, total = open("numbers/all"), 0
+try:
+    Path("numbers/new").touch()
+except OSError as error:
+    print(error.strerror, flush=True)
+for line in numbers:
+    total += int(line)
+    print(total, flush=True)
+    time.sleep(0.02)
+Path("total").write_text(str(total))
+Path("scratch").write_text("of no use")
+"""
+
+
+@pytest.mark.parametrize("image", [pytest.param("", marks=CRIU), pytest.param(IMAGE, marks=PODMAN)])
+def test_what_a_job_was_given_is_open_and_read_only_across_moves_and_only_its_outputs_are_kept(
+    daemon: FakeDaemon, start_agent: StartAgent, tmp_path: Path, image: str
+) -> None:
+    start_agent()
+    (tmp_path / "numbers").mkdir()
+    (tmp_path / "numbers" / "all").write_text("".join(f"{number}\n" for number in range(120)))
+    items = [Item(path=PLACE, source=tmp_path, is_folder=True), *list_folder(tmp_path / "numbers", f"{PLACE}/numbers")]
+    items.insert(1, Item(path=f"{PLACE}/numbers", source=tmp_path / "numbers", is_folder=True))
+    copy = snapshot.publish(items, daemon.paths.input("0" * 32), kind=KIND, origin=origin_here(now()))
+    given = Inputs(sources=("/home/ada/numbers",), id="0" * 32, digest=copy.digest)
+    job = python(
+        ADD, freeze=FreezeMethod.CRIU, inputs=given, outputs=("total",), memory=256 * MEBI, image=image,
+        runtime=RuntimeWish.PODMAN if image else RuntimeWish.AUTO,
+    )  # fmt: skip
+    daemon.launch(job)
+    for fence in (1, 2):
+        wait_for_lines(daemon, 3, fence=fence)
+        daemon.freeze(fence=fence)
+        daemon.launch(job, fence=fence + 1, thaw_from=frozen(daemon, fence=fence).snapshot)
+
+    assert exited(daemon, fence=3).code == 0, printed(daemon, "1", 3)
+    assert printed(daemon, "1", 1)[0] == "Read-only file system"
+    output = daemon.paths.job(JobId("1")).segment(Fence(3)).output
+    assert {path.name: path.read_text() for path in output.iterdir()} == {"total": str(sum(range(120)))}
+
+
 @PODMAN
 def test_what_a_killed_agent_has_left_in_podman_is_ended_by_the_next_of_its_allocation(
     daemon: FakeDaemon, start_agent: StartAgent
@@ -266,7 +314,9 @@ def test_a_snapshot_whose_memory_has_a_flipped_bit_is_rejected_and_nothing_runs(
 
     end = daemon.wait_for_end(fence=2)
     assert isinstance(end, SnapshotRejected)
-    assert end.reason.endswith("'images/pages-1.img' does not match its checksum")
+    # Its own where it was not compressed, as the disk is quick; else zstd's finds it first.
+    assert "'images/pages-1.img'" in end.reason
+    assert "match its checksum" in end.reason or "match checksum" in end.reason
     assert printed(daemon, "1", 2) == []
 
 

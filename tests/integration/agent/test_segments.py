@@ -26,7 +26,7 @@ from idleq.scheduler.core.inputs import (
     SnapshotRejected,
 )
 from idleq.scheduler.core.snapshot import Snapshot
-from idleq.scheduler.core.submission import FreezeMethod
+from idleq.scheduler.core.submission import FreezeMethod, Inputs
 from idleq.scheduler.paths import JobPaths, SegmentPaths
 from support.agents import MEBI, NO_END, FakeDaemon, StartAgent, now, python, saver, shell, spec, survivors
 
@@ -112,6 +112,14 @@ def test_a_guest_sees_a_clean_environment_without_token_or_server_directory(
         "PATH", "HOME", "TMPDIR", "CUDA_VISIBLE_DEVICES", "IDLEQ_MARK",
         "IDLEQ_JOB_ID", "IDLEQ_CHECKPOINT_DIR", "IDLEQ_OUTPUT_DIR", "IDLEQ_CONTROL",
     }  # fmt: skip
+
+
+def test_a_job_whose_inputs_are_gone_has_failed_by_that(daemon: FakeDaemon, start_agent: StartAgent) -> None:
+    start_agent()
+    daemon.launch(shell("true", inputs=Inputs(sources=("/x",), id="0" * 32, digest="0" * 64)))
+    code, cause, reason = how(exited(daemon))
+    assert (code, cause) == (66, "workload")
+    assert reason.startswith("its inputs cannot be had back: ")
 
 
 def test_a_job_that_was_frozen_on_demand_goes_on_where_it_was(daemon: FakeDaemon, start_agent: StartAgent) -> None:

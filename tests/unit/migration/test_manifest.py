@@ -8,8 +8,8 @@ from idleq.machines import Machine, Needs
 from idleq.migration.errors import SnapshotDamaged
 from idleq.migration.manifest import FileEntry, Manifest, Origin, decode, digest_of, encode, needs_of
 
-ENTRY = FileEntry(path="output/a b\n'\udcff", size=3, sha256="0" * 64, mode=0o640, stored=3)
-SPARSE = FileEntry(path="checkpoint/s", size=9000, sha256="1" * 64, mode=0o600, stored=44, data=((0, 10), (4096, 20)))
+ENTRY = FileEntry(path="output/a b\n'\udcff", size=3, digest="0" * 64, mode=0o640, stored=3)
+SPARSE = FileEntry(path="checkpoint/s", size=9000, digest="1" * 64, mode=0o600, stored=44, data=((0, 10), (4096, 20)))
 MACHINE = Machine(
     architecture="x86_64",
     kernel="6.1.0",
@@ -48,7 +48,7 @@ def test_a_manifest_comes_back_as_it_was_even_with_names_that_are_not_text() -> 
 def test_a_manifest_of_the_first_format_is_still_read() -> None:
     assert decode(json.dumps(FORMAT_1).encode()) == Manifest(
         kind="app",
-        files=(FileEntry(path="output/x", size=3, sha256="0" * 64, mode=0o640, stored=3),),
+        files=(FileEntry(path="output/x", size=3, digest="0" * 64, mode=0o640, stored=3),),
         folders=("output",),
         origin=Origin(created=17, machine=Machine(architecture="x86_64", kernel="6.1", cpu="abc")),
     )
@@ -133,6 +133,6 @@ def test_what_is_no_manifest_is_refused(text: bytes) -> None:
 
 def test_a_newer_format_is_refused_and_named() -> None:
     body = json.loads(encode(MANIFEST))
-    body["format"] = 3
-    with pytest.raises(SnapshotDamaged, match="format 3; this idleq reads formats up to 2"):
+    body["format"] = 4
+    with pytest.raises(SnapshotDamaged, match="format 4; this idleq reads formats up to 3"):
         decode(json.dumps(body).encode())

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from idleq.migration.checksum import quickest
 from idleq.migration.packer import PROBE, Packer
 from idleq.migration.packing import Packing, usable_threads
 from idleq.migration.sealing import Key, Keyring
@@ -37,7 +38,9 @@ def test_what_cannot_become_smaller_is_not_compressed_however_slow_the_file_syst
 
 def test_nothing_is_tried_for_a_small_snapshot(tmp_path: Path) -> None:
     packer = Packer(compression="auto")
-    assert packer.packing_for(items(tmp_path, b"x" * MIB), tmp_path / "nowhere") == Packing(threads=usable_threads())
+    assert packer.packing_for(items(tmp_path, b"x" * MIB), tmp_path / "nowhere") == Packing(
+        threads=usable_threads(), checksum=quickest()
+    )
     assert packer.write_rate is None
 
 

@@ -15,7 +15,7 @@ import zstandard
 
 from idleq.machines import Machine
 from idleq.migration import snapshot
-from idleq.migration.errors import FolderRefused, SnapshotDamaged, SnapshotLocked, SnapshotNotWritten
+from idleq.migration.errors import FolderRefused, SnapshotDamaged, SnapshotLocked, SnapshotNotWritten, SnapshotUnfit
 from idleq.migration.manifest import FileEntry, Manifest, Origin, digest_of, encode
 from idleq.migration.packer import PLAIN, Packer
 from idleq.migration.sealing import Key, Keyring
@@ -212,7 +212,7 @@ def test_half_of_what_little_was_made_into_much_is_not_written(tmp_path: Path) -
     (target / "files" / "output").mkdir(parents=True)
     bomb = zstandard.ZstdCompressor().compress(bytes(64 << 20))
     (target / "files" / "output" / "x").write_bytes(bomb)
-    entry = FileEntry(path="output/x", size=10, sha256=hashlib.sha256(bomb).hexdigest(), mode=0o600, stored=len(bomb))
+    entry = FileEntry(path="output/x", size=10, digest=hashlib.sha256(bomb).hexdigest(), mode=0o600, stored=len(bomb))
     text = encode(Manifest(kind="app", files=(entry,), folders=("output",), origin=ORIGIN, compression="zstd"))
     (target / "manifest.json").write_bytes(text)
     folders = empty_folders(tmp_path / "back")
@@ -274,7 +274,9 @@ def test_links_and_pipes_are_refused_by_name(tmp_path: Path, make: Callable[[Pat
     with pytest.raises(FolderRefused, match="deep/odd"):
         list_folder(tmp_path / "output")
     with pytest.raises(FolderRefused):
-        snapshot.publish_output(tmp_path / "output", tmp_path / "published", tmp_path / "manifest.json")
+        snapshot.publish_output(
+            lambda: list_folder(tmp_path / "output"), tmp_path / "published", tmp_path / "manifest.json"
+        )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["output"]
 
 
@@ -305,6 +307,22 @@ def test_what_a_killed_process_left_half_written_is_removed_by_the_next_snapshot
     assert [path.name for path in root.iterdir()] == ["0002-1"]
 
 
+def test_without_blake3_digests_are_sha256_and_what_was_written_with_it_is_refused_with_the_reason(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, here = tmp_path / "s" / "0001-1", tmp_path / "s" / "0002-1"
+    with_it = taken(source, there)
+    monkeypatch.setitem(sys.modules, "blake3", None)
+    without = taken(source, here)
+
+    assert [json.loads((one / "manifest.json").read_text())["format"] for one in (there, here)] == [3, 2]
+    snapshot.verify(here, without.digest)
+    with pytest.raises(
+        SnapshotUnfit, match="snapshot 0001-1 has BLAKE3 digests, and Python here lacks the package blake3"
+    ):
+        snapshot.verify(there, with_it.digest)
+
+
 def test_a_snapshot_is_never_overwritten(source: Path, tmp_path: Path) -> None:
     published = taken(source, tmp_path / "s" / "0001-1")
     with pytest.raises(SnapshotNotWritten, match="there already"):
@@ -329,13 +347,17 @@ def test_the_newest_snapshot_is_the_one_with_the_highest_numbers_however_long_th
 def test_equal_outputs_have_equal_digests_wherever_they_lie(source: Path, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    first = snapshot.publish_output(source / "output", tmp_path / "a/output", tmp_path / "a/manifest.json")
-    second = snapshot.publish_output(source / "output", tmp_path / "b/output", tmp_path / "b/manifest.json")
+
+    def output() -> list[Item]:
+        return list_folder(source / "output")
+
+    first = snapshot.publish_output(output, tmp_path / "a/output", tmp_path / "a/manifest.json")
+    second = snapshot.publish_output(output, tmp_path / "b/output", tmp_path / "b/manifest.json")
     assert first == second
     assert everything(tmp_path / "a/output") == everything(source / "output")
     (source / "output" / "nothing").write_bytes(b"!")
     (tmp_path / "c").mkdir()
-    third = snapshot.publish_output(source / "output", tmp_path / "c/output", tmp_path / "c/manifest.json")
+    third = snapshot.publish_output(output, tmp_path / "c/output", tmp_path / "c/manifest.json")
     assert third.digest != first.digest
 
 

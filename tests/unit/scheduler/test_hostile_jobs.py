@@ -7,7 +7,7 @@ from msgspec import structs
 
 from idleq.scheduler.api.sanity import check
 from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.core.submission import JobSpec, Mount, RuntimeWish
+from idleq.scheduler.core.submission import Inputs, JobSpec, Mount, RuntimeWish
 from idleq.scheduler.errors import BadJobFile
 from idleq.scheduler.jobfile import read_job_file
 
@@ -215,6 +215,10 @@ def test_no_right_can_be_asked_for(key: str, value: object) -> None:
             "mounts: there are 65 mounts, and there may be 64",
         ),
         ({"image": "x", "mounts": "/data"}, "mounts: it must be a list of texts, like [\"--quick\"], not '/data'"),
+        ({"inputs": [""]}, "inputs: it must be paths of 1 to 4000 printable characters, not ''"),
+        ({"inputs": "data.csv"}, "inputs: it must be a list of texts, like [\"--quick\"], not 'data.csv'"),
+        ({"outputs": ["../x"]}, "outputs: '../x' must be a path in the job's output folder, without '..'"),
+        ({"transfer_input_files": ["x"]}, "there is no key 'transfer_input_files'; did you mean 'inputs'?"),
         ({"image": "x", "volumes": ["/data"]}, "there is no key 'volumes'; did you mean 'mounts'?"),
     ],
 )
@@ -228,5 +232,8 @@ def test_the_daemon_believes_no_client() -> None:
     )
     assert "has none" in daemons_refusal(structs.replace(FAIR, runtime=RuntimeWish.PROCESS))
     assert "no full path" in daemons_refusal(structs.replace(FAIR, workdir="--privileged"))
+    elsewhere = Inputs(sources=("/data/x",), id="../../../../etc", digest="0" * 64)
+    assert "no copy that a node could find" in daemons_refusal(structs.replace(FAIR, inputs=elsewhere))
+    assert "must be a path in the job's output folder" in daemons_refusal(structs.replace(FAIR, outputs=("/etc",)))
     twice = (Mount(source="/data", target="/x"), Mount(source="/data", target="/x"))
     assert "cover each other" in daemons_refusal(structs.replace(FAIR, mounts=twice))

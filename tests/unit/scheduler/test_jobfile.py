@@ -4,7 +4,7 @@ import pytest
 
 from idleq.ids import EntryId, Millis
 from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, JobSpec, Mount, RuntimeWish, Submission
+from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Inputs, JobSpec, Mount, RuntimeWish, Submission
 from idleq.scheduler.errors import BadJobFile
 from idleq.scheduler.jobfile import NamedJob, read_catalog, read_job_file
 
@@ -71,6 +71,8 @@ def test_every_key_reaches_the_submission() -> None:
         runtime = "podman"
         mounts = ["/data", "/data/out:/out:rw"]
         workdir = "/out"
+        inputs = ["data.csv", "../maps"]
+        outputs = ["*.pt", "plots/"]
         after = [17, "18"]
         array = "0-98:2%10"
         hold = true
@@ -91,6 +93,8 @@ def test_every_key_reaches_the_submission() -> None:
         runtime=RuntimeWish.PODMAN,
         mounts=(Mount(source="/data", target="/data"), Mount(source="/data/out", target="/out", is_writable=True)),
         workdir="/out",
+        inputs=Inputs(sources=("data.csv", "../maps")),
+        outputs=("*.pt", "plots"),
     )
     after = (EntryId(17), EntryId(18))
     assert read(text) == (Submission(spec=spec, array=ArrayRange(0, 98, 2, 10), after=after, held=True),)

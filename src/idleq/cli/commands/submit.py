@@ -11,8 +11,12 @@ import typer
 from idleq.cli.containeroptions import Image, Mounts, Runtime, Workdir, from_here
 from idleq.cli.options import AnyContext, IdleqCommand, session_of
 from idleq.cli.result import Result, Table
+from idleq.cli.staging import InputPaths, OutputPatterns
+from idleq.errors import IdleqError
+from idleq.ids import EntryId
 
 if TYPE_CHECKING:
+    from idleq.cli.client import Client
     from idleq.cli.session import Session
     from idleq.scheduler.core.submission import Submission
     from idleq.scheduler.jobfile import NamedJob
@@ -50,6 +54,7 @@ def _workloads(context: typer.Context, incomplete: str) -> list[tuple[str, str]]
 
 
 Pairs = list[str] | None
+Tasks = Annotated[str | None, typer.Option(metavar="RANGE", help="Tasks: 0-99, 0-98:2 (step), 0-99%10 (at once).")]
 
 
 def submit(
@@ -77,15 +82,15 @@ def submit(
     env: Annotated[Pairs, typer.Option(metavar="KEY=VALUE", help="An environment variable (again for more).")] = None,
     retries: Annotated[int | None, typer.Option(help="How often a failure of the workload is tried again.")] = None,
     after: Annotated[Pairs, typer.Option(metavar="JOB", help="Start when this job is done (again for more).")] = None,
-    array: Annotated[
-        str | None, typer.Option(metavar="RANGE", help="Tasks: 0-99, 0-98:2 (step), 0-99%10 (at once).")
-    ] = None,
+    array: Tasks = None,
     hold: Annotated[bool, typer.Option("--hold", help="Wait for `idleq release`.")] = False,
     freeze: Annotated[str | None, typer.Option(metavar="auto|criu|app|none", help="How it is frozen.")] = None,
     image: Image = None,
     runtime: Runtime = None,
     mount: Mounts = None,
     workdir: Workdir = None,
+    inputs: InputPaths = None,
+    outputs: OutputPatterns = None,
     start_daemon: Annotated[bool, typer.Option("--start-daemon", help="Start the daemon if none answers.")] = False,
 ) -> Result:
     """Submit a job: a named workload, a command after --, or a job file.
@@ -103,7 +108,7 @@ def submit(
         "name": name, "cores": cores, "memory": memory, "gpus": gpus, "expected": expected, "max_run": max_run,
         "priority": priority, "labels": pairs(label, "--label"), "environment": pairs(env, "--env"), "retries": retries,
         "after": after or None, "array": array, "hold": hold or None, "freeze": freeze, "image": image, "runtime": runtime,
-        "mounts": mount or None, "workdir": from_here(workdir, image),
+        "mounts": mount or None, "workdir": from_here(workdir, image), "inputs": inputs or None, "outputs": outputs or None,
     }  # fmt: skip
     table = {key: value for key, value in options.items() if value is not None}
     if file is not None:
@@ -212,12 +217,19 @@ def program_of(words: list[str]) -> list[str]:
 
 def sent(session: "Session", submissions: "tuple[Submission, ...]", *, may_start: bool) -> Result:
     """Give *submissions* to the daemon, all or none, and return their numbers."""
+    from idleq.cli.staging import Copies
     from idleq.cli.starting import ask_or_start
 
-    request, user = uuid.uuid4().hex, session.environment.get("USER", "")
-    entries = ask_or_start(
-        session, lambda client: client.submit(submissions, request=request, user=user), may_start=may_start
-    )
+    request, user, copies = uuid.uuid4().hex, session.environment.get("USER", ""), Copies(session)
+
+    def submit(client: "Client") -> tuple[EntryId, ...]:
+        return client.submit(copies.given(submissions), request=request, user=user)
+
+    try:
+        entries = ask_or_start(session, submit, may_start=may_start)
+    except IdleqError as error:
+        copies.drop(error)
+        raise
     lines = [_line(entry, one) for entry, one in zip(entries, submissions, strict=True)]
     return Result(value={"entries": list(entries)}, text=("\n".join(lines),), ids=tuple(map(str, entries)))
 

@@ -15,7 +15,7 @@ from idleq.scheduler.agent.ordering import order_of, runtime_of
 from idleq.scheduler.agent.room import Share
 from idleq.scheduler.core.commands import Launch, SegmentPlan
 from idleq.scheduler.core.resources import Resources
-from idleq.scheduler.core.submission import JobSpec, RuntimeWish
+from idleq.scheduler.core.submission import Inputs, JobSpec, RuntimeWish
 from idleq.scheduler.core.submission import Mount as Wish
 from idleq.scheduler.paths import ServerPaths
 
@@ -94,6 +94,12 @@ def test_it_starts_where_its_job_says_and_sees_what_its_job_shows(tmp_path: Path
 
     assert asked.folder == Path("/data")
     assert list(asked.mounts)[4:] == [Mount(source=tmp_path / "run", target=Path("/data"))]
+
+
+def test_what_it_is_given_it_sees_read_only() -> None:
+    asked = order(structs.replace(SPEC, inputs=Inputs(sources=("/home/ada/data.csv",), id="0" * 32)))
+    assert list(asked.mounts)[4:] == [Mount(source=Path("/scratch/5/input"), target=Path("/run/idleq/input"))]
+    assert asked.environment["IDLEQ_INPUT_DIR"] == "/run/idleq/input"
 
 
 @pytest.mark.parametrize("is_enclosed", [False, True])

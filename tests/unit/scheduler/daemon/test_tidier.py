@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from msgspec import structs
 
 from idleq.ids import AllocationId, Fence, JobId, Millis, SnapshotId
 from idleq.scheduler.core.engine import Decision, Engine
 from idleq.scheduler.core.facts import SnapshotDropped
 from idleq.scheduler.core.inputs import Frozen, Input, JobCancelled, JobHeld
 from idleq.scheduler.core.retention import AFTER_END, SETTLED
+from idleq.scheduler.core.submission import Inputs, Submission
 from idleq.scheduler.errors import JournalUnavailable
 from idleq.scheduler.paths import ServerPaths
-from idleq.scheduler.tidier import ALLOCATION_KEPT_MS, Tidier
+from idleq.scheduler.tidier import ALLOCATION_KEPT_MS, INPUTS_KEPT_MS, Tidier
 from support.daemon import FakeClock, quiet_log
-from support.engines import START, Told, report, snapshot
+from support.engines import START, Told, report, snapshot, spec
 
 T = TypeVar("T")
 JOB = JobId("1")
@@ -135,6 +137,24 @@ def test_the_folder_of_an_allocation_goes_once_it_is_over_and_its_agent_long_sil
     world.clock.advance(1)
     assert world.tidier.forget_allocations() == ("a0",)
     assert sorted(path.name for path in world.paths.allocations.iterdir()) == ["a00", "a1"]
+
+
+def test_inputs_go_once_the_job_is_over_and_no_submit_can_be_about_to_name_them(
+    make: Callable[[int | None], World],
+) -> None:
+    world = make(None)
+    ids = [f"{number:032x}" for number in range(3)]
+    for number, name in enumerate(ids):
+        world.paths.input(name).mkdir(parents=True)
+        os.utime(world.paths.input(name), (START / 1000 + number // 2, START / 1000 + number // 2))
+    given = Inputs(sources=("/x",), id=ids[0])
+    world.told.submit(Submission(spec=structs.replace(spec(), inputs=given), held=True))
+    world.clock.advance(INPUTS_KEPT_MS + 1)
+
+    assert world.tidier.forget_inputs() == (ids[1],)
+    world.told.tell(JobCancelled(target=JobId("2")))
+    assert world.tidier.forget_inputs() == (ids[0],)
+    assert [path.name for path in world.paths.inputs.iterdir()] == [ids[2]]
 
 
 def test_the_thread_outlives_a_fault_of_the_engine(make: Callable[[int | None], World]) -> None:

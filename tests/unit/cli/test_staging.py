@@ -1,0 +1,134 @@
+"""What a submit copies for its jobs, and what it leaves where it fails."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from idleq.migration import snapshot
+from idleq.scheduler.core.submission import Inputs, Submission
+from idleq.scheduler.errors import DaemonAway, Refused
+from support.command_line import CommandLine, FakeWire
+from support.moving import files_of
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a person submits from."""
+    home = tmp_path / "home"
+    (home / "maps").mkdir(parents=True)
+    (home / "data.csv").write_text("1,2\n")
+    (home / "maps" / "north").write_text("N")
+    (home / "latest").symlink_to("data.csv")
+    monkeypatch.chdir(home)
+    return home
+
+
+def submitted(idleq: CommandLine) -> tuple[Submission, ...]:
+    assert idleq.wire is not None
+    ((_, submissions, _),) = idleq.wire.asked
+    return submissions  # type: ignore[no-any-return]  # what was asked is anything
+
+
+def inputs_of(idleq: CommandLine) -> Inputs:
+    found = submitted(idleq)[0].spec.inputs
+    assert found is not None
+    return found
+
+
+def copies(idleq: CommandLine) -> list[str]:
+    return sorted(path.name for path in idleq.paths.inputs.iterdir()) if idleq.paths.inputs.exists() else []
+
+
+def test_files_and_folders_are_copied_and_what_becomes_of_them_later_changes_nothing(
+    idleq: CommandLine, home: Path
+) -> None:
+    outcome = idleq(
+        *("submit", "--input", "data.csv", "--input", "../home/maps/", "--input", "latest"),
+        *("--output", "*.pt", "--output", "plots/", "--", "fit"),
+    )
+    (home / "data.csv").write_text("changed")
+    (home / "maps" / "north").unlink()
+
+    assert outcome.code == 0, outcome.err
+    inputs = inputs_of(idleq)
+    copy = idleq.paths.input(inputs.id)
+    assert inputs.sources == (f"{home}/data.csv", f"{home}/maps", f"{home}/latest")
+    assert submitted(idleq)[0].spec.outputs == ("*.pt", "plots")
+    snapshot.verify(copy, inputs.digest)
+    assert files_of(copy / "files" / "input") == {"data.csv": b"1,2\n", "maps/north": b"N", "latest": b"1,2\n"}
+    assert inputs.bytes == 9
+    assert {path.stat().st_mode & 0o077 for path in (idleq.paths.root, idleq.paths.inputs, copy)} == {0}
+
+
+def test_jobs_of_a_file_that_are_given_the_same_and_tasks_of_an_array_share_one_copy(
+    idleq: CommandLine, home: Path
+) -> None:
+    jobs = """
+        [[job]]
+        command = ["fit"]
+        inputs = ["data.csv"]
+        array = "0-99"
+        [[job]]
+        command = ["judge"]
+        inputs = ["data.csv"]
+        [[job]]
+        command = ["report"]
+        inputs = ["maps"]
+    """
+    (home / "jobs.toml").write_text(jobs)
+
+    assert idleq("submit", "--file", "../home/jobs.toml").code == 0
+
+    names = [one.spec.inputs.id for one in submitted(idleq) if one.spec.inputs]
+    assert (names[0], len(set(names)), len(copies(idleq))) == (names[1], 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("gone.csv",), "the job: inputs: there is no {home}/gone.csv"),
+        (
+            ("data.csv", "maps/../data.csv"),
+            "the job: inputs: {home}/data.csv and {home}/data.csv would both be called data.csv",
+        ),
+        (("/",), "the job: inputs: '/' is no full path of a file or folder"),
+        (("pipe",), "inputs: {home}/pipe is neither a file nor a folder"),
+        (("odd",), "'input/odd/link' is a symbolic link (to 'x'): only files and folders are kept"),
+        ((".",), None),
+    ],
+)
+def test_what_cannot_be_copied_is_refused_and_nothing_is_submitted(
+    idleq: CommandLine, home: Path, given: tuple[str, ...], message: str | None
+) -> None:
+    os.mkfifo(home / "pipe")
+    (home / "odd").mkdir()
+    (home / "odd" / "link").symlink_to("x")
+
+    outcome = idleq("submit", *(word for path in given for word in ("--input", path)), "--", "fit")
+
+    assert outcome.code == 19
+    assert idleq.wire is not None
+    assert (idleq.wire.asked, copies(idleq)) == ([], [])
+    assert message is None or message.format(home=home) in outcome.err
+
+
+@pytest.mark.parametrize(("refusal", "is_kept"), [(Refused("no"), False), (DaemonAway("it hangs"), True)])
+def test_of_a_submit_that_was_refused_no_copy_is_left(
+    idleq: CommandLine, home: Path, refusal: Refused | DaemonAway, *, is_kept: bool
+) -> None:
+    assert home.is_dir()
+    idleq.wire = FakeWire(refusal=refusal)
+
+    assert idleq("submit", "--input", "data.csv", "--", "fit").code == refusal.exit_code
+
+    assert len(copies(idleq)) == is_kept  # where nobody answers, nobody knows whether it was taken
+
+
+def test_where_no_daemon_is_nothing_is_copied(idleq: CommandLine, home: Path) -> None:
+    assert home.is_dir()
+    idleq.wire = None
+
+    assert idleq("submit", "--input", "data.csv", "--", "fit").code == 14
+
+    assert not idleq.server_dir.exists()
