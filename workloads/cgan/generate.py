@@ -3,12 +3,8 @@
 import argparse
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from idleq.workloads.iact.generating import add_generating_options, generate
-
-if TYPE_CHECKING:
-    from idleq.workloads.iact.generating import Sampler
+from idleq.workloads.iact.generating import Sampler, add_generating_options, generate
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     return generate(options, "generate-cgan", _load)
 
 
-def _load(path: Path) -> "Sampler":
+def _load(path: Path) -> Sampler:
     from idleq.workloads.cgan.sampling import sample
     from idleq.workloads.cgan.weights import load_generator
     from idleq.workloads.iact.camera import Camera

@@ -3,12 +3,8 @@
 import argparse
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from idleq.workloads.iact.generating import add_generating_options, generate
-
-if TYPE_CHECKING:
-    from idleq.workloads.iact.generating import Sampler
+from idleq.workloads.iact.generating import Sampler, add_generating_options, generate
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     return generate(options, "generate-cvae", _load)
 
 
-def _load(path: Path) -> "Sampler":
+def _load(path: Path) -> Sampler:
     from idleq.workloads.cvae.sampling import sample
     from idleq.workloads.cvae.weights import load_model
     from idleq.workloads.iact.camera import Camera

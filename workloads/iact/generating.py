@@ -7,7 +7,7 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.guest import Guest
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
     from idleq.workloads.iact.sizing import Drawn
 
-    Sampler = Callable[[npt.NDArray[Any], torch.Generator], Drawn]
-    """Makes images of classes (n,)."""
+
+class Sampler(Protocol):
+    """Makes images of classes (n,), drawn from one generator only."""
+
+    def __call__(self, classes: "npt.NDArray[Any]", random: "torch.Generator", /) -> "Drawn": ...
+
 
 MAX_COUNT = 1_000_000_000
 
@@ -55,7 +59,7 @@ def identity_of(options: argparse.Namespace, environ: Mapping[str, str]) -> dict
     return identity if task is None else {**identity, "task": task}
 
 
-def generate(options: argparse.Namespace, kind: str, load: "Callable[[Path], Sampler]") -> int:
+def generate(options: argparse.Namespace, kind: str, load: Callable[[Path], Sampler]) -> int:
     """Generate to the end with what *load* makes of the weights, or save and leave when asked to."""
     check_generating(options)
     places = Places.from_environment(os.environ, options.output)
