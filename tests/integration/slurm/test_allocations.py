@@ -265,6 +265,8 @@ def test_a_controller_that_is_away_is_asked_again_later(slurm: Testbed, site: Si
     cluster.poll()
     request(cluster)
     wait_for("the allocation", told(cluster, AllocationGranted, heard), seconds=60, every=0.5)
+    # Before that srun may be about to ask the controller for the agent's step, and fails without it.
+    wait_for("the agent to begin", (slurm.shared / "home" / "alice" / "begun").exists, seconds=30)
     slurm.stop_controller()
     try:
         with pytest.raises(SlurmAway) as away:
