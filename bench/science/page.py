@@ -20,8 +20,8 @@ Made by `make science`, which runs every training, generation and judging as a j
 TAIGA's Monte Carlo**, which is not public: rendered from MAGIC's Hillas parameters ([data](reference/data.md)). So the papers' absolute figures stand
 beside ours and are no targets: they belong to other data and another judge. Everything is compared with held-out truth whose table rows no training
 and no judge has seen, under the same judge; *truth again* is another recording of the held-out showers, *resample and render* one of the training's
-showers: what a perfect generator could score. The stand-in's showers have no fine structure, and both generators draw smooth shapes: figures that are
-reached here say nothing of islands in real images.
+showers: what a perfect generator could score. The stand-in's showers have no fine structure, and the cVAE draws smooth shapes: its figures here say
+nothing of islands in real images.
 """
 
 

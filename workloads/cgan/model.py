@@ -1,10 +1,9 @@
 """The two networks: a class-conditional generator and discriminator on the camera's 32x32 map.
 
-After arXiv:2211.15807, sized for one CPU core. The paper's generator gives the recorded image, by convolutions; this one
-gives the expected light as a stretched bell (iact/spatial.py), and what is recorded of it is applied (recording.py).
-What keeps the training stable: spectral normalisation of every layer of the discriminator with the hinge loss, a
-projection discriminator (the class enters as an inner product), and an average over the generator's steps as the
-result. The discriminator is also told the image's size, since that is what the classes mean, and its moments.
+After arXiv:2211.15807, sized for one CPU core. What keeps the training stable: spectral normalisation of every layer
+of the discriminator with the hinge loss, a projection discriminator (the class enters as an inner product), and an
+average over the generator's steps as the result. The discriminator is also told the image's size, since that is
+what the classes mean.
 """
 
 from collections.abc import Mapping
@@ -17,11 +16,10 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 from torch.nn.utils.parametrizations import spectral_norm
 
-from idleq.workloads.iact.camera import SIDE, Camera
+from idleq.workloads.iact.camera import SIDE
 from idleq.workloads.iact.dataset import CLASSES
 from idleq.workloads.iact.scaling import to_light
 from idleq.workloads.iact.sizing import size_in_class
-from idleq.workloads.iact.spatial import MOMENTS, NUMBERS, Shape, moments
 
 SLOPE = 0.2
 
@@ -47,6 +45,23 @@ class ModelSize:
         return cls(latent=values["latent"], width=values["width"])
 
 
+class ClassNorm(nn.Module):
+    """Batch normalisation whose gain and bias belong to the class."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gain = nn.Embedding(CLASSES, channels)
+        self.bias = nn.Embedding(CLASSES, channels)
+        nn.init.ones_(self.gain.weight)
+        nn.init.zeros_(self.bias.weight)
+
+    def forward(self, maps: Tensor, classes: Tensor) -> Tensor:
+        gain, bias = self.gain(classes)[:, :, None, None], self.bias(classes)[:, :, None, None]
+        normed: Tensor = self.norm(maps) * gain + bias
+        return normed
+
+
 class SizeDraw(nn.Module):
     """The size of each image (B, 1): within its class as the training set's sizes are, placed by the first noise."""
 
@@ -60,52 +75,52 @@ class SizeDraw(nn.Module):
 
 
 class Generator(nn.Module):
-    """Noise (B, latent) and classes (B,) -> expected light (B, 1, 32, 32) in photo-electrons, none outside the camera.
+    """Noise (B, latent) and classes (B,) -> light (B, 1, 32, 32) in photo-electrons, none outside the camera.
 
-    The light is a shape that sums to one, times a size drawn from the class, times a factor near one: cleaning takes
-    light away, so that more must be expected than is to be measured. An image is what the camera records of it.
+    The light is a shape that sums to one times a size drawn from the class, so that an image is of the class asked
+    for by construction, and the adversary's work is the shape.
     """
 
-    def __init__(self, size: ModelSize, camera: Camera, log_quantiles: Tensor) -> None:
+    def __init__(self, size: ModelSize, mask: Tensor, log_quantiles: Tensor) -> None:
         super().__init__()
-        self.latent = size.latent
+        width = size.width
+        self.start_channels = 4 * width
         self.embed = nn.Embedding(CLASSES, 16)
-        width = 16 * size.width
-        self.draw = nn.Sequential(
-            *(nn.Linear(size.latent + 16 + 1, width), nn.LeakyReLU(SLOPE)),
-            *(nn.Linear(width, width), nn.LeakyReLU(SLOPE)),
-            nn.Linear(width, NUMBERS + 1),
+        self.start = nn.Linear(size.latent + 16 + 1, self.start_channels * 4 * 4)
+        channels = (4 * width, 4 * width, 2 * width)
+        self.norms = nn.ModuleList(ClassNorm(count) for count in channels)
+        self.grow = nn.ModuleList(
+            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1) for before, after in pairwise(channels)
         )
-        self.straight = nn.Linear(size.latent - 1, NUMBERS + 1)
-        with torch.no_grad():
-            self.straight.weight.copy_(0.6 * torch.eye(NUMBERS + 1, size.latent - 1))
-        self.shape = Shape(camera)
+        # The last doubling by rearranging four maps into one: a convolution at full size would cost half of the step.
+        self.draw = nn.Sequential(nn.Conv2d(2 * width, 4, 3, padding=1), nn.PixelShuffle(2))
         self.size = SizeDraw(log_quantiles)
-        self.register_buffer("mask", torch.from_numpy(camera.mask).reshape(1, 1, SIDE, SIDE), persistent=False)
-        self.register_buffer("cells", torch.from_numpy(camera.row * SIDE + camera.column), persistent=False)
+        self.register_buffer("mask", mask.reshape(1, 1, SIDE, SIDE), persistent=False)
 
     def forward(self, noise: Tensor, classes: Tensor) -> Tensor:
         rank = classes[:, None] / (CLASSES - 1) * 2 - 1  # the classes are ordered, which an embedding does not know
-        given = torch.cat([noise, self.embed(classes), rank], dim=1)
-        numbers, lost = (self.draw(given) + self.straight(noise[:, 1:])).split((NUMBERS, 1), dim=1)
-        light = self.shape(numbers) * (self.size(noise, classes) * torch.exp(torch.tanh(lost)))  # (B, 609)
-        maps: Tensor = light.new_zeros(len(light), SIDE * SIDE).index_copy(1, self.get_buffer("cells"), light)
-        return maps.reshape(-1, 1, SIDE, SIDE)
+        flat = self.start(torch.cat([noise, self.embed(classes), rank], dim=1))
+        maps = flat.reshape(-1, self.start_channels, 4, 4)  # (B, 4w, 4, 4)
+        maps = leaky_relu(self.norms[0](maps, classes), SLOPE)
+        for grow, norm in zip(self.grow, self.norms[1:], strict=True):
+            maps = leaky_relu(norm(grow(maps), classes), SLOPE)  # (B, 4w, 8, 8), (B, 2w, 16, 16)
+        logits = self.draw(maps).masked_fill(~self.get_buffer("mask"), float("-inf"))  # (B, 1, 32, 32)
+        shape = torch.softmax(logits.flatten(1), dim=1)  # (B, 1024)
+        light: Tensor = shape * self.size(noise, classes)  # (B, 1024)
+        return light.reshape(-1, 1, SIDE, SIDE)
 
 
 class Discriminator(nn.Module):
     """Maps (B, 1, 32, 32) and classes (B,) -> how real each looks (B,)."""
 
-    def __init__(self, size: ModelSize, camera: Camera) -> None:
+    def __init__(self, size: ModelSize) -> None:
         super().__init__()
         width = size.width
-        self.register_buffer("cells", torch.from_numpy(camera.row * SIDE + camera.column), persistent=False)
-        self.register_buffer("places", torch.from_numpy(camera.to_unit()).float(), persistent=False)
         channels = (1, width, 2 * width, 4 * width)
         self.shrink = nn.ModuleList(
             spectral_norm(nn.Conv2d(before, after, 4, stride=2, padding=1)) for before, after in pairwise(channels)
         )
-        features = 4 * width * 4 * 4 + MOMENTS + 1 + 1
+        features = 4 * width * 4 * 4 + 1
         self.merge = spectral_norm(nn.Linear(features, 128))
         self.judge = spectral_norm(nn.Linear(128, 1))
         self.embed = spectral_norm(nn.Embedding(CLASSES, 128))
@@ -114,14 +129,10 @@ class Discriminator(nn.Module):
 
     def forward(self, maps: Tensor, classes: Tensor) -> Tensor:
         size = log_size(maps)  # (B, 1)
-        light = to_light(maps).flatten(1)[:, self.get_buffer("cells")]  # (B, 609)
-        said = moments(light, self.get_buffer("places"))  # (B, MOMENTS)
-        distance = (said[:, :2].square().sum(dim=1, keepdim=True) + 1e-6).sqrt()
-        told = 3 * torch.tanh(torch.cat([said, distance], dim=1) / 3)  # (B, MOMENTS + 1)
         spread = maps.std(dim=0).mean().expand(len(maps), 1)  # minibatch spread: tells a collapsed generator
         for shrink in self.shrink:
             maps = leaky_relu(shrink(maps), SLOPE)  # (B, ., 16, 16), (B, ., 8, 8), (B, 4w, 4, 4)
-        merged = leaky_relu(self.merge(torch.cat([maps.flatten(1), told, spread], dim=1)), SLOPE)  # (B, 128)
+        merged = leaky_relu(self.merge(torch.cat([maps.flatten(1), spread], dim=1)), SLOPE)  # (B, 128)
         by_class = (self.embed(classes) * merged).sum(dim=1)  # (B,)
         parabola = torch.cat([torch.ones_like(size), size, size.square()], dim=1)  # (B, 3)
         by_size = (self.size_of_class(classes) * parabola).sum(dim=1)  # (B,)

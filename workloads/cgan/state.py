@@ -14,7 +14,6 @@ import torch
 from idleq.workloads.cgan.config import TrainConfig
 from idleq.workloads.cgan.data import TrainingData
 from idleq.workloads.cgan.model import Discriminator, Generator, ModelSize
-from idleq.workloads.iact.camera import Camera
 from idleq.workloads.training.batches import BatchOrder
 from idleq.workloads.training.history import History
 from idleq.workloads.training.state import Choices, TrainingState
@@ -48,8 +47,7 @@ class GanState(TrainingState):
         """The state before the first step; torch's generator is seeded here."""
         torch.manual_seed(config.seed)
         size = ModelSize(latent=config.latent, width=config.width)
-        camera = Camera.load()
-        generator, discriminator = Generator(size, camera, data.log_quantiles), Discriminator(size, camera)
+        generator, discriminator = Generator(size, data.mask, data.log_quantiles), Discriminator(size)
         return cls(
             generator=generator,
             discriminator=discriminator,

@@ -5,24 +5,17 @@ from torch import Tensor
 from torch.nn.functional import relu
 
 from idleq.workloads.cgan.config import TrainConfig
-from idleq.workloads.cgan.recording import recorded
 from idleq.workloads.cgan.state import GanState
 from idleq.workloads.iact.dataset import CLASSES
+from idleq.workloads.iact.scaling import to_network
 from idleq.workloads.training.state import update_average
 
 
 def train_step(state: GanState, config: TrainConfig, maps: Tensor, classes: Tensor) -> dict[str, float]:
     """Advance *state* by one step on a batch of real *maps* (B, 1, 32, 32) with their *classes* (B,)."""
-    for optimiser, rate in (
-        (state.generator_optimiser, config.generator_rate),
-        (state.discriminator_optimiser, config.discriminator_rate),
-    ):
-        for group in optimiser.param_groups:
-            group["lr"] = rate * config.share_of_rate(state.step)
     # --- discriminator: real above +1, synthetic below -1 (hinge loss)
     noise, wanted = draw(state, config)
-    light = state.generator(noise, wanted)
-    synthetic = recorded(light, state.generator.get_buffer("mask"))  # (B, 1, 32, 32)
+    synthetic = to_network(state.generator(noise, wanted))  # (B, 1, 32, 32)
     real_score = state.discriminator(maps, classes)  # (B,)
     synthetic_score = state.discriminator(synthetic.detach(), wanted)
     discriminator_loss = relu(1 - real_score).mean() + relu(1 + synthetic_score).mean()
@@ -38,7 +31,7 @@ def train_step(state: GanState, config: TrainConfig, maps: Tensor, classes: Tens
     state.generator_optimiser.step()
     state.discriminator.requires_grad_(requires_grad=True)
 
-    update_average(state.average, state.generator, config.decay_at(state.step))
+    update_average(state.average, state.generator, config.average_decay)
     state.step += 1
     return {"generator_loss": generator_loss.item(), "discriminator_loss": discriminator_loss.item()}
 

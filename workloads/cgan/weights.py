@@ -22,7 +22,7 @@ def load_generator(path: Path, camera: Camera) -> Generator:
     """The generator in *path*, ready to make images."""
     header, tensors = read_weights(path, MODEL, "train-cgan")
     try:
-        generator = Generator(ModelSize.from_dict(header), camera, torch.zeros(SIZE_QUANTILES))
+        generator = Generator(ModelSize.from_dict(header), torch.from_numpy(camera.mask), torch.zeros(SIZE_QUANTILES))
         generator.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:
         raise unusable(path, MODEL, error) from error

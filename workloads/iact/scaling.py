@@ -9,8 +9,13 @@ import math
 import torch
 from torch import Tensor
 
+from idleq.workloads.iact.rules import BOUNDARY_LEVEL
+
 # The brightest pixel that can be told apart; brighter ones (none in the default data set) are cut to it.
 MAX_LIGHT = 2_000.0
+
+# Cleaned images hold no light under the cleaning's lower level, so neither do generated ones.
+MIN_LIGHT = float(BOUNDARY_LEVEL)
 
 _LOG_RANGE = math.log1p(MAX_LIGHT)
 
@@ -23,3 +28,10 @@ def to_network(light: Tensor) -> Tensor:
 def to_light(values: Tensor) -> Tensor:
     """[-1, 1] -> photo-electrons: the inverse of `to_network`."""
     return torch.expm1((values + 1) * (_LOG_RANGE / 2))
+
+
+def as_cleaned(light: Tensor) -> Tensor:
+    """(B, 1, 32, 32) without the faint pixels that a cleaned image cannot hold, their light given to the others."""
+    kept = torch.where(light >= MIN_LIGHT, light, 0.0)
+    before, after = light.sum(dim=(2, 3), keepdim=True), kept.sum(dim=(2, 3), keepdim=True)
+    return torch.where(after > 0, kept * (before / after.clamp(min=MIN_LIGHT)), kept)

@@ -112,7 +112,7 @@ def test_weights_come_back_from_their_file_without_the_encoder(model: Model, tmp
 
 def test_the_weights_of_another_model_are_refused(model: Model, made_up: Dataset, tmp_path: Path) -> None:
     data, size = TrainingData.prepare(made_up, CAMERA), GanSize(latent=8, width=2)
-    generator = Generator(size, CAMERA, data.log_quantiles)
+    generator = Generator(size, torch.from_numpy(CAMERA.mask), data.log_quantiles)
     save_generator(generator, size, tmp_path / "generator.safetensors")
     with pytest.raises(DamagedData, match="it is a cgan-generator, not a cvae-decoder"):
         load_model(tmp_path / "generator.safetensors")
