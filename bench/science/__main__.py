@@ -1,15 +1,15 @@
 """Train, generate and judge through idleq, and write the page: `python -m bench.science [--budget tiny|short|half|hour]`.
 
-Stopped, it goes on where it was: the same command finds what is done, and a job that was frozen goes on from its checkpoint.
+Stopped, it writes the page of what is done, and goes on where it was: the same command finds what is done, and a job that was frozen goes on from its checkpoint.
 """
 
 import argparse
 import os
 from pathlib import Path
 
-from bench.science.page import table_for_people, write_page
+from bench.science.page import judged, table_for_people, write_page
 from bench.science.plan import BUDGETS, steps
-from bench.science.running import Place, run_all, serving
+from bench.science.running import Place, ran, run_all, serving
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -32,14 +32,18 @@ def main() -> None:
     (place.root / "results").mkdir(parents=True, exist_ok=True)
     page = (chosen.page or place.root / "science.md").absolute()
     os.environ["IDLEQ_SERVER_DIR"] = str(place.server.root)
+    wanted, is_stopped = steps(budget), False
     try:
         with serving(place, nodes=chosen.nodes, speed=chosen.speed):
-            ran = run_all(place, steps(budget))
+            run_all(place, wanted)
     except KeyboardInterrupt:
-        raise SystemExit("Stopped; the same command goes on where this one was.") from None
-    write_page(place, budget, ran, page, page.parent / "images" / "science")
-    print("\n".join(table_for_people(page)))
-    print(f"The page is {page}.")
+        is_stopped = True
+    if judged(place):
+        write_page(place, budget, ran(place, wanted), page, page.parent / "images" / "science")
+        print("\n".join(table_for_people(page)))
+        print(f"The page is {page}.")
+    if is_stopped:
+        raise SystemExit("Stopped; the same command goes on where this one was.")
 
 
 main()

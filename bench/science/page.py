@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,12 @@ nothing of islands in real images.
 
 
 def write_page(place: Place, budget: Budget, ran: Mapping[str, Ran], target: Path, pictures: Path) -> None:
-    """Write the page to *target* and copy the plots to *pictures*."""
-    evaluations = {model: _read(place.result(f"evaluate-{model}") / "evaluation.json") for model in MODELS}
-    summaries = {model: _read(place.result(f"train-{model}") / "summary.json") for model in ("classifier", *MODELS)}
+    """Write the page of what is done to *target* and copy the plots to *pictures*."""
+    models = judged(place)
+    evaluations = {model: _read(place.result(f"evaluate-{model}") / "evaluation.json") for model in models}
+    summaries = {model: _read(place.result(f"train-{model}") / "summary.json") for model in ("classifier", *models)}
     pictures.mkdir(parents=True, exist_ok=True)
-    for model in MODELS:
+    for model in models:
         for name in PICTURES:
             shutil.copyfile(place.result(f"evaluate-{model}") / f"{name}.png", pictures / f"{model}-{name}.png")
     shutil.copyfile(place.result("train-classifier") / "scores.png", pictures / "classifier-scores.png")
@@ -40,10 +41,15 @@ def write_page(place: Place, budget: Budget, ran: Mapping[str, Ran], target: Pat
         *_verdict(evaluations),
         *_quality(summaries["classifier"], folder),
         *_compared(evaluations),
-        *_pictures(folder),
+        *_pictures(models, folder),
         *_work(budget, ran, summaries),
     ]
     target.write_text("\n".join(lines))
+
+
+def judged(place: Place) -> list[str]:
+    """The models whose images have been judged."""
+    return [model for model in MODELS if place.result(f"evaluate-{model}").is_dir()]
 
 
 def _verdict(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -53,6 +59,11 @@ def _verdict(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
         missed = [f"{figure['name']} ({figure['value']:.3f})" for figure in with_target if not figure["reached"]]
         said = f"Not reached: {'; '.join(missed)}." if missed else "All are reached."
         lines.append(f"- {MODELS[model]}: {len(with_target) - len(missed)} of {len(with_target)} targets. {said}")
+    lines += [
+        f"- {label}: **not run in the time that there was**; the same command goes on with it."
+        for model, label in MODELS.items()
+        if model not in evaluations
+    ]
     return [*lines, ""]
 
 
@@ -83,22 +94,22 @@ def _compared(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
     lines = [
         "## Generated images beside held-out truth",
         "",
-        f"| figure | {' | '.join(MODELS.values())} | target | {AGAIN} | {RESAMPLED} | paper |",
-        f"|{'---|' * (len(MODELS) + 5)}",
+        f"| figure | {' | '.join(MODELS[model] for model in evaluations)} | target | {AGAIN} | {RESAMPLED} | paper |",
+        f"|{'---|' * (len(evaluations) + 5)}",
     ]
     rows: dict[str, dict[str, Mapping[str, Any]]] = {}
     for model, evaluation in evaluations.items():
         for figure in evaluation["figures"]:
             rows.setdefault(figure["name"], {})[model] = figure
     for name, by_model in rows.items():
-        lines.append(_row(name, by_model))
+        lines.append(_row(name, by_model, evaluations))
     return [*lines, ""]
 
 
-def _row(name: str, by_model: Mapping[str, Mapping[str, Any]]) -> str:
+def _row(name: str, by_model: Mapping[str, Mapping[str, Any]], models: Iterable[str]) -> str:
     any_one = next(iter(by_model.values()))
     cells = []
-    for model in MODELS:
+    for model in models:
         figure = by_model.get(model)
         text = "" if figure is None else f"{figure['value']:.3f}"
         cells.append(f"**{text}, not reached**" if figure is not None and figure["reached"] is False else text)
@@ -110,9 +121,10 @@ def _row(name: str, by_model: Mapping[str, Mapping[str, Any]]) -> str:
     return f"| {name} | {' | '.join([*cells, target, *given, any_one['paper']])} |"
 
 
-def _pictures(folder: Path) -> list[str]:
+def _pictures(models: Iterable[str], folder: Path) -> list[str]:
     lines = ["## Pictures", ""]
-    for model, label in MODELS.items():
+    for model in models:
+        label = MODELS[model]
         lines += [f"### {label}", "", *[f"![{label}: {name}]({folder}/{model}-{name}.png)" for name in PICTURES], ""]
     return lines
 

@@ -99,9 +99,9 @@ def serving(place: Place, *, nodes: int, speed: float) -> Iterator[None]:
         stop_cluster(place.server.root)
 
 
-def run_all(place: Place, wanted: list[Step]) -> dict[str, Ran]:
+def run_all(place: Place, wanted: list[Step]) -> None:
     """Run every step whose results are not there yet, as soon as those that it comes after are done."""
-    known: dict[str, str] = json.loads(place.jobs.read_text()) if place.jobs.exists() else {}
+    known = _known(place)
     writing = Lock()
     results = {one.name: place.result(one.name) for one in wanted}
     going: dict[str, Future[None]] = {}
@@ -124,7 +124,11 @@ def run_all(place: Place, wanted: list[Step]) -> dict[str, Ran]:
             going[step.name] = threads.submit(run, step)
     for one in going.values():
         one.result()
-    return ran(place, {step.name: known[step.name] for step in wanted})
+
+
+def _known(place: Place) -> dict[str, str]:
+    found: dict[str, str] = json.loads(place.jobs.read_text()) if place.jobs.exists() else {}
+    return found
 
 
 def _submit(place: Place, step: Step, results: Mapping[str, Path]) -> str:
@@ -139,8 +143,10 @@ def _keep(result: Path, target: Path) -> None:
     beside.rename(target)
 
 
-def ran(place: Place, known: Mapping[str, str]) -> dict[str, Ran]:
-    """How often each job was frozen and moved, from the journal."""
+def ran(place: Place, wanted: list[Step]) -> dict[str, Ran]:
+    """How often each job that was begun was frozen and moved, from the journal."""
+    jobs = _known(place)
+    known = {step.name: jobs[step.name] for step in wanted if step.name in jobs}
     report = make_report(place.server.root, place.root / "report.html")
     found = {}
     for name, job in known.items():
