@@ -20,17 +20,16 @@ if TYPE_CHECKING:
 
     from idleq.workloads.iact.sizing import Drawn
 
+MAX_COUNT = 1_000_000_000
+
+# Images in one shard: about a second of work, so that a wish to freeze is met soon.
+PER_SHARD = 1_000
+
 
 class Sampler(Protocol):
     """Makes images of classes (n,), drawn from one generator only."""
 
     def __call__(self, classes: "npt.NDArray[Any]", random: "torch.Generator", /) -> "Drawn": ...
-
-
-MAX_COUNT = 1_000_000_000
-
-# Images in one shard: about a second of work, so that a wish to freeze is met soon.
-PER_SHARD = 1_000
 
 
 def add_generating_options(parser: argparse.ArgumentParser, trained_by: str) -> None:
