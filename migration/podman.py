@@ -12,6 +12,7 @@ import secrets
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +40,10 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 @dataclass(slots=True)
 class _Running:
-    """A container of ours; its *freezer* may have been left shut by a freeze that was broken off."""
+    """A container of ours; its *freezer* may have been left shut by a freeze that was broken off.
+
+    It is either being frozen or over: what stands still for a freeze has no monitor either, and podman says that it ended with 0.
+    """
 
     order: Order
     own_name: str
@@ -50,6 +54,7 @@ class _Running:
     lines: cli.LogLines = field(default_factory=cli.LogLines)
     read_bytes: int = 0
     is_freezing: bool = False
+    is_over: bool = False
     freezer: GroupFreezer | None = None
     is_killed: bool = False
     lost: str = ""
@@ -66,6 +71,7 @@ class PodmanRuntime:
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
     _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="idleq-podman-")))
     _running: dict[ContainerName, _Running] = field(default_factory=dict)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         try:
@@ -107,7 +113,7 @@ class PodmanRuntime:
             if one.freezer and not one.is_freezing:
                 one.freezer.open()
             self._write_down(one)
-        over = [one for one in running if not one.is_freezing and _is_over(one.monitor)]
+        over = [one for one in running if self._is_over(one)]
         return [told for one in over if (told := self._told(one)) is not None]
 
     def over(self, limits: Mapping[ContainerName, int]) -> dict[ContainerName, int]:  # noqa: ARG002 - the kernel holds them
@@ -116,10 +122,7 @@ class PodmanRuntime:
 
     def freeze(self, name: ContainerName, into: Path) -> FrozenState:
         """See Freezer."""
-        running = self._running.get(name)
-        if running is None:
-            raise FreezeFailed(f"{name} does not run here")
-        running.is_freezing = True
+        running = self._taken_for_a_freeze(name)
         try:
             podmanexport.lead_pages(running.order, running.log.parent, into)
             ran = self._podman(cli.checkpoint_argv(running.own_name, into), FREEZE_SECONDS)
@@ -145,6 +148,19 @@ class PodmanRuntime:
         for running in list(self._running.values()):
             self._forget(running)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _taken_for_a_freeze(self, name: ContainerName) -> _Running:
+        with self._turn:
+            running = self._running.get(name)
+            if running is None or running.is_over:
+                raise FreezeFailed(f"{name} does not run here")
+            running.is_freezing = True
+        return running
+
+    def _is_over(self, running: _Running) -> bool:
+        with self._turn:
+            running.is_over = running.is_over or (not running.is_freezing and _is_over(running.monitor))
+        return running.is_over
 
     def _begin(
         self,
@@ -263,7 +279,7 @@ def _number_in(path: Path) -> int:
 def _end_of(running: _Running, state: cli.State | None) -> Ended:
     """Return how it ended: by its own exit code only if its monitor has lived to keep one."""
     name, lost = running.order.name, running.lost
-    if lost or state is None or state.is_running or state.code < 0:
+    if lost or state is None or state.is_running or state.is_frozen or state.code < 0:
         return Ended(name, -signal.SIGKILL, lost or ("" if running.is_killed else MONITOR_LOST))
     is_by_us = running.is_killed and state.code == KILLED_BY_US
     return Ended(name, -signal.SIGKILL if is_by_us else state.code)

@@ -27,10 +27,14 @@ _LOGS = {"checkpoint": criu.DUMP_LOG, "restore": criu.RESTORE_LOG}
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A container as podman sees it: whether it runs, and its exit code once it has ended."""
+    """A container as podman sees it: whether it runs, whether it stands still for good, and its exit code once it has ended.
+
+    Of one that stands still podman says that it has ended with 0.
+    """
 
     is_running: bool
     code: int
+    is_frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ def state_of(said: str) -> State | None:
     """Return the state that `inspect_argv` printed, None if that is none."""
     try:
         body = json.loads(said)
-        return State(bool(body["Running"]), int(body["ExitCode"]))
+        return State(bool(body["Running"]), int(body["ExitCode"]), bool(body.get("Checkpointed")))
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -4,18 +4,20 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from contract.test_runtimes import C1, C2, COUNT, PODMAN, Bench, bench_of, containers_of, programs
-from idleq.migration.errands import MONITOR, Errands
-from idleq.migration.errors import ProgramMissing, StartFailed
+from idleq.migration.errands import MONITOR, Done, Errands
+from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed
 from idleq.migration.podman import MONITOR_LOST, PodmanRuntime
+from idleq.migration.podmancli import inspect_argv
 from idleq.migration.ports import Ended
 from idleq.processes import read_argv
 from testbed.waiting import wait_for
@@ -91,6 +93,36 @@ def test_one_whose_monitor_is_killed_is_ended_and_told_as_lost_and_nothing_of_it
 
     assert bench.wait_for_end() == [Ended(C1, -signal.SIGKILL, MONITOR_LOST)]
     assert (bench.survivors(), containers_of(bench)) == ([], [])
+
+
+@dataclass(slots=True)
+class Hesitant(Errands):
+    """One that hears late how its containers are, when *may_ask* is set."""
+
+    asks: Event = field(default_factory=Event)
+    may_ask: Event = field(default_factory=Event)
+
+    def run(self, argv: Sequence[str], *, seconds: float, environment: Mapping[str, str] | None = None) -> Done:
+        if list(argv[:-1]) == inspect_argv("")[:-1]:
+            self.asks.set()
+            assert self.may_ask.wait(30)
+        return Errands.run(self, argv, seconds=seconds, environment=environment)
+
+
+def test_one_whose_monitor_is_killed_is_not_frozen_while_it_is_asked_how_that_has_ended(tmp_path: Path) -> None:
+    errands = Hesitant()
+    with bench_of("podman", tmp_path, PodmanRuntime(str(tmp_path), errands)) as bench, ThreadPoolExecutor(1) as beside:
+        bench.runtime.start(bench.python(COUNT, "100000"))
+        bench.wait_for_lines(1)
+        os.kill(int(status_of(running(bench)[0])["PPid"]), signal.SIGKILL)
+        told = beside.submit(bench.wait_for_end)
+        assert errands.asks.wait(30)
+        try:
+            with pytest.raises(FreezeFailed, match="does not run here"):
+                bench.runtime.freeze(C1, bench.images())
+        finally:
+            errands.may_ask.set()
+        assert told.result() == [Ended(C1, -signal.SIGKILL, MONITOR_LOST)]
 
 
 def test_of_a_start_whose_runtime_is_killed_half_way_nothing_is_left(bench: Bench) -> None:

@@ -120,6 +120,7 @@ def test_where_criu_wrote_down_its_reason_is_read_from_the_command_that_podman_s
 
 def test_the_state_and_the_time_that_it_stood_still_are_read() -> None:
     assert state_of(said("state.json")) == State(is_running=True, code=0)
+    assert state_of(said("state-frozen.json")) == State(is_running=False, code=0, is_frozen=True)
     assert state_of("Error: no such object") is None
     assert stopped_ms(said("checkpoint.json")) == 790
     assert stopped_ms("") == 0
