@@ -107,15 +107,8 @@ def test_while_slurm_answers_with_half_of_its_json_guests_go_on_and_later_ones_w
         assert alice.segments() == [1, 1]
 
 
-@pytest.mark.parametrize(
-    "steps",
-    [
-        pytest.param(150, id="a quarter of a minute"),
-        pytest.param(1300, id="two minutes", marks=pytest.mark.testbed_long),  # longer than a lease
-    ],
-)
-def test_while_slurmctld_is_away_guests_are_done_and_later_ones_wait_for_it(slurm: Testbed, steps: int) -> None:
-    """It is away for as long as the guests run and some more; they do ten steps a second."""
+def test_while_slurmctld_is_away_for_two_minutes_guests_are_done_and_later_ones_wait_for_it(slurm: Testbed) -> None:
+    steps = 1300  # ten a second: longer than a lease
     with alice_at_work(slurm, min_gap="5m") as alice:
         alice.counts(seeds=2, steps=steps)
         alice.wait_until_running(2)
@@ -209,7 +202,6 @@ def test_nodes_that_see_the_shared_folder_late_keep_no_main_job_waiting_and_lose
         assert alice.facts_of(SegmentFailed) == []
 
 
-@pytest.mark.testbed_long
 def test_guests_leave_before_a_reservation_begins(
     slurm: Testbed, alice: Alice, record_property: Callable[[str, object], None]
 ) -> None:
