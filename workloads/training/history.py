@@ -1,7 +1,10 @@
 """The metrics of a training: what has been reported, and what is being averaged for the next report."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
+
+from idleq.workloads.errors import WorkloadError
 
 
 @dataclass(slots=True)
@@ -11,8 +14,15 @@ class History:
     reports: list[dict[str, float]] = field(default_factory=list)
     pending: list[dict[str, float]] = field(default_factory=list)
 
-    def add(self, metrics: dict[str, float]) -> None:
-        """One step's metrics."""
+    def add(self, step: int, metrics: dict[str, float]) -> None:
+        """The metrics of one step.
+
+        Raises:
+            WorkloadError: they are no numbers any more, and neither are the weights.
+        """
+        if not all(map(math.isfinite, metrics.values())):
+            said = ", ".join(f"{name} {value}" for name, value in metrics.items())
+            raise WorkloadError(f"the training has diverged: at step {step} its metrics are {said}; try another --seed")
         self.pending.append(metrics)
 
     def report(self, step: int) -> dict[str, float]:

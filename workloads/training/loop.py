@@ -51,7 +51,8 @@ def train(
         while guest.may_go_on(state.step, lambda: {PHASE: TRAINING, **state.parts()}):
             if state.step >= steps or is_over():
                 return True
-            state.history.add(take_step())
+            metrics = take_step()
+            state.history.add(state.step, metrics)
             advance(1)
             if state.step % report_every == 0 or state.step == steps or is_over():
                 guest.report(state.step, steps, state.history.report(state.step))

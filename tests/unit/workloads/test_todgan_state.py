@@ -63,7 +63,8 @@ def data(tods: Tods) -> Iterator[TrainingTods]:
 def go_on(state: TodState, variant: Variant, data: TrainingTods, apart: Tods, until: int) -> None:
     config = config_of(variant)
     while state.step < until:
-        state.history.add(train_step(state, config, *data.batch(state.order.next())))
+        metrics = train_step(state, config, *data.batch(state.order.next()))
+        state.history.add(state.step, metrics)
         look_at(state, config, data.scale, apart)
         if state.step % 4 == 0:
             state.history.report(state.step)

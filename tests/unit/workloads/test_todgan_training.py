@@ -16,7 +16,7 @@ from safetensors.torch import save
 
 from idleq.workloads import cli
 from idleq.workloads.checkpoint import Checkpoint, CheckpointStore
-from idleq.workloads.errors import BadOption, CheckpointRefused, DamagedData, WorkloadError
+from idleq.workloads.errors import BadOption, CheckpointRefused, DamagedData
 from idleq.workloads.todgan.config import TodTrainConfig, Variant
 from idleq.workloads.todgan.data import TrainingTods
 from idleq.workloads.todgan.looking import look_at
@@ -120,13 +120,6 @@ def test_a_pass_through_the_autoencoder_lowers_its_bound(data: TrainingTods) -> 
     seen = [train_step(state, config, *data.batch(state.order.next())) for _ in range(config.steps)]
     bound = [one["likelihood"] + one["divergence"] for one in seen]
     assert np.mean(bound[-10:]) < np.mean(bound[:10])
-
-
-def test_a_training_that_diverges_says_so(data: TrainingTods) -> None:
-    state = begin(config_of(Variant.CONDITIONAL), data)
-    torch.nn.init.constant_(next(state.generator.parameters()), float("nan"))  # type: ignore[union-attr] # a GAN's state
-    with pytest.raises(WorkloadError, match="has diverged: at step 1 its losses are"):
-        train_step(state, config_of(Variant.CONDITIONAL), *data.batch(state.order.next()))
 
 
 def test_tods_without_any_spread_are_refused(tods: Tods) -> None:

@@ -1,6 +1,6 @@
 """A training goes on exactly from its saved state, and from nothing less than all of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ pytest.importorskip("safetensors", reason="the train extra is not installed")
 
 import torch
 from safetensors.torch import save
+from torch import nn
 
 from idleq.workloads.cgan.config import TrainConfig as GanConfig
 from idleq.workloads.cgan.data import TrainingData as GanData
@@ -26,7 +27,7 @@ from idleq.workloads.cvae.config import TrainConfig as VaeConfig
 from idleq.workloads.cvae.data import TrainingData as VaeData
 from idleq.workloads.cvae.state import VaeState
 from idleq.workloads.cvae.step import train_step as vae_step
-from idleq.workloads.errors import CheckpointRefused
+from idleq.workloads.errors import CheckpointRefused, WorkloadError
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.dataset import Dataset
 from idleq.workloads.training.batches import BatchOrder
@@ -138,7 +139,8 @@ def trainings(made_up: Dataset, one_thread: None) -> dict[str, Training]:  # noq
 
 def go_on(training: Training, state: TrainingState, until: int) -> None:
     while state.step < until:
-        state.history.add(training.step(state))
+        metrics = training.step(state)
+        state.history.add(state.step, metrics)
         if state.step % 4 == 0:
             state.history.report(state.step)
 
@@ -210,6 +212,18 @@ def test_any_single_part_put_back_to_its_beginning_changes_the_result(
 def test_a_forgotten_step_changes_the_result(told: dict[str, Told], kind: str) -> None:
     one = told[kind]
     assert continued(one.training, replace(one.whole, step=0)) != one.uninterrupted
+
+
+@KINDS
+def test_a_training_that_diverges_says_so(told: dict[str, Told], kind: str) -> None:
+    training = told[kind].training
+    state = training.begin()
+    models = [found for part in fields(state) if isinstance(found := getattr(state, part.name), nn.Module)]
+    for parameter in (one for model in models for one in model.parameters()):
+        nn.init.constant_(parameter, float("nan"))
+    metrics = training.step(state)
+    with pytest.raises(WorkloadError, match=r"diverged: at step 1 its metrics are .* nan.*; try another --seed"):
+        state.history.add(state.step, metrics)
 
 
 @KINDS
