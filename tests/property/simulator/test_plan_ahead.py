@@ -29,8 +29,10 @@ def test_a_kept_plan_is_what_one_made_anew_would_be(
         waiting += [
             MainJob(id=first + at, submit=now, run=1, limit=limit, size=size) for at, (size, limit) in enumerate(new)
         ]
-        if ending == 0:
-            del running[:1]
+        if ending in {0, 1} and running:
+            _, node, size = running.pop(0)
+            if ending:  # and another has begun where it was
+                running = sorted([*running, (now + len(waiting), node, size)])
         free_units = [int(node not in {number for _, number, _ in running}) for node in range(NODES)]
 
         def lay_out(
