@@ -1,6 +1,8 @@
 """Whether compressing pays, from measured speeds: that of the file system against that of the compressor; pure."""
 
-from collections.abc import Mapping
+import itertools
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 GAIN = 0.9
@@ -13,6 +15,28 @@ class Trial:
 
     rate: float
     share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """So many bytes, and how many seconds passed until they were on the disk."""
+
+    bytes: int
+    seconds: float
+
+
+def write_rate(writes: Sequence[Write]) -> float:
+    """Return the bytes a second that the file system takes, whatever each file costs it besides: w of seconds = a + bytes / w.
+
+    It is the middle of what each two of *writes* that differ in size say: of five, one that others' work has held up spoils nothing. Where
+    time does not grow with size, the file system is too fast to be measured so, and what is returned is infinite.
+    """
+    pairs = itertools.combinations(writes, 2)
+    slopes = [
+        (one.seconds - other.seconds) / (one.bytes - other.bytes) for one, other in pairs if one.bytes != other.bytes
+    ]
+    slope = statistics.median(slopes) if slopes else 0.0
+    return 1 / slope if slope > 0 else float("inf")
 
 
 def level_for(write_rate: float, trials: Mapping[int, Trial], gain: float = GAIN) -> int:

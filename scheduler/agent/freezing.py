@@ -22,6 +22,8 @@ from idleq.scheduler.core.submission import FreezeMethod
 def begin(node: Node, guest: Guest, reason: str) -> None:
     """Freeze the guest, which runs, by its method; its snapshot, or what became of it instead, is told later."""
     guest.phase, guest.asked_at, guest.ask_reason = Phase.FREEZING, node.clock.now(), reason
+    if guest.prefers_app and guest.method is FreezeMethod.APP and not _hears(node, guest):
+        guest.method = FreezeMethod.CRIU  # that costs more, but works
     if guest.method is FreezeMethod.CRIU:
         node.background.submit(
             URGENT,
@@ -98,10 +100,9 @@ def _fall_back(node: Node, guest: Guest, failure: FreezeFailed) -> None:
 
 
 def _ask_if_it_hears(node: Node, guest: Guest) -> None:
-    number = number_of(guest.launch.spec.signal)
-    if guest.may_save and node.runtime.hears(guest.name, number):
+    if guest.may_save and _hears(node, guest):
         guest.method = FreezeMethod.APP
-        node.runtime.signal(guest.name, number)
+        node.runtime.signal(guest.name, number_of(guest.launch.spec.signal))
         return
     guest.method, guest.phase, guest.asked_at = FreezeMethod.NONE, Phase.RUNNING, None
     guest.trouble = guest.trouble or f"it has no handler for {guest.launch.spec.signal}"
@@ -110,6 +111,10 @@ def _ask_if_it_hears(node: Node, guest: Guest) -> None:
     if guest.must_go and guest.stop is None:
         guest.stop = Stop(guest.launch.job, guest.launch.fence, guest.ask_reason)
         node.runtime.kill([guest.name])
+
+
+def _hears(node: Node, guest: Guest) -> bool:
+    return node.runtime.hears(guest.name, number_of(guest.launch.spec.signal))
 
 
 def tell_in_vain(node: Node, guest: Guest) -> None:

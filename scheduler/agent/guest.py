@@ -36,7 +36,7 @@ class Guest:
         is_saving: whether one is being made while it runs.
         memory_over: bytes it used when it used more than it asked for; None if it did not.
         is_enclosed: whether it runs as one that criu can freeze.
-        method: how it is frozen here: never AUTO; and once the first choice has failed, what is left.
+        method: how it is frozen here: never AUTO, but what the engine prefers then, if that can be had; and once the first choice has failed, what is left.
         must_go: whether somebody wants it away, frozen or not.
         wish: the command by which somebody wants it frozen, or else left alone; None if nobody does.
         trouble: why it could not be frozen; empty if that was not tried, or has succeeded.
@@ -72,7 +72,8 @@ class Guest:
         self._progress, self.saves = Tail(self.folders.progress_file), Tail(self.folders.saved_file)
         self.saved_bytes = self.launch.thaw_from.bytes if self.launch.thaw_from else 0
         saver = FreezeMethod.APP if self.may_save else FreezeMethod.NONE
-        self.method = FreezeMethod.CRIU if self.is_enclosed else saver
+        is_outside = self.is_enclosed and not self.prefers_app
+        self.method = FreezeMethod.CRIU if is_outside else saver
 
     @property
     def key(self) -> Key:
@@ -88,6 +89,11 @@ class Guest:
     def may_save(self) -> bool:
         """Whether it follows the workload contract, or may."""
         return self.launch.spec.freeze in {FreezeMethod.APP, FreezeMethod.AUTO}
+
+    @property
+    def prefers_app(self) -> bool:
+        """Whether it can be frozen from outside, but is asked to save itself first."""
+        return self.is_enclosed and self.may_save and self.launch.prefers is FreezeMethod.APP
 
     @property
     def can_freeze(self) -> bool:

@@ -29,6 +29,7 @@ from idleq.scheduler.core.segments import end_segment, hold_if_stalled, lose_seg
 from idleq.scheduler.core.sitefacts import AgentArrived, AllocationClosing, AllocationStarted
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.state import Allocation, Hold
+from idleq.scheduler.core.submission import FreezeMethod
 
 LEAST_PROGRESS_MS = Millis(1000)
 """A segment that ran for less has done nothing to speak of."""
@@ -90,7 +91,8 @@ def _tell_wish_again(draft: Draft, job: Job, segment: Segment) -> None:
 
 def launch_command(draft: Draft, job: Job, segment: Segment) -> Launch:
     """Return the command that starts the job's present segment."""
-    spec = draft.state.entries[job.entry].spec
+    entry = draft.state.entries[job.entry]
+    spec = entry.spec
     snapshot = next((s for s in job.snapshots if s.id == segment.thaw_from), None)
     return Launch(
         id=segment.launch,
@@ -100,6 +102,7 @@ def launch_command(draft: Draft, job: Job, segment: Segment) -> Launch:
         spec=spec if spec.resources == segment.resources else structs.replace(spec, resources=segment.resources),
         plan=segment.plan,
         thaw_from=snapshot,
+        prefers=draft.state.costs.choice(entry.kinds).preferred if spec.freeze is FreezeMethod.AUTO else None,
     )
 
 

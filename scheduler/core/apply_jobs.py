@@ -38,9 +38,11 @@ from idleq.scheduler.core.job import (
 )
 from idleq.scheduler.core.lifecycle import PassageFact, check
 from idleq.scheduler.core.lines import leave_line, stand_alone, stand_in_line
+from idleq.scheduler.core.methods import method_of
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.state import Alarm, Allocation, State
+from idleq.scheduler.core.submission import FreezeMethod
 
 
 def apply_job(state: State, at: Millis, fact: PassageFact) -> None:
@@ -149,6 +151,8 @@ def _learn(state: State, entry: Entry, segment: Segment | None, fact: PassageFac
     match fact:
         case SegmentFrozen():
             state.costs.learn_freeze(entry.kinds, fact.job, fact.freeze_ms, fact.snapshot.bytes)
+            if entry.spec.freeze is FreezeMethod.AUTO:
+                state.costs.learn_method(entry.kinds, method_of(fact.snapshot), fact.freeze_ms, fact.snapshot.bytes)
         case JobDone(ended_at=ended_at) if segment is not None and segment.since is not None:
             state.costs.learn_run(entry.kinds, Millis(max(ended_at - segment.since, 0)))
         case _:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.snapshot import Snapshot
-from idleq.scheduler.core.submission import JobSpec
+from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 
 
 class Mode(StrEnum):
@@ -79,7 +79,10 @@ class ReleaseAllocation(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Launch(Struct, frozen=True, kw_only=True, gc=False):
-    """Start a segment of a job in *allocation*: from *thaw_from*, or from the beginning if that is None."""
+    """Start a segment of a job in *allocation*: from *thaw_from*, or from the beginning if that is None.
+
+    *prefers*: of a job that may be frozen by either way, the one that costs less where it can be had; None if that is not known.
+    """
 
     id: CommandId
     allocation: AllocationId
@@ -88,6 +91,7 @@ class Launch(Struct, frozen=True, kw_only=True, gc=False):
     spec: JobSpec
     plan: SegmentPlan
     thaw_from: Snapshot | None
+    prefers: FreezeMethod | None = None
 
 
 class Replan(Struct, frozen=True, kw_only=True, gc=False):

@@ -9,8 +9,10 @@ from msgspec import Struct
 
 from idleq.ids import JobId, Millis
 from idleq.scheduler.core.kind import Kind, Kinds
+from idleq.scheduler.core.methods import Choice, chosen
 from idleq.scheduler.core.recent import Recent
 from idleq.scheduler.core.sizes import Sizes
+from idleq.scheduler.core.submission import FreezeMethod
 
 KINDS = 4096
 """Kinds that are remembered, those that were taught last: a daemon lives for years, and names come and go."""
@@ -56,6 +58,7 @@ class Typical(Struct, frozen=True, gc=False):
 class Measured:
     """The last measurements of one kind's freezes, saves, thaws and last segments, and what its jobs weigh.
 
+    *by_method* are the freezes apart by what froze them, of kinds only that may be frozen by either.
     *typical* is what follows from them and from what their users' own kinds have, of anybody's kinds only: kept, since every plan asks for it.
     """
 
@@ -64,6 +67,7 @@ class Measured:
     thaws: Recent = field(default_factory=Recent)
     runs: Recent = field(default_factory=Recent)
     sizes: Sizes = field(default_factory=Sizes)
+    by_method: dict[FreezeMethod, Recent] = field(default_factory=dict)
     typical: dict[tuple[Kind, int | None, Millis, Millis], Typical] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -91,6 +95,17 @@ class Costs:
             has_changed |= measured.freezes.add(took, size) | measured.sizes.note(job, size)
         if has_changed:
             taught[-1].typical.clear()
+
+    def learn_method(self, kinds: Kinds, method: FreezeMethod, took: Millis, size: int) -> None:
+        """Remember by which *method* one freeze was, of a kind that may be frozen by either."""
+        for measured in self._taught(kinds):
+            measured.by_method.setdefault(method, Recent()).add(took, size)
+
+    def choice(self, kinds: Kinds) -> Choice:
+        """Return which way to freeze jobs of these *kinds* costs less: as their user's jobs say, else as anybody's do."""
+        choices = [chosen(measured.by_method) for measured in self._known(kinds)]
+        decided = next((choice for choice in choices if choice.preferred is not None), None)
+        return decided or (choices[-1] if choices else chosen({}))
 
     def learn_save(self, kinds: Kinds, job: JobId, took: Millis, size: int) -> None:
         """Remember one save of *job*, of *size* bytes, during which it stayed where it was."""

@@ -21,9 +21,11 @@ from idleq.scheduler.core.job import (
     Starting,
     Waiting,
 )
+from idleq.scheduler.core.methods import ENOUGH, Cost
 from idleq.scheduler.core.prospects import Prospect, prospect, span
 from idleq.scheduler.core.queries import counted_as
 from idleq.scheduler.core.state import Hold, State
+from idleq.scheduler.core.submission import FreezeMethod
 from idleq.scheduler.core.wishes import Move
 
 NODES_NAMED = 20
@@ -98,6 +100,8 @@ def _sentences(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[st
             yield f"It is over: {reason}."
         case _:
             assert_never(job.state)
+    if entry.spec.freeze is FreezeMethod.AUTO and not job.is_final:
+        yield _which_way(state, entry)
     if job.snapshots and not job.is_final:
         yield f"It has {span(job.run_ms)} of work in {_counted(len(job.snapshots), 'snapshot')} and goes on from the newest."
 
@@ -123,6 +127,26 @@ def _reckoned(state: State, entry: Entry, job: Job) -> str:
     else:
         of = ", for the size that 95 % of them keep within" if typical.bytes else ""
     return f"Its freeze is reckoned to take {span(typical.freeze_ms)}, {state.basis(entry, job)}{of}."
+
+
+def _which_way(state: State, entry: Entry) -> str:
+    choice = state.costs.choice(entry.kinds)
+    if choice.preferred is None:
+        return (
+            "It is frozen by criu where the node can, else by the program itself (app) if it listens: to compare the two, "
+            f"{ENOUGH} freezes of its kind by each are needed, and there were {choice.criu.freezes} and {choice.app.freezes}."
+        )
+    costs = {FreezeMethod.CRIU: choice.criu, FreezeMethod.APP: choice.app}
+    better = costs.pop(choice.preferred)
+    ((other, worse),) = costs.items()
+    return (
+        f"It is frozen by {choice.preferred} where that works, since freezes of its kind by {choice.preferred} "
+        f"took {_cost(better)}, by {other} {_cost(worse)}."
+    )
+
+
+def _cost(cost: Cost) -> str:
+    return f"{span(cost.freeze_ms)} and {cost.bytes / 1e6:.1f} MB (middle of {cost.freezes})"
 
 
 def _on_its_way(move: Move) -> str:

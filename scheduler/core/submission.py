@@ -14,7 +14,7 @@ PYTHON = "{python}"
 class FreezeMethod(StrEnum):
     """How a job can be stopped so that it can go on later."""
 
-    #: By criu where the node can; else it is asked to save itself, if it listens to its signal.
+    #: By criu where the node can; else it is asked to save itself, if it listens to its signal; by what costs less once both were seen.
     AUTO = "auto"
     #: From outside, with all that its processes hold: it needs to know nothing of it.
     CRIU = "criu"

@@ -156,6 +156,7 @@ class FakeDaemon:
         fence: int = 1,
         plan: SegmentPlan = NO_END,
         thaw_from: Snapshot | None = None,
+        prefers: FreezeMethod | None = None,
     ) -> Launch:
         command = Launch(
             id=CommandId(next(self._ids)),
@@ -165,6 +166,7 @@ class FakeDaemon:
             spec=job_spec,
             plan=plan,
             thaw_from=thaw_from,
+            prefers=prefers,
         )
         self.post(command)
         return command

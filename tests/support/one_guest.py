@@ -106,6 +106,7 @@ class Bench:
     runtime: Recorder
     method: FreezeMethod = FreezeMethod.CRIU
     image: str = ""
+    prefers: FreezeMethod | None = None
     paths_of: Callable[[Path], ServerPaths] = ServerPaths
 
     def __post_init__(self) -> None:
@@ -139,8 +140,15 @@ class Bench:
         self.node.scratch.clear()
         spec = JobSpec(name="w", argv=("x",), resources=Resources(1, 1 << 20), freeze=self.method, image=self.image)
         launch = Launch(
-            id=CommandId(1), allocation=AllocationId("a1"), job=JobId("1"), fence=Fence(1), spec=spec, plan=NO_END, thaw_from=None
-        )  # fmt: skip
+            id=CommandId(1),
+            allocation=AllocationId("a1"),
+            job=JobId("1"),
+            fence=Fence(1),
+            spec=spec,
+            plan=NO_END,
+            thaw_from=None,
+            prefers=self.prefers,
+        )
         paths.job(JobId("1")).segment(Fence(1)).root.mkdir(parents=True)
         share = self.node.room.take((launch.job, launch.fence), spec.resources)
         assert share is not None

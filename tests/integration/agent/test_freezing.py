@@ -262,6 +262,23 @@ def test_one_that_criu_cannot_freeze_saves_itself_if_it_listens(
     assert [path.name for path in (daemon.paths.job(JobId("1")).snapshot(end.snapshot.id).root / "files").iterdir()]
 
 
+@CRIU
+def test_one_that_criu_can_freeze_saves_itself_where_that_has_cost_less(
+    daemon: FakeDaemon, start_agent: StartAgent
+) -> None:
+    start_agent()
+    job = spec("{python}", "-c", SAVER, "100000", "0.02", freeze=FreezeMethod.AUTO)
+    daemon.launch(job, prefers=FreezeMethod.APP)
+    wait_for_lines_of_progress(daemon)
+    daemon.freeze()
+    saved = frozen(daemon)
+    daemon.launch(job, fence=2, thaw_from=saved.snapshot, prefers=FreezeMethod.CRIU)
+    daemon.wait_for(lambda said: [each for each in said if isinstance(each, Progressed) and each.fence == 2])
+    daemon.freeze(fence=2)
+
+    assert (saved.snapshot.needs, frozen(daemon, fence=2).snapshot.needs) == ((), ("criu",))
+
+
 def wait_for_lines_of_progress(daemon: FakeDaemon) -> None:
     daemon.wait_for_kind(Progressed)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from idleq.ids import CommandId, EntryId, Fence, JobId, NodeName
 from idleq.scheduler import codec
-from idleq.scheduler.core.commands import Command
+from idleq.scheduler.core.commands import Command, Launch
 from idleq.scheduler.core.facts import EntryReady, Fact, FreezeAsked, SegmentStarted
 from idleq.scheduler.core.inputs import Input, JobHeld, NodeReport, Tick
 from idleq.scheduler.core.resources import Resources
@@ -68,6 +68,17 @@ def test_a_field_that_an_older_writer_did_not_know_takes_its_default() -> None:
     report = b'{"deltas": [{"name": "n1", "capacity": {"cores": 4, "memory": 8}, "free": {"cores": 1, "memory": 2}}], "gone": []}'
     expected = NodeReport(name=NodeName("n1"), capacity=Resources(4, 8, 0), free=Resources(1, 2, 0))
     assert codec.decode_fact("NodesSeen", report) == NodesSeen(deltas=(expected,), gone=())
+
+
+def test_a_launch_that_an_older_writer_kept_prefers_no_way_of_freezing() -> None:
+    launch = (
+        b'{"id": 1, "allocation": "a1", "job": "1", "fence": 1, "thaw_from": null,'
+        b' "plan": {"freeze_at": null, "ends_at": null, "save_every_ms": null},'
+        b' "spec": {"name": "w", "argv": ["x"], "resources": {"cores": 1, "memory": 8}, "freeze": "auto"}}'
+    )
+    read = codec.decode("Launch", launch, Command)
+    assert isinstance(read, Launch)
+    assert (read.spec.freeze, read.prefers) == ("auto", None)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,22 @@ def test_one_that_listens_saves_itself_where_it_cannot_be_frozen(tmp_path: Path)
     assert not bench.guest.folders.images.exists(), "half a freeze would only fill the disk"
 
 
+def test_one_that_costs_less_by_saving_itself_is_asked_to(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, Recorder(is_listening=True), FreezeMethod.AUTO, prefers=FreezeMethod.APP)
+    freezing.begin(bench.node, bench.guest, "the gap ends")
+
+    assert bench.runtime.asked == [("signal", bench.name, SIGUSR1)]
+    assert (bench.guest.phase, bench.guest.method, bench.said) == (Phase.FREEZING, FreezeMethod.APP, [])
+
+
+def test_one_that_would_cost_less_by_saving_itself_but_does_not_listen_is_frozen_from_outside(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, Recorder(), FreezeMethod.AUTO, prefers=FreezeMethod.APP)
+    freezing.begin(bench.node, bench.guest, "the gap ends")
+
+    assert bench.runtime.asked == [("freeze", bench.name)]
+    assert [type(said) for said in bench.said] == [Frozen]
+
+
 @pytest.mark.parametrize("method", [FreezeMethod.AUTO, FreezeMethod.CRIU])
 def test_one_that_does_not_listen_runs_on_until_its_gap_ends(tmp_path: Path, method: FreezeMethod) -> None:
     # One of CRIU is not asked even if it has a handler: it was not said that this saves it.
