@@ -23,8 +23,8 @@ from idleq.simulator.placement import (
     planned_starts_on_whole_nodes,
     units_of,
 )
-from idleq.simulator.planahead import PlanAhead
 from idleq.simulator.queueing import MainQueue, Policy, Semantics, easy
+from idleq.simulator.queueing.plan import plan
 from idleq.simulator.queueing.policy import chooser
 
 PLAN_DEPTH = 100
@@ -76,7 +76,6 @@ class World:
         self._holds: dict[int, Hold] = {}
         self._pending: dict[AllocationId, Request] = {}
         self._guests: dict[AllocationId, Guest] = {}
-        self._plan = PlanAhead()
         self._planned: dict[int, int] = {}
         self._told: dict[int, NodeReport] = {}
         self._changed = set(range(len(self._nodes)))
@@ -300,25 +299,20 @@ class World:
             self._want(SHOW, self._show)
 
     def _by_the_plan(self, now: Millis) -> dict[int, int]:
-        queue = self._queue
+        queue, running = self._queue, self._running.values()
         if not (waiting := queue.waiting[: self._plan_depth]):
             return {}
-        free_units = [node.free_units for node in self._nodes]
-        return self._plan.starts(waiting, free_units, queue.running, now, self._laid_out)
-
-    def _laid_out(self, planned: Iterable[tuple[int, MainJob]]) -> dict[int, int]:
-        running = self._running.values()
         if self._are_whole:
             free = [index for index, node in enumerate(self._nodes) if node.free_units]
             whole = [(int(one.ends_at), one.nodes) for one in running]
+            planned = plan(waiting, len(free), queue.running, now)
             return planned_starts_on_whole_nodes(planned, free, whole, len(self._nodes))
+        planned = plan(waiting, sum([node.free_units for node in self._nodes]), queue.running, now)
         ends = [(int(one.ends_at), one.parts) for one in running]
         return planned_starts(planned, [node.free_units for node in self._nodes], ends, self._placement)
 
     def _plan_ahead(self) -> None:
         before, self._planned = self._planned, self._foresight(self.now)
-        if before is self._planned:
-            return
         self._changed.update(index for index, _ in before.items() ^ self._planned.items())
 
     def _grant(self) -> None:

@@ -83,47 +83,18 @@ def place_first(times: list[int], free: list[int], size: int, duration: int, beg
     return begin
 
 
-class Plan:
-    """When each of some waiting jobs is planned to start, none of them delaying one before it; more may be added at the end.
-
-    Attributes:
-        jobs: those it was made for, also any that find no place.
-        planned: start, place among the jobs, and job: by start, then by place.
-    """
-
-    def __init__(self, free: int, running: Sequence[Slot], now: int) -> None:
-        """Begin with *free* at *now*, and *running* as `Profile` has it."""
-        profile = Profile(now, free, running)
-        self._times, self._free = profile.times, profile.free
-        self._size = self._limit = self._step = 0
-        self.jobs: list[MainJob] = []
-        self.planned: list[tuple[int, int, MainJob]] = []
-
-    def add(self, jobs: Iterable[MainJob]) -> int | None:
-        """Plan *jobs* behind those that are there; return the earliest of their starts, None if none finds a place."""
-        times, free = self._times, self._free
-        size, limit, step = self._size, self._limit, self._step
-        new: list[tuple[int, int, MainJob]] = []
-        for place, job in enumerate(jobs, len(self.jobs)):
-            self.jobs.append(job)
-            if job.size > free[-1]:
-                continue  # the last step is the widest, and has no end
-            # Who asks for no less than the one before finds no place before the other's.
-            step = place_first(times, free, job.size, job.limit, step if job.size >= size and job.limit >= limit else 0)
-            size, limit = job.size, job.limit
-            new.append((times[step], place, job))
-        self._size, self._limit, self._step = size, limit, step
-        self.planned += new
-        self.planned.sort()  # no two have one place
-        return min(new)[0] if new else None
-
-    def still_holds(self, now: int) -> bool:
-        """Whether, if nothing else has happened, it would be the same if it were made *now*; if so, it is as if it had been."""
-        times = self._times
-        if now == times[0]:
-            return True
-        # Who might have started in between would now keep what it holds for longer than was planned.
-        if (len(times) > 1 and times[1] <= now) or (self.planned and self.planned[0][0] == times[0]):
-            return False
-        times[0] = now
-        return True
+def plan(waiting: Sequence[MainJob], free: int, running: Sequence[Slot], now: int) -> list[tuple[int, MainJob]]:
+    """Return when each of *waiting* is planned to start, none of them delaying one before it; by start, then by place."""
+    profile = Profile(now, free, running)
+    times, left = profile.times, profile.free
+    planned: list[tuple[int, int, MainJob]] = []
+    size = limit = begin = 0
+    for place, job in enumerate(waiting):
+        if job.size > left[-1]:
+            continue  # the last step is the widest, and has no end
+        # Who asks for no less than the one before finds no place before the other's.
+        begin = place_first(times, left, job.size, job.limit, begin if job.size >= size and job.limit >= limit else 0)
+        size, limit = job.size, job.limit
+        planned.append((times[begin], place, job))
+    planned.sort()  # no two have one place
+    return [(start, job) for start, _, job in planned]
