@@ -108,7 +108,7 @@ class SlurmCluster:
         )  # the last question: before it nothing is taken as told, since it may fail
         try:
             news = [*self._grants_and_changes(reading, present), *self._ends(present, known, now)]
-            news += self._held_up(begun)
+            news += self._held_up(begun, now)
         except Exception:
             # What was taken as told was not: the next poll tells everything.
             self._view = None
@@ -208,9 +208,9 @@ class SlurmCluster:
             news += self._end(allocation, known.get(number), now)
         return news
 
-    def _held_up(self, jobs: Iterable[JobRecord]) -> Iterable[Input]:
+    def _held_up(self, jobs: Iterable[JobRecord], now: Millis) -> Iterable[Input]:
         """Tell which main jobs have started where guests had to leave."""
-        self._evictions, started = harm.follow(self._evictions, jobs, self._is_ours, self._bound_ms)
+        self._evictions, started = harm.follow(self._evictions, jobs, self._is_ours, self._bound_ms, now)
         return started
 
     def _is_ours(self, job: JobRecord) -> bool:

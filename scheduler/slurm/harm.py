@@ -4,7 +4,7 @@ Slurm counts in seconds, and so does this.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from idleq.ids import Millis, NodeName
 from idleq.scheduler.core.inputs import MainJobStarted
@@ -17,6 +17,9 @@ IsOurs = Callable[[JobRecord], bool]
 LATELY_MS = Millis(60_000)
 """What begins later where guests have left did not wait for them, as a rule; and Slurm is asked no longer than this what has ended there."""
 
+TOGETHER_MS = Millis(10_000)
+"""Main jobs that begin on a node within so long after the first had waited for the same guests; later ones may have for each other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Eviction:
@@ -27,37 +30,51 @@ class Eviction:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """What guests have left to main jobs, of which the first began at *since*; *began* are their numbers."""
+
+    eviction: Eviction
+    since: Millis
+    began: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Evictions:
     """What is known of guests that had to leave.
 
     Attributes:
         awaited: where no main job has begun since.
+        rooms: where one has begun, and more may that waited for the same guests.
         settled: until when all that was told on each node is settled: Slurm shows what is over for minutes, and where guests
             overran their grace it says later that they were told when that was over.
     """
 
     awaited: Mapping[NodeName, Eviction] = field(default_factory=dict)
+    rooms: Mapping[NodeName, Room] = field(default_factory=dict)
     settled: Mapping[NodeName, Millis] = field(default_factory=dict)
 
 
 def follow(
-    known: Evictions, jobs: Iterable[JobRecord], is_ours: IsOurs, bound_ms: Millis
+    known: Evictions, jobs: Iterable[JobRecord], is_ours: IsOurs, bound_ms: Millis, now: Millis
 ) -> tuple[Evictions, tuple[MainJobStarted, ...]]:
     """Return what is known after *jobs*, and which main jobs have begun where guests had to leave; *bound_ms* is what they may wait."""
     began = [job for job in jobs if not job.is_waiting]
     ours = [job for job in began if is_ours(job)]
-    awaited, settled = _noted(known, ours), dict(known.settled)
+    awaited, rooms, settled = _noted(known, ours), dict(known.rooms), dict(known.settled)
     given_back = {node: _given_back_at(node, eviction, ours) for node, eviction in awaited.items()}
     starts: list[MainJobStarted] = []
-    for start, job in _main_starts(began, awaited.values(), is_ours):
-        where = [node for node in expand(job.nodes) if node in awaited]
-        where = [node for node in where if awaited[node].told_at <= start <= given_back[node]]
-        left = {node: awaited.pop(node) for node in where}
-        settled |= dict.fromkeys(left, start)
-        starts += _held_up(job, start, left, bound_ms)
+    for start, job in _main_starts(began, [*awaited.values(), *(room.eviction for room in rooms.values())], is_ours):
+        where = expand(job.nodes)
+        first = [node for node in where if node in awaited and awaited[node].told_at <= start <= given_back[node]]
+        rooms |= {node: Room(awaited.pop(node), start) for node in first}
+        settled |= dict.fromkeys(first, start)
+        new = [node for node in where if node in rooms and _is_new(rooms[node], start, job)]
+        rooms |= {node: replace(rooms[node], began=rooms[node].began | {job.job_id}) for node in new}
+        starts += _held_up(job, start, {node: rooms[node].eviction for node in new}, bound_ms)
     for node in [node for node in awaited if given_back[node] < NEVER]:
         settled[node] = awaited.pop(node).told_at
-    return Evictions(awaited, settled), tuple(starts)
+    rooms = {node: room for node, room in rooms.items() if now <= room.since + LATELY_MS}
+    return Evictions(awaited, rooms, settled), tuple(starts)
 
 
 def lately_left(known: Evictions, jobs: Iterable[JobRecord], is_ours: IsOurs, now: Millis) -> frozenset[NodeName]:
@@ -118,12 +135,20 @@ def _given_back_at(node: NodeName, eviction: Eviction, ours: Iterable[JobRecord]
     return min((start for start in starts if start > eviction.told_at), default=NEVER)
 
 
+def _is_new(room: Room, start: Millis, job: JobRecord) -> bool:
+    """Whether *job* is one of those that the *room* was made for, which is not known yet."""
+    return room.since <= start <= room.since + TOGETHER_MS and job.job_id not in room.began
+
+
 def _held_up(
     job: JobRecord, start: Millis, left: Mapping[NodeName, Eviction], bound_ms: Millis
 ) -> Iterator[MainJobStarted]:
-    """Yield that *job* was held up, unless it came only after the guests had left."""
+    """Yield that *job* was held up, unless it came only after the guests had left, or began when they had long done so."""
     since = max(Millis(0), instant(job.eligible_time) or Millis(0))
-    for_it = [eviction for eviction in left.values() if eviction.left_at is None or since <= eviction.left_at]
+    latest = Millis(start - max(LATELY_MS, bound_ms))
+    for_it = [
+        eviction for eviction in left.values() if eviction.left_at is None or eviction.left_at >= max(since, latest)
+    ]
     if not for_it:
         return
     told_at = min(eviction.told_at for eviction in for_it)

@@ -33,10 +33,10 @@ def held_up(number: int, *nodes: str, seconds: int) -> MainJobStarted:
 
 
 def told(*looks: Sequence[JobRecord]) -> list[MainJobStarted]:
-    """What is told, one look after the other."""
+    """What is told, one look after the other, a minute and a half apart."""
     known, heard = Evictions(), list[MainJobStarted]()
-    for jobs in looks:
-        known, started = follow(known, jobs, is_guest, BOUND)
+    for number, jobs in enumerate(looks):
+        known, started = follow(known, jobs, is_guest, BOUND, Millis(90_000 * (number + 1)))
         heard += started
     return heard
 
@@ -66,7 +66,7 @@ def test_a_main_job_that_was_over_before_guests_were_let_in_again_is_told_as_wel
 def test_a_main_job_is_looked_for_where_guests_have_lately_left_and_none_was_seen_to_begin() -> None:
     over, still_there = guest(1, "n1", told=100, state="PREEMPTED", end_time=102), guest(2, "n2", told=100)
     by_itself = guest(3, "n3", state="COMPLETED", end_time=102)
-    known, _ = follow(Evictions(), [over, still_there, by_itself], is_guest, BOUND)
+    known, _ = follow(Evictions(), [over, still_there, by_itself], is_guest, BOUND, Millis(103_000))
 
     def looked_for(known: Evictions, *jobs: JobRecord, at: int) -> frozenset[str]:
         return lately_left(known, jobs, is_guest, Millis(at * 1000))
@@ -74,8 +74,32 @@ def test_a_main_job_is_looked_for_where_guests_have_lately_left_and_none_was_see
     assert looked_for(Evictions(), over, still_there, by_itself, at=103) == {"n1"}
     assert looked_for(known, still_there, at=162) == {"n1"}
     assert looked_for(known, still_there, at=163) == frozenset()
-    known, _ = follow(known, [main(4, "n1", start=104)], is_guest, BOUND)
+    known, _ = follow(known, [main(4, "n1", start=104)], is_guest, BOUND, Millis(105_000))
     assert looked_for(known, over, at=105) == frozenset()
+
+
+def test_main_jobs_that_begin_together_on_a_node_have_all_waited_and_each_is_told_once() -> None:
+    over = guest(1, told=100, state="PREEMPTED", end_time=102)
+    one, other, late = (main(2, "n1", start=103), main(3, "n[1-2]", start=104), main(4, "n1", start=104, eligible=103))
+    assert told([over, one, other, late], [over, one, other, late]) == [
+        held_up(2, "n1", seconds=3),
+        held_up(3, "n1", seconds=4),
+    ]
+
+
+def test_one_of_them_that_is_seen_to_begin_a_look_later_is_told_too() -> None:
+    over = guest(1, told=100, state="PREEMPTED", end_time=102)
+    one, other = main(2, "n1", start=103), main(3, "n1", start=104)
+    known, first = follow(Evictions(), [over, one], is_guest, BOUND, Millis(103_000))
+    known, second = follow(known, [over, one, other], is_guest, BOUND, Millis(108_000))
+    _, third = follow(known, [over, one, other], is_guest, BOUND, Millis(113_000))
+    assert (first, second, third) == ((held_up(2, "n1", seconds=3),), (held_up(3, "n1", seconds=4),), ())
+
+
+def test_of_a_wide_one_only_the_guests_that_left_last_count_and_not_those_that_had_long_left() -> None:
+    early = guest(1, "n1", told=100, state="PREEMPTED", end_time=102)
+    last = guest(2, "n2", told=900, state="PREEMPTED", end_time=905)
+    assert told([early], [early, last, main(3, "n[1-2]", start=910)]) == [held_up(3, "n1", "n2", seconds=10)]
 
 
 def test_what_slurm_still_shows_of_a_guest_that_left_is_not_held_against_the_next_main_job() -> None:
@@ -110,6 +134,10 @@ def test_a_main_job_that_came_after_the_signal_has_waited_since_it_came() -> Non
         pytest.param(
             [[guest(1, told=100, state="PREEMPTED", end_time=102)], [main(2, "n1", start=500, eligible=499)]],
             id="it came when the guest had long left",
+        ),
+        pytest.param(
+            [[guest(1, told=100, state="PREEMPTED", end_time=102)], [main(2, "n1", start=1500)]],
+            id="it waited before, and began when the guest had long left, for another that did not come",
         ),
         pytest.param(
             [[guest(1, told=100)], [guest(3, start_time=120)], [main(2, "n1", start=300)]],
