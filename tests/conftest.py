@@ -27,10 +27,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        is_long = item.get_closest_marker("testbed_long") is not None
-        if not is_long and item.get_closest_marker("testbed") is None:
+        if item.get_closest_marker("testbed") is None:
             continue
-        if reason := why_skipped(os.environ, is_root=os.geteuid() == 0, is_long=is_long):
+        if reason := why_skipped(os.environ, is_root=os.geteuid() == 0):
             item.add_marker(pytest.mark.skip(reason=reason))
         else:
             # The first test that uses the cluster waits for its root file system to be made, if that was never done.

@@ -11,15 +11,12 @@ from testbed.errors import TestbedError
 from testbed.roots import TRIXIE, Root, cache
 
 
-def why_skipped(environment: Mapping[str, str], *, is_root: bool, is_long: bool) -> str | None:
-    """Why a test that uses the cluster (one that waits for minutes if it *is_long*) is skipped, None if it is to run.
+def why_skipped(environment: Mapping[str, str], *, is_root: bool) -> str | None:
+    """Why a test that uses the cluster is skipped, None if it is to run.
 
     Where the cluster is required, nobody who is not root is spared: such a test fails.
     """
-    wish = environment.get("IDLEQ_TESTBED")
-    if is_long and wish != "long":
-        return "waits for minutes on the test cluster: run as root with IDLEQ_TESTBED=long"
-    if wish in {"1", "long"} and (is_root or environment.get("IDLEQ_REQUIRE_TESTBED") == "1"):
+    if environment.get("IDLEQ_TESTBED") == "1" and (is_root or environment.get("IDLEQ_REQUIRE_TESTBED") == "1"):
         return None
     return "needs the test cluster: run as root with IDLEQ_TESTBED=1"
 

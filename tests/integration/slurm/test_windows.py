@@ -89,7 +89,6 @@ def test_slurm_itself_drops_a_window_that_could_not_be_over_in_time(windows: Tes
     )
 
 
-@pytest.mark.testbed_long
 def test_a_guest_runs_in_a_window_is_frozen_before_its_end_and_the_main_job_starts_when_it_was_planned_to(
     windows: Testbed, record_property: Callable[[str, object], None]
 ) -> None:
