@@ -29,10 +29,21 @@ AWAY = (
     "Socket timed out",
     "Connection refused",
     "Connection timed out",
+    "Connection reset by peer",
+    "Broken pipe",
     "Zero Bytes were transmitted",
+    "Communication connection failure",
+    "Communication shutdown failure",
+    "Message send failure",
+    "Message receive failure",
+    "Unexpected message received",
+    "Header lengths are longer than data received",
+    "Insane message length",
     "Unable to establish configuration source",
     "Resource temporarily unavailable",
 )
+"""What the way to the controller says of itself. The controller said neither yes nor no: a job may have been taken."""
+
 LIMITS = ("SubmitJob", "accounting/QOS policy", "temporarily unable to accept job")
 """A job that is refused for one of these may be taken later; "Requested time limit is invalid" never goes away."""
 
@@ -56,6 +67,8 @@ def output(argv: Sequence[str], said: str) -> bytes:
         raise SlurmRefused(
             f"{argv[0]} cannot be run ({error.strerror}): the daemon must run where Slurm's commands are"
         ) from error
+    if ran.returncode < 0:
+        raise SlurmAway(f"{argv[0]} was ended by signal {-ran.returncode} before it said all")
     if ran.returncode != 0:
         raise refusal(argv[0], _text(ran.stderr or ran.stdout))
     return ran.stdout

@@ -130,6 +130,11 @@ def test_nothing_is_asked_to_cancel_nothing() -> None:
     [
         ("slurm_load_jobs error: Unable to contact slurm controller (connect failure)", SlurmAway),
         ("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation", SlurmAway),
+        ("sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received", SlurmAway),
+        ("sbatch: error: Batch job submission failed: Message send failure", SlurmAway),
+        ("sbatch: error: Batch job submission failed: Message receive failure", SlurmAway),
+        ("sbatch: error: Batch job submission failed: Unexpected message received", SlurmAway),
+        ("sbatch: error: Batch job submission failed: Communication connection failure", SlurmAway),
         (
             "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy",
             SlurmLimit,
@@ -163,6 +168,11 @@ def test_a_program_that_fails_is_told_in_its_own_words() -> None:
         commandline.run(["sh", "-c", "echo 'false: no such partition' >&2; exit 1"], "")
     assert commandline.run(["sh", "-c", "echo $SLURM_TIME_FORMAT; cat"], "said") == "%s\nsaid"
     assert commandline.output(["printf", "\\377"], "") == b"\xff"
+
+
+def test_a_program_that_is_killed_has_said_neither_yes_nor_no() -> None:
+    with pytest.raises(SlurmAway, match="sh was ended by signal 9"):
+        commandline.run(["sh", "-c", "kill -9 $$"], "")
 
 
 def test_what_people_prefer_of_slurms_commands_changes_nothing_that_we_ask_or_submit() -> None:
