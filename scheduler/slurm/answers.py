@@ -150,7 +150,7 @@ def read_diagnosis(text: bytes) -> Statistics:
 
 def _read(text: bytes, decoder: "msgspec.json.Decoder[T]", what: str) -> T:
     try:
-        answer = decoder.decode(text)
+        answer = _decoded(text, decoder)
     except msgspec.DecodeError as error:
         _refuse(text)
         raise SlurmUnreadable(
@@ -161,6 +161,13 @@ def _read(text: bytes, decoder: "msgspec.json.Decoder[T]", what: str) -> T:
     if complaints:
         raise SlurmRefused(f"Slurm refused to answer {what}: {'; '.join(map(str, complaints))}")
     return answer
+
+
+def _decoded(text: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
+    try:
+        return decoder.decode(text)
+    except UnicodeDecodeError:  # Slurm passes on what people write into names and comments, which need not be text
+        return decoder.decode(text.decode(errors="replace"))
 
 
 def _refuse(text: bytes) -> None:

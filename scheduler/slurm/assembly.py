@@ -44,6 +44,7 @@ def slurm_cluster(
         user=getpass.getuser(),
         partition=settings.partition,
         window_partition=settings.window_partition,
+        mode=policy.mode,
         qos=settings.qos,
         account=settings.account,
         features=settings.features,

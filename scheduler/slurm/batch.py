@@ -31,6 +31,7 @@ class SiteSettings:
         user: who submits.
         partition: where preemptible allocations go.
         window_partition: where windows go.
+        mode: which of the two is asked for.
         qos: of both.
         account: who is charged.
         features: what every node must have all of, with commas between.
@@ -45,6 +46,7 @@ class SiteSettings:
     user: str
     partition: str = ""
     window_partition: str = ""
+    mode: Mode = Mode.PREEMPTIBLE
     qos: str = ""
     account: str = ""
     features: str = ""
@@ -59,8 +61,8 @@ class SiteSettings:
 
     @property
     def partitions(self) -> frozenset[str]:
-        """Where allocations go; none is Slurm's default."""
-        return frozenset({self.partition, self.window_partition}) - {""}
+        """Where allocations go in the mode that is in force; none is Slurm's default."""
+        return frozenset({self.window_partition if self.mode is Mode.WINDOW else self.partition}) - {""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

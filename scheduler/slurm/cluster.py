@@ -11,7 +11,7 @@ from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, Input
 from idleq.scheduler.ports import Clock
 from idleq.scheduler.slurm import harm
 from idleq.scheduler.slurm.batch import SiteSettings, allocation_of, batch_job
-from idleq.scheduler.slurm.errors import SlurmAway, SlurmRefused
+from idleq.scheduler.slurm.errors import SlurmAway, SlurmRefused, SlurmUnreadable
 from idleq.scheduler.slurm.hostlist import expand
 from idleq.scheduler.slurm.reading import Reading
 from idleq.scheduler.slurm.records import JobRecord, instant
@@ -78,10 +78,9 @@ class SlurmCluster:
             ticket = self._ticket(allocation)
             job = batch_job(asked, self._settings, self._agent(command), self._clock.now(), ticket)
             self._numbers[allocation] = self._site.submit(job)
-        except SlurmAway:
-            self._doubtful.add(
-                allocation
-            )  # it may have been taken all the same: looked for before it is submitted again
+        except (SlurmAway, SlurmUnreadable):
+            # It may have been taken all the same: looked for before it is submitted again.
+            self._doubtful.add(allocation)
             raise
         self._doubtful.discard(allocation)
 

@@ -4,7 +4,7 @@ import re
 
 from idleq.ids import NodeName
 from idleq.scheduler.slurm.errors import SlurmUnreadable
-from idleq.scheduler.slurm.questions import JOB_COLUMNS, NODE_COLUMNS, SEPARATOR
+from idleq.scheduler.slurm.questions import JOB_COLUMNS, NODE_COLUMNS, SEPARATOR, row_end
 from idleq.scheduler.slurm.records import JobRecord, NodeRecord, ReservationRecord
 
 NOTHING_SAID = {"(null)", "N/A", "NONE", "Unknown", "None", ""}
@@ -12,30 +12,32 @@ NO_RESERVATIONS = "No reservations in the system"
 _LAST_BACKFILL = re.compile(r"Last cycle when:.*\(([0-9]+)\)", re.ASCII)
 
 
-def read_jobs(text: str) -> list[JobRecord]:
-    """Return the jobs that `squeue` printed.
+def read_jobs(text: str, mark: str = "") -> list[JobRecord]:
+    """Return the jobs that `squeue` printed when it was asked with *mark*.
 
     Raises:
-        SlurmUnreadable: a line is not what was asked for.
+        SlurmUnreadable: a row is not what was asked for, or its end is missing.
     """
-    return [_job(line) for line in text.splitlines() if line]
+    *rows, rest = f"{text}\n".split(row_end(mark))
+    if rest.strip():
+        raise SlurmUnreadable(f"{rest[:200]!r} has no end: it is not what was asked for, or not all of it")
+    return [_job(row) for row in rows]
 
 
 def read_nodes(text: str) -> list[NodeRecord]:
     """Return the nodes that `sinfo` printed, once each (it prints them once for every partition); raise as `read_jobs` does."""
-    lines = dict.fromkeys(line for line in text.splitlines() if line)
-    return [_node(line) for line in lines]
+    return [_node(line) for line in dict.fromkeys(_lines(text))]
 
 
 def read_features(text: str) -> dict[NodeName, str]:
     """Return the features of each node that `sinfo` printed; raise as `read_jobs` does."""
-    lines = [_split(line, ("NodeHost", "features_act")) for line in text.splitlines() if line]
+    lines = [_split(line, ("NodeHost", "features_act")) for line in _lines(text)]
     return {NodeName(name): _text(features) for name, features in lines}
 
 
 def read_reservations(text: str) -> list[ReservationRecord]:
     """Return the reservations that `scontrol` printed; raise as `read_jobs` does."""
-    return [_reservation(line) for line in text.splitlines() if line and not line.startswith(NO_RESERVATIONS)]
+    return [_reservation(line) for line in _lines(text) if not line.startswith(NO_RESERVATIONS)]
 
 
 def read_last_backfill(text: str) -> int | None:
@@ -91,6 +93,11 @@ def _reservation(line: str) -> ReservationRecord:
         )
     except KeyError as missing:
         raise SlurmUnreadable(f"a reservation lacks {missing}: {line[:200]!r}") from None
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of *text*; what else Unicode takes for the end of a line is a part of one."""
+    return [line for line in text.split("\n") if line]
 
 
 def _split(line: str, columns: tuple[str, ...]) -> list[str]:

@@ -1,8 +1,10 @@
 """Slurm by its commands."""
 
 import os
+import secrets
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -29,10 +31,21 @@ AWAY = (
     "Socket timed out",
     "Connection refused",
     "Connection timed out",
+    "Connection reset by peer",
+    "Broken pipe",
     "Zero Bytes were transmitted",
+    "Communication connection failure",
+    "Communication shutdown failure",
+    "Message send failure",
+    "Message receive failure",
+    "Unexpected message received",
+    "Header lengths are longer than data received",
+    "Insane message length",
     "Unable to establish configuration source",
     "Resource temporarily unavailable",
 )
+"""What the way to the controller says of itself. The controller said neither yes nor no: a job may have been taken."""
+
 LIMITS = ("SubmitJob", "accounting/QOS policy", "temporarily unable to accept job")
 """A job that is refused for one of these may be taken later; "Requested time limit is invalid" never goes away."""
 
@@ -56,6 +69,8 @@ def output(argv: Sequence[str], said: str) -> bytes:
         raise SlurmRefused(
             f"{argv[0]} cannot be run ({error.strerror}): the daemon must run where Slurm's commands are"
         ) from error
+    if ran.returncode < 0:
+        raise SlurmAway(f"{argv[0]} was ended by signal {-ran.returncode} before it said all")
     if ran.returncode != 0:
         raise refusal(argv[0], _text(ran.stderr or ran.stdout))
     return ran.stdout
@@ -76,12 +91,24 @@ def refusal(program: str, said: str) -> SlurmAway | SlurmRefused:
     return SlurmRefused(f"{program}: {words}")
 
 
+def unguessable() -> str:
+    """Return a mark for the rows of one answer; see `questions.row_end`."""
+    return secrets.token_hex(8)
+
+
 class CommandLine:
     """The `Site` that squeue, scontrol, sinfo, sbatch and scancel show."""
 
-    def __init__(self, form: Format, output: Output = output, *, wants_features: bool = False) -> None:
-        """*wants_features* asks one question more where answers are in columns; JSON has them anyhow."""
-        self._form, self._output, self._wants_features = form, output, wants_features
+    def __init__(
+        self,
+        form: Format,
+        output: Output = output,
+        *,
+        wants_features: bool = False,
+        new_mark: Callable[[], str] = unguessable,
+    ) -> None:
+        """*wants_features* asks one question more where answers are in columns; JSON has them anyhow. *new_mark*: see `row_end`."""
+        self._form, self._output, self._wants_features, self._new_mark = form, output, wants_features, new_mark
 
     def read(self, now: Millis) -> Reading:
         """Return all that Slurm says now, in the order that `Site.read` asks for."""
@@ -107,7 +134,7 @@ class CommandLine:
 
     def _read_columns(self, now: Millis) -> Reading:
         nodes = columns.read_nodes(self._ask(questions.ask_nodes(Format.TEXT)))
-        jobs = columns.read_jobs(self._ask(questions.ask_jobs(Format.TEXT)))
+        jobs = self._jobs(partial(questions.ask_jobs, Format.TEXT))
         return Reading(
             at=now,
             jobs=jobs,
@@ -120,16 +147,16 @@ class CommandLine:
     def ends(self, jobs: Sequence[int]) -> Mapping[int, JobRecord]:
         """Return what Slurm still knows of *jobs*."""
         try:
-            said = self._ask(questions.ask_ends(jobs))
+            known = self._jobs(partial(questions.ask_ends, jobs))
         except SlurmRefused as error:
             if UNKNOWN_JOB in str(error):  # said of a single one; of several the unknown are passed over
                 return {}
             raise
-        return {record.job_id: record for record in columns.read_jobs(said)}
+        return {record.job_id: record for record in known}
 
     def over_on(self, nodes: Sequence[NodeName]) -> Sequence[JobRecord]:
         """Return the jobs that have lately ended on some of *nodes*: a reading has none that is over."""
-        return columns.read_jobs(self._ask(questions.ask_over_on(nodes)))
+        return self._jobs(partial(questions.ask_over_on, nodes))
 
     def submit(self, job: BatchJob) -> int:
         """Submit *job* and return its number."""
@@ -149,6 +176,10 @@ class CommandLine:
             return nodes
         known = columns.read_features(self._ask(questions.ask_features()))
         return [msgspec.structs.replace(node, active_features=known.get(node.name, "")) for node in nodes]
+
+    def _jobs(self, question: Callable[[str], Sequence[str]]) -> list[JobRecord]:
+        mark = self._new_mark()
+        return columns.read_jobs(self._ask(question(mark)), mark)
 
     def _ask(self, argv: Sequence[str]) -> str:
         return _text(self._bytes(argv))

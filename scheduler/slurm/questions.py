@@ -9,7 +9,7 @@ from enum import StrEnum
 from idleq.ids import NodeName
 
 SEPARATOR = "|"
-"""Free text (comments, names) comes last in a line, so that a separator in it does no harm."""
+"""Free text (comments, names) comes last in a row, so that a separator in it does no harm."""
 
 JOB_COLUMNS = (
     "JobID",
@@ -72,25 +72,34 @@ def ask_version() -> list[str]:
     return ["sinfo", "--version"]
 
 
-def ask_jobs(form: Format) -> list[str]:
-    """Ask for every job that is not over."""
+def row_end(mark: str) -> str:
+    """Return what ends a row of jobs.
+
+    Comments and names may have line breaks, and whole rows that are made up. What ends a row is therefore nothing that anybody could
+    have written into them, where *mark* is new with each question.
+    """
+    return f"{SEPARATOR}{mark}\n"
+
+
+def ask_jobs(form: Format, mark: str = "") -> list[str]:
+    """Ask for every job that is not over; *mark*: see `row_end`."""
     match form:
         case Format.JSON:
             return ["squeue", "--all", "--json"]
         case Format.TEXT:
-            return ["squeue", "--all", "--noheader", _columns(JOB_COLUMNS)]
+            return ["squeue", "--all", "--noheader", _columns(JOB_COLUMNS, mark)]
 
 
-def ask_ends(jobs: Sequence[int]) -> list[str]:
+def ask_ends(jobs: Sequence[int], mark: str = "") -> list[str]:
     """Ask how *jobs*, which are no longer among the others, have ended; Slurm remembers for some minutes (MinJobAge)."""
     numbers = ",".join(map(str, sorted(jobs)))
-    return ["squeue", "--all", "--noheader", "--states=all", f"--jobs={numbers}", _columns(JOB_COLUMNS)]
+    return ["squeue", "--all", "--noheader", "--states=all", f"--jobs={numbers}", _columns(JOB_COLUMNS, mark)]
 
 
-def ask_over_on(nodes: Sequence[NodeName]) -> list[str]:
+def ask_over_on(nodes: Sequence[NodeName], mark: str = "") -> list[str]:
     """Ask for the jobs that have ended on some of *nodes*; Slurm remembers for some minutes (MinJobAge)."""
     where = f"--nodelist={','.join(sorted(nodes))}"
-    return ["squeue", "--all", "--noheader", f"--states={OVER}", where, _columns(JOB_COLUMNS)]
+    return ["squeue", "--all", "--noheader", f"--states={OVER}", where, _columns(JOB_COLUMNS, mark)]
 
 
 def ask_nodes(form: Format) -> list[str]:
@@ -149,5 +158,6 @@ def ask_associations(user: str, cluster: str) -> list[str]:
     ]
 
 
-def _columns(names: tuple[str, ...]) -> str:
-    return "--Format=" + ",".join(f"{name}:{SEPARATOR}" for name in names)
+def _columns(names: tuple[str, ...], mark: str = "") -> str:
+    """Each column is followed by what stands behind its colon, as it is."""
+    return "--Format=" + ",".join(f"{name}:{SEPARATOR}" for name in names) + mark

@@ -19,6 +19,9 @@ VERSIONS = ("v0.0.44", "v0.0.43", "v0.0.42", "v0.0.41", "v0.0.40")
 """Of slurmrestd's own interface, newest first; each Slurm offers some three of them."""
 
 TIMEOUT_S = 60
+NO_ANSWER = (http.client.BAD_GATEWAY, http.client.SERVICE_UNAVAILABLE, http.client.GATEWAY_TIMEOUT)
+"""Of a proxy before slurmrestd that got no answer from it."""
+
 UNKNOWN_USER = ("Authentication failure", "authentication failure", "Protocol authentication error")
 PATH = "/usr/local/bin:/usr/bin:/bin"
 """What is submitted by slurmrestd has only the environment that it is given; the script needs `srun`."""
@@ -141,7 +144,7 @@ def refusal(status: int, answer: bytes) -> SlurmAway | SlurmRefused | SlurmToken
     said = f"slurmrestd ({status}): {words}"
     if status == http.client.UNAUTHORIZED or any(sign in words for sign in UNKNOWN_USER):
         return SlurmTokenUnusable(f"{said}: it does not accept the token")
-    if any(sign in words for sign in AWAY):
+    if status in NO_ANSWER or any(sign in words for sign in AWAY):
         return SlurmAway(said)
     return SlurmLimit(said) if any(sign in words for sign in LIMITS) else SlurmRefused(said)
 

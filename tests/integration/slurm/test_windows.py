@@ -76,7 +76,9 @@ def test_slurm_itself_drops_a_window_that_could_not_be_over_in_time(windows: Tes
         max_ms=Millis(90_000),
         ends_by=Millis(now + 90_000),
     )
-    site = SiteSettings(server="s1", user="alice", window_partition="windows", folder="/shared/home/alice")
+    site = SiteSettings(
+        server="s1", user="alice", window_partition="windows", mode=Mode.WINDOW, folder="/shared/home/alice"
+    )
 
     job = WAYS[way](windows).submit(batch_job(window, site, ["sleep", "60"], now))
 

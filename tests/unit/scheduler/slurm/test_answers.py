@@ -86,3 +86,13 @@ def test_an_answer_that_was_cut_short_is_refused(percent: int) -> None:
 def test_what_is_no_answer_about_jobs_is_refused(said: bytes) -> None:
     with pytest.raises(SlurmUnreadable):
         answers.read_jobs(said)
+
+
+def test_a_name_that_is_no_text_hides_no_job() -> None:
+    said = (BUSY / "jobs.json").read_bytes()
+
+    odd = answers.read_jobs(said.replace(b'"wide"', b'"w\xff\xfe"')).jobs
+
+    assert [job.name for job in odd] == [
+        "w\ufffd\ufffd" if job.name == "wide" else job.name for job in answers.read_jobs(said).jobs
+    ]

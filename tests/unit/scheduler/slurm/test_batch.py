@@ -31,6 +31,23 @@ ASKED = RequestAllocation(
 )
 
 
+@pytest.mark.parametrize(
+    ("mode", "partition", "window_partition", "there"),
+    [
+        (Mode.PREEMPTIBLE, "guests", "main", {"guests"}),
+        (Mode.PREEMPTIBLE, "", "main", set()),
+        (Mode.WINDOW, "guests", "main", {"main"}),
+        (Mode.WINDOW, "guests", "", set()),
+    ],
+)
+def test_gaps_are_looked_for_where_allocations_of_the_mode_in_force_go(
+    mode: Mode, partition: str, window_partition: str, there: set[str]
+) -> None:
+    site = replace(SITE, mode=mode, partition=partition, window_partition=window_partition)
+
+    assert site.partitions == there
+
+
 def test_the_script_is_what_it_was() -> None:
     assert batch_job(ASKED, SITE, AGENT, NOW).script == (GOLDEN / "script.sh").read_text()
 

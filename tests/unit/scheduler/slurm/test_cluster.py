@@ -15,7 +15,7 @@ from idleq.scheduler.core.inputs import (
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm.batch import SiteSettings
 from idleq.scheduler.slurm.cluster import SlurmCluster
-from idleq.scheduler.slurm.errors import SlurmAway, SlurmLimit, SlurmRefused
+from idleq.scheduler.slurm.errors import SlurmAway, SlurmError, SlurmLimit, SlurmRefused, SlurmUnreadable
 from support.slurm import FakeSite, job, node
 
 LEASE = Millis(60_000)
@@ -115,12 +115,15 @@ def test_a_daemon_that_starts_again_finds_what_it_had_asked_for_before_it_asks()
     assert len(before.site.jobs) == 1
 
 
+@pytest.mark.parametrize("failure", [SlurmAway("timed out"), SlurmUnreadable("sbatch printed no job's number")])
 @pytest.mark.parametrize("is_taken", [False, True])
-def test_a_submission_whose_answer_was_lost_is_looked_for_before_it_is_made_again(*, is_taken: bool) -> None:
+def test_a_submission_whose_answer_was_lost_is_looked_for_before_it_is_made_again(
+    failure: SlurmError, *, is_taken: bool
+) -> None:
     rig = Rig()
     rig.poll()
-    rig.site.failure, rig.site.is_taken = SlurmAway("timed out"), is_taken
-    with pytest.raises(SlurmAway):
+    rig.site.failure, rig.site.is_taken = failure, is_taken
+    with pytest.raises(type(failure)):
         rig.request()
 
     rig.request()
@@ -128,11 +131,12 @@ def test_a_submission_whose_answer_was_lost_is_looked_for_before_it_is_made_agai
     assert len(rig.site.jobs) == 1
 
 
-def test_what_waits_after_a_submission_that_was_told_to_have_failed_is_cancelled_once() -> None:
+@pytest.mark.parametrize("failure", [SlurmAway("timed out"), SlurmUnreadable("sbatch printed no job's number")])
+def test_what_waits_after_a_submission_that_was_told_to_have_failed_is_cancelled_once(failure: SlurmError) -> None:
     rig = Rig()
     rig.poll()
-    rig.site.failure = SlurmAway("timed out")
-    with pytest.raises(SlurmAway):
+    rig.site.failure = failure
+    with pytest.raises(type(failure)):
         rig.request()
     (number,) = rig.site.jobs
     rig.request("a2")

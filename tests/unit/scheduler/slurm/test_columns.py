@@ -26,6 +26,34 @@ def test_separators_in_comments_and_names_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize(
+    "odd", ["\v", "\f", "\r", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\n", "|\n", "\n9|", "|"]
+)
+def test_what_others_write_into_comments_and_names_hides_no_job(odd: str) -> None:
+    end = "|mark\n"
+    strange = JOB.replace("(null)|name|", f"a{odd}b|c{odd}d")
+    ours = JOB.replace("7", "8", 1).removesuffix("|")
+
+    jobs = columns.read_jobs(f"{strange}{end}{ours}{end}", "mark")
+
+    assert [(job.job_id, job.nodes, job.user_name) for job in jobs] == [(7, "n1", "alice"), (8, "n1", "alice")]
+
+
+@pytest.mark.parametrize("cut", [1, 20, 60])
+def test_rows_that_are_cut_off_are_refused_rather_than_passed_over(cut: int) -> None:
+    text = f"{JOB}mark\n" * 2
+
+    with pytest.raises(SlurmUnreadable, match="has no end"):
+        columns.read_jobs(text[: -cut - len("\n")], "mark")
+
+
+def test_what_unicode_takes_for_the_end_of_a_line_ends_none_of_a_node_or_a_reservation() -> None:
+    (node,) = columns.read_nodes("n1|idle|0/4/0/4|4000|0|gpu:a\x85b:1|(null)|\n")
+    (reservation,) = columns.read_reservations("ReservationName=a StartTime=1 EndTime=2 Nodes=n1 Comment=a\u2028b\n")
+
+    assert (node.gres, reservation.node_list) == ("gpu:a\x85b:1", "n1")
+
+
+@pytest.mark.parametrize(
     "line", ["7|RUNNING|main", JOB.replace("7", "seven", 1), JOB.replace("1000", "N/O"), "Unable to contact"]
 )
 def test_a_line_that_is_not_what_was_asked_for_is_refused(line: str) -> None:

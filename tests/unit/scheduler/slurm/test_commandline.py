@@ -53,7 +53,13 @@ class Recorded:
         if any("features_act" in word for word in argv):
             return FEATURES.encode()
         folder = self._folder if name != "partitions" else self._folder.parent / "plain"
-        return (folder / f"{name}.{form}").read_bytes()
+        recorded = (folder / f"{name}.{form}").read_bytes()
+        return as_asked(argv, recorded.decode()).encode() if (name, form) == ("jobs", "txt") else recorded
+
+
+def as_asked(argv: Sequence[str], rows: str) -> str:
+    """*rows* that were asked for without a mark, as squeue prints them with the one in *argv*."""
+    return rows.replace("|\n", f"{argv[-1].rpartition(':')[2]}\n")
 
 
 def test_a_reading_in_json_is_all_that_was_recorded() -> None:
@@ -117,6 +123,22 @@ def test_what_has_ended_on_some_nodes_is_asked_for_there_alone() -> None:
     assert [job.job_id for job in over] == [job.job_id for job in recorded_as_text("24.11", "busy").jobs]
 
 
+def test_rows_that_somebody_made_up_in_a_jobs_name_are_no_rows() -> None:
+    row = "7|RUNNING|main|mallory|1000|2000|N/A|900|n1|(null)|cpu=1,mem=500M|None|(null)|"
+    made_up = "x|\n8|RUNNING|main|alice|1000|2000|N/A|900|n2|(null)|cpu=1,mem=500M|None|idleq:s1:a1|y"
+    asked: list[str] = []
+
+    def squeue(argv: Sequence[str], _said: str) -> bytes:
+        asked.append(argv[-1])
+        return f"{row}{made_up}{argv[-1].rpartition(':')[2]}\n".encode()
+
+    site = CommandLine(Format.JSON, squeue)
+
+    assert [(each.job_id, each.name) for each in site.over_on([NodeName("n1")])] == [(7, made_up)]
+    assert list(site.ends([7])) == [7]
+    assert len(set(asked)) == len(asked)  # what ends a row is not known before it is asked
+
+
 def test_nothing_is_asked_to_cancel_nothing() -> None:
     run = Recorded()
 
@@ -130,6 +152,11 @@ def test_nothing_is_asked_to_cancel_nothing() -> None:
     [
         ("slurm_load_jobs error: Unable to contact slurm controller (connect failure)", SlurmAway),
         ("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation", SlurmAway),
+        ("sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received", SlurmAway),
+        ("sbatch: error: Batch job submission failed: Message send failure", SlurmAway),
+        ("sbatch: error: Batch job submission failed: Message receive failure", SlurmAway),
+        ("sbatch: error: Batch job submission failed: Unexpected message received", SlurmAway),
+        ("sbatch: error: Batch job submission failed: Communication connection failure", SlurmAway),
         (
             "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy",
             SlurmLimit,
@@ -165,6 +192,11 @@ def test_a_program_that_fails_is_told_in_its_own_words() -> None:
     assert commandline.output(["printf", "\\377"], "") == b"\xff"
 
 
+def test_a_program_that_is_killed_has_said_neither_yes_nor_no() -> None:
+    with pytest.raises(SlurmAway, match="sh was ended by signal 9"):
+        commandline.run(["sh", "-c", "kill -9 $$"], "")
+
+
 def test_what_people_prefer_of_slurms_commands_changes_nothing_that_we_ask_or_submit() -> None:
     preferred = {
         "SQUEUE_USERS": "alice",
@@ -190,8 +222,9 @@ def test_a_program_is_run_without_what_people_prefer(monkeypatch: pytest.MonkeyP
 def test_features_are_asked_for_in_columns_where_they_matter_only() -> None:
     plain, wanting = Recorded(), Recorded()
 
-    CommandLine(Format.TEXT, plain).read(recorded_as_text("24.11", "busy").at)
-    read = CommandLine(Format.TEXT, wanting, wants_features=True).read(recorded_as_text("24.11", "busy").at)
+    CommandLine(Format.TEXT, plain, new_mark=str).read(recorded_as_text("24.11", "busy").at)
+    site = CommandLine(Format.TEXT, wanting, wants_features=True, new_mark=str)
+    read = site.read(recorded_as_text("24.11", "busy").at)
 
     asked = [argv for argv, _ in wanting.asked if argv not in [before for before, _ in plain.asked]]
     assert asked == [["sinfo", "--all", "--noheader", "--Node", "--Format=NodeHost:|,features_act:|"]]

@@ -186,11 +186,17 @@ def test_cancelling_asks_for_each_job() -> None:
         (complaint("Unable to contact slurm controller (connect failure)"), SlurmAway),
         (complaint("Job violates accounting/QOS policy (job submit limit)"), SlurmLimit),
         (complaint("Invalid partition name specified"), SlurmRefused),
+        (complaint("Message receive failure"), SlurmAway),
         (b"Authentication failure", SlurmTokenUnusable),
     ],
 )
 def test_what_slurmrestd_says_tells_whether_trying_again_may_help(answer: bytes, kind: type[SlurmError]) -> None:
     assert type(refusal(500, answer)) is kind
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_proxy_that_got_no_answer_says_neither_yes_nor_no(status: int) -> None:
+    assert type(refusal(status, b"<html>upstream</html>")) is SlurmAway
 
 
 def test_where_nobody_answers_it_is_away() -> None:
