@@ -34,7 +34,7 @@ Agent = Callable[[RequestAllocation], Sequence[str]]
 class SlurmCluster:
     """Allocations from Slurm.
 
-    *lease_ms* is how long an agent that hears nothing keeps its guests: the allocation on a node that failed is told to be over
+    *lease_ms* is how long an agent whose lease nobody renews keeps its guests, and takes to stop them: the allocation on a node that failed is told to be over
     only after that, since Slurm cannot know what still runs there. *bound_ms* is the most that a main job may wait for guests.
     """
 
