@@ -21,7 +21,7 @@ help:
 	@echo "make docs      write the pages that are made from the code"
 	@echo "make image     build the image of the workloads (BASE=NAME to start from another image, ENGINE=podman, WHEELS=FOLDER)"
 	@echo "make testbed-up|testbed-down|testbed-shell"
-	@echo "               a real Slurm cluster on this machine, for tests (Debian, as root; ARGS=\"n1 --user=bob\" for a shell elsewhere)"
+	@echo "               a real Slurm cluster on this machine, for tests (Debian, as root; ARGS=\"--compute 5\" for more nodes, ARGS=\"n1 --user=bob\" for a shell elsewhere)"
 	@echo "make clean     remove what builds, tests and tools have left (distclean: .venv as well)"
 
 demo: $(VENV)/.installed-demo

@@ -30,6 +30,7 @@ from idleq.scheduler.core.sitefacts import (
     AgentArrived,
     AllocationAsked,
     AllocationEnded,
+    AllocationFailed,
     AllocationStarted,
 )
 from idleq.scheduler.core.state import Hold, State
@@ -93,6 +94,9 @@ class Hands:
         allocations = state.allocations.values()
         started = [one.id for one in allocations if one.hold not in NOT_STARTED]
         self._leases.replace(started, (one.id for one in allocations if one.id not in started))
+        for one in allocations:
+            if one.has_failed:
+                self._leases.let_end(one.id)
         self._intake.restart(one.id for one in allocations if one.hold not in NOT_ARRIVED)
         for job in jobs:
             if isinstance(job.state, Done):
@@ -121,6 +125,8 @@ class Hands:
                 self._leases.add(fact.allocation)
             case AllocationStarted() | AgentArrived():
                 self._leases.renew(fact.allocation)
+            case AllocationFailed():
+                self._leases.let_end(fact.allocation)
             case AllocationEnded():
                 self._leases.remove(fact.allocation)
                 # What could not be sent to its agent would make its folder anew.

@@ -18,8 +18,9 @@ class Leases:
     def __init__(self, clock: Clock, lease_ms: Millis, margin_ms: Millis) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._length = lease_ms + margin_ms
+        self._length, self._margin_ms = lease_ms + margin_ms, margin_ms
         self._ends: dict[AllocationId, Millis | None] = {}
+        self._ending: set[AllocationId] = set()
         self.lease_ms = lease_ms
 
     def add(self, allocation: AllocationId) -> None:
@@ -28,21 +29,36 @@ class Leases:
             self._ends.setdefault(allocation, None)
 
     def renew(self, allocation: AllocationId) -> None:
-        """Give the agent of *allocation* a whole lease from now on, if the allocation is one of ours."""
+        """Give the agent of *allocation* a whole lease from now on, if the allocation is one of ours and its lease may go on."""
         with self._lock:
-            if allocation in self._ends:
+            if allocation in self._ends and allocation not in self._ending:
                 self._ends[allocation] = Millis(self._clock.now() + self._length)
+
+    def let_end(self, allocation: AllocationId) -> None:
+        """Renew the lease of the agent of *allocation* no more: it hosts guests up to the end that it knows of, and no longer."""
+        with self._lock:
+            self._ending.add(allocation)
+
+    def left_ms(self, allocation: AllocationId) -> Millis:
+        """Return how long the agent of *allocation* may go on from now on."""
+        with self._lock:
+            if allocation not in self._ending:
+                return self.lease_ms
+            end = self._ends.get(allocation)
+            return Millis(0 if end is None else max(0, end - self._margin_ms - self._clock.now()))
 
     def remove(self, allocation: AllocationId) -> None:
         """*allocation* is over."""
         with self._lock:
             self._ends.pop(allocation, None)
+            self._ending.discard(allocation)
 
     def replace(self, started: Iterable[AllocationId], queued: Iterable[AllocationId]) -> None:
         """After a restart: these are all, and each started one gets a whole lease, whenever it was heard last."""
         end = Millis(self._clock.now() + self._length)
         with self._lock:
             self._ends = dict.fromkeys(queued) | dict.fromkeys(started, end)
+            self._ending.clear()
 
     def __contains__(self, allocation: object) -> bool:
         with self._lock:

@@ -59,7 +59,7 @@ class SpoolRounds:
             answer = Answer(
                 beat=beat,
                 taken=self._intake.taken(allocation),
-                lease_ms=self._leases.lease_ms,
+                lease_ms=self._leases.left_ms(allocation),
                 leave=allocation not in self._leases,
                 daemon=self._daemon_id,
                 epoch=self._epoch,

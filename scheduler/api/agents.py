@@ -110,7 +110,7 @@ class AgentDesk:
         body = b'{"taken":%d,"commands":[%s],"lease_ms":%d,"leave":%s,"daemon":"%s","epoch":%d}' % (
             office.intake.taken(allocation),
             b",".join(command.payload for command in commands),
-            office.leases.lease_ms,
+            office.leases.left_ms(allocation),
             b"false" if allocation in office.leases else b"true",
             office.daemon_id.encode(),
             office.epoch,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from idleq.ids import AllocationId, Millis
+from idleq.scheduler.core.accept_people import freeze_guests
 from idleq.scheduler.core.cause import BOOKED, Cause, CauseKind
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.draft import Draft
@@ -24,6 +25,7 @@ from idleq.scheduler.core.job import Freezing, Job, Segment
 from idleq.scheduler.core.segments import end_segment, fail_launch
 from idleq.scheduler.core.sitefacts import (
     AllocationEnded,
+    AllocationFailed,
     AllocationReleased,
     AllocationStarted,
     GapClosed,
@@ -77,13 +79,21 @@ def _is_taken(report: NodeReport, gap: Gap) -> bool:
 
 
 def lose_node(draft: Draft, what: NodeLost) -> None:
-    """Start nothing there. Its guests count as alive until their lease is over or the site's scheduler says so."""
-    node = draft.state.nodes.get(what.node)
+    """Start nothing there. Its guests count as alive until their lease is over or the site's scheduler says so.
+
+    Where only the site's daemon there has died, agent and guests live on and may still save, so they are asked to.
+    """
+    state = draft.state
+    node = state.nodes.get(what.node)
     if node is not None and node.report.is_up:
         report = node.report
         cause = Cause(CauseKind.CLOSED, what.reason)
         down = NodeReport(name=report.name, capacity=report.capacity, free=report.free, is_up=False, cause=cause)
         draft.record(NodesSeen(deltas=(down,), gone=()))
+    for allocation in list(state.allocations.values()):
+        if allocation.node == what.node and allocation.hold is not Hold.ASKED and not allocation.has_failed:
+            draft.record(AllocationFailed(allocation=allocation.id, reason=what.reason))
+            freeze_guests(draft, allocation, "its node failed")
 
 
 def note_main_job(draft: Draft, what: MainJobStarted) -> None:

@@ -23,7 +23,7 @@ from idleq.scheduler.core.facts import (
 )
 from idleq.scheduler.core.inputs import JobCancelled, JobHeld, JobReleased, JobsSubmitted, Paused, Resumed
 from idleq.scheduler.core.job import Freezing, Held, Job, Killing, Running, Segment, Starting
-from idleq.scheduler.core.state import State
+from idleq.scheduler.core.state import Allocation, State
 from idleq.scheduler.core.submission import Submission
 from idleq.scheduler.core.wishes import Move
 
@@ -217,10 +217,15 @@ def pause(draft: Draft, what: Paused) -> None:
     if not what.empty:
         return
     for allocation in list(state.allocations.values()):
-        for name in list(allocation.guests):
-            job = state.jobs[name]
-            if isinstance(job.state, Starting | Running):
-                freeze(draft, name, job.state.segment, "idleq is paused", hold=False)
+        freeze_guests(draft, allocation, "idleq is paused")
+
+
+def freeze_guests(draft: Draft, allocation: Allocation, reason: str) -> None:
+    """Freeze all that starts or runs in *allocation*."""
+    for name in list(allocation.guests):
+        job = draft.state.jobs[name]
+        if isinstance(job.state, Starting | Running):
+            freeze(draft, name, job.state.segment, reason, hold=False)
 
 
 def resume(draft: Draft, _what: Resumed) -> None:

@@ -15,6 +15,7 @@ from idleq.scheduler.core.sitefacts import (
     AllocationAsked,
     AllocationClosing,
     AllocationEnded,
+    AllocationFailed,
     AllocationReleased,
     AllocationStarted,
     GapClosed,
@@ -198,6 +199,16 @@ def _close(state: State, _at: Millis, fact: AllocationClosing) -> None:
     offer_room(state, allocation)
 
 
+def _fail(state: State, _at: Millis, fact: AllocationFailed) -> None:
+    allocation = _moving(state, fact)
+    state.coming.pop(allocation.id, None)
+    state.roomy.pop(allocation.id, None)
+    allocation.has_failed = True
+    if allocation.hold is not Hold.RELEASED:
+        allocation.hold = Hold.CLOSING
+        offer_room(state, allocation)
+
+
 def _release(state: State, _at: Millis, fact: AllocationReleased) -> None:
     allocation = _moving(state, fact)
     state.coming.pop(allocation.id, None)
@@ -219,7 +230,13 @@ def _end(state: State, _at: Millis, fact: AllocationEnded) -> None:
 
 
 def _moving(
-    state: State, fact: AllocationStarted | AgentArrived | AllocationClosing | AllocationReleased | AllocationEnded
+    state: State,
+    fact: AllocationStarted
+    | AgentArrived
+    | AllocationClosing
+    | AllocationFailed
+    | AllocationReleased
+    | AllocationEnded,
 ) -> Allocation:
     """Return the allocation that *fact* is about; as it is no longer what it was, there may be reason to ask for others."""
     state.agenda.demand = True
@@ -260,6 +277,7 @@ APPLIED_BY: dict[type, Callable[[State, Millis, Any], None]] = {
     AllocationStarted: _start,
     AgentArrived: _welcome,
     AllocationClosing: _close,
+    AllocationFailed: _fail,
     AllocationReleased: _release,
     AllocationEnded: _end,
     ReleaseDelayed: _delay_release,

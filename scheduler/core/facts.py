@@ -10,6 +10,7 @@ from idleq.scheduler.core.sitefacts import (
     AllocationAsked,
     AllocationClosing,
     AllocationEnded,
+    AllocationFailed,
     AllocationReleased,
     AllocationStarted,
     GapClosed,
@@ -288,6 +289,7 @@ Fact = (
     | AllocationStarted
     | AgentArrived
     | AllocationClosing
+    | AllocationFailed
     | AllocationReleased
     | AllocationEnded
     | StrayGranted

@@ -83,6 +83,16 @@ class AllocationClosing(Struct, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
+class AllocationFailed(Struct, frozen=True, kw_only=True, gc=False):
+    """The site's scheduler says that its node has failed: it takes no more jobs, and its agent's lease is renewed no more.
+
+    It counts as there until that lease is over, since its guests may live on.
+    """
+
+    allocation: AllocationId
+    reason: str
+
+
 class AllocationReleased(Struct, frozen=True, kw_only=True, gc=False):
     """We give it back."""
 

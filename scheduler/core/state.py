@@ -35,7 +35,7 @@ class Hold(StrEnum):
     GRANTED = "granted"
     #: Its agent takes jobs.
     READY = "ready"
-    #: Its agent was told to go, and takes no more jobs.
+    #: Its agent was told to go, or its node has failed: it takes no more jobs.
     CLOSING = "closing"
     #: We gave it back, and wait to hear that it is over.
     RELEASED = "released"
@@ -61,6 +61,7 @@ class Allocation:
         guests: whom it hosts.
         ahead: those of them that start once there is room, in this order; they hold nothing yet.
         idle_since: since when it hosts nobody, None while it does.
+        has_failed: whether the site's scheduler says that its node has.
         failed_launches: how many launches in a row failed there.
         abilities: what its node can do, once its agent has said so.
         machine: what its node is like, None until its agent has said so.
@@ -82,6 +83,7 @@ class Allocation:
     guests: dict[JobId, None] = field(default_factory=dict)
     ahead: dict[JobId, None] = field(default_factory=dict)
     idle_since: Millis | None = None
+    has_failed: bool = False
     failed_launches: int = 0
     abilities: frozenset[str] = frozenset()
     machine: Machine | None = None

@@ -60,7 +60,8 @@ def slurm_cluster(
     if serves_site:
         way = _as_users(way, settings, clock)
     bound = Millis(policy.grace_ms + configuration.scheduling_cycle_ms(site_says) + settings.epilog_ms)
-    return SlurmCluster(way, site, clock, agent, lease_ms=policy.lease_ms, bound_ms=bound, ticket=ticket)
+    lease = Millis(policy.lease_ms + policy.margin_ms)
+    return SlurmCluster(way, site, clock, agent, lease_ms=lease, bound_ms=bound, ticket=ticket)
 
 
 def _as_users(own: Site, settings: SlurmSettings, clock: Clock) -> AsUsers:

@@ -24,6 +24,9 @@ REMEMBERED = 10_000
 LOOKS_WITHOUT = 2
 """A job that is in no answer so often, and of which Slurm knows nothing when asked by number, is over: one look may fall into a restart."""
 
+OUT_OF_REACH = frozenset({"DOWN", "NOT_RESPONDING"})
+"""Where a node is so, Slurm counts a job as over that it could not end."""
+
 Ticket = Callable[[AllocationId], str]
 """Returns what an allocation's script is to tell its agent, "" for nothing; see `batch.script`."""
 
@@ -34,8 +37,9 @@ Agent = Callable[[RequestAllocation], Sequence[str]]
 class SlurmCluster:
     """Allocations from Slurm.
 
-    *lease_ms* is how long an agent that hears nothing keeps its guests: the allocation on a node that failed is told to be over
-    only after that, since Slurm cannot know what still runs there. *bound_ms* is the most that a main job may wait for guests.
+    *lease_ms* is how long an agent whose lease nobody renews keeps its guests, and takes to stop them: an allocation whose node
+    failed or does not answer is told to be over only after that, since Slurm cannot know what still runs there. *bound_ms* is the
+    most that a main job may wait for guests.
     """
 
     def __init__(
@@ -55,7 +59,7 @@ class SlurmCluster:
         self._numbers: dict[AllocationId, int] = {}
         self._granted: dict[AllocationId, NodeName] = {}
         self._missed: dict[AllocationId, int] = {}
-        self._failed: dict[AllocationId, Millis] = {}
+        self._failed: dict[AllocationId, tuple[Millis, str]] = {}
         self._over: dict[AllocationId, str] = {}
         self._doubtful: set[AllocationId] = set()
         self._doubled: set[int] = set()
@@ -106,7 +110,7 @@ class SlurmCluster:
             reading, begun
         )  # the last question: before it nothing is taken as told, since it may fail
         try:
-            news = [*self._grants_and_changes(reading, present), *self._ends(present, known, now)]
+            news = [*self._grants_and_changes(reading, present), *self._ends(reading, present, known)]
             news += self._held_up(begun, now)
         except Exception:
             # What was taken as told was not: the next poll tells everything.
@@ -196,15 +200,16 @@ class SlurmCluster:
         return [job for job in self._site.over_on(where) if not self._is_ours(job)] if where else []
 
     def _ends(
-        self, present: Mapping[AllocationId, JobRecord], known: Mapping[int, JobRecord], now: Millis
+        self, reading: Reading, present: Mapping[AllocationId, JobRecord], known: Mapping[int, JobRecord]
     ) -> list[Input]:
         """Tell what is over: Slurm says so by number, or knows nothing of it any more."""
         for allocation in present:
             self._missed.pop(allocation, None)
+        lost = {node.name for node in reading.nodes if not OUT_OF_REACH.isdisjoint(node.states)}
         gone = {allocation: number for allocation, number in self._numbers.items() if allocation not in present}
         news: list[Input] = []
         for allocation, number in gone.items():
-            news += self._end(allocation, known.get(number), now)
+            news += self._end(allocation, known.get(number), reading.at, is_lost=self._granted.get(allocation) in lost)
         return news
 
     def _held_up(self, jobs: Iterable[JobRecord], now: Millis) -> Iterable[Input]:
@@ -215,22 +220,23 @@ class SlurmCluster:
     def _is_ours(self, job: JobRecord) -> bool:
         return allocation_of(job, self._settings) is not None
 
-    def _end(self, allocation: AllocationId, job: JobRecord | None, now: Millis) -> list[Input]:
+    def _end(self, allocation: AllocationId, job: JobRecord | None, now: Millis, *, is_lost: bool) -> list[Input]:
         if allocation in self._failed:
-            return [self._finish(allocation, "its node failed")] if now >= self._failed[allocation] else []
+            until, reason = self._failed[allocation]
+            return [self._finish(allocation, reason)] if now >= until else []
         if job is None:
             self._missed[allocation] = self._missed.get(allocation, 0) + 1
-            return (
-                [self._finish(allocation, "Slurm no longer knows it")]
-                if self._missed[allocation] >= LOOKS_WITHOUT
-                else []
-            )
-        if job.is_waiting or job.is_on_nodes:
+            if self._missed[allocation] < LOOKS_WITHOUT:
+                return []
+        elif job.is_waiting or job.is_on_nodes:
             return []  # it came back, or begins, between two questions
-        if "NODE_FAIL" in job.states and allocation in self._granted:
-            self._failed[allocation] = Millis(now + self._lease_ms)
-            return [NodeLost(node=self._granted[allocation], reason="Slurm says that it failed")]
-        return [self._finish(allocation, ended(job))]
+        reason = "Slurm no longer knows it" if job is None else ended(job)
+        has_failed = job is not None and "NODE_FAIL" in job.states
+        if allocation in self._granted and (has_failed or is_lost):
+            self._failed[allocation] = Millis(now + self._lease_ms), reason
+            why = "Slurm says that it failed" if has_failed else "Slurm cannot reach it"
+            return [NodeLost(node=self._granted[allocation], reason=why)]
+        return [self._finish(allocation, reason)]
 
     def _finish(self, allocation: AllocationId, reason: str) -> AllocationLost:
         self._numbers.pop(allocation, None)

@@ -13,23 +13,35 @@ from testbed.images import find_or_make_image
 from testbed.roots import TRIXIE, cache, find_or_make, is_made, log_of
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Do what *arguments* say; return the exit code."""
+def parser_of_arguments() -> argparse.ArgumentParser:
+    """Return what reads the arguments; which cluster is meant may be said before the verb and after it (make puts ARGS there)."""
     parser = argparse.ArgumentParser(prog="testbed", description="a Slurm cluster on this machine, for tests")
-    parser.add_argument("--compute", type=int, default=3, metavar="N", help="how many compute nodes it has")
-    parser.add_argument("--folder", type=Path, default=cache() / "by-hand", help="where all of it lies")
+    _say_which(parser, compute=3, folder=cache() / "by-hand")
+    which = argparse.ArgumentParser(add_help=False)
+    _say_which(which, compute=argparse.SUPPRESS, folder=argparse.SUPPRESS)  # what was said before the verb stays
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("up", help="start it (the first time makes its root file system: some minutes)")
+    verbs.add_parser("up", parents=[which], help="start it (the first time makes its root file system: some minutes)")
     verbs.add_parser("root", help="make its root file system if the cache has none, and leave it at that")
     verbs.add_parser("image", help="make the image of the workloads if the cache has none, and leave it at that")
-    verbs.add_parser("down", help="remove every trace of it")
-    shell = verbs.add_parser("shell", help="a shell on a node")
+    verbs.add_parser("down", parents=[which], help="remove every trace of it")
+    shell = verbs.add_parser("shell", parents=[which], help="a shell on a node")
     shell.add_argument("node", nargs="?", default=LOGIN)
     shell.add_argument("--user", default="alice")
-    run = verbs.add_parser("run", help="one command on a node")
+    run = verbs.add_parser("run", parents=[which], help="one command on a node")
     run.add_argument("--user", default="alice")
     run.add_argument("node")
     run.add_argument("command", nargs=argparse.REMAINDER)
+    return parser
+
+
+def _say_which(parser: argparse.ArgumentParser, *, compute: object, folder: object) -> None:
+    parser.add_argument("--compute", type=int, default=compute, metavar="N", help="how many compute nodes it has")
+    parser.add_argument("--folder", type=Path, default=folder, help="where all of it lies")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what *arguments* say; return the exit code."""
+    parser = parser_of_arguments()
     wanted = parser.parse_args(arguments)
     if os.geteuid() != 0:
         parser.error("the test cluster needs root: it makes namespaces and mounts")

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from idleq.ids import AllocationId
+from idleq.ids import AllocationId, NodeName
 from idleq.scheduler import codec
 from idleq.scheduler.core.commands import AgentCommand, Launch
-from idleq.scheduler.core.inputs import Input, JobCancelled
+from idleq.scheduler.core.inputs import Input, JobCancelled, NodeLost
 from support.daemon import a_job, done, launched, ready
 from support.desk import Desk
 
@@ -80,6 +80,19 @@ def test_to_be_heard_renews_the_lease(hosting: tuple[Desk, Launch]) -> None:
     desk.bench.steady.advance(50_000)
     desk.agent("a1").post(SYNC, {})
     assert desk.bench.leases.next_end_in() == 62_000
+
+
+def test_an_agent_on_a_node_that_has_failed_is_told_to_save_and_what_is_left_of_its_lease(
+    hosting: tuple[Desk, Launch],
+) -> None:
+    desk, launch = hosting
+    agent = desk.agent("a1")
+    agent.post(SYNC, {"reports": [report(1, launched(launch))], "have": [launch.id]})
+    desk.bench.ask(NodeLost(node=NodeName("n1"), reason="no ping")).result(timeout=10)
+    desk.bench.steady.advance(50_000)
+    reply = agent.post(SYNC, {"have": [launch.id]})
+    assert [type(command).__name__ for command in commands(reply)] == ["Freeze"]
+    assert (reply.json["lease_ms"], reply.json["leave"]) == (10_000, False)
 
 
 EVIL: list[Any] = [

@@ -13,7 +13,6 @@ from idleq.scheduler.core.inputs import (
     Exited,
     Frozen,
     JobCancelled,
-    NodeLost,
     NodeReport,
     Progressed,
     Reconciled,
@@ -188,12 +187,12 @@ def test_a_restart_after_entries_have_ended_looks_for_nothing_that_waited_for_th
     assert restored.state == told.engine.state
 
 
-def test_who_is_on_a_node_that_has_failed_has_no_planned_end_any_more() -> None:
+def test_who_is_on_a_node_that_is_down_has_no_planned_end_any_more() -> None:
     told = running(Policy(grace_ms=Millis(0)), planned=START + 10 * MINUTE)
     before = told.engine.state.jobs[JOB].state
     assert isinstance(before, Running)
     assert before.segment.plan.ends_at == START + 10 * MINUTE
-    told.tell(NodeLost(node=NodeName("n1"), reason="it does not answer"))
+    told.see(report("n1", is_up=False))
     after = told.engine.state.jobs[JOB].state
     assert isinstance(after, Running)
     every = after.segment.plan.save_every_ms

@@ -6,7 +6,16 @@ import pytest
 from msgspec import structs
 
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName, SnapshotId
-from idleq.scheduler.core.commands import Freeze, Kill, Launch, Publish, ReleaseAllocation, Replan, RequestAllocation
+from idleq.scheduler.core.commands import (
+    Freeze,
+    Kill,
+    Launch,
+    Mode,
+    Publish,
+    ReleaseAllocation,
+    Replan,
+    RequestAllocation,
+)
 from idleq.scheduler.core.facts import JobDone, SegmentProgressed
 from idleq.scheduler.core.inputs import (
     AgentLeaving,
@@ -32,6 +41,7 @@ from idleq.scheduler.core.job import Done, Failed, Job, Queued
 from idleq.scheduler.core.lifecycle import IllegalTransition, check, may_follow
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.resources import NOTHING
+from idleq.scheduler.core.state import Hold
 from idleq.scheduler.core.submission import Submission
 from support.engines import NODE, START, Told, report, snapshot, spec
 
@@ -326,13 +336,43 @@ def test_a_launch_that_failed_loses_the_segment_not_the_job() -> None:
     assert told.tell(CommandFailed(command=CommandId(999), reason="?", transient=True)).facts == ()
 
 
-def test_a_node_that_does_not_answer_keeps_its_guests_until_their_lease_is_over() -> None:
+def test_a_node_that_has_failed_keeps_its_guests_until_their_lease_is_over_and_they_save_if_they_live() -> None:
     told = running()
-    told.tell(NodeLost(node=NodeName("n1"), reason="no ping"))
-    told.tell(NodeLost(node=NodeName("n1"), reason="no ping"))
-    told.tell(NodeLost(node=NodeName("n9"), reason="no ping"))
-    assert told.state_of("1") == "Running"
+    lost = NodeLost(node=NodeName("n1"), reason="no ping")
+    decision = told.tell(lost)
+    assert [type(fact).__name__ for fact in decision.facts] == ["NodesSeen", "AllocationFailed", "FreezeAsked"]
+    (freeze,) = decision.commands
+    assert freeze == Freeze(
+        id=freeze.id, allocation=AllocationId("a1"), job=JobId("1"), fence=Fence(1), reason="its node failed"
+    )
+    assert (told.tell(lost).facts, told.tell(NodeLost(node=NodeName("n9"), reason="no ping")).facts) == ((), ())
+    assert told.state_of("1") == "Freezing"
     assert not told.engine.state.nodes[NodeName("n1")].report.is_up
+    told.tell(AllocationLost(allocation=AllocationId("a1"), reason="its node failed"))
+    assert told.state_of("1") == "Queued"
+
+
+def test_what_is_frozen_or_given_back_on_a_node_that_fails_stays_so_and_what_only_waits_for_it_is_not_lost() -> None:
+    told = running()
+    told.tell(Paused(empty=True, reason="maintenance"))
+    told.tell(frozen(told))
+    (released,) = told.engine.state.allocations.values()
+    assert released.hold is Hold.RELEASED
+    told.tell(NodeLost(node=NodeName("n1"), reason="no ping"))
+    assert (released.hold, released.has_failed) == (Hold.RELEASED, True)
+
+    told = running()
+    told.tell(Paused(empty=True, reason="maintenance"))
+    decision = told.tell(NodeLost(node=NodeName("n1"), reason="no ping"))
+    assert [type(fact).__name__ for fact in decision.facts] == ["NodesSeen", "AllocationFailed"]
+
+    told = Told(Policy(mode=Mode.WINDOW))
+    told.see(report("n1"))
+    told.submit_job()
+    (asked,) = told.engine.state.allocations.values()
+    assert asked.node == "n1"
+    told.tell(NodeLost(node=NodeName("n1"), reason="no ping"))
+    assert not asked.has_failed
 
 
 def test_what_a_main_job_had_to_wait_is_kept() -> None:

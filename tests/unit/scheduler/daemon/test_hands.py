@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from idleq.ids import AllocationId, JobId
+from idleq.ids import AllocationId, JobId, NodeName
 from idleq.scheduler.core.commands import AgentCommand
-from idleq.scheduler.core.inputs import AgentLeaving, AllocationLost, Input, JobCancelled
+from idleq.scheduler.core.inputs import AgentLeaving, AllocationLost, Input, JobCancelled, NodeLost
 from idleq.scheduler.core.submission import ArrayRange
 from idleq.scheduler.daemon import TRY_AGAIN_MS
 from idleq.scheduler.hands import allocation_topic, entry_topic
@@ -113,3 +113,14 @@ def test_after_a_restart_an_agent_that_is_leaving_has_a_lease(tmp_path: Path) ->
     second = Bench(tmp_path, journal=first.journal)
     second.turn()
     assert second.leases.next_end_in() == second.leases.lease_ms + 2_000
+
+
+def test_after_a_restart_the_agent_of_a_failed_node_has_a_lease_that_is_not_renewed(tmp_path: Path) -> None:
+    first = Bench(tmp_path)
+    launch = first.host_a_job()
+    first.tell(NodeLost(node=NodeName("n1"), reason="no ping"))
+    second = Bench(tmp_path, journal=first.journal)
+    second.turn()
+    second.steady.advance(1_000)
+    second.leases.renew(launch.allocation)
+    assert second.leases.left_ms(launch.allocation) == second.leases.lease_ms - 1_000

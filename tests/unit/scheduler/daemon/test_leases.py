@@ -70,3 +70,31 @@ def test_after_a_restart_what_has_started_gets_a_whole_lease(leases: Leases, clo
     assert (leases.known(), leases.next_end_in()) == ((A2, A1), 1100)
     clock.advance(1100)
     assert leases.take_expired() == (A1,)
+
+
+def test_a_lease_that_is_to_end_is_renewed_no_more_and_says_what_is_left_of_it(
+    leases: Leases, clock: FakeClock
+) -> None:
+    leases.add(A1)
+    leases.renew(A1)
+    clock.advance(300)
+    assert leases.left_ms(A1) == 1000
+    leases.let_end(A1)
+    leases.renew(A1)
+    assert (leases.left_ms(A1), leases.next_end_in()) == (700, 800)
+    clock.advance(750)
+    assert (leases.left_ms(A1), leases.take_expired()) == (0, ())
+    clock.advance(50)
+    assert (leases.take_expired(), leases.left_ms(A1)) == ((A1,), 0)
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+def test_an_allocation_that_is_over_or_told_again_has_no_lease_that_is_to_end(leases: Leases, *, is_over: bool) -> None:
+    leases.let_end(A1)
+    if is_over:
+        leases.remove(A1)
+    else:
+        leases.replace(started=[A1], queued=[])
+    leases.add(A1)
+    leases.renew(A1)
+    assert (leases.left_ms(A1), leases.next_end_in()) == (1000, 1100)

@@ -72,6 +72,16 @@ def test_a_new_question_renews_the_lease_and_an_old_one_does_not(office: Office)
     assert office.leases.next_end_in() == 1000
 
 
+def test_an_agent_whose_lease_is_to_end_is_answered_and_told_what_is_left_of_it(office: Office) -> None:
+    office.agent.ask(Question(beat=1))
+    office.round()
+    office.leases.let_end(A1)
+    office.clock.advance(600)
+    office.agent.ask(Question(beat=2))
+    office.round()
+    assert office.agent.answer() == Answer(beat=2, taken=0, lease_ms=Millis(400), leave=False, daemon="d1")
+
+
 def test_while_the_journal_is_away_the_lease_goes_on_and_no_report_is_taken(office: Office) -> None:
     office.record()
     office.agent.ask(Question(beat=1))

@@ -236,6 +236,27 @@ def test_the_guests_of_a_failed_node_are_given_up_only_after_their_agents_lease(
     assert rig.poll() == [AllocationLost(allocation=A1, reason="its node failed")]
 
 
+@pytest.mark.parametrize("state", ["DOWN", "IDLE+NOT_RESPONDING"])
+@pytest.mark.parametrize(
+    ("ends", "reason"),
+    [(("PREEMPTED",), "preempted"), (("CANCELLED",), "cancelled"), ((), "Slurm no longer knows it")],
+)
+def test_what_ends_on_a_node_that_slurm_cannot_reach_is_given_up_only_after_its_agents_lease(
+    ends: tuple[str, ...], reason: str, state: str
+) -> None:
+    rig = Rig()
+    number = rig.granted()
+    rig.site.nodes = [node("n1", *state.split("+"))]
+    rig.site.end(number, *ends)
+
+    said = rig.poll() or rig.poll()
+    assert said == [NodeLost(node=NodeName("n1"), reason="Slurm cannot reach it")]
+    rig.clock.at = Millis(rig.clock.at + LEASE - 1)
+    assert rig.poll() == []
+    rig.clock.at = Millis(rig.clock.at + 1)
+    assert rig.poll() == [AllocationLost(allocation=A1, reason=reason)]
+
+
 def test_a_release_cancels_the_job_and_is_over_when_slurm_says_so() -> None:
     rig = Rig()
     number = rig.granted()
