@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,12 +15,15 @@ from idleq.migration import criu, enclosure
 from idleq.migration.enclosure import LEADER, RESTORED
 from idleq.migration.errands import Done, Errands
 from idleq.migration.errors import FreezeFailed, ThawFailed
-from idleq.migration.patience import FREEZE_SECONDS
+from idleq.migration.patience import BEGIN_SECONDS, FREEZE_SECONDS
 from idleq.migration.ports import FrozenState, Order
-from idleq.processes import children_of, read_processes
+from idleq.processes import children_of, read_argv, read_processes, started
 
 OUTPUTS = "idleq.json"
 """Where what was frozen had written to, beside criu's images."""
+
+GLANCE_SECONDS = 0.005
+"""Between two looks at one that has just been started."""
 
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 """Where criu lies; not everybody's PATH has them."""
@@ -70,9 +74,12 @@ def freeze(errands: Errands, order: Order, outer: int, into: Path) -> FrozenStat
     Raises:
         FreezeFailed: it goes on; *is_broken* says that nobody knows how.
     """
-    program, first = find_criu(), first_of(outer)
-    if program is None or first is None:
-        raise FreezeFailed("there is no criu on this node" if program is None else "it has ended")
+    program = find_criu()
+    if program is None:
+        raise FreezeFailed("there is no criu on this node")
+    first = _begun(outer)
+    if first is None:
+        raise FreezeFailed("it has ended")
     try:
         (into / OUTPUTS).write_text(json.dumps({"stdout": str(order.stdout), "stderr": str(order.stderr)}))
         ran = errands.run(criu.dump_argv(program, first, into), seconds=FREEZE_SECONDS)
@@ -83,6 +90,18 @@ def freeze(errands: Errands, order: Order, outer: int, into: Path) -> FrozenStat
     (into / criu.DUMP_LOG).unlink(missing_ok=True)
     size = sum(path.stat().st_size for path in into.iterdir())
     return FrozenState(bytes=size, stopped_ms=criu.stopped_ms(ran.stdout + ran.stderr))
+
+
+def _begun(outer: int) -> int | None:
+    """Return the first process inside as soon as its guest's program runs; None if that has ended, or never begins."""
+    give_up = time.monotonic() + BEGIN_SECONDS
+    while started(outer) is not None and time.monotonic() < give_up:
+        first, leader = first_of(outer), leader_of(outer)
+        # Until it has become the guest's program, the leader is a copy of the processes around it.
+        if leader is not None and read_argv(leader) not in ([], read_argv(outer)):
+            return first
+        time.sleep(GLANCE_SECONDS)
+    return None
 
 
 def thaw(

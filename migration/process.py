@@ -59,6 +59,8 @@ class ProcessRuntime:
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
     _enclosed: dict[ContainerName, Order] = field(default_factory=dict)
     _freezing: set[ContainerName] = field(default_factory=set)
+    # A look for who has ended and the end of a freeze, in another thread, take turns: a process that is reaped in between is nobody's.
+    _turn: threading.Lock = field(default_factory=threading.Lock)
     _lost: dict[ContainerName, str] = field(default_factory=dict)
     _cores: AbstractSet[int] = field(default_factory=lambda: os.sched_getaffinity(0))
     # Whatever a guest starts before its limits hold would keep ours: so a thread that has them starts it. It lives as long as we
@@ -81,12 +83,14 @@ class ProcessRuntime:
             _check_program(order)
             argv, folder = enclosed.enclosed_argv(order), Path("/")
         try:
-            leader = self._popen(order, argv, folder)
+            # Until it has its name here it is an errand: whoever ends the guests of now would take it for an orphan of theirs.
+            leader = self.errands.begin(lambda: self._popen(order, argv, folder))
         except (OSError, ValueError) as error:
             raise _refusal(order, error) from error
         if order.may_freeze:
             self._enclosed[order.name] = order
         self._leaders[order.name] = leader
+        self.errands.end([leader.pid])
 
     def freeze(self, name: ContainerName, into: Path) -> FrozenState:
         """See Freezer."""
@@ -96,8 +100,11 @@ class ProcessRuntime:
         self._freezing.add(name)
         try:
             state = enclosed.freeze(self.errands, order, outer.pid, into)
-            outer.wait()  # its processes are dead, and it ends with the last of them
-            self._forget(name)
+            os.waitid(
+                os.P_PID, outer.pid, os.WEXITED | os.WNOWAIT
+            )  # its processes are dead, and it ends with the last of them
+            with self._turn:
+                self._forget(name).wait()
         except FreezeFailed as error:
             if error.is_broken:
                 self._lost[name] = str(error)
@@ -184,8 +191,9 @@ class ProcessRuntime:
 
     def ended(self) -> list[Ended]:
         """See Runtime; what a container leaves running behind it is killed first."""
-        leaders = list(self._leaders.items())  # a freeze in another thread takes its own out
-        over = [name for name, leader in leaders if name not in self._freezing and _has_ended(leader.pid)]
+        with self._turn:
+            leaders = list(self._leaders.items())
+            over = [name for name, leader in leaders if name not in self._freezing and _has_ended(leader.pid)]
         if over and self._reap_strays():
             self.kill(over)
             living = set(self._members(over).values())

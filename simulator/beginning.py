@@ -11,7 +11,7 @@ from idleq.simulator.host import living_agents
 from idleq.simulator.settings import ClusterSettings, read_settings, write_settings
 
 
-def begin(server_dir: Path, wanted: ClusterSettings, stop: Callable[[], None]) -> None:
+def begin(server_dir: Path, wanted: ClusterSettings, stop: Callable[[], object]) -> None:
     """Tell the cluster's process that it is as *wanted*, unless it was told just that already: then it goes on as it began.
 
     Where agents are to be started another way only, it goes on with the old one as long as any of them lives. *stop* ends its process.

@@ -12,6 +12,7 @@ from idleq.scheduler.core.inputs import CommandFailed, Input, Reconciled
 from idleq.scheduler.errors import BadMessage
 from idleq.scheduler.paths import ServerPaths
 from idleq.simulator.errors import ClusterAway
+from idleq.simulator.host import has_begun
 from idleq.simulator.proc import spawn
 from idleq.simulator.wire import Answer, Call, News, Poll, Refusal, Stop, exchange, process_at, unpacked_input
 
@@ -68,15 +69,30 @@ class EmbeddedCluster:
         """Return the cluster's process, None if there is none; none is started."""
         return process_at(self._paths.socket)
 
-    def stop(self) -> None:
-        """End the cluster's process with all that runs in it, if there is one."""
+    def stop(self) -> bool:
+        """End the cluster's process with all that runs in it; return whether there was anything to end.
+
+        Where the process was killed its agents live on: then another is started, which finds them and ends them.
+
+        Raises:
+            BadRecords: it has been killed, and what it wrote down cannot be read.
+            ClusterAway: the process does not answer, or cannot be started.
+        """
         with self._lock:
             try:
                 exchange(self._paths.socket, Stop(), ANSWER_TIMEOUT_S)
-            except (OSError, BadMessage):
-                # There is none, or it ends already.
-                return
+            except (FileNotFoundError, ConnectionRefusedError):
+                if not has_begun(self._paths):
+                    return False
+                self._start()
+                self._await_answer(Stop())
+            except (ConnectionError, BadMessage):
+                # It ends already.
+                pass
+            except OSError as error:
+                raise self._silent(error) from error
             self._await_end()
+            return True
 
     def _ask(self, command: RequestAllocation | ReleaseAllocation) -> None:
         with self._lock:
@@ -97,7 +113,7 @@ class EmbeddedCluster:
             self._start()
             return self._await_answer(call)
         except (OSError, BadMessage) as error:
-            raise ClusterAway(f"the cluster's process does not answer: {error}; {self._advice()}") from error
+            raise self._silent(error) from error
 
     def _start(self) -> None:
         if self._lives():
@@ -142,6 +158,9 @@ class EmbeddedCluster:
                 return None
             self._pid, self._code = None, os.waitstatus_to_exitcode(status)
         return self._code
+
+    def _silent(self, error: Exception) -> ClusterAway:
+        return ClusterAway(f"the cluster's process does not answer: {error}; {self._advice()}")
 
     def _advice(self) -> str:
         return f"see {self._paths.log}"

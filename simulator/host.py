@@ -13,7 +13,7 @@ from idleq.processes import boot_id, started
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.paths import ClusterPaths
 from idleq.simulator import proc
-from idleq.simulator.book import AgentStarted, Book, lives
+from idleq.simulator.book import AgentStarted, Book, Life, lives
 
 ALLOCATION_VARIABLE = "IDLEQ_ALLOCATION"
 
@@ -43,10 +43,23 @@ def living_agents(paths: ClusterPaths) -> int:
     Raises:
         BadRecords: what the cluster wrote down cannot be read.
     """
-    known, _ = lives(Book.read(paths.allocations), Millis(0))
-    agents = [life.agent for life in known.values() if life.over is None and life.agent is not None]
+    agents = [life.agent for life in _unfinished(paths) if life.agent is not None]
     boot = boot_id()
     return sum(agent.machine_boot == boot and started(agent.pid) == agent.started for agent in agents)
+
+
+def has_begun(paths: ClusterPaths) -> bool:
+    """Return whether there are allocations that have begun and not ended, as far as is written down.
+
+    Raises:
+        BadRecords: what the cluster wrote down cannot be read.
+    """
+    return any(life.begun is not None for life in _unfinished(paths))
+
+
+def _unfinished(paths: ClusterPaths) -> list[Life]:
+    known, _ = lives(Book.read(paths.allocations), Millis(0))
+    return [life for life in known.values() if life.over is None]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -112,9 +112,14 @@ def cluster_process(server_dir: Path) -> int | None:
     return _embedded_cluster(server_dir).process()
 
 
-def stop_cluster(server_dir: Path) -> None:
-    """End the embedded cluster of *server_dir* with all that runs in it."""
-    _embedded_cluster(server_dir).stop()
+def stop_cluster(server_dir: Path) -> bool:
+    """End the embedded cluster of *server_dir* with all that runs in it; return whether there was anything to end.
+
+    Raises:
+        BadRecords: its process was killed, and what it wrote down cannot be read.
+        ClusterAway: its process does not answer, or cannot be started.
+    """
+    return _embedded_cluster(server_dir).stop()
 
 
 def make_report(server_dir: Path, page: Path | None = None) -> "Report":

@@ -27,7 +27,7 @@ from idleq.scheduler.core.inputs import (
 )
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.paths import ServerPaths
-from idleq.simulator import proc
+from idleq.simulator import embedded, proc
 from idleq.simulator.embedded import EmbeddedCluster
 from idleq.simulator.errors import BadSettings, ClusterAway, ClusterRunning
 from idleq.simulator.jobs import numbered_nodes
@@ -317,6 +317,27 @@ def test_stopping_leaves_nothing_behind(cluster_of: Factory) -> None:
     pid = site.process()
     site.cluster.stop()
     assert (site.members(), started(pid), site.paths.cluster.socket.exists()) == (set(), None, False)
+
+
+def test_stopping_a_cluster_whose_process_was_killed_ends_its_agents_all_the_same(cluster_of: Factory) -> None:
+    site = cluster_of()
+    site.ask()
+    site.agent()
+    site.kill()
+    assert site.cluster.stop()
+    assert (site.members(), site.paths.cluster.socket.exists()) == (set(), False)
+    assert not site.cluster.stop()
+
+
+def test_a_cluster_that_hangs_is_not_said_to_be_stopped(cluster_of: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "ANSWER_TIMEOUT_S", 0.2)
+    site = cluster_of()
+    site.poll()
+    pid = site.process()
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(ClusterAway, match="does not answer: timed out; see"):
+        site.cluster.stop()
+    os.kill(pid, signal.SIGCONT)
 
 
 def test_a_terminated_cluster_ends_its_agents(cluster_of: Factory) -> None:

@@ -54,13 +54,10 @@ def stop(
     session = session_of(context)
     root = session.paths.root
     pid, cluster_pid = stopped(session), cluster_process(root)
-    if pid is None and (cluster_pid is None or not cluster):
+    has_ended_cluster = cluster and stop_cluster(root)
+    if pid is None and not has_ended_cluster:
         raise nothing_to_stop(session, cluster_pid)
-    if cluster:
-        stop_cluster(root)
-    what = " and ".join(
-        name for name, one in (("the daemon", pid), ("the cluster", cluster_pid if cluster else None)) if one
-    )
+    what = " and ".join(name for name, one in (("the daemon", pid), ("the cluster", has_ended_cluster)) if one)
     lines = [f"Stopped {what} of {root}"]
     if cluster_pid is not None and not cluster:
         lines.append(
