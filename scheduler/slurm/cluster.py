@@ -11,6 +11,7 @@ from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, Input
 from idleq.scheduler.ports import Clock
 from idleq.scheduler.slurm import harm
 from idleq.scheduler.slurm.batch import SiteSettings, allocation_of, batch_job
+from idleq.scheduler.slurm.beyond import came_back, node_of, out_of_reach, why_it_may_live
 from idleq.scheduler.slurm.errors import SlurmAway, SlurmRefused, SlurmUnreadable
 from idleq.scheduler.slurm.hostlist import expand
 from idleq.scheduler.slurm.reading import Reading
@@ -23,9 +24,6 @@ REMEMBERED = 10_000
 
 LOOKS_WITHOUT = 2
 """A job that is in no answer so often, and of which Slurm knows nothing when asked by number, is over: one look may fall into a restart."""
-
-OUT_OF_REACH = frozenset({"DOWN", "NOT_RESPONDING"})
-"""Where a node is so, Slurm counts a job as over that it could not end."""
 
 Ticket = Callable[[AllocationId], str]
 """Returns what an allocation's script is to tell its agent, "" for nothing; see `batch.script`."""
@@ -104,6 +102,8 @@ class SlurmCluster:
         is_first = self._view is None
         present = self._find(reading)
         self._cancel_unwanted(present)
+        if is_first:
+            self._find_failed(reading, present)
         known = self._ask_ends(present)
         begun = [*reading.jobs, *known.values()]
         begun += self._ask_over(
@@ -118,7 +118,10 @@ class SlurmCluster:
             self._granted.clear()
             raise
         if is_first:
-            news.insert(0, Reconciled(allocations=tuple(self._numbers)))
+            # A node that came back is told to have failed before it is told to be up.
+            failed = [said for said in news if isinstance(said, NodeLost)]
+            others = [said for said in news if not isinstance(said, NodeLost)]
+            news = [Reconciled(allocations=tuple(self._numbers)), *failed, *others]
         said, self._unsaid = [*self._unsaid, *news], []
         return said
 
@@ -148,6 +151,19 @@ class SlurmCluster:
                 self._doubled.add(job.job_id)
         self._numbers |= {allocation: job.job_id for allocation, job in present.items()}
         return present
+
+    def _find_failed(self, reading: Reading, present: Mapping[AllocationId, JobRecord]) -> None:
+        """Count as ours what ended before anybody asked, where its agent may live: it is over for the engine only as if it ended now.
+
+        Not counted from its end: agents were heard after that, by the last daemon, or by this one, which gives each a whole lease.
+        """
+        unreached = out_of_reach(reading)
+        for job in (*reading.jobs, *self._site.over_on(None)):
+            allocation, node = allocation_of(job, self._settings), node_of(job)
+            if allocation is None or node is None or allocation in present or allocation in self._over:
+                continue
+            if why_it_may_live(job, node, unreached):
+                self._numbers[allocation], self._granted[allocation] = job.job_id, node
 
     def _cancel_unwanted(self, present: Mapping[AllocationId, JobRecord]) -> None:
         """Cancel what nobody counts with: second jobs of an allocation, and what waits after a submission that was told to have failed."""
@@ -205,11 +221,12 @@ class SlurmCluster:
         """Tell what is over: Slurm says so by number, or knows nothing of it any more."""
         for allocation in present:
             self._missed.pop(allocation, None)
-        lost = {node.name for node in reading.nodes if not OUT_OF_REACH.isdisjoint(node.states)}
+        unreached, back = out_of_reach(reading), came_back(reading, present.values())
         gone = {allocation: number for allocation, number in self._numbers.items() if allocation not in present}
         news: list[Input] = []
         for allocation, number in gone.items():
-            news += self._end(allocation, known.get(number), reading.at, is_lost=self._granted.get(allocation) in lost)
+            said = self._end(allocation, known.get(number), reading.at, unreached)
+            news += [each for each in said if not isinstance(each, NodeLost) or each.node not in back]
         return news
 
     def _held_up(self, jobs: Iterable[JobRecord], now: Millis) -> Iterable[Input]:
@@ -220,7 +237,9 @@ class SlurmCluster:
     def _is_ours(self, job: JobRecord) -> bool:
         return allocation_of(job, self._settings) is not None
 
-    def _end(self, allocation: AllocationId, job: JobRecord | None, now: Millis, *, is_lost: bool) -> list[Input]:
+    def _end(
+        self, allocation: AllocationId, job: JobRecord | None, now: Millis, unreached: frozenset[NodeName]
+    ) -> list[Input]:
         if allocation in self._failed:
             until, reason = self._failed[allocation]
             return [self._finish(allocation, reason)] if now >= until else []
@@ -231,12 +250,12 @@ class SlurmCluster:
         elif job.is_waiting or job.is_on_nodes:
             return []  # it came back, or begins, between two questions
         reason = "Slurm no longer knows it" if job is None else ended(job)
-        has_failed = job is not None and "NODE_FAIL" in job.states
-        if allocation in self._granted and (has_failed or is_lost):
-            self._failed[allocation] = Millis(now + self._lease_ms), reason
-            why = "Slurm says that it failed" if has_failed else "Slurm cannot reach it"
-            return [NodeLost(node=self._granted[allocation], reason=why)]
-        return [self._finish(allocation, reason)]
+        node = self._granted.get(allocation) or (None if job is None else node_of(job))
+        why = why_it_may_live(job, node, unreached)
+        if node is None or not why:
+            return [self._finish(allocation, reason)]
+        self._failed[allocation] = Millis(now + self._lease_ms), reason
+        return [NodeLost(node=node, reason=why)]
 
     def _finish(self, allocation: AllocationId, reason: str) -> AllocationLost:
         self._numbers.pop(allocation, None)

@@ -154,8 +154,8 @@ class CommandLine:
             raise
         return {record.job_id: record for record in known}
 
-    def over_on(self, nodes: Sequence[NodeName]) -> Sequence[JobRecord]:
-        """Return the jobs that have lately ended on some of *nodes*: a reading has none that is over."""
+    def over_on(self, nodes: Sequence[NodeName] | None) -> Sequence[JobRecord]:
+        """Return the jobs that have lately ended on some of *nodes*, or anywhere: a reading has none that is over."""
         return self._jobs(partial(questions.ask_over_on, nodes))
 
     def submit(self, job: BatchJob) -> int:

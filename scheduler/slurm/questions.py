@@ -96,10 +96,10 @@ def ask_ends(jobs: Sequence[int], mark: str = "") -> list[str]:
     return ["squeue", "--all", "--noheader", "--states=all", f"--jobs={numbers}", _columns(JOB_COLUMNS, mark)]
 
 
-def ask_over_on(nodes: Sequence[NodeName], mark: str = "") -> list[str]:
-    """Ask for the jobs that have ended on some of *nodes*; Slurm remembers for some minutes (MinJobAge)."""
-    where = f"--nodelist={','.join(sorted(nodes))}"
-    return ["squeue", "--all", "--noheader", f"--states={OVER}", where, _columns(JOB_COLUMNS, mark)]
+def ask_over_on(nodes: Sequence[NodeName] | None, mark: str = "") -> list[str]:
+    """Ask for the jobs that have ended on some of *nodes* (None: anywhere); Slurm remembers for some minutes (MinJobAge)."""
+    where = [] if nodes is None else [f"--nodelist={','.join(sorted(nodes))}"]
+    return ["squeue", "--all", "--noheader", f"--states={OVER}", *where, _columns(JOB_COLUMNS, mark)]
 
 
 def ask_nodes(form: Format) -> list[str]:

@@ -101,7 +101,7 @@ class Rest:
                     raise
         return known
 
-    def over_on(self, nodes: Sequence[NodeName]) -> Sequence[JobRecord]:  # noqa: ARG002 - slurmrestd's jobs have those that are over
+    def over_on(self, nodes: Sequence[NodeName] | None) -> Sequence[JobRecord]:  # noqa: ARG002 - slurmrestd's jobs have those that are over
         """Return nothing: they were in the reading."""
         return ()
 

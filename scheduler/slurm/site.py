@@ -24,8 +24,8 @@ class Site(Protocol):
         """Return what it still knows of *jobs* that are not in a reading any more."""
         ...
 
-    def over_on(self, nodes: Sequence[NodeName]) -> Sequence[JobRecord]:
-        """Return the jobs that have lately ended on some of *nodes*, as far as it knows them and a reading has not told them."""
+    def over_on(self, nodes: Sequence[NodeName] | None) -> Sequence[JobRecord]:
+        """Return the jobs that have lately ended on some of *nodes* (None: anywhere), as far as it knows them and a reading has not told them."""
         ...
 
     def submit(self, job: BatchJob) -> int:

@@ -45,7 +45,7 @@ class AsUsers:
         """Return what it still knows of *jobs*."""
         return self._own.ends(jobs)
 
-    def over_on(self, nodes: Sequence[NodeName]) -> Sequence[JobRecord]:
+    def over_on(self, nodes: Sequence[NodeName] | None) -> Sequence[JobRecord]:
         """Return the jobs that have lately ended there."""
         return self._own.over_on(nodes)
 

@@ -149,8 +149,8 @@ class FakeSite:
             raise away
         return {number: self.ended[number] for number in jobs if number in self.ended}
 
-    def over_on(self, nodes: Sequence[NodeName]) -> Sequence[JobRecord]:
-        return [record for record in self.ended.values() if record.nodes in nodes]
+    def over_on(self, nodes: Sequence[NodeName] | None) -> Sequence[JobRecord]:
+        return [record for record in self.ended.values() if nodes is None or record.nodes in nodes]
 
     def submit(self, batch: BatchJob) -> int:
         failure, self.failure = self.failure, None

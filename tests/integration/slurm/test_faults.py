@@ -9,6 +9,7 @@ import pytest
 
 from idleq.ids import NodeName
 from idleq.scheduler.core.facts import JobDone, SegmentFailed, SegmentFrozen, SegmentStarted
+from idleq.scheduler.core.sitefacts import AllocationEnded, AllocationFailed
 from support.on_slurm import (
     BOUND_SECONDS,
     Alice,
@@ -304,3 +305,25 @@ def test_a_guest_of_a_silent_node_goes_on_elsewhere_and_is_stopped_and_counts_no
     wait_for(
         "nothing of alice to be left there", lambda: not node.run("pgrep", "-u", "alice", codes=(0, 1)), seconds=60
     )
+
+
+def test_a_daemon_that_starts_after_a_node_hung_waits_for_the_lease_of_the_agent_there(
+    watchful: Testbed, thawed: tuple[Alice, NodeName]
+) -> None:
+    alice, name = thawed
+    node = watchful.nodes[name]
+    node.freeze()
+    try:
+        watchful.login.run("pkill", "-KILL", "-u", "alice", "-f", "idleq.*daemon")
+        failed = ("squeue", "-h", "--user=alice", "--states=NODE_FAIL", "--format=%j")
+        wait_for("Slurm to give the node up", lambda: watchful.login.run(*failed), seconds=120, every=0.5)
+        alice.idleq("daemon", "start")
+        wait_until_it_is_elsewhere(alice, name)
+    finally:
+        node.thaw()
+    alice.wait_until_done()
+
+    assert_it_went_on(alice)
+    (lost,) = alice.facts_of(AllocationFailed)
+    ends = {fact.allocation: fact.reason for fact in alice.facts_of(AllocationEnded)}
+    assert ends[lost.allocation] == "its node failed", "it was not told to be gone with the first look"

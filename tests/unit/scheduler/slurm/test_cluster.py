@@ -16,6 +16,7 @@ from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.slurm.batch import SiteSettings
 from idleq.scheduler.slurm.cluster import SlurmCluster
 from idleq.scheduler.slurm.errors import SlurmAway, SlurmError, SlurmLimit, SlurmRefused, SlurmUnreadable
+from idleq.scheduler.slurm.records import JobRecord
 from support.slurm import FakeSite, job, node
 
 LEASE = Millis(60_000)
@@ -255,6 +256,86 @@ def test_what_ends_on_a_node_that_slurm_cannot_reach_is_given_up_only_after_its_
     assert rig.poll() == []
     rig.clock.at = Millis(rig.clock.at + 1)
     assert rig.poll() == [AllocationLost(allocation=A1, reason=reason)]
+
+
+@pytest.mark.parametrize(
+    ("ends", "state", "why", "reason"),
+    [
+        ("NODE_FAIL", "DOWN+NOT_RESPONDING", "Slurm says that it failed", "its node failed"),
+        ("NODE_FAIL", "IDLE", "Slurm says that it failed", "its node failed"),
+        ("CANCELLED", "DOWN", "Slurm cannot reach it", "cancelled"),
+        ("PREEMPTED", "IDLE+NOT_RESPONDING", "Slurm cannot reach it", "preempted"),
+    ],
+)
+def test_after_a_restart_guests_of_a_node_that_failed_meanwhile_are_given_up_only_after_their_agents_lease(
+    ends: str, state: str, why: str, reason: str
+) -> None:
+    before = Rig()
+    before.site.end(before.granted(), ends)
+    before.site.nodes = [node("n1", *state.split("+"))]
+
+    rig = Rig(before.site)
+
+    said = list(rig.cluster.poll())
+    assert said[:2] == [Reconciled(allocations=(A1,)), NodeLost(node=NodeName("n1"), reason=why)]
+    assert [type(each) for each in said[2:]] == [ViewChanged]
+    rig.clock.at = Millis(rig.clock.at + LEASE - 1)
+    assert rig.poll() == []
+    rig.clock.at = Millis(rig.clock.at + 1)
+    assert rig.poll() == [AllocationLost(allocation=A1, reason=reason)]
+
+
+def test_after_a_restart_a_failed_allocation_that_slurm_shows_beside_those_that_run_is_given_up_as_late() -> None:
+    rig = Rig()
+    rig.site.jobs = {7: job(7, "NODE_FAIL", nodes="n1", comment="idleq:s1:a1")}
+    rig.site.ended = rig.site.jobs
+
+    lost = NodeLost(node=NodeName("n1"), reason="Slurm says that it failed")
+    assert [rig.poll(), rig.poll()] == [[Reconciled(allocations=(A1,)), lost], []]
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        job(7, "PREEMPTED", nodes="n1", comment="idleq:s1:a1"),
+        job(7, "CANCELLED", comment="idleq:s1:a1"),
+        job(7, "NODE_FAIL", nodes="n1", comment="idleq:s2:a1"),
+        job(7, "NODE_FAIL", nodes="n1"),
+    ],
+    ids=["it ended on a node that answers", "it never began", "it is another daemon's", "it is a main job"],
+)
+def test_after_a_restart_nothing_else_that_is_over_is_waited_for(ended: JobRecord) -> None:
+    rig = Rig()
+    rig.site.ended = {7: ended}
+
+    assert [rig.poll(), rig.poll()] == [[Reconciled(allocations=())], []]
+
+
+def test_an_allocation_on_a_node_that_came_back_is_not_told_to_have_failed_with_the_one_before_it() -> None:
+    rig = Rig()
+    rig.site.ended = {6: job(6, "NODE_FAIL", nodes="n1", comment="idleq:s1:a0")}
+    rig.site.jobs = {7: job(7, "PENDING", comment="idleq:s1:a1")}
+    rig.site.run(7)
+
+    a0 = AllocationId("a0")
+    assert rig.poll() == [Reconciled(allocations=(A1, a0)), GRANTED]
+    rig.clock.at = Millis(rig.clock.at + LEASE)
+    assert rig.poll() == [AllocationLost(allocation=a0, reason="its node failed")]
+
+
+def test_after_a_restart_an_allocation_that_was_ending_when_its_node_failed_is_given_up_as_late() -> None:
+    before = Rig()
+    number = before.granted()
+    before.site.change(number, "PREEMPTED", "COMPLETING")
+
+    rig = Rig(before.site)
+
+    assert rig.poll() == [Reconciled(allocations=(A1,))]
+    rig.site.nodes = [node("n1", "DOWN")]
+    rig.site.end(number, "PREEMPTED")
+    assert rig.poll() == [NodeLost(node=NodeName("n1"), reason="Slurm cannot reach it")]
+    rig.clock.at = Millis(rig.clock.at + LEASE)
+    assert rig.poll() == [AllocationLost(allocation=A1, reason="preempted")]
 
 
 def test_a_release_cancels_the_job_and_is_over_when_slurm_says_so() -> None:

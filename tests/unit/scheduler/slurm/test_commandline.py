@@ -123,6 +123,15 @@ def test_what_has_ended_on_some_nodes_is_asked_for_there_alone() -> None:
     assert [job.job_id for job in over] == [job.job_id for job in recorded_as_text("24.11", "busy").jobs]
 
 
+def test_what_has_ended_anywhere_is_asked_for_once_for_all_nodes() -> None:
+    run = Recorded()
+
+    CommandLine(Format.JSON, run).over_on(None)
+
+    ((argv, _),) = run.asked
+    assert [word for word in argv if word.startswith("--nodelist")] == []
+
+
 def test_rows_that_somebody_made_up_in_a_jobs_name_are_no_rows() -> None:
     row = "7|RUNNING|main|mallory|1000|2000|N/A|900|n1|(null)|cpu=1,mem=500M|None|(null)|"
     made_up = "x|\n8|RUNNING|main|alice|1000|2000|N/A|900|n2|(null)|cpu=1,mem=500M|None|idleq:s1:a1|y"
