@@ -304,3 +304,23 @@ def test_a_guest_of_a_silent_node_goes_on_elsewhere_and_is_stopped_and_counts_no
     wait_for(
         "nothing of alice to be left there", lambda: not node.run("pgrep", "-u", "alice", codes=(0, 1)), seconds=60
     )
+
+
+def test_where_only_slurmd_hangs_the_guest_saves_and_leaves_before_it_goes_on_elsewhere(watchful: Testbed) -> None:
+    steps = 500  # ten a second: more than are done before Slurm gives the node up
+    with alice_at_work(watchful, by_network=True) as alice:
+        alice.counts(seeds=1, steps=steps, cores=2)
+        alice.wait_until_running(1)
+        name = alice.facts_of(SegmentStarted)[-1].node
+        node, slurmd = watchful.nodes[name], "^[^ ]*slurmd( |$)"
+        node.run("pkill", "-STOP", "-f", slurmd)
+        try:
+            wait_until_it_is_elsewhere(alice, name)
+        finally:
+            node.run("pkill", "-CONT", "-f", slurmd)
+        alice.wait_until_done()
+
+        assert_right(alice, steps=steps)
+        (frozen,) = alice.facts_of(SegmentFrozen)
+        assert frozen.reason == "its node failed"
+        assert alice.facts_of(SegmentStarted)[-1].thaw_from == frozen.snapshot.id
