@@ -24,6 +24,9 @@ from idleq.scheduler.errors import BadMessage, ServerDirectoryUnsafe, ServerDire
 LONGEST_NAME = 200
 """Names become file names, which Linux ends at 255 bytes; some room is left for what is written beside them."""
 
+AGENT_PID = "agent.pid"
+"""In an allocation's scratch on the node's own disk: the number of the agent that is at home there."""
+
 
 class SegmentPaths(Struct, frozen=True):
     """One segment's own directory."""

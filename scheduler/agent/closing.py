@@ -47,6 +47,7 @@ def _end(guest: Guest, ended: Ended) -> End:
     return End(
         code=ended.code,
         lost=ended.lost,
+        is_uprooted=guest.folders.are_gone,
         can_freeze=guest.may_save,
         has_checkpoint=guest.folders.has_checkpoint,
         asked_by=number_of(guest.launch.spec.signal) if is_asked else 0,

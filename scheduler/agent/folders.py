@@ -12,6 +12,7 @@ from idleq.ids import Fence, JobId, index_of
 from idleq.migration.tree import is_empty
 from idleq.scheduler.core.commands import SegmentPlan
 from idleq.scheduler.core.submission import PYTHON, JobSpec
+from idleq.scheduler.paths import AGENT_PID
 
 SEGMENT_FORMAT = 1
 
@@ -109,6 +110,14 @@ class Folders:
         except OSError:
             return True
 
+    @property
+    def are_gone(self) -> bool:
+        """Whether somebody has removed them: of what a guest may well remove itself, as its own checkpoints, this says nothing."""
+        try:
+            return not (self.root.is_dir() and self.control.is_dir())
+        except OSError:
+            return False  # closed by the guest, and there
+
     def is_pristine(self) -> bool:
         """Whether the workload has left nothing but them, as they were made; what the agent wrote is removed."""
         try:
@@ -143,6 +152,11 @@ class Scratch:
                 shutil.rmtree(leftover, ignore_errors=True)
             else:
                 leftover.unlink(missing_ok=True)
+
+    def move_in(self, pid: int) -> None:
+        """Make it the empty folder of the agent with that number, which stands in it until it is cleared: nobody else removes it before."""
+        self.clear()
+        (self.root / AGENT_PID).write_text(f"{pid}\n", encoding="utf-8")
 
     def take(self) -> Folders:
         """Return empty folders.

@@ -77,7 +77,7 @@ def serve(node: Node, courier: Courier, wakeup: Wakeup) -> None:
     now = node.clock.now()
     situation = Situation(now=now, lease=Lease(now, node.settings.pace.first_lease_ms), until=node.settings.until)
     loop = Loop(node, courier, wakeup, situation)
-    node.scratch.clear()
+    node.scratch.move_in(os.getpid())
     courier.start()
     try:
         reason = loop.run()

@@ -25,6 +25,7 @@ class End:
         stop_reason: why it was killed; empty if it was not.
         stop_cause: whose fault that was.
         lost: what went wrong around it, where that has ended it; empty otherwise.
+        is_uprooted: whether its folders were gone by then, with all that it has left.
     """
 
     code: int
@@ -34,6 +35,7 @@ class End:
     stop_reason: str = ""
     stop_cause: Cause = "agent"
     lost: str = ""
+    is_uprooted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ Verdict = Done | Saved | Broken
 
 def judge(end: End) -> Verdict:
     """Return what *end* means. A process that ended by itself just before it was killed is taken at its word."""
+    if end.is_uprooted and not (end.stop_reason and end.code == KILLED):
+        # Not even a good end counts: its result is gone, too.
+        reason = f"its folders on the node were removed while it ran ({_in_words(end.code)})"
+        return Broken(end.code or NOT_KEPT, "agent", reason)
     if end.code == 0:
         return Done()
     if end.code in SAVED_CODES and end.can_freeze:

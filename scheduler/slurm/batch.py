@@ -11,6 +11,7 @@ from pathlib import Path
 from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.paths import AGENT_PID
 from idleq.scheduler.sitefolder import TICKET
 from idleq.scheduler.slurm.errors import SlurmRefused
 from idleq.scheduler.slurm.partitions import words_of
@@ -186,6 +187,8 @@ until=$((by_length < end ? by_length : end))000
 scratch=$(mktemp -d "${{TMPDIR:-/tmp}}/idleq-$SLURM_JOB_ID-XXXXXX") || exit 1
 {told}srun --export=ALL --ntasks=1 --cpus-per-task={resources.cores} --cpu-bind=none --overlap {words}
 code=$?
+# Where Slurm has given the node up, srun ends, and not the agent: it and its guests are still at home in the scratch.
+while kill -0 "$(cat "$scratch/{AGENT_PID}" 2>/dev/null)" 2>/dev/null; do sleep 1; done
 rm -rf "$scratch"
 exit $code
 """

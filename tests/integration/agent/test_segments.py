@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -583,3 +584,18 @@ def test_agents_of_two_servers_leave_each_others_guests_alone(
     (guest,) = {pid for pid in survivors(daemon) if mark_of(pid).startswith("a1/1/1/")}
     subprocess.run([sys.executable, "-c", ANOTHER_CALLER, str(tmp_path)], check=True, timeout=60)
     assert mark_of(guest).startswith("a1/1/1/")
+
+
+@pytest.mark.parametrize("code", [0, 74])
+def test_a_guest_whose_folders_are_removed_under_it_has_neither_failed_nor_a_result(
+    daemon: FakeDaemon, start_agent: StartAgent, tmp_path: Path, code: int
+) -> None:
+    start_agent()
+    daemon.launch(
+        shell(f"echo '{{\"step\": 1}}' > progress.jsonl; while [ -e $IDLEQ_CONTROL ]; do sleep 0.05; done; exit {code}")
+    )
+    daemon.wait_for_kind(Progressed)
+    shutil.rmtree(tmp_path / "scratch" / "1")
+
+    reason = f"its folders on the node were removed while it ran (exit code {code})"
+    assert how(exited(daemon)) == (74, "agent", reason)

@@ -327,3 +327,23 @@ def test_a_daemon_that_starts_after_a_node_hung_waits_for_the_lease_of_the_agent
     (lost,) = alice.facts_of(AllocationFailed)
     ends = {fact.allocation: fact.reason for fact in alice.facts_of(AllocationEnded)}
     assert ends[lost.allocation] == "its node failed", "it was not told to be gone with the first look"
+
+
+def test_where_only_slurmd_hangs_the_guest_saves_and_leaves_before_it_goes_on_elsewhere(watchful: Testbed) -> None:
+    steps = 500  # ten a second: more than are done before Slurm gives the node up
+    with alice_at_work(watchful, by_network=True) as alice:
+        alice.counts(seeds=1, steps=steps, cores=2)
+        alice.wait_until_running(1)
+        name = alice.facts_of(SegmentStarted)[-1].node
+        node, slurmd = watchful.nodes[name], "^[^ ]*slurmd( |$)"
+        node.run("pkill", "-STOP", "-f", slurmd)
+        try:
+            wait_until_it_is_elsewhere(alice, name)
+        finally:
+            node.run("pkill", "-CONT", "-f", slurmd)
+        alice.wait_until_done()
+
+        assert_right(alice, steps=steps)
+        (frozen,) = alice.facts_of(SegmentFrozen)
+        assert frozen.reason == "its node failed"
+        assert alice.facts_of(SegmentStarted)[-1].thaw_from == frozen.snapshot.id

@@ -77,3 +77,29 @@ def test_folders_in_which_anything_was_left_are_not_handed_out_again(tmp_path: P
     opened.tell("{}")
     opened.output.chmod(0o777)
     assert not scratch.give_back(opened)
+
+
+def test_an_agents_number_stands_in_its_scratch_from_the_beginning_to_the_end(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path / "scratch")
+    (tmp_path / "scratch" / "leftover").mkdir(parents=True)
+
+    scratch.move_in(17)
+    assert [(path.name, path.read_text()) for path in scratch.root.iterdir()] == [("agent.pid", "17\n")]
+
+    scratch.clear()
+    assert list(scratch.root.iterdir()) == []
+
+
+def test_folders_are_gone_where_somebody_removed_them_and_not_where_a_guest_removed_its_own_files(
+    tmp_path: Path,
+) -> None:
+    scratch = Scratch(tmp_path / "scratch")
+    scratch.clear()
+    folders = scratch.take()
+
+    folders.checkpoint.rmdir()
+    assert not folders.are_gone
+    folders.control.rmdir()
+    assert folders.are_gone
+    folders.remove()
+    assert folders.are_gone

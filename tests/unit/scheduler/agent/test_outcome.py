@@ -34,6 +34,22 @@ def end(code: int, **more: Any) -> End:
         (end(-9, lost="its monitor was killed", stop_reason="the gap ended"), Broken(-9, "agent", "the gap ended")),
         (end(1, stop_reason="the gap ended"), Broken(1, "workload", "exit code 1")),
         (
+            end(74, is_uprooted=True),
+            Broken(74, "agent", "its folders on the node were removed while it ran (exit code 74)"),
+        ),
+        (
+            end(0, is_uprooted=True),
+            Broken(74, "agent", "its folders on the node were removed while it ran (exit code 0)"),
+        ),
+        (
+            end(85, is_uprooted=True, has_checkpoint=False),
+            Broken(85, "agent", "its folders on the node were removed while it ran (exit code 85)"),
+        ),
+        (
+            end(-9, is_uprooted=True, stop_reason="too much memory", stop_cause="workload"),
+            Broken(-9, "workload", "too much memory"),
+        ),
+        (
             end(-10, asked_by=10),
             Broken(-10, "agent", "the signal to save ended it: it does not listen to that signal, or not yet"),
         ),

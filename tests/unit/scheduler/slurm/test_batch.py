@@ -71,6 +71,33 @@ squeue() { case "$*" in *'--jobs=12 --format=%S') echo 1799996400;; *'--jobs=12 
     return said.split("--overlap\n")[1].split("\n", 6)  # the last, a path, may have such itself
 
 
+def test_the_script_removes_the_scratch_only_once_the_agent_has_left_it_also_where_srun_ends_before(
+    weird_tmp_path: Path,
+) -> None:
+    agent = subprocess.Popen(["sh", "-c", "read -r _"], stdin=subprocess.PIPE)
+    assert agent.stdin is not None
+    stubs = f"""\
+srun() {{ for scratch; do :; done; echo {agent.pid} > "$scratch/agent.pid"; return 7; }}
+sleep() {{ [ -d "$scratch" ] && echo at home; read -r _ < go; }}
+"""
+    os.mkfifo(weird_tmp_path / "go")
+    script = subprocess.Popen(
+        ["sh", "-u", "-c", stubs + batch_job(ASKED, SITE, AGENT, NOW).script],
+        env=os.environ | TIMES | {"SLURMD_NODENAME": "n7", "SLURM_JOB_ID": "12", "TMPDIR": str(weird_tmp_path)},
+        cwd=weird_tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert script.stdout is not None
+    assert script.stdout.readline() == "at home\n"
+    agent.communicate()
+    (weird_tmp_path / "go").write_text("\n")
+
+    assert script.communicate()[0] == ""
+    assert script.returncode == 7
+    assert [path.name for path in weird_tmp_path.iterdir()] == ["go"]
+
+
 TIMES = {"SLURM_JOB_START_TIME": "1799996400", "SLURM_JOB_END_TIME": "1800000000"}
 
 
