@@ -22,7 +22,7 @@ from idleq.processes import children_of, read_argv, read_processes, started
 OUTPUTS = "idleq.json"
 """Where what was frozen had written to, beside criu's images."""
 
-GLANCE_SECONDS = 0.005
+GLANCE_SECONDS = 0.01
 """Between two looks at one that has just been started."""
 
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -78,8 +78,6 @@ def freeze(errands: Errands, order: Order, outer: int, into: Path) -> FrozenStat
     if program is None:
         raise FreezeFailed("there is no criu on this node")
     first = _begun(outer)
-    if first is None:
-        raise FreezeFailed("it has ended")
     try:
         (into / OUTPUTS).write_text(json.dumps({"stdout": str(order.stdout), "stderr": str(order.stderr)}))
         ran = errands.run(criu.dump_argv(program, first, into), seconds=FREEZE_SECONDS)
@@ -92,16 +90,22 @@ def freeze(errands: Errands, order: Order, outer: int, into: Path) -> FrozenStat
     return FrozenState(bytes=size, stopped_ms=criu.stopped_ms(ran.stdout + ran.stderr))
 
 
-def _begun(outer: int) -> int | None:
-    """Return the first process inside as soon as its guest's program runs; None if that has ended, or never begins."""
+def _begun(outer: int) -> int:
+    """Return the first process inside as soon as its guest's program runs.
+
+    Raises:
+        FreezeFailed: it has ended, or does not begin.
+    """
     give_up = time.monotonic() + BEGIN_SECONDS
-    while started(outer) is not None and time.monotonic() < give_up:
+    while time.monotonic() < give_up:
+        if started(outer) is None:
+            raise FreezeFailed("it has ended")
         first, leader = first_of(outer), leader_of(outer)
         # Until it has become the guest's program, the leader is a copy of the processes around it.
-        if leader is not None and read_argv(leader) not in ([], read_argv(outer)):
+        if first is not None and leader is not None and read_argv(leader) not in ([], read_argv(outer)):
             return first
         time.sleep(GLANCE_SECONDS)
-    return None
+    raise FreezeFailed(f"it had not begun {BEGIN_SECONDS:g} s after it was to be frozen")
 
 
 def thaw(

@@ -6,7 +6,7 @@ ANSWER_SECONDS = 30.0
 START_SECONDS = 60.0
 """A start; where engines copy images, that takes longer the larger they are."""
 
-BEGIN_SECONDS = 10.0
+BEGIN_SECONDS = 3.0
 """From a start to the guest's own program: two processes around it begin first, on a node that may be busy."""
 
 FREEZE_SECONDS = 600.0

@@ -100,9 +100,8 @@ class ProcessRuntime:
         self._freezing.add(name)
         try:
             state = enclosed.freeze(self.errands, order, outer.pid, into)
-            os.waitid(
-                os.P_PID, outer.pid, os.WEXITED | os.WNOWAIT
-            )  # its processes are dead, and it ends with the last of them
+            # Its processes are dead, and it ends with the last of them.
+            os.waitid(os.P_PID, outer.pid, os.WEXITED | os.WNOWAIT)
             with self._turn:
                 self._forget(name).wait()
         except FreezeFailed as error:

@@ -92,6 +92,8 @@ class EmbeddedCluster:
             except OSError as error:
                 raise self._silent(error) from error
             self._await_end()
+            if self._paths.socket.exists() or self._lives():
+                raise ClusterAway(f"the cluster's process was told to end and has not; {self._advice()}")
             return True
 
     def _ask(self, command: RequestAllocation | ReleaseAllocation) -> None:

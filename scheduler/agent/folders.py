@@ -1,5 +1,6 @@
 """One segment's folders on the node's own disk, and what the workload is told: the agent's half of the workload contract."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -112,11 +113,8 @@ class Folders:
 
     @property
     def are_gone(self) -> bool:
-        """Whether somebody has removed them: of what a guest may well remove itself, as its own checkpoints, this says nothing."""
-        try:
-            return not (self.root.is_dir() and self.control.is_dir())
-        except OSError:
-            return False  # closed by the guest, and there
+        """Whether somebody has removed them, with all that a guest has left there: any one alone it may have removed itself."""
+        return _is_gone(self.root) or all(map(_is_gone, (self.control, self.output, self.checkpoint)))
 
     def is_pristine(self) -> bool:
         """Whether the workload has left nothing but them, as they were made; what the agent wrote is removed."""
@@ -156,7 +154,8 @@ class Scratch:
     def move_in(self, pid: int) -> None:
         """Make it the empty folder of the agent with that number, which stands in it until it is cleared: nobody else removes it before."""
         self.clear()
-        (self.root / AGENT_PID).write_text(f"{pid}\n", encoding="utf-8")
+        with contextlib.suppress(OSError):  # a disk that is full: guests are refused with that reason
+            (self.root / AGENT_PID).write_text(f"{pid}\n", encoding="utf-8")
 
     def take(self) -> Folders:
         """Return empty folders.
@@ -223,3 +222,13 @@ def environment_of(
 def argv_of(spec: JobSpec, python: str) -> tuple[str, ...]:
     """Return the program and its arguments as they are where the interpreter is *python*."""
     return tuple(argument.replace(PYTHON, python) for argument in spec.argv)
+
+
+def _is_gone(folder: Path) -> bool:
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False  # closed, and there
+    return False

@@ -188,7 +188,7 @@ scratch=$(mktemp -d "${{TMPDIR:-/tmp}}/idleq-$SLURM_JOB_ID-XXXXXX") || exit 1
 {told}srun --export=ALL --ntasks=1 --cpus-per-task={resources.cores} --cpu-bind=none --overlap {words}
 code=$?
 # Where Slurm has given the node up, srun ends, and not the agent: it and its guests are still at home in the scratch.
-while kill -0 "$(cat "$scratch/{AGENT_PID}" 2>/dev/null)" 2>/dev/null; do sleep 1; done
+while agent=$(cat "$scratch/{AGENT_PID}" 2>/dev/null) && [ "$agent" -gt 1 ] 2>/dev/null && kill -0 "$agent" 2>/dev/null; do sleep 1; done
 rm -rf "$scratch"
 exit $code
 """

@@ -22,8 +22,8 @@ def node_of(job: JobRecord) -> NodeName | None:
 
 
 def came_back(reading: Reading, ours: Iterable[JobRecord]) -> frozenset[NodeName]:
-    """Return where Slurm has started some of *ours* and reaches them: an earlier failure there says nothing of these."""
-    nodes = {node_of(job) for job in ours if job.is_on_nodes}
+    """Return where some of *ours* run and Slurm reaches them: an earlier failure there says nothing of these."""
+    nodes = {node_of(job) for job in ours if "RUNNING" in job.states}
     return frozenset(node for node in nodes if node is not None) - out_of_reach(reading)
 
 
@@ -33,4 +33,6 @@ def why_it_may_live(job: JobRecord | None, node: NodeName | None, unreached: fro
         return ""
     if job is not None and "NODE_FAIL" in job.states:
         return "Slurm says that it failed"
+    if job is not None and "COMPLETED" in job.states:
+        return ""  # its script has seen its agent leave
     return "Slurm cannot reach it" if node in unreached else ""

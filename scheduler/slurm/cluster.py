@@ -106,9 +106,8 @@ class SlurmCluster:
             self._find_failed(reading, present)
         known = self._ask_ends(present)
         begun = [*reading.jobs, *known.values()]
-        begun += self._ask_over(
-            reading, begun
-        )  # the last question: before it nothing is taken as told, since it may fail
+        # The last question: before it nothing is taken as told, since it may fail.
+        begun += self._ask_over(reading, begun)
         try:
             news = [*self._grants_and_changes(reading, present), *self._ends(reading, present, known)]
             news += self._held_up(begun, now)
@@ -118,8 +117,9 @@ class SlurmCluster:
             self._granted.clear()
             raise
         if is_first:
-            # A node that came back is told to have failed before it is told to be up.
-            failed = [said for said in news if isinstance(said, NodeLost)]
+            # A node that came back is told to have failed before it is told to be up, and not where others of ours run by now.
+            back = came_back(reading, present.values())
+            failed = [said for said in news if isinstance(said, NodeLost) and said.node not in back]
             others = [said for said in news if not isinstance(said, NodeLost)]
             news = [Reconciled(allocations=tuple(self._numbers)), *failed, *others]
         said, self._unsaid = [*self._unsaid, *news], []
@@ -221,12 +221,11 @@ class SlurmCluster:
         """Tell what is over: Slurm says so by number, or knows nothing of it any more."""
         for allocation in present:
             self._missed.pop(allocation, None)
-        unreached, back = out_of_reach(reading), came_back(reading, present.values())
+        unreached = out_of_reach(reading)
         gone = {allocation: number for allocation, number in self._numbers.items() if allocation not in present}
         news: list[Input] = []
         for allocation, number in gone.items():
-            said = self._end(allocation, known.get(number), reading.at, unreached)
-            news += [each for each in said if not isinstance(each, NodeLost) or each.node not in back]
+            news += self._end(allocation, known.get(number), reading.at, unreached)
         return news
 
     def _held_up(self, jobs: Iterable[JobRecord], now: Millis) -> Iterable[Input]:

@@ -294,6 +294,18 @@ def test_after_a_restart_a_failed_allocation_that_slurm_shows_beside_those_that_
     assert [rig.poll(), rig.poll()] == [[Reconciled(allocations=(A1,)), lost], []]
 
 
+def test_after_a_restart_an_agent_that_had_left_a_node_that_is_silent_now_says_nothing_of_those_there() -> None:
+    rig = Rig()
+    rig.granted()
+    rig.site.ended = {3: job(3, "COMPLETED", nodes="n1", comment="idleq:s1:a0")}
+    rig.site.nodes = [node("n1", "MIXED", "NOT_RESPONDING")]
+
+    said = list(Rig(rig.site).cluster.poll())
+
+    assert said[0] == Reconciled(allocations=(A1,))
+    assert [each for each in said if isinstance(each, NodeLost)] == []
+
+
 @pytest.mark.parametrize(
     "ended",
     [

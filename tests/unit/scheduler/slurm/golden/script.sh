@@ -11,6 +11,6 @@ scratch=$(mktemp -d "${TMPDIR:-/tmp}/idleq-$SLURM_JOB_ID-XXXXXX") || exit 1
 srun --export=ALL --ntasks=1 --cpus-per-task=4 --cpu-bind=none --overlap /opt/idleq/bin/idleq agent '/home/a b/it'"'"'s $HOME' --node "$node" "$until" "$scratch"
 code=$?
 # Where Slurm has given the node up, srun ends, and not the agent: it and its guests are still at home in the scratch.
-while kill -0 "$(cat "$scratch/agent.pid" 2>/dev/null)" 2>/dev/null; do sleep 1; done
+while agent=$(cat "$scratch/agent.pid" 2>/dev/null) && [ "$agent" -gt 1 ] 2>/dev/null && kill -0 "$agent" 2>/dev/null; do sleep 1; done
 rm -rf "$scratch"
 exit $code
