@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from idleq.ids import EntryId, JobId, Millis, NodeName, entry_of
+from idleq.scheduler.core.cause import Cause, CauseKind
 from idleq.scheduler.core.facts import (
     EntryAdded,
     EntryCancelled,
@@ -239,11 +240,15 @@ class _Recorder:
         return history
 
 
+CLEANING = Cause(CauseKind.CLOSED, "completing")
+"""Slurm cleans up after a job, some seconds: the node has not failed, and what is free there is idle."""
+
+
 def _step(at: Millis, report: NodeReport) -> NodeStep:
-    cores = report.capacity.cores
+    cores, is_up = report.capacity.cores, report.is_up or report.cause == CLEANING
     busy = min(max(cores - report.free.cores, 0), cores)
     # Where nothing may be started there is nothing idle: only what main jobs still hold there counts.
-    return NodeStep(at, cores if report.is_up else busy, busy, report.main_job, report.is_up)
+    return NodeStep(at, cores if is_up else busy, busy, report.main_job, is_up)
 
 
 def _line(history: History, until: Millis) -> JobLine:

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName, SnapshotId
+from idleq.scheduler.core.cause import Cause
 from idleq.scheduler.core.commands import SegmentPlan
 from idleq.scheduler.core.facts import (
     EntryAdded,
@@ -67,13 +68,24 @@ class Story:
     def policy(self, at: float, policy: Policy) -> None:
         self.tell(at, PolicySet(policy=policy))
 
-    def node(self, at: float, name: str, cores: int, busy: int = 0, *, main_job: str = "", is_up: bool = True) -> None:
+    def node(
+        self,
+        at: float,
+        name: str,
+        cores: int,
+        busy: int = 0,
+        *,
+        main_job: str = "",
+        is_up: bool = True,
+        cause: Cause | None = None,
+    ) -> None:
         report = NodeReport(
             name=NodeName(name),
             capacity=Resources(cores, 64 * GB),
             free=Resources(cores - busy, 64 * GB),
             is_up=is_up,
             main_job=main_job,
+            cause=cause,
         )
         self.tell(at, NodesSeen(deltas=(report,), gone=()))
 

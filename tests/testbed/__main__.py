@@ -57,6 +57,10 @@ def _do(wanted: argparse.Namespace, testbed: Testbed) -> int:
         case "up":
             if not is_made(TRIXIE):
                 print(f"making its root file system, which takes some minutes once: {log_of(TRIXIE)}", flush=True)
+            if testbed.is_up():
+                raise TestbedError(
+                    "it is up already, and would be wiped: make testbed-shell, or make testbed-down first"
+                )
             begun = time.monotonic()
             testbed.up()
             print(f"up after {time.monotonic() - begun:.1f} s: make testbed-shell, make testbed-down")
@@ -66,6 +70,8 @@ def _do(wanted: argparse.Namespace, testbed: Testbed) -> int:
             print(find_or_make_image(TRIXIE))
         case "down":
             testbed.down()
+        case "shell" if not testbed.is_up():
+            raise TestbedError("it is not up: make testbed-up")
         case "shell":
             shell = ["env", f"TERM={os.environ.get('TERM', 'dumb')}", "bash", "--login"]
             _run(testbed, wanted, shell)  # what was typed last there is no failure of ours

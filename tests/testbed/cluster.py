@@ -75,6 +75,10 @@ class Testbed:
         """Another such folder, that is full with `SMALL_MB`."""
         return self.folder / "small"
 
+    def is_up(self) -> bool:
+        """Whether it was started and lives."""
+        return First(self.folder / "warden.pid").pid() is not None
+
     def up(self) -> None:
         """Start the cluster and wait until every compute node is idle; what an earlier one has left is removed first."""
         self.down()

@@ -1,6 +1,7 @@
 """What can go wrong in the command line itself.
 
 CliError
+├── ClusterIsTheSites   what runs on Slurm is not ended like a cluster of idleq's own
 ├── DaemonDidNotStart   the daemon ended before it answered
 ├── DaemonDidNotStop    the daemon was told to stop and goes on
 ├── DemoFailed          the demo ran, but did not show what it is to show
@@ -18,6 +19,12 @@ from idleq.errors import IdleqError
 
 class CliError(IdleqError):
     """Something in the command line went wrong."""
+
+
+class ClusterIsTheSites(CliError):
+    """The cluster is the site's: it is not ended, and what runs there is saved or cancelled in other ways."""
+
+    exit_code: ClassVar[int] = 86
 
 
 class DaemonDidNotStart(CliError):

@@ -279,6 +279,18 @@ def test_stop_says_so_where_there_is_nothing_to_stop(idleq: CommandLine) -> None
     assert idleq("daemon", "stop", "--cluster") == Outcome(14, "", message)
 
 
+def test_stop_ends_no_cluster_of_the_sites_and_says_how_its_guests_are_saved(idleq: CommandLine) -> None:
+    idleq.server_dir.mkdir(mode=0o700)
+    (idleq.server_dir / "config.toml").write_text('[cluster]\nkind = "slurm"\n')
+
+    outcome = idleq("daemon", "stop", "--cluster")
+
+    assert (outcome.code, asked(idleq)) == (86, [])
+    assert outcome.err.startswith(
+        "idleq: --cluster ends a cluster of idleq's own, and guests run on Slurm here: `idleq pause --now`"
+    )
+
+
 def test_stop_names_the_cluster_that_runs_without_a_daemon(idleq: CommandLine) -> None:
     idleq.wire = None
     with cluster_of(idleq):

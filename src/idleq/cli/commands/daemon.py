@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idleq.cli.errors import DaemonDidNotStop
+from idleq.cli.errors import ClusterIsTheSites, DaemonDidNotStop
 from idleq.cli.options import IdleqCommand, IdleqGroup, session_of
 from idleq.cli.result import Result
 from idleq.scheduler.errors import DaemonAway, DaemonRunning, ServerDirectoryUnsafe
@@ -47,13 +47,16 @@ def stop(
 ) -> Result:
     """Stop the daemon; the cluster and what runs in it go on, and are found again by the next one.
 
-    With --cluster nothing goes on; what was not saved is lost. That works without a daemon too.
+    With --cluster nothing goes on; what was not saved is lost. That works without a daemon too. On Slurm, whose cluster is not ours to end, it is refused.
     """
     from idleq.bootstrap import cluster_process, stop_cluster
 
     session = session_of(context)
     root = session.paths.root
-    pid, cluster_pid = stopped(session), cluster_process(root)
+    cluster_pid = cluster_process(root)
+    if cluster and cluster_pid is None:
+        refuse_on_slurm(session)
+    pid = stopped(session)
     has_ended_cluster = cluster and stop_cluster(root)
     if pid is None and not has_ended_cluster:
         raise nothing_to_stop(session, cluster_pid)
@@ -65,6 +68,17 @@ def stop(
         )
     value = {"running": False, "pid": pid, "cluster": None if cluster else cluster_pid}
     return Result(value=value, text=("\n".join(lines),))
+
+
+def refuse_on_slurm(session: "Session") -> None:
+    """Raise ClusterIsTheSites if guests run on Slurm here."""
+    from idleq.scheduler.config import SlurmSettings, load_config
+
+    if session.paths.config.exists() and isinstance(load_config(session.paths.config).cluster, SlurmSettings):
+        raise ClusterIsTheSites(
+            "--cluster ends a cluster of idleq's own, and guests run on Slurm here: `idleq pause --now` saves what they do and gives their"
+            " nodes back, then `idleq daemon stop`; without it they are found again by the next daemon, or save and leave after their lease"
+        )
 
 
 def nothing_to_stop(session: "Session", cluster_pid: int | None) -> DaemonAway:

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+from idleq.scheduler.core.cause import Cause, CauseKind
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.report import build
 from idleq.scheduler.report.gaps import EDGES_S, Gaps
@@ -51,6 +52,20 @@ def test_each_way_of_closing_is_told_apart() -> None:
         "node down": (1, 20),
         "plan not recorded": (1, 20),
         "still open": (1, 30),
+    }
+
+
+def test_a_node_that_is_cleaned_up_after_a_guest_goes_on_with_its_gap_and_a_drained_one_does_not() -> None:
+    story = Story()
+    for node, why in (("cleaned", "completing"), ("drained", "drain")):
+        story.node(0, node, 1)
+        story.node(20, node, 1, is_up=False, cause=Cause(CauseKind.CLOSED, why))
+        story.node(23, node, 1)
+    story.node(30, "cleaned", 1)
+    story.node(30, "drained", 1)
+    assert {row.closing: (row.gaps, row.idle_core_s) for row in gaps_of(story).closings} == {
+        "node down": (1, 20),
+        "still open": (2, 30 + 7),
     }
 
 
