@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -59,6 +60,7 @@ class SlurmCluster:
         self._missed: dict[AllocationId, int] = {}
         self._failed: dict[AllocationId, tuple[Millis, str]] = {}
         self._over: dict[AllocationId, str] = {}
+        self._found_failed: set[AllocationId] = set()
         self._doubtful: set[AllocationId] = set()
         self._doubled: set[int] = set()
         self._cancelled: set[int] = set()
@@ -68,6 +70,9 @@ class SlurmCluster:
     def request(self, command: RequestAllocation) -> None:
         """Submit a batch job, unless there is or was one for this allocation."""
         allocation = command.allocation
+        if allocation in self._found_failed:
+            self._found_failed.discard(allocation)
+            self._forget(allocation)  # it was of an earlier server directory in this place, where names began anew
         if allocation in self._over:
             self._unsaid.append(AllocationLost(allocation=allocation, reason=self._over[allocation]))
             return
@@ -158,12 +163,15 @@ class SlurmCluster:
         Not counted from its end: agents were heard after that, by the last daemon, or by this one, which gives each a whole lease.
         """
         unreached = out_of_reach(reading)
-        for job in (*reading.jobs, *self._site.over_on(None)):
-            allocation, node = allocation_of(job, self._settings), node_of(job)
-            if allocation is None or node is None or allocation in present or allocation in self._over:
+        jobs = sorted((*reading.jobs, *self._site.over_on(None)), key=attrgetter("job_id"))
+        newest = {allocation: job for job in jobs if (allocation := allocation_of(job, self._settings)) is not None}
+        for allocation, job in newest.items():
+            node = node_of(job)
+            if node is None or allocation in present or allocation in self._over:
                 continue
             if why_it_may_live(job, node, unreached):
                 self._numbers[allocation], self._granted[allocation] = job.job_id, node
+                self._found_failed.add(allocation)
 
     def _cancel_unwanted(self, present: Mapping[AllocationId, JobRecord]) -> None:
         """Cancel what nobody counts with: second jobs of an allocation, and what waits after a submission that was told to have failed."""
@@ -256,11 +264,12 @@ class SlurmCluster:
         self._failed[allocation] = Millis(now + self._lease_ms), reason
         return [NodeLost(node=node, reason=why)]
 
+    def _forget(self, allocation: AllocationId) -> None:
+        for known in (self._numbers, self._granted, self._missed, self._failed, self._over):
+            known.pop(allocation, None)
+
     def _finish(self, allocation: AllocationId, reason: str) -> AllocationLost:
-        self._numbers.pop(allocation, None)
-        self._granted.pop(allocation, None)
-        self._missed.pop(allocation, None)
-        self._failed.pop(allocation, None)
+        self._forget(allocation)
         self._over[allocation] = reason
         if len(self._over) > REMEMBERED:
             del self._over[next(iter(self._over))]

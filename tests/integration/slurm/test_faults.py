@@ -324,7 +324,7 @@ def test_a_daemon_that_starts_after_a_node_hung_waits_for_the_lease_of_the_agent
     alice.wait_until_done()
 
     assert_it_went_on(alice)
-    (lost,) = alice.facts_of(AllocationFailed)
+    lost = alice.facts_of(AllocationFailed)[0]
     ends = {fact.allocation: fact.reason for fact in alice.facts_of(AllocationEnded)}
     assert ends[lost.allocation] == "its node failed", "it was not told to be gone with the first look"
 

@@ -294,6 +294,36 @@ def test_after_a_restart_a_failed_allocation_that_slurm_shows_beside_those_that_
     assert [rig.poll(), rig.poll()] == [[Reconciled(allocations=(A1,)), lost], []]
 
 
+def test_of_an_allocation_of_which_slurm_remembers_several_jobs_the_newest_counts_after_a_restart() -> None:
+    before = Rig()
+    number = before.granted()
+    before.site.end(number, "NODE_FAIL")
+    before.site.ended[number - 1] = job(number - 1, "PREEMPTED", nodes="n1", comment="idleq:s1:a1")
+    before.site.nodes = [node("n1", "DOWN")]
+
+    rig = Rig(before.site)
+
+    assert rig.poll()[1] == NodeLost(node=NodeName("n1"), reason="Slurm says that it failed")
+    rig.clock.at = Millis(rig.clock.at + LEASE)
+    assert rig.poll() == [AllocationLost(allocation=A1, reason="its node failed")]
+
+
+@pytest.mark.parametrize("waited", [0, LEASE], ids=["at once", "when that one's lease is over"])
+def test_what_a_server_directory_of_old_has_left_under_the_same_name_keeps_no_new_allocation_from_being_asked_for(
+    waited: int,
+) -> None:
+    rig = Rig()
+    rig.site.ended = {3: job(3, "NODE_FAIL", nodes="n1", comment="idleq:s1:a1")}
+    rig.poll()
+    rig.clock.at = Millis(rig.clock.at + waited)
+    rig.poll()
+
+    number = rig.granted()
+
+    assert number > 3
+    assert rig.poll() == []
+
+
 def test_after_a_restart_an_agent_that_had_left_a_node_that_is_silent_now_says_nothing_of_those_there() -> None:
     rig = Rig()
     rig.granted()
