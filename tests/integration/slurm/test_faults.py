@@ -307,16 +307,20 @@ def test_a_guest_of_a_silent_node_goes_on_elsewhere_and_is_stopped_and_counts_no
     )
 
 
+def failed_jobs(cluster: Testbed) -> set[str]:
+    """Those of alice whose nodes failed, as long as Slurm remembers them: those of earlier tests too."""
+    return set(cluster.login.run("squeue", "-h", "--user=alice", "--states=NODE_FAIL", "--format=%A").split())
+
+
 def test_a_daemon_that_starts_after_a_node_hung_waits_for_the_lease_of_the_agent_there(
     watchful: Testbed, thawed: tuple[Alice, NodeName]
 ) -> None:
     alice, name = thawed
-    node = watchful.nodes[name]
+    node, earlier = watchful.nodes[name], failed_jobs(watchful)
     node.freeze()
     try:
         watchful.login.run("pkill", "-KILL", "-u", "alice", "-f", "idleq.*daemon")
-        failed = ("squeue", "-h", "--user=alice", "--states=NODE_FAIL", "--format=%j")
-        wait_for("Slurm to give the node up", lambda: watchful.login.run(*failed), seconds=120, every=0.5)
+        wait_for("Slurm to give the node up", lambda: failed_jobs(watchful) - earlier, seconds=120, every=0.5)
         alice.idleq("daemon", "start")
         wait_until_it_is_elsewhere(alice, name)
     finally:
