@@ -614,20 +614,23 @@ def test_one_that_is_frozen_as_soon_as_it_is_started_goes_on_later(freezer: Benc
     assert freezer.lines() == [str(number) for number in range(20)]
 
 
-def test_guests_that_are_frozen_one_after_the_other_are_never_looked_for_when_they_are_gone(freezer: Bench) -> None:
-    order = freezer.python(COUNT, "100000")
-    freezer.runtime.start(freezer.order("/bin/sleep", "600", name=C2))
-    freezer.runtime.start(order)
-    for turn in range(1, 7):
-        images = freezer.folder / f"images-{turn}"
-        images.mkdir()
-        with ThreadPoolExecutor(1) as beside:
-            freeze = beside.submit(freezer.runtime.freeze, C1, images)
-            while not freeze.done():
-                assert freezer.runtime.ended() == []
-        assert freeze.exception() is None
-        freezer.runtime.thaw(order, images)
+@ROOT
+@CRIU
+def test_enclosed_processes_that_are_frozen_one_after_the_other_are_never_looked_for_when_gone(tmp_path: Path) -> None:
+    with bench_of("enclosed", tmp_path) as freezer:
+        order = freezer.python(COUNT, "100000")
+        freezer.runtime.start(freezer.order("/bin/sleep", "600", name=C2))
+        freezer.runtime.start(order)
+        for turn in range(1, 7):
+            images = freezer.folder / f"images-{turn}"
+            images.mkdir()
+            with ThreadPoolExecutor(1) as beside:
+                freeze = beside.submit(freezer.runtime.freeze, C1, images)
+                while not freeze.done():
+                    assert freezer.runtime.ended() == []
+            assert freeze.exception() is None
+            freezer.runtime.thaw(order, images)
 
-    freezer.runtime.kill([C1, C2])
-    freezer.wait_for_ends(2)
-    assert {ended.name for ended in freezer.told} == {C1, C2}
+        freezer.runtime.kill([C1, C2])
+        freezer.wait_for_ends(2)
+        assert {ended.name for ended in freezer.told} == {C1, C2}
