@@ -14,7 +14,6 @@ from idleq.processes import read_children, read_program
 MONITOR = "conmon"
 """What podman leaves behind for each container, as an orphan: its parent and its exit code's keeper."""
 
-
 START_PATIENCE = 0.25
 """A start takes some milliseconds; one that takes so many seconds hangs."""
 

@@ -335,9 +335,11 @@ def test_a_cluster_that_hangs_is_not_said_to_be_stopped(cluster_of: Factory, mon
     site.poll()
     pid = site.process()
     os.kill(pid, signal.SIGSTOP)
-    with pytest.raises(ClusterAway, match="does not answer: timed out; see"):
-        site.cluster.stop()
-    os.kill(pid, signal.SIGCONT)
+    try:
+        with pytest.raises(ClusterAway, match="does not answer: timed out; see"):
+            site.cluster.stop()
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_a_terminated_cluster_ends_its_agents(cluster_of: Factory) -> None:
