@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from idleq.ids import Millis
 from idleq.scheduler.core.commands import Sharing
-from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.core.policy import MINUTE, Policy
 from idleq.scheduler.errors import BadConfig
 from idleq.scheduler.images import parse_image
 from idleq.scheduler.keys import keys, read_settings, read_table, refuse_unknown, words_of
@@ -224,10 +224,15 @@ def parse_config(data: Mapping[str, Any], source: str) -> Config:
         if server.shared:
             _check_site(config)
             config = replace(config, policy=replace(policy, sharing=Sharing.USER))  # an allocation is one user's job
-        if isinstance(config.cluster, SlurmSettings) and config.cluster.rest:
-            _check_rest(config.cluster.rest)
+        if isinstance(config.cluster, SlurmSettings):
+            if config.cluster.rest:
+                _check_rest(config.cluster.rest)
+            if "grain" not in read_table(data, "policy"):
+                config = replace(config, policy=replace(config.policy, grain_ms=MINUTE))
         if policy.min_gap_ms > policy.max_allocation_ms:
             raise ValueError("policy.min_gap is longer than policy.max_allocation, so no gap would ever be used")
+        if config.policy.grain_ms > policy.max_allocation_ms:
+            raise ValueError("policy.max_allocation is shorter than policy.grain, and the site would cut it to nothing")
     except ValueError as error:
         raise BadConfig(f"{source}: {error}") from None
     return config

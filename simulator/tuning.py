@@ -40,8 +40,9 @@ def engine_policy(grace_ms: Millis, costs: GuestCosts, specs: Sequence[JobSpec] 
         # A gap in which a thawed guest would not do as much as it costs is not worth asking for.
         min_gap_ms=Millis(2 * (least_cost_ms(costs, specs) + SECOND)),
         max_allocation_ms=LONGEST_MS,
-        # Simulated clocks are right, and nobody polls.
+        # Simulated clocks are right, nobody polls, and agents begin at once.
         margin_ms=Millis(0),
+        begin_ms=Millis(0),
         stall_segments=NEVER_STALLED,
         max_pending=10_000,
         ramp_start=10_000,

@@ -10,7 +10,7 @@ from idleq.scheduler.core.accept_cluster import give_back
 from idleq.scheduler.core.commands import Mode, RequestAllocation, Sharing
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.gaps import Gap
-from idleq.scheduler.core.placement import first_paying
+from idleq.scheduler.core.placement import first_paying, shortest_paying
 from idleq.scheduler.core.queue import Line
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.sitefacts import AllocationAsked
@@ -45,14 +45,15 @@ def ask(draft: Draft) -> None:
         if free_asks <= 0:
             return
         offer = state.open_gaps.offers[gap.node]
-        wanted = None if offer in useless else _first_of_use(state, demand, gap, draft.now)
-        if wanted is None:
+        found = None if offer in useless else _first_of_use(state, demand, gap, draft.now)
+        if found is None:
             if not state.moving:  # a job that is moved may not want this node, and want another that offers the same
                 useless.add(offer)
             continue
+        wanted, shortest_ms = found
         user = wanted.shape.user if state.policy.sharing is Sharing.USER else ""
         demand.use(gap.free, user)
-        _ask_for(draft, gap, user, is_there_only=_must_be_named(state, wanted))
+        _ask_for(draft, gap, user, shortest_ms, is_there_only=_must_be_named(state, wanted))
         free_asks -= 1
 
 
@@ -147,18 +148,24 @@ def _unmet(state: State) -> Demand:
 
 
 def _length(state: State, gap: Gap, now: Millis) -> Millis:
+    """Return how long an allocation in *gap* would be, as the site counts."""
+    grain = max(state.policy.grain_ms, 1)
+    return Millis(_most(state, gap, now) // grain * grain)
+
+
+def _most(state: State, gap: Gap, now: Millis) -> Millis:
     longest = state.policy.max_allocation_ms
     return longest if gap.end.likely is None else min(Millis(gap.end.likely - now), longest)
 
 
-def _first_of_use(state: State, demand: Demand, gap: Gap, now: Millis) -> Line | None:
-    """Return the first in *demand* who would make more of the gap than it costs, None if there is nobody."""
-    length_ms, node = _length(state, gap, now), state.nodes[gap.node]
+def _first_of_use(state: State, demand: Demand, gap: Gap, now: Millis) -> tuple[Line, Millis] | None:
+    """Return the first in *demand* who would make more of the gap than it costs, and of how short a gap still; None if there is nobody."""
+    length_ms, node = Millis(_length(state, gap, now) - state.policy.begin_ms), state.nodes[gap.node]
     for line, jobs in zip(demand.lines, demand.jobs, strict=True):
         if not jobs or not line.need.fits_in(gap.free) or not line.suits(node.machine, gap.node):
             continue
-        if first_paying(state, line, length_ms, node.abilities) is not None:
-            return line
+        if (found := first_paying(state, line, length_ms, node.abilities)) is not None:
+            return line, shortest_paying(state, *found)
     return None
 
 
@@ -171,7 +178,8 @@ def _must_be_named(state: State, line: Line) -> bool:
     return any(node.machine is not None and not line.suits(node.machine, None) for node in state.nodes.values())
 
 
-def _ask_for(draft: Draft, gap: Gap, user: str, *, is_there_only: bool) -> None:
+def _ask_for(draft: Draft, gap: Gap, user: str, shortest_ms: Millis, *, is_there_only: bool) -> None:
+    """Ask for what *gap* offers: whoever it is asked for must make something of the shortest that the site may give."""
     policy, command = draft.state.policy, draft.next_command
     allocation = AllocationId(f"a{draft.state.next_allocation}")
     is_window = policy.mode is Mode.WINDOW
@@ -183,9 +191,9 @@ def _ask_for(draft: Draft, gap: Gap, user: str, *, is_there_only: bool) -> None:
         mode=policy.mode,
         node=node,
         resources=gap.free,
-        min_ms=min(policy.min_gap_ms, longest),
+        min_ms=max(policy.min_gap_ms, Millis(shortest_ms + policy.begin_ms)),
         max_ms=longest,
-        ends_by=Millis(draft.now + longest) if is_window else None,
+        ends_by=Millis(draft.now + _most(draft.state, gap, draft.now)) if is_window else None,
         seen_on=gap.node,
         user=user,
     )

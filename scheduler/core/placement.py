@@ -63,6 +63,18 @@ def stretch(state: State, entry: Entry, job: Job | None, length_ms: Millis) -> S
     return Stretch(Millis(length_ms - overhead), overhead, ends_here=False)
 
 
+def shortest_paying(state: State, candidate: Candidate, worth: Stretch) -> Millis:
+    """Return the shortest gap that pays for *candidate*, for whom a longer one is *worth* something."""
+    if not worth.ends_here:
+        return Millis(2 * worth.overhead_ms)
+    whole = Millis(worth.useful_ms + worth.overhead_ms)
+    entry, job = entry_and_job(state, candidate)
+    if entry.spec.freeze is FreezeMethod.NONE:
+        return whole
+    in_parts = stretch(state, entry, job, Millis(-1))  # in which nothing could end
+    return min(whole, Millis(2 * in_parts.overhead_ms))
+
+
 Rank = tuple[int, int, int, int, int]
 """Where a candidate stands for one piece of a gap; the smallest is taken.
 

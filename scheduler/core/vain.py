@@ -1,7 +1,8 @@
 """What waits in the site's queue in vain is given back.
 
 A window, as soon as it could not begin any more without reaching into a main job; an allocation that was cut for one node, once
-that node has gone to others while nodes of another size are free.
+that node has gone to others while nodes of another size are free; one that must be long, once no gap is so long any more: it would
+stand in the way of those that need less.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,12 +31,13 @@ def give_back_vain(draft: Draft, due: Iterable[tuple[Alarm, str]]) -> None:
 
 
 def _concerned(state: State) -> Iterator[Allocation]:
-    """Yield what waits for a gap that has changed, and what waits for any while one has opened."""
+    """Yield what waits for a gap that has changed, what waits for any while one has opened, and what waits for a long one."""
     moved, are_open = state.agenda.moved, state.open_gaps.ends
     has_opened = any(node in are_open for node in moved)
     for name in state.asked:
         allocation = state.allocations[name]
-        if (allocation.node or allocation.seen_on) in moved or (has_opened and allocation.node is None):
+        is_for_any = allocation.node is None and (has_opened or _must_be_long(state, allocation))
+        if is_for_any or (allocation.node or allocation.seen_on) in moved:
             yield allocation
 
 
@@ -45,9 +47,16 @@ def _in_vain(state: State, allocation: Allocation) -> str | None:
         return None if _fits(state, allocation) else "the plan has moved, and the window does not fit any more"
     if allocation.node is not None:
         return None if _fits(state, allocation) else f"{allocation.node}, which it needs, has gone to others"
+    if _must_be_long(state, allocation) and state.open_gaps.latest_end < state.now + allocation.min_ms:
+        return "no gap is long enough for it any more"
     if allocation.seen_on in state.open_gaps.ends or not _unlike_are_open(state, allocation):
         return None
     return f"{allocation.seen_on}, which it was cut for, has gone to others, and other nodes are unlike it"
+
+
+def _must_be_long(state: State, allocation: Allocation) -> bool:
+    """Whether whom it was asked for makes nothing of a gap that is long enough for most."""
+    return allocation.min_ms > state.policy.min_gap_ms
 
 
 def _unlike_are_open(state: State, allocation: Allocation) -> bool:

@@ -18,7 +18,7 @@ from idleq.scheduler.config import (
     load_config,
 )
 from idleq.scheduler.core.commands import Mode, Sharing
-from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.core.policy import MINUTE, Policy
 from idleq.scheduler.errors import BadConfig
 from idleq.scheduler.keys import LIMITS, keys
 
@@ -90,6 +90,16 @@ def test_agents_on_slurm_speak_by_files_unless_told_otherwise(file: Path, text: 
     assert load_config(file).transport == transport
 
 
+@pytest.mark.parametrize(
+    ("text", "grain_ms"),
+    [("", 1), ("cluster.kind = 'slurm'", MINUTE), ("cluster.kind = 'slurm'\npolicy.grain = '5m'", 5 * MINUTE)],
+    ids=["here", "slurm", "set"],
+)
+def test_lengths_are_asked_for_as_slurm_counts_them_unless_told_otherwise(file: Path, text: str, grain_ms: int) -> None:
+    file.write_text(text)
+    assert load_config(file).policy.grain_ms == grain_ms
+
+
 SITE = """
     [server]
     shared = "/shared/idleq"
@@ -152,6 +162,7 @@ def test_an_address_that_nodes_cannot_reach_is_refused(address: str) -> None:
         ("policy.max_pending = true", "policy.max_pending: True is not a whole number"),
         ("policy.mode = 'rude'", 'policy.mode: \'rude\' is not "preemptible" or "window"'),
         ("policy.min_gap = '5h'", "policy.min_gap is longer than policy.max_allocation"),
+        ("policy = {min_gap = '9s', max_allocation = '59s'}\ncluster.kind = 'slurm'", "shorter than policy.grain, and"),
         ("server.port = 65536", "server.port: 65536 is not allowed; it must be 0 to 65535"),
         ("server.address = 'somewhere'", "server.address: 'somewhere' is no IP address"),
         ("server.address = 1", "server.address: 1 is not text in quotes"),

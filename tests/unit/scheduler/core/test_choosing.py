@@ -156,6 +156,34 @@ def test_gaps_too_short_or_too_small_for_anybody_are_not_asked_for() -> None:
     assert asked(told) == []
 
 
+@pytest.mark.parametrize(
+    ("wishes", "shortest"),
+    [
+        ({"freeze": FreezeMethod.NONE, "expected_ms": HOUR}, HOUR + 3_000),
+        ({"freeze": FreezeMethod.NONE}, 5 * MINUTE),
+        ({"expected_ms": HOUR}, 20 * MINUTE + 7_000),
+        ({"expected_ms": 10 * MINUTE}, 10 * MINUTE + 3_000),
+        ({}, 20 * MINUTE + 7_000),
+    ],
+    ids=["cannot be frozen", "nobody knows", "in parts", "at once", "endless"],
+)
+def test_what_is_asked_for_is_never_too_short_for_whom_it_is_asked(wishes: dict[str, object], shortest: int) -> None:
+    told = Told(Policy(freeze_ms=Millis(10 * MINUTE)))
+    told.submit_job(**wishes)  # type: ignore[arg-type]  # passed through
+    told.see(report("n1", planned=START + 2 * HOUR))
+    (request,) = asked(told)
+    assert (request.min_ms, request.max_ms) == (shortest, START + 2 * HOUR - told.now)
+
+
+def test_a_gap_that_is_too_short_once_the_site_has_cut_it_and_the_agent_has_begun_is_not_asked_for() -> None:
+    told = Told(Policy(grain_ms=Millis(MINUTE)))
+    told.submit_job(freeze=FreezeMethod.NONE, expected_ms=HOUR)
+    told.see(report("n1", planned=START + HOUR + MINUTE))
+    assert asked(told) == []
+    told.see(report("n1", planned=START + HOUR + 2 * MINUTE))
+    assert [(request.min_ms, request.max_ms) for request in asked(told)] == [(HOUR + 3_000, HOUR + MINUTE)]
+
+
 def test_windows_lie_on_the_node_with_the_longest_gap_and_end_with_it() -> None:
     told = Told(Policy(mode=Mode.WINDOW))
     told.submit_job()

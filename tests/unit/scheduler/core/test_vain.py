@@ -6,8 +6,9 @@ from idleq.ids import AllocationId, CommandId, Millis, NodeName
 from idleq.scheduler.core.commands import Mode, ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.engine import Engine
 from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, NodeReport, Reconciled
-from idleq.scheduler.core.policy import MINUTE, Policy
+from idleq.scheduler.core.policy import HOUR, MINUTE, Policy
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.submission import FreezeMethod
 from support.engines import GB, NODE, START, Told, report
 
 END = START + 30 * MINUTE
@@ -138,3 +139,36 @@ def test_where_all_nodes_are_alike_a_request_waits_for_any_of_them() -> None:
     assert given_back(told) == []
     told.submit_job(cores=4)
     assert len(asked(told)) == 1, "what was seen on n2 will be on n1"
+
+
+def for_a_long_job() -> Told:
+    """An hour is wanted in one piece; n1 is free for two, n2 for ten minutes."""
+    told = Told()
+    told.submit_job(freeze=FreezeMethod.NONE, expected_ms=HOUR)
+    told.see(report("n1", planned=START + 2 * HOUR), report("n2", planned=START + 10 * MINUTE))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("now_seen", "reasons"),
+    [
+        (report("n1", planned=START + HOUR), ["no gap is long enough for it any more"]),
+        (report("n1", free=Resources(0, 0, 0)), ["no gap is long enough for it any more"]),
+        (report("n1", planned=START + 2 * HOUR - MINUTE), []),
+        (report("n2", planned=START + 3 * HOUR), []),
+    ],
+    ids=["shorter", "gone", "still long enough", "another one too"],
+)
+def test_what_must_be_long_is_given_back_once_no_gap_is_so_long(now_seen: NodeReport, reasons: list[str]) -> None:
+    told = for_a_long_job()
+    told.see(now_seen)
+    assert [reason for _, reason in given_back(told)] == reasons
+
+
+def test_what_must_be_long_is_given_back_when_the_last_gap_that_it_could_have_goes_whichever_that_is() -> None:
+    told = for_a_long_job()
+    told.see(report("n3", planned=START + 2 * HOUR))
+    told.see(report("n1", free=Resources(0, 0, 0)))
+    assert given_back(told) == []
+    told.see(report("n3", free=Resources(0, 0, 0)))
+    assert given_back(told) == [(A1, "no gap is long enough for it any more")]
