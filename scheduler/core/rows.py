@@ -155,6 +155,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         allocations: how many are how far.
         nodes, nodes_up: how many there are.
         capacity, free, used: all nodes together: what they have, what main jobs leave, what guests hold.
+        unfreezable: how many of the jobs that run cannot be frozen, and begin anew whenever they have to leave.
     """
 
     now: Millis
@@ -169,3 +170,4 @@ class Summary(Struct, frozen=True, kw_only=True):
     capacity: Resources
     free: Resources
     used: Resources
+    unfreezable: int = 0
