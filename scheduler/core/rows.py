@@ -123,6 +123,7 @@ class NodeRow(Struct, frozen=True, kw_only=True):
         gap_trust: so many of a hundred such ends have come true, and are believed to; None as well.
         gap_cases: how many were seen of that kind.
         opens_until: until when the gap that comes next would last, None if none is known.
+        has_hosted: whether an agent of ours has come up there.
     """
 
     name: NodeName
@@ -142,6 +143,7 @@ class NodeRow(Struct, frozen=True, kw_only=True):
     gap_trust: int | None = None
     gap_cases: int = 0
     opens_until: Millis | None = None
+    has_hosted: bool = False
 
 
 class Summary(Struct, frozen=True, kw_only=True):

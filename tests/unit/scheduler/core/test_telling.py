@@ -76,10 +76,10 @@ def test_entries_and_details() -> None:
 def test_nodes_with_their_gaps_and_guests() -> None:
     state = busy().engine.state
     rows = list(node_rows(state, state.now))
-    assert [(row.name, row.is_up, row.hold, row.guests, row.gap_source) for row in rows] == [
-        ("n1", True, "ready", ("1_1", "1_2"), "no main job is planned here"),
-        ("n2", True, "", (), ""),
-        ("n3", False, "", (), ""),
+    assert [(row.name, row.is_up, row.hold, row.guests, row.gap_source, row.has_hosted) for row in rows] == [
+        ("n1", True, "ready", ("1_1", "1_2"), "no main job is planned here", True),
+        ("n2", True, "", (), "", False),
+        ("n3", False, "", (), "", False),
     ]
     assert isinstance(rows[0], NodeRow)
 
