@@ -167,6 +167,26 @@ def _one_of(names: Iterable[str]) -> Reader:
     return read
 
 
+_RUNTIMES = _one_of(RuntimeWish)
+
+
+def _runtime(value: object) -> str:
+    try:
+        return str(_RUNTIMES(value))
+    except ValueError as error:
+        if not _is_some_time(value):
+            raise
+        raise ValueError(f"{error}; how long it runs is said by expected") from None
+
+
+def _is_some_time(value: object) -> bool:
+    try:
+        _some_time(value)
+    except ValueError:
+        return False
+    return True
+
+
 SIGNALS = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGCONT", "SIGURG", "SIGWINCH")
 
 SPEC_KEYS: dict[str, Reader] = {
@@ -184,7 +204,7 @@ SPEC_KEYS: dict[str, Reader] = {
     "freeze": _one_of(FreezeMethod),
     "signal": _one_of(name for name in SIGNALS if name in signal.Signals.__members__),
     "image": _as(parse_image),
-    "runtime": _one_of(RuntimeWish),
+    "runtime": _runtime,
     "mounts": _mounts,
     "workdir": _as(parse_path),
     "outputs": _patterns,

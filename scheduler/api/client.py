@@ -49,12 +49,10 @@ class Client:
         access = Access(url=door.url, token="", certificate=door.certificate, pid=0, started=Millis(0))
         return cls(access, lambda: credential_for(daemon))
 
-    def submit(self, submissions: Sequence[Submission], request: str, user: str) -> list[int]:
-        """Submit all, or none; the same *request* again is the same submission."""
+    def submit(self, submissions: Sequence[Submission], request: str, user: str) -> Json:
+        """Submit all, or none; the same *request* again is the same submission. Return {"entries": numbers}, and "remarks" if there are any."""
         plain = [to_plain(submission) for submission in submissions]
-        body = {"request": request, "user": user, "submissions": plain}
-        entries: list[int] = self._call("POST", "/v1/jobs", body)["entries"]
-        return entries
+        return self._call("POST", "/v1/jobs", {"request": request, "user": user, "submissions": plain})
 
     def jobs(self, *, with_final: bool = False) -> Json:
         """Return {"jobs": rows, "is_cut": whether there are more}."""

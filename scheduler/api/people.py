@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
+from msgspec import Struct
 from msgspec.structs import replace
 
 from idleq.ids import JOB_NAME, EntryId, JobId
@@ -20,6 +21,7 @@ from idleq.scheduler.core.inputs import (
     Paused,
     Resumed,
 )
+from idleq.scheduler.core.remarks import remarks
 from idleq.scheduler.errors import BadMessage
 
 
@@ -38,11 +40,11 @@ class Pause:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """The entries that a submission made, in its order."""
+class Submitted(Struct, frozen=True, omit_defaults=True):
+    """The entries that a submission made, in its order; *remarks* of what gaps do not suit as it is described."""
 
     entries: tuple[EntryId, ...]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ def people_routes(office: Office) -> APIRouter:
             check(submission.spec, office.mount_roots)
         await office.await_first_view()
         decision = await office.ask(said)
-        return answer(Submitted(decision.entries))
+        told = await office.look(lambda engine, _now: remarks(engine.state, decision.entries))
+        return answer(Submitted(decision.entries, told))
 
     @router.post("/jobs/{job}/cancel")
     async def cancel(job: str, request: Request) -> Response:

@@ -24,6 +24,7 @@ from idleq.scheduler.core.job import (
 from idleq.scheduler.core.methods import ENOUGH, Cost
 from idleq.scheduler.core.prospects import Prospect, prospect, span
 from idleq.scheduler.core.queries import counted_as
+from idleq.scheduler.core.remarks import never_begins
 from idleq.scheduler.core.state import Hold, State
 from idleq.scheduler.core.submission import FreezeMethod
 from idleq.scheduler.core.wishes import Move
@@ -85,6 +86,8 @@ def _sentences(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[st
         case Queued():
             if job.move is not None:
                 yield _on_its_way(job.move)
+            if problem := never_begins(state, entry.spec):
+                yield f"It {problem}."
             yield from _why_not_started(state, entry, now)
         case Starting(segment=segment):
             yield f"It is being started on {segment.node} (segment {segment.fence})."
@@ -102,6 +105,8 @@ def _sentences(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[st
             assert_never(job.state)
     if entry.spec.freeze is FreezeMethod.AUTO and not job.is_final:
         yield _which_way(state, entry)
+    if entry.spec.freeze is FreezeMethod.NONE and job.stalled and not job.is_final:
+        yield from _what_it_lost(state, entry, job)
     if job.snapshots and not job.is_final:
         yield f"It has {span(job.run_ms)} of work in {_counted(len(job.snapshots), 'snapshot')} and goes on from the newest."
 
@@ -111,11 +116,17 @@ def _while_running(state: State, entry: Entry, job: Job, segment: Segment, now: 
     if segment.trouble:
         yield f"It was to be frozen and could not be, so it runs on: {segment.trouble}."
     plan = segment.plan
-    if plan.freeze_at is not None and plan.ends_at is not None:
-        yield f"It will be frozen in {span(plan.freeze_at - now)}, before the gap ends in {span(plan.ends_at - now)}."
-        yield _reckoned(state, entry, job)
-    else:
+    if plan.ends_at is None:
         yield "No end of its gap is known."
+    else:
+        until = state.allocations[segment.allocation].until
+        what = "our allocation there" if until is not None and until <= plan.ends_at else "the gap"
+        ends = f"{what} ends in {span(plan.ends_at - now)}"
+        if plan.freeze_at is None:
+            yield f"It cannot be frozen: if it is not done when {ends}, it begins anew."
+        else:
+            yield f"It will be frozen in {span(plan.freeze_at - now)}, before {ends}."
+            yield _reckoned(state, entry, job)
     if plan.save_every_ms is not None:
         yield f"It saves every {span(plan.save_every_ms)}, since the node may be taken with less notice than a freeze needs."
 
@@ -127,6 +138,13 @@ def _reckoned(state: State, entry: Entry, job: Job) -> str:
     else:
         of = ", for the size that 95 % of them keep within" if typical.bytes else ""
     return f"Its freeze is reckoned to take {span(typical.freeze_ms)}, {state.basis(entry, job)}{of}."
+
+
+def _what_it_lost(state: State, entry: Entry, job: Job) -> Iterator[str]:
+    runs = "its last run" if job.stalled == 1 else f"its last {job.stalled} runs"
+    yield f"It cannot be frozen, and what it did in {runs} is lost; after {state.policy.stall_segments} such runs it is held."
+    if entry.spec.expected_ms is None:
+        yield f"`idleq modify {entry.id} --expected DURATION` has gaps chosen for it that are long enough."
 
 
 def _which_way(state: State, entry: Entry) -> str:

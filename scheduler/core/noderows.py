@@ -37,6 +37,7 @@ def node_rows(state: State, now: Millis) -> Iterator[NodeRow]:
             gap_trust=trusted.percent if trusted else None,
             gap_cases=trusted.cases if trusted else 0,
             opens_until=report.planned_start if gap is None and report.is_up else None,
+            has_hosted=node.abilities is not None,
         )
 
 

@@ -69,3 +69,12 @@ class Policy:
     bandwidth: int = 200_000_000
     generations: int = 2
     margin_ms: Millis = Millis(2 * SECOND)
+
+    def counted_ms(self, length_ms: Millis) -> Millis:
+        """Return how long the site makes an allocation that could be so long."""
+        grain = max(self.grain_ms, 1)
+        return Millis(length_ms // grain * grain)
+
+    def usable_ms(self, length_ms: Millis) -> Millis:
+        """Return what jobs have of an allocation that could be so long."""
+        return Millis(self.counted_ms(length_ms) - self.begin_ms)

@@ -1,22 +1,23 @@
 """What a node holds for a job: whether it could go on there now, and why not; for those who ask, and for moves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from idleq.ids import JobId, Millis, NodeName
+from idleq.ids import Millis, NodeName
 from idleq.machines import obstacles
 from idleq.scheduler.core.abilities import lacking
 from idleq.scheduler.core.cause import in_words
 from idleq.scheduler.core.entry import Entry
+from idleq.scheduler.core.gaps import Gap
 from idleq.scheduler.core.job import Job
 from idleq.scheduler.core.placement import owner_of, stretch
-from idleq.scheduler.core.state import State
+from idleq.scheduler.core.state import Allocation, State
 from idleq.scheduler.core.submission import FreezeMethod
 from idleq.scheduler.core.timing import length_of
 
 MOST_NAMED = 3
-"""Jobs that are named where they are in the way."""
+"""Of jobs; more would not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,10 @@ def hosts_besides(state: State, entry: Entry, job: Job, but: NodeName, now: Mill
             yield name
 
 
-def _listed(jobs: tuple[JobId, ...]) -> str:
-    more = len(jobs) - MOST_NAMED
-    return ", ".join(jobs[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+def listed(names: Sequence[str]) -> str:
+    """Return the first of *names*, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _because(state: State, entry: Entry, job: Job, name: NodeName, now: Millis) -> tuple[bool, str]:
@@ -74,26 +76,37 @@ def _because(state: State, entry: Entry, job: Job, name: NodeName, now: Millis) 
         return False, "what we hold of it is for another user's jobs"
     if not need.fits_in(node.gap.free if held is None else held.room):
         others = () if held is None else tuple(held.guests)
-        return False, f"our own jobs have it ({_listed(others)})" if others else "what is free of it is too small"
+        return False, f"our own jobs have it ({listed(others)})" if others else "what is free of it is too small"
     bound_to = job.snapshots[-1].bound_to if job.snapshots else None
     if reasons := obstacles(bound_to, node.machine if held is None else held.machine):
         return False, f"its snapshot cannot be thawed there: {'; '.join(reasons)}"
-    if held is not None:
-        length = length_of(state, held, now)
-    else:
-        longest = state.policy.max_allocation_ms
-        end = node.gap.end.likely
-        length = longest if end is None else Millis(min(end - now, longest))
-        if length < state.policy.min_gap_ms:
-            return False, f"its gap of {span(length)} is shorter than {span(state.policy.min_gap_ms)}"
+    length, what = _room_in_time(state, node.gap, held, now)
+    if held is None:
+        if state.policy.counted_ms(length) < state.policy.min_gap_ms:
+            return False, f"{what} is shorter than {span(state.policy.min_gap_ms)}"
+        length = state.policy.usable_ms(length)
     worth = stretch(state, entry, job, length)
     if not worth.pays:
-        short = f"its gap of {span(length)} is too short for it"
+        short = f"{what} is too short for it"
         if entry.spec.freeze is FreezeMethod.NONE:
             return False, f"{short}, and it cannot be frozen"
         takes = f"thawing and freezing take {span(worth.overhead_ms)}, {state.basis(entry, job)}"
         return False, f"{short}: {takes}"
-    return True, f"its gap of {span(length)} is long enough ({node.gap.end.source})"
+    return True, f"{what} is long enough ({node.gap.end.source})"
+
+
+def _room_in_time(state: State, gap: Gap, held: Allocation | None, now: Millis) -> tuple[Millis, str]:
+    """Return how long a job could stay, and what ends first: the gap, what we *held* of it, or what we would ask for."""
+    end, longest = gap.end.likely, state.policy.max_allocation_ms
+    if held is not None:
+        length = length_of(state, held, now)
+        if held.until is not None and (end is None or held.until < end):
+            return length, f"what is left of our allocation there ({span(length)})"
+    else:
+        length = longest if end is None else Millis(min(end - now, longest))
+    if end is None or end - now > length:
+        return length, f"the longest allocation here ({span(length)}, by policy.max_allocation)"
+    return length, f"its gap of {span(length)}"
 
 
 def span(ms: int) -> str:

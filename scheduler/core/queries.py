@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from idleq.ids import EntryId, Fence, JobId, Millis, index_of
 from idleq.scheduler.core.entry import Entry, Rest
-from idleq.scheduler.core.job import Cancelled, Delayed, Failed, Freezing, Held, Job, Killing, Queued
+from idleq.scheduler.core.job import Cancelled, Delayed, Failed, Freezing, Held, Job, Killing, Queued, Running
 from idleq.scheduler.core.resources import NOTHING
 from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, Summary
 from idleq.scheduler.core.state import State
-from idleq.scheduler.core.submission import ArrayRange
+from idleq.scheduler.core.submission import ArrayRange, FreezeMethod
 
 MOST_STRETCHES = 3
 """Of an array's rest that are named; more would not be read."""
@@ -155,13 +155,16 @@ def counted_as(job: Job) -> str:
 def summary(state: State) -> Summary:
     """Return everything at a glance."""
     jobs: Counter[str] = Counter()
+    unfreezable = 0
     for entry in state.entries.values():
         jobs[entry.rest.value] += entry.left
         jobs["done"] += entry.done
         jobs["failed"] += entry.failed
         jobs["cancelled"] += entry.cancelled
         for name in entry.open:
-            jobs[counted_as(state.jobs[name])] += 1
+            job = state.jobs[name]
+            jobs[counted_as(job)] += 1
+            unfreezable += entry.spec.freeze is FreezeMethod.NONE and isinstance(job.state, Running)
     reports = [node.report for node in state.nodes.values()]
     up = [report for report in reports if report.is_up]
     return Summary(
@@ -177,4 +180,5 @@ def summary(state: State) -> Summary:
         capacity=sum((report.capacity for report in up), NOTHING),
         free=sum((report.free for report in up), NOTHING),
         used=sum((a.used for a in state.allocations.values()), NOTHING),
+        unfreezable=unfreezable,
     )

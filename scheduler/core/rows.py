@@ -123,6 +123,7 @@ class NodeRow(Struct, frozen=True, kw_only=True):
         gap_trust: so many of a hundred such ends have come true, and are believed to; None as well.
         gap_cases: how many were seen of that kind.
         opens_until: until when the gap that comes next would last, None if none is known.
+        has_hosted: whether an agent of ours has come up there.
     """
 
     name: NodeName
@@ -142,6 +143,7 @@ class NodeRow(Struct, frozen=True, kw_only=True):
     gap_trust: int | None = None
     gap_cases: int = 0
     opens_until: Millis | None = None
+    has_hosted: bool = False
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -155,6 +157,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         allocations: how many are how far.
         nodes, nodes_up: how many there are.
         capacity, free, used: all nodes together: what they have, what main jobs leave, what guests hold.
+        unfreezable: how many of the jobs that run cannot be frozen, and begin anew whenever they have to leave.
     """
 
     now: Millis
@@ -169,3 +172,4 @@ class Summary(Struct, frozen=True, kw_only=True):
     capacity: Resources
     free: Resources
     used: Resources
+    unfreezable: int = 0

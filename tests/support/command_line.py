@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import structs
 
-from idleq.cli.client import Client, Jobs, JobView, Nodes, Outlook, Snapshots, Status, Waited
+from idleq.cli.client import Client, Jobs, JobView, Nodes, Outlook, Snapshots, Status, Submitted, Waited
 from idleq.cli.entry import run
 from idleq.cli.session import Session
 from idleq.errors import IdleqError
@@ -186,16 +186,17 @@ class FakeWire:
     node_rows: tuple[NodeRow, ...] = ()
     snapshot_rows: tuple[SnapshotRow, ...] = ()
     summary: Summary = SUMMARY
+    remarks: tuple[str, ...] = ()
     outlooks: list[tuple[Outlook, ...]] = field(default_factory=list)
     refusal: IdleqError | None = None
     refused: frozenset[JobId] = frozenset()
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     is_stopped: bool = False
 
-    def submit(self, submissions: Sequence[Submission], request: str, user: str) -> list[int]:
+    def submit(self, submissions: Sequence[Submission], request: str, user: str) -> dict[str, object]:
         assert len(request) == 32
         self._do("submit", tuple(submissions), user)
-        return [17 + place for place in range(len(submissions))]
+        return self._plain(Submitted(tuple(EntryId(17 + place) for place in range(len(submissions))), self.remarks))
 
     def jobs(self, *, with_final: bool = False) -> dict[str, object]:
         rows = [row for row in self.rows if with_final or row.state not in {"done", "failed", "cancelled"}]

@@ -170,7 +170,9 @@ class RealServer:
         """Submit; a request whose answer was lost is repeated, and is the same request."""
         self._requests += 1
         request = f"r{self._requests}"
-        return [EntryId(entry) for entry in self.ask(lambda client: client.submit(submissions, request, "ada"))]
+        return [
+            EntryId(entry) for entry in self.ask(lambda client: client.submit(submissions, request, "ada")["entries"])
+        ]
 
     def until(self, what: Callable[[], T | None], meanwhile: Callable[[], object] = lambda: None) -> T:
         """Return what *what* returns as soon as it is something."""

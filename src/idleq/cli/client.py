@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from idleq.scheduler.core.explain import Explanation
 
 
+class Submitted(Struct, frozen=True, omit_defaults=True):
+    """The entries that a submission made, in its order; *remarks* of what gaps do not suit as it is described."""
+
+    entries: tuple[EntryId, ...]
+    remarks: tuple[str, ...] = ()
+
+
 class Jobs(Struct, frozen=True):
     """Rows of jobs; *is_cut* if there are more."""
 
@@ -73,7 +80,7 @@ class Waited(Struct, frozen=True):
 class Wire(Protocol):
     """The API's client (idleq.scheduler.api.client.Client): answers are plain JSON."""
 
-    def submit(self, submissions: Sequence[Submission], request: str, user: str) -> list[int]: ...
+    def submit(self, submissions: Sequence[Submission], request: str, user: str) -> dict[str, object]: ...
     def jobs(self, *, with_final: bool = False) -> dict[str, object]: ...
     def job(self, job: JobId) -> dict[str, object]: ...
     def explain(self, job: JobId) -> dict[str, object]: ...
@@ -102,9 +109,9 @@ class Client:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
-    def submit(self, submissions: Sequence[Submission], *, request: str, user: str) -> tuple[EntryId, ...]:
+    def submit(self, submissions: Sequence[Submission], *, request: str, user: str) -> Submitted:
         """Submit all, or none; the same *request* again is the same submission."""
-        return tuple(EntryId(entry) for entry in self._wire.submit(submissions, request, user))
+        return from_plain(self._wire.submit(submissions, request, user), Submitted)
 
     def jobs(self, *, with_final: bool = False) -> Jobs:
         """Return the jobs that are not over, or all."""

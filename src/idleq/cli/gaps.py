@@ -92,13 +92,15 @@ def gaps_table(rows: Iterable[GapRow], now: int) -> Table:
     """Return one line per node."""
     return Table(
         columns=("NODE", "GAP", "FREE", "FROM", "UNTIL", "AT LEAST", "TRUST", "WHY"),
-        rows=[
-            (row.node, row.state.value, resources(row.free), *_times(row, now), _trust(row), row.why or "-")
-            for row in rows
-        ],
+        rows=[(row.node, row.state.value, _free(row), *_times(row, now), _trust(row), row.why or "-") for row in rows],
         expendable=("FREE", "TRUST", "FROM", "AT LEAST"),
         elastic="WHY",
     )
+
+
+def _free(row: GapRow) -> str:
+    """Return what there is; memory without a core is of use to nobody."""
+    return resources(row.free) if row.free.cores else "-"
 
 
 def _times(row: GapRow, now: int) -> tuple[str, str, str]:

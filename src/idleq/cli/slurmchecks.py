@@ -2,14 +2,16 @@
 
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from idleq.cli.checks import Check, Health
 from idleq.cli.session import Session
 from idleq.errors import IdleqError
+from idleq.ids import NodeName
 from idleq.scheduler.config import Config, SlurmSettings
 from idleq.scheduler.core.commands import Mode
+from idleq.scheduler.core.prospects import listed
 from idleq.scheduler.slurm.finding import Finding
 
 SHARED = frozenset(
@@ -18,6 +20,9 @@ SHARED = frozenset(
 )
 """Kinds of file systems that several machines can have; of any other only a node can say whether it sees the same."""
 
+
+ON_NODES = ("server directory", "python")
+"""What nodes have to see."""
 
 NODE_NAME = "SLURMD_NODENAME"
 """Slurm sets it for what runs on a node; SLURM_JOB_ID is also set where `salloc` was typed."""
@@ -57,7 +62,7 @@ def slurm_checks(session: Session, *, is_on_node: bool) -> Iterator[Check]:
             yield Check(name="slurm", health=health, found=str(error), advice="run it where Slurm's commands are")
             return
         yield from map(check_of, findings(survey, settings, config.policy))
-        yield from seen_by_nodes(config, settings, session.paths.root, kinds_of_mounts())
+        yield from seen_by_nodes(config, settings, session.paths.root, kinds_of_mounts(), hosts(session))
 
 
 def check_of(finding: Finding) -> Check:
@@ -71,15 +76,33 @@ def check_of(finding: Finding) -> Check:
     )
 
 
-def seen_by_nodes(config: Config, settings: SlurmSettings, root: Path, mounts: Mapping[Path, str]) -> Iterator[Check]:
-    """Whether nodes can see the server directory and this Python: only a node can say, so how to ask one is said."""
+def hosts(session: Session) -> tuple[NodeName, ...]:
+    """Return the nodes on which agents of the daemon have come up; none where it does not answer, which another check tells."""
+    try:
+        return tuple(node.name for node in session.client().nodes() if node.has_hosted)
+    except IdleqError:
+        return ()
+
+
+def seen_by_nodes(
+    config: Config, settings: SlurmSettings, root: Path, mounts: Mapping[Path, str], known: Sequence[NodeName] = ()
+) -> Iterator[Check]:
+    """Whether nodes can see the server directory and this Python: only a node can say, so how to ask one is said.
+
+    An agent that came up on one of those that are *known* has said so by that.
+    """
+    if known:
+        found = f"agents came up on {listed(known)}: nodes see what the daemon's agents need"
+        for name in ON_NODES:
+            yield Check(name=f"slurm: {name} on nodes", health=Health.OK, found=found)
+        return
     partition = settings.partition if config.policy.mode is Mode.PREEMPTIBLE else settings.window_partition
     named = (("partition", partition), ("qos", settings.qos), ("account", settings.account))
     where = [f"--{option}={value}" for option, value in named if value]
     ask = shlex.join(
         ["srun", *where, "--ntasks=1", "--time=1", sys.executable, "-m", "idleq", "--server-dir", str(root), "doctor"]
     )
-    for name, place in (("server directory", root), ("python", Path(sys.executable))):
+    for name, place in zip(ON_NODES, (root, Path(sys.executable)), strict=True):
         kind = kind_at(place.absolute(), mounts)
         is_shared = kind in SHARED
         yield Check(

@@ -74,7 +74,7 @@ def outlook(client: Client, job: str) -> tuple[int, int, bool]:
 def test_a_daemon_that_is_killed_goes_on_where_it_was_and_one_that_is_asked_leaves_in_order(paths: ServerPaths) -> None:
     first = Started(paths)
     client = first.client()
-    assert client.submit([JOB], "r1", "ada") == [1]
+    assert client.submit([JOB], "r1", "ada")["entries"] == [1]
     first.end(signal.SIGKILL)
     client.close()
     assert paths.access.exists()
@@ -82,8 +82,8 @@ def test_a_daemon_that_is_killed_goes_on_where_it_was_and_one_that_is_asked_leav
     second = Started(paths)
     client = second.client()
     try:
-        assert client.submit([JOB], "r1", "ada") == [1]
-        assert client.submit([JOB], "r2", "ada") == [2]
+        assert client.submit([JOB], "r1", "ada")["entries"] == [1]
+        assert client.submit([JOB], "r2", "ada")["entries"] == [2]
         assert (outlook(client, "1"), outlook(client, "2")) == ((1, 0, True), (1, 0, True))
         assert os.path.lexists(paths.job(JobId("1")).result)
         code, printed = Started(paths).end()
@@ -101,7 +101,7 @@ def test_a_guest_of_this_machines_own_cores_runs_when_nobody_else_here_wants_to(
     started = Started(paths)
     client = started.client()
     try:
-        assert client.submit([job], "r1", "ada") == [1]
+        assert client.submit([job], "r1", "ada")["entries"] == [1]
         assert outlook(client, "1") == (1, 0, True)
     finally:
         client.close()

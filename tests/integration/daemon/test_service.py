@@ -180,7 +180,7 @@ def test_every_call_of_the_client_has_its_route(site: Site, client: Client) -> N
     agent, launch = host(site, client)
     client.pause(reason="maintenance")
     client.resume()
-    assert client.submit([structs.replace(JOB, array=ArrayRange(0, 99_999))], "r2", "ada") == [2]
+    assert client.submit([structs.replace(JOB, array=ArrayRange(0, 99_999))], "r2", "ada")["entries"] == [2]
     client.hold(JobId("2"), "not yet")
     assert "not yet" in json.dumps(client.explain(JobId("2_5")))
     client.release(JobId("2"))

@@ -17,7 +17,7 @@ from idleq.scheduler.core.wishes import Changes
 from idleq.scheduler.errors import Refused, UnknownTarget
 from idleq.scheduler.lock import Owner, hold
 from idleq.simulator.wire import short_name
-from support.command_line import DETAIL, ENTRY, CommandLine, FakeWire, Outcome
+from support.command_line import DETAIL, ENTRY, SUMMARY, CommandLine, FakeWire, Outcome
 
 COUNT = JobSpec(
     name="count",
@@ -91,6 +91,40 @@ def test_whoever_holds_a_job_that_loses_its_work_by_it_is_told(
 
     told = "17 cannot be frozen: what it has done is lost, and once released it begins anew.\n"
     assert outcome == Outcome(0, "Held 17\n", told if is_told else "")
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (1, "1 running job cannot be frozen: what it has done is lost, and it begins anew.\n"),
+        (2, "2 running jobs cannot be frozen: what they have done is lost, and they begin anew.\n"),
+    ],
+)
+def test_whoever_empties_the_nodes_is_told_whose_work_is_lost_by_it(idleq: CommandLine, count: int, told: str) -> None:
+    idleq.wire = FakeWire(summary=structs.replace(SUMMARY, unfreezable=count))
+
+    outcome = idleq("pause", "--now")
+
+    assert (outcome.code, outcome.err) == (0, told)
+    assert idleq("pause", "--now", "--json").json == {
+        "paused": True,
+        "emptying": True,
+        "reason": "",
+        "begin_anew": count,
+    }
+    assert idleq("pause").err == ""
+
+
+def test_what_the_daemon_remarks_on_a_submission_is_passed_on(idleq: CommandLine) -> None:
+    idleq.wire = FakeWire(remarks=("Job 17 never begins.", "Job 18 might not."))
+
+    assert idleq("submit", "count") == Outcome(
+        0, "Submitted job 17 (count)\n", "Job 17 never begins.\nJob 18 might not.\n"
+    )
+    assert idleq("submit", "--json", "count").json == {
+        "entries": [17],
+        "remarks": ["Job 17 never begins.", "Job 18 might not."],
+    }
 
 
 def test_a_relative_program_is_the_one_of_the_directory_of_the_submit(

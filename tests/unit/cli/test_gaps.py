@@ -14,6 +14,7 @@ from idleq.cli.commands.gaps import Moment, draw
 from idleq.cli.gaps import GapRow, GapState, changed, gap_row
 from idleq.cli.session import Session
 from idleq.ids import Millis, NodeName
+from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.rows import NodeRow
 from idleq.scheduler.errors import DaemonAway
 from idleq.scheduler.plain import to_plain
@@ -51,12 +52,19 @@ def test_gaps_are_told_with_their_ends_the_trust_in_them_and_why(idleq: CommandL
     assert lines == [
         "NODE  GAP     FREE         FROM     UNTIL     AT LEAST  TRUST          WHY",
         "n1    open    4 cores, 8G  12s ago  in 1m35s  in 9s     52 % (3 seen)  the plan of job 4",
-        "n2    coming  0 cores, 0B  in 3m    in 9m     -         -              jobs 7, 8 end by time limit; then maintenance upkeep",
+        "n2    coming  -            in 3m    in 9m     -         -              jobs 7, 8 end by time limit; then maintenance upkeep",
         "n3    open    4 cores, 8G  12s ago  unknown   -         -              no main job is planned here",
-        "n4    closed  0 cores, 0B  -        -         -         -              drain",
+        "n4    closed  -            -        -         -         -              drain",
         "",
         "4 nodes: 2 open, 1 coming, 1 closed",
     ]
+
+
+def test_memory_without_a_core_is_not_told_as_free(idleq: CommandLine) -> None:
+    idleq.wire = FakeWire(node_rows=(structs.replace(COMING, free=Resources(0, 3 * 2**30)),))
+
+    assert idleq("gaps").out.splitlines()[1].split()[:4] == ["n2", "coming", "-", "in"]
+    assert idleq("gaps", "--json").json["gaps"][0]["free"] == {"cores": 0, "memory": 3 * 2**30, "gpus": 0}
 
 
 def test_scripts_get_all_of_it_and_the_names_of_open_ones(idleq: CommandLine) -> None:

@@ -3,11 +3,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from idleq.cli.checks import Check, Health
-from idleq.cli.slurmchecks import control_group, kind_at, on_a_node, seen_by_nodes
+from idleq.cli.client import Client
+from idleq.cli.session import Session
+from idleq.cli.slurmchecks import control_group, hosts, kind_at, on_a_node, seen_by_nodes
+from idleq.ids import NodeName
 from idleq.scheduler.config import Config, SlurmSettings
-from support.command_line import CommandLine
+from idleq.scheduler.errors import DaemonAway
+from idleq.scheduler.paths import ServerPaths
+from support.command_line import FREE_NODE, NOW, CommandLine, FakeWire
 
 MOUNTS = {Path("/"): "ext4", Path("/home"): "nfs4", Path("/home/me/disk"): "xfs"}
 
@@ -36,6 +42,34 @@ def test_only_a_node_can_say_what_it_sees_so_how_to_ask_one_is_said(
     ask = f"srun --partition=guests --ntasks=1 --time=1 {sys.executable} -m idleq --server-dir {root} doctor"
     advice = f"to be sure ask a node, which takes an allocation: {ask}"
     assert first == Check(name="slurm: server directory on nodes", health=health, found=found, advice=advice)
+
+
+def session_of(server_dir: Path, wire: FakeWire | None) -> Session:
+    """A call in *server_dir*, whose daemon answers by *wire*; None if there is none."""
+
+    def connect(_paths: ServerPaths) -> Client:
+        if wire is None:
+            raise DaemonAway("no daemon serves it")
+        return Client(wire)
+
+    return Session(environment={}, now=lambda: NOW, connect=connect, server_dir=server_dir)
+
+
+def test_no_node_is_asked_again_once_agents_came_up_there(tmp_path: Path) -> None:
+    nodes = [structs.replace(FREE_NODE, name=NodeName(f"n{number}"), has_hosted=number != 2) for number in range(1, 7)]
+    known = hosts(session_of(tmp_path / "server", FakeWire(node_rows=tuple(nodes))))
+
+    checks = list(seen_by_nodes(Config(), SlurmSettings(partition="guests"), Path("/var/q"), {}, known))
+
+    found = "agents came up on n1, n3, n4 and 2 more: nodes see what the daemon's agents need"
+    assert checks == [
+        Check(name="slurm: server directory on nodes", health=Health.OK, found=found),
+        Check(name="slurm: python on nodes", health=Health.OK, found=found),
+    ]
+
+
+def test_without_a_daemon_no_node_is_known(tmp_path: Path) -> None:
+    assert hosts(session_of(tmp_path / "server", None)) == ()
 
 
 def test_a_node_that_does_not_see_the_server_directory_is_a_problem(tmp_path: Path) -> None:

@@ -33,11 +33,18 @@ def pause(
     reason: Annotated[str, typer.Option(help="Why, for those who look.")] = "",
 ) -> Result:
     """Start nothing from here on."""
-    session_of(context).client().pause(empty=now, reason=reason)
+    from idleq.cli.wording import counted
+
+    session = session_of(context)
+    client = session.client()
+    lost = client.status().summary.unfreezable if now else 0
+    client.pause(empty=now, reason=reason)
+    if lost:
+        begin = "it has done is lost, and it begins" if lost == 1 else "they have done is lost, and they begin"
+        session.say(f"{counted(lost, 'running job')} cannot be frozen: what {begin} anew.")
     what = "Paused; the nodes are being emptied" if now else "Paused; what runs goes on"
-    return Result(
-        value={"paused": True, "emptying": now, "reason": reason}, text=(f"{what} (`idleq resume` starts jobs again)",)
-    )
+    value = {"paused": True, "emptying": now, "reason": reason} | ({"begin_anew": lost} if lost else {})
+    return Result(value=value, text=(f"{what} (`idleq resume` starts jobs again)",))
 
 
 def resume(context: typer.Context) -> Result:

@@ -13,10 +13,9 @@ from idleq.cli.options import AnyContext, IdleqCommand, session_of
 from idleq.cli.result import Result, Table
 from idleq.cli.staging import InputPaths, OutputPatterns
 from idleq.errors import IdleqError
-from idleq.ids import EntryId
 
 if TYPE_CHECKING:
-    from idleq.cli.client import Client
+    from idleq.cli.client import Client, Submitted
     from idleq.cli.session import Session
     from idleq.scheduler.core.submission import Submission
     from idleq.scheduler.jobfile import NamedJob
@@ -25,12 +24,22 @@ ON_THE_LINE = "the job"
 """How errors call what the options describe."""
 
 
+TIMES = frozenset({"--time", "-t", "--walltime", "--time-limit", "--duration"})
+"""What options of how long a job runs are called elsewhere."""
+
+
 class SubmitCommand(IdleqCommand):
     """Knows a command (after `--`) from a workload's name; what follows either is theirs."""
 
     def parse_args(self, ctx: AnyContext, args: list[str]) -> list[str]:
         given = list(args)
-        rest: list[str] = super().parse_args(ctx, args)
+        try:
+            rest: list[str] = super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            if getattr(error, "option_name", "") in TIMES:
+                # Typer would name what is spelt alike, --runtime say; the class of the error is private to it.
+                vars(error)["possibilities"] = ["--expected", "--max-run"]
+            raise
         words = ctx.params.get("words") or []
         ctx.meta["idleq.is_command"] = len(given) > len(words) and given[-len(words) - 1] == "--"
         ctx.meta["idleq.misplaced"] = self._misplaced(ctx, words)
@@ -222,16 +231,18 @@ def sent(session: "Session", submissions: "tuple[Submission, ...]", *, may_start
 
     request, user, copies = uuid.uuid4().hex, session.environment.get("USER", ""), Copies(session)
 
-    def submit(client: "Client") -> tuple[EntryId, ...]:
+    def submit(client: "Client") -> "Submitted":
         return client.submit(copies.given(submissions), request=request, user=user)
 
     try:
-        entries = ask_or_start(session, submit, may_start=may_start)
+        made = ask_or_start(session, submit, may_start=may_start)
     except IdleqError as error:
         copies.drop(error)
         raise
-    lines = [_line(entry, one) for entry, one in zip(entries, submissions, strict=True)]
-    return Result(value={"entries": list(entries)}, text=("\n".join(lines),), ids=tuple(map(str, entries)))
+    for remark in made.remarks:
+        session.say(remark)
+    lines = [_line(entry, one) for entry, one in zip(made.entries, submissions, strict=True)]
+    return Result(value=made, text=("\n".join(lines),), ids=tuple(map(str, made.entries)))
 
 
 def _line(entry: int, submission: "Submission") -> str:

@@ -98,7 +98,9 @@ def trained_twice(session: Session, client: "Client", settings: DemoSettings, pl
     """Let the same job train in gaps and, beside it, without any; return the former when both are done."""
     submission = training(settings, place)
     with alone(submission, place) as process:
-        job = JobId(str(client.submit((submission,), request=uuid.uuid4().hex, user=os.environ.get("USER", ""))[0]))
+        job = JobId(
+            str(client.submit((submission,), request=uuid.uuid4().hex, user=os.environ.get("USER", "")).entries[0])
+        )
         session.say(f"Submitted job {job}: train-cgan {' '.join(settings.arguments)}")
         session.say("The same training runs beside it without idleq, for the comparison at the end.")
         watch(session, client, job)

@@ -22,6 +22,14 @@ def test_a_submission_is_answered_by_its_entries(desk: Desk) -> None:
     assert [row["id"] for row in desk.people.get("/v1/jobs").json["jobs"]] == ["1", "2"]
 
 
+def test_what_gaps_do_not_suit_is_remarked_on_and_taken_in_all_the_same(desk: Desk) -> None:
+    said = with_spec(freeze="none", expected_ms=365 * 86_400_000)
+    (remark,) = desk.people.post("/v1/jobs", said).json["remarks"]
+
+    assert remark.startswith("Job 1 cannot be frozen, and jobs have at most ")
+    assert desk.people.post("/v1/jobs", said).json == {"entries": [1], "remarks": [remark]}
+
+
 def test_a_repeated_request_is_the_same_submission(desk: Desk) -> None:
     first = desk.people.post("/v1/jobs", submission())
     assert desk.people.post("/v1/jobs", submission()).json == first.json == {"entries": [1]}

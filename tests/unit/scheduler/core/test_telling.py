@@ -6,9 +6,9 @@ from msgspec import structs
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.commands import RequestAllocation
 from idleq.scheduler.core.explain import Explanation, explain
-from idleq.scheduler.core.inputs import CommandFailed, Exited, Frozen, JobCancelled, JobHeld, Paused
+from idleq.scheduler.core.inputs import AllocationLost, CommandFailed, Exited, Frozen, JobCancelled, JobHeld, Paused
 from idleq.scheduler.core.noderows import node_rows
-from idleq.scheduler.core.policy import HOUR, MINUTE, Policy
+from idleq.scheduler.core.policy import HOUR, MINUTE, SECOND, Policy
 from idleq.scheduler.core.prospects import Prospect
 from idleq.scheduler.core.queries import entry_row, job_detail, job_rows, summary
 from idleq.scheduler.core.resources import NOTHING, Resources
@@ -76,10 +76,10 @@ def test_entries_and_details() -> None:
 def test_nodes_with_their_gaps_and_guests() -> None:
     state = busy().engine.state
     rows = list(node_rows(state, state.now))
-    assert [(row.name, row.is_up, row.hold, row.guests, row.gap_source) for row in rows] == [
-        ("n1", True, "ready", ("1_1", "1_2"), "no main job is planned here"),
-        ("n2", True, "", (), ""),
-        ("n3", False, "", (), ""),
+    assert [(row.name, row.is_up, row.hold, row.guests, row.gap_source, row.has_hosted) for row in rows] == [
+        ("n1", True, "ready", ("1_1", "1_2"), "no main job is planned here", True),
+        ("n2", True, "", (), "", False),
+        ("n3", False, "", (), "", False),
     ]
     assert isinstance(rows[0], NodeRow)
 
@@ -92,6 +92,19 @@ def test_everything_at_a_glance() -> None:
     assert (shown.nodes, shown.nodes_up, shown.capacity) == (3, 2, Resources(8, 16 * GB))
     assert (shown.free, shown.used) == (NODE, Resources(4, 2 * GB))
     assert (shown.slowed_until, shown.slowed_reason) == (0, "")
+
+
+def test_running_jobs_that_cannot_be_frozen_are_counted() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job(ArrayRange(0, 5), freeze=FreezeMethod.NONE)
+    told.submit_job()
+    told.grant("a1", "n1")
+    for job in ("1_0", "1_1"):
+        told.launched(job)
+
+    assert summary(told.engine.state).jobs == {"queued": 3, "running": 2, "starting": 2}
+    assert summary(told.engine.state).unfreezable == 2
 
 
 def test_a_frozen_job_is_counted_apart_from_those_that_never_ran() -> None:
@@ -230,12 +243,96 @@ def test_nodes_that_are_held_small_or_short_are_explained_too() -> None:
     told.submit_job()
     told.grant("a1", "n1", until=told.now + 20_000)
     assert why(told, "2").nodes[0].because == (
-        "its gap of 20.0 s is too short for it: thawing and freezing take 12.0 s, as the policy says, since no freeze was measured"
+        "what is left of our allocation there (20.0 s) is too short for it: thawing and freezing take 12.0 s, as the policy says, since no freeze was measured"
     )
     told.submit_job(freeze=FreezeMethod.NONE, expected_ms=HOUR)
-    assert why(told, "3").nodes[0].because == "its gap of 20.0 s is too short for it, and it cannot be frozen"
+    assert why(told, "3").nodes[0].because == (
+        "what is left of our allocation there (20.0 s) is too short for it, and it cannot be frozen"
+    )
     told.grant("a2", "n1")
     assert told.engine.state.allocations[AllocationId("a1")].room == NODE
+
+
+def test_what_would_end_first_is_called_by_its_name() -> None:
+    told = Told(Policy(ramp_start=1))
+    told.see(report("n1"), report("n2", planned=START + 5 * HOUR), report("n3", planned=START + HOUR))
+    told.submit_job(cores=2)
+
+    longest = "the longest allocation here (4 h 0 min, by policy.max_allocation) is long enough"
+    assert [node.because for node in why(told, "1").nodes] == [
+        f"{longest} (no main job is planned here)",
+        f"{longest} (the plan)",
+        "its gap of 59 min 59 s is long enough (the plan)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("planned", "until", "because"),
+    [
+        (None, None, "the longest allocation here (4 h 0 min, by policy.max_allocation)"),
+        (HOUR, None, "its gap of 59 min 59 s"),
+        (HOUR, 2 * HOUR, "its gap of 59 min 59 s"),
+        (2 * HOUR, HOUR, "what is left of our allocation there (59 min 59 s)"),
+        (None, HOUR, "what is left of our allocation there (59 min 59 s)"),
+    ],
+)
+def test_where_we_hold_a_node_our_allocation_may_end_before_the_gap(
+    planned: int | None, until: int | None, because: str
+) -> None:
+    told = Told()
+    told.see(report("n1", planned=None if planned is None else START + planned))
+    told.submit_job()
+    told.grant("a1", "n1", until=None if until is None else Millis(START + until))
+    told.submit_job(freeze=FreezeMethod.NONE, expected_ms=5 * HOUR)
+
+    assert why(told, "2").nodes[0].because == f"{because} is too short for it, and it cannot be frozen"
+
+
+def test_a_job_that_no_allocation_can_hold_is_told_so_before_all_else() -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job(freeze=FreezeMethod.NONE, expected_ms=5 * HOUR)
+
+    assert why(told, "1").sentences[0] == (
+        "It cannot be frozen, and jobs have at most 3 h 59 min of an allocation here (policy.max_allocation), "
+        "less than the 5 h 0 min that are expected: it never begins."
+    )
+
+
+@pytest.mark.parametrize(
+    ("until", "ends"), [(None, "the gap ends in 2 h 0 min"), (HOUR, "our allocation there ends in 1 h 0 min")]
+)
+def test_a_running_job_that_cannot_be_frozen_says_by_when_it_has_to_be_done(until: int | None, ends: str) -> None:
+    told = Told()
+    told.see(report("n1", planned=told.now + 2 * HOUR + SECOND))
+    told.submit_job(freeze=FreezeMethod.NONE)
+    told.grant("a1", "n1", until=None if until is None else Millis(told.now + until + SECOND))
+    told.launched("1")
+
+    assert why(told, "1").sentences[1:] == (f"It cannot be frozen: if it is not done when {ends}, it begins anew.",)
+
+
+def lose_a_run(told: Told, allocation: str, fence: int) -> None:
+    """Let job 1 run, and its allocation be taken away."""
+    told.grant(allocation, "n1")
+    told.launched("1", fence)
+    told.tell(AllocationLost(allocation=AllocationId(allocation), reason="main jobs"))
+
+
+@pytest.mark.parametrize(
+    ("expected_ms", "hint"),
+    [(None, ("`idleq modify 1 --expected DURATION` has gaps chosen for it that are long enough.",)), (HOUR, ())],
+)
+def test_a_job_that_lost_its_work_says_how_often_and_what_helps(expected_ms: int | None, hint: tuple[str, ...]) -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job(freeze=FreezeMethod.NONE, expected_ms=expected_ms)
+    lost = "It cannot be frozen, and what it did in its {} is lost; after 5 such runs it is held."
+
+    lose_a_run(told, "a1", 1)
+    assert why(told, "1").sentences[-1 - len(hint) :] == (lost.format("last run"), *hint)
+    lose_a_run(told, "a2", 2)
+    assert why(told, "1").sentences[-1 - len(hint) :] == (lost.format("last 2 runs"), *hint)
 
 
 def test_a_frozen_job_says_what_it_has_saved() -> None:
