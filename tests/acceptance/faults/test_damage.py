@@ -1,6 +1,7 @@
 """Disks that are full or forget, and servers that must not start: said, and nothing lost."""
 
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -23,10 +24,14 @@ from support.real_server import GLANCE_S, RealServer, quick
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("cluster")]
 
+FULL_WITHIN_S = 120
+"""Of writes and of the daemon's pauses between its own; some twenty seconds on an idle machine."""
+
 
 def until_full(server: RealServer, write: Callable[[Client, int], object]) -> str:
     """Have something written, again and again, until the journal takes no more; return what the daemon says then."""
-    for number in range(500):
+    given_up_at = time.monotonic() + FULL_WITHIN_S
+    for number in itertools.takewhile(lambda _: time.monotonic() < given_up_at, itertools.count()):
         try:
             write(server.keep_up(), number)
         except JournalUnavailable as error:
