@@ -25,7 +25,7 @@ from support.real_server import GLANCE_S, RealServer, quick
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("cluster")]
 
 FULL_WITHIN_S = 120
-"""Of writes and of the daemon's pauses between its own; some twenty seconds on an idle machine."""
+"""Of writes and of the daemon's pauses between its own; some seconds on an idle machine."""
 
 
 def until_full(server: RealServer, write: Callable[[Client, int], object]) -> str:
