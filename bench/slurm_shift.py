@@ -30,7 +30,7 @@ from testbed.session import running
 
 RUNS = 3
 """With guests, and as many without: what Slurm itself does differently from run to run is seen in those without."""
-SEED, SECONDS = 3, 60
+SEED, SECONDS = 3, 120
 GUESTS, STEPS = 6, 6000
 """More than are done while the stream runs: every gap has guests."""
 
