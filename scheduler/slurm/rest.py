@@ -22,6 +22,9 @@ TIMEOUT_S = 60
 NO_ANSWER = (http.client.BAD_GATEWAY, http.client.SERVICE_UNAVAILABLE, http.client.GATEWAY_TIMEOUT)
 """Of a proxy before slurmrestd that got no answer from it."""
 
+REFUSED_TOKEN = (http.client.UNAUTHORIZED, http.client.NETWORK_AUTHENTICATION_REQUIRED)
+"""By slurmrestd itself, and by the controller behind it, as of a token that has expired on the way; that may come without a word."""
+
 UNKNOWN_USER = ("Authentication failure", "authentication failure", "Protocol authentication error")
 PATH = "/usr/local/bin:/usr/bin:/bin"
 """What is submitted by slurmrestd has only the environment that it is given; the script needs `srun`."""
@@ -142,7 +145,7 @@ def refusal(status: int, answer: bytes) -> SlurmAway | SlurmRefused | SlurmToken
     except msgspec.DecodeError:
         words = answer[:500].decode(errors="replace")
     said = f"slurmrestd ({status}): {words}"
-    if status == http.client.UNAUTHORIZED or any(sign in words for sign in UNKNOWN_USER):
+    if status in REFUSED_TOKEN or any(sign in words for sign in UNKNOWN_USER):
         return SlurmTokenUnusable(f"{said}: it does not accept the token")
     if status in NO_ANSWER or any(sign in words for sign in AWAY):
         return SlurmAway(said)

@@ -199,6 +199,11 @@ def test_a_proxy_that_got_no_answer_says_neither_yes_nor_no(status: int) -> None
     assert type(refusal(status, b"<html>upstream</html>")) is SlurmAway
 
 
+@pytest.mark.parametrize("status", [401, 511])
+def test_a_token_that_slurmrestd_or_the_controller_refuses_without_a_word_is_told_as_that(status: int) -> None:
+    assert type(refusal(status, b"")) is SlurmTokenUnusable
+
+
 def test_where_nobody_answers_it_is_away() -> None:
     with pytest.raises(SlurmAway, match="does not answer"):
         Http("http://127.0.0.1:1", "alice", lambda: "token")("GET", "/slurm/v0.0.42/ping", None)
