@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -151,10 +150,11 @@ class SlurmCluster:
         """Find again those of *missing* that ended before anybody asked: they are judged as if they ended now.
 
         A lease is not counted from its allocation's end: agents were heard after that, by the last daemon, or by this one, which
-        gives each a whole lease. An earlier server directory of the same name may have left jobs of the same names: the last counts.
+        gives each a whole lease. Of several jobs of one allocation the last that began counts: others are of an earlier server directory
+        in this place, or were cancelled as second ones.
         """
         jobs = (*reading.jobs, *self._site.over_on(None)) if missing else ()
-        for job in sorted(jobs, key=attrgetter("job_id")):
+        for job in sorted(jobs, key=lambda job: (node_of(job) is not None, job.job_id)):
             allocation = allocation_of(job, self._settings)
             if allocation is not None and allocation in missing:
                 self._numbers[allocation] = job.job_id

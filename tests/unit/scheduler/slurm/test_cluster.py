@@ -295,11 +295,12 @@ def test_after_a_restart_a_failed_allocation_that_slurm_shows_beside_those_that_
     assert [rig.poll(), rig.poll()] == [[Reconciled(allocations=(A1,)), lost], []]
 
 
-def test_of_an_allocation_of_which_slurm_remembers_several_jobs_the_newest_counts_after_a_restart() -> None:
+def test_of_an_allocation_of_which_slurm_remembers_several_jobs_the_last_that_began_counts_after_a_restart() -> None:
     before = Rig()
     number = before.granted()
     before.site.end(number, "NODE_FAIL")
     before.site.ended[number - 1] = job(number - 1, "PREEMPTED", nodes="n1", comment="idleq:s1:a1")
+    before.site.ended[number + 1] = job(number + 1, "CANCELLED", comment="idleq:s1:a1")
     before.site.nodes = [node("n1", "DOWN")]
 
     rig = Rig(before.site, known=[A1])
