@@ -197,7 +197,7 @@ class ClusterPoller:
     def _poll(self) -> None:
         try:
             self._check()  # what it finds that nobody counts with it ends
-            news = tuple(self._cluster.poll())
+            news = tuple(self._cluster.poll(self._leases.known()))
         except (IdleqError, OSError) as error:
             self._log.warning("cluster.away", reason=str(error))
             self._is_away = True

@@ -1,6 +1,6 @@
 """What the daemon needs of the world, in our words. No call here waits for an outcome: outcomes come back as inputs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,8 +60,12 @@ class Cluster(Protocol):
         """Give one back; AllocationLost follows."""
         ...
 
-    def poll(self) -> Iterable[Input]:
-        """Return what has changed since the last poll; the first poll tells everything (and begins with Reconciled)."""
+    def poll(self, known: Collection[AllocationId] = ()) -> Iterable[Input]:
+        """Return what has changed since the last poll; the first poll tells everything (and begins with Reconciled).
+
+        The engine counts with the allocations that are *known*: of those that are over the first poll tells how they have ended, if
+        the site's scheduler still knows.
+        """
         ...
 
 

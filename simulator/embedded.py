@@ -4,9 +4,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
+from idleq.ids import AllocationId
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.inputs import CommandFailed, Input, Reconciled
 from idleq.scheduler.errors import BadMessage
@@ -49,7 +50,7 @@ class EmbeddedCluster:
         """Give one back; a failure comes with the next poll."""
         self._ask(command)
 
-    def poll(self) -> Iterable[Input]:
+    def poll(self, known: Collection[AllocationId] = ()) -> Iterable[Input]:  # noqa: ARG002 - its process forgets none
         """Return what has changed since the last poll; the first begins with Reconciled and tells everything.
 
         Raises:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from idleq.ids import AllocationId, Millis
 from idleq.scheduler.core.accept_people import freeze_guests
-from idleq.scheduler.core.cause import BOOKED, Cause, CauseKind
+from idleq.scheduler.core.cause import BOOKED
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import FreezeGivenUp
@@ -81,19 +81,14 @@ def _is_taken(report: NodeReport, gap: Gap) -> bool:
 def lose_node(draft: Draft, what: NodeLost) -> None:
     """Start nothing there. Its guests count as alive until their lease is over or the site's scheduler says so.
 
-    Where only the site's daemon there has died, agent and guests live on and may still save, so they are asked to.
+    Where only the site's daemon there has died, agent and guests live on and may still save, so they are asked to. What else is to
+    be said of the node its looks say.
     """
-    state = draft.state
-    node = state.nodes.get(what.node)
-    if node is not None and node.report.is_up:
-        report = node.report
-        cause = Cause(CauseKind.CLOSED, what.reason)
-        down = NodeReport(name=report.name, capacity=report.capacity, free=report.free, is_up=False, cause=cause)
-        draft.record(NodesSeen(deltas=(down,), gone=()))
-    for allocation in list(state.allocations.values()):
-        if allocation.node == what.node and allocation.hold is not Hold.ASKED and not allocation.has_failed:
-            draft.record(AllocationFailed(allocation=allocation.id, reason=what.reason))
-            freeze_guests(draft, allocation, "its node failed")
+    allocation = draft.state.allocations.get(what.allocation)
+    if allocation is None or allocation.hold is Hold.ASKED or allocation.has_failed:
+        return
+    draft.record(AllocationFailed(allocation=allocation.id, reason=what.reason))
+    freeze_guests(draft, allocation, "its node failed")
 
 
 def note_main_job(draft: Draft, what: MainJobStarted) -> None:

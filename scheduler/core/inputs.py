@@ -119,9 +119,9 @@ class AllocationLost(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class NodeLost(Struct, frozen=True, kw_only=True, gc=False):
-    """*node* does not answer; whether its guests still live is not known."""
+    """The node of *allocation* has failed or does not answer; whether its guests still live is not known."""
 
-    node: NodeName
+    allocation: AllocationId
     reason: str
 
 

@@ -1,7 +1,5 @@
 """Which allocations that are over may have an agent that lives on: Slurm cannot know what runs where it reaches nobody. Pure."""
 
-from collections.abc import Iterable
-
 from idleq.ids import NodeName
 from idleq.scheduler.slurm.hostlist import expand
 from idleq.scheduler.slurm.reading import Reading
@@ -19,12 +17,6 @@ def out_of_reach(reading: Reading) -> frozenset[NodeName]:
 def node_of(job: JobRecord) -> NodeName | None:
     """Return the node of an allocation, None if it never began."""
     return next(iter(expand(job.nodes)), None)
-
-
-def came_back(reading: Reading, ours: Iterable[JobRecord]) -> frozenset[NodeName]:
-    """Return where some of *ours* run and Slurm reaches them: an earlier failure there says nothing of these."""
-    nodes = {node_of(job) for job in ours if "RUNNING" in job.states}
-    return frozenset(node for node in nodes if node is not None) - out_of_reach(reading)
 
 
 def why_it_may_live(job: JobRecord | None, node: NodeName | None, unreached: frozenset[NodeName]) -> str:

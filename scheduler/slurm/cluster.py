@@ -1,8 +1,7 @@
 """The port `Cluster` on Slurm: allocations are batch jobs, found again by their comments."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -12,7 +11,7 @@ from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, Input
 from idleq.scheduler.ports import Clock
 from idleq.scheduler.slurm import harm
 from idleq.scheduler.slurm.batch import SiteSettings, allocation_of, batch_job
-from idleq.scheduler.slurm.beyond import came_back, node_of, out_of_reach, why_it_may_live
+from idleq.scheduler.slurm.beyond import node_of, out_of_reach, why_it_may_live
 from idleq.scheduler.slurm.errors import SlurmAway, SlurmRefused, SlurmUnreadable
 from idleq.scheduler.slurm.hostlist import expand
 from idleq.scheduler.slurm.reading import Reading
@@ -60,7 +59,6 @@ class SlurmCluster:
         self._missed: dict[AllocationId, int] = {}
         self._failed: dict[AllocationId, tuple[Millis, str]] = {}
         self._over: dict[AllocationId, str] = {}
-        self._found_failed: set[AllocationId] = set()
         self._doubtful: set[AllocationId] = set()
         self._doubled: set[int] = set()
         self._cancelled: set[int] = set()
@@ -70,9 +68,6 @@ class SlurmCluster:
     def request(self, command: RequestAllocation) -> None:
         """Submit a batch job, unless there is or was one for this allocation."""
         allocation = command.allocation
-        if allocation in self._found_failed:
-            self._found_failed.discard(allocation)
-            self._forget(allocation)  # it was of an earlier server directory in this place, where names began anew
         if allocation in self._over:
             self._unsaid.append(AllocationLost(allocation=allocation, reason=self._over[allocation]))
             return
@@ -100,46 +95,40 @@ class SlurmCluster:
             reason = self._over.get(allocation, "it is not known here")
             self._unsaid.append(AllocationLost(allocation=allocation, reason=reason))
 
-    def poll(self) -> Iterable[Input]:
-        """Return what has changed since the last poll; the first tells everything."""
+    def poll(self, known: Collection[AllocationId] = ()) -> Iterable[Input]:
+        """Return what has changed since the last poll; the first tells everything, and how those that were *known* have ended."""
         now = self._clock.now()
         reading = self._site.read(now)
-        is_first = self._view is None
         present = self._find(reading)
         self._cancel_unwanted(present)
-        if is_first:
-            self._find_failed(reading, present)
-        known = self._ask_ends(present)
-        begun = [*reading.jobs, *known.values()]
+        if self._view is None:
+            self._find_over(reading, frozenset(known).difference(present))
+        ends = self._ask_ends(present)
+        begun = [*reading.jobs, *ends.values()]
         # The last question: before it nothing is taken as told, since it may fail.
         begun += self._ask_over(reading, begun)
-        try:
-            news = [*self._grants_and_changes(reading, present), *self._ends(reading, present, known)]
-            news += self._held_up(begun, now)
-        except Exception:
-            # What was taken as told was not: the next poll tells everything.
-            self._view = None
-            self._granted.clear()
-            raise
-        if is_first:
-            # A node that came back is told to have failed before it is told to be up, and not where others of ours run by now.
-            back = came_back(reading, present.values())
-            failed = [said for said in news if isinstance(said, NodeLost) and said.node not in back]
-            others = [said for said in news if not isinstance(said, NodeLost)]
-            news = [Reconciled(allocations=tuple(self._numbers)), *failed, *others]
-        said, self._unsaid = [*self._unsaid, *news], []
+        # What is taken as told is kept until it is: a later step may fail over an answer that cannot be used.
+        self._note_beginnings(reading, present)
+        self._note_ends(reading, present, ends)
+        self._note_held_up(begun, now)
+        said, self._unsaid = self._unsaid, []
         return said
 
-    def _grants_and_changes(self, reading: Reading, present: Mapping[AllocationId, JobRecord]) -> list[Input]:
+    def _note_beginnings(self, reading: Reading, present: Mapping[AllocationId, JobRecord]) -> None:
         """Tell what has begun, then how nodes look: a request that has been granted does not wait for a gap that has closed.
 
         Nobody has heard of a new node before its looks are told: what has begun on one comes after them.
         """
+        view, grants = self._look(reading), self._grants(present)
+        opening = [Reconciled(allocations=tuple(self._numbers))] if self._view is None else []
         known = self._view.reports if self._view is not None else {}
-        looks = self._note_changes(reading)
-        grants = self._grants(present)
+        changed = changes(self._view, view)
+        looks = [] if changed is None else [changed]
         early = [grant for grant in grants if grant.node in known]
-        return [*early, *looks, *(grant for grant in grants if grant.node not in known)]
+        late = [grant for grant in grants if grant.node not in known]
+        self._view = view
+        self._granted |= {grant.allocation: grant.node for grant in grants}
+        self._unsaid += [*opening, *early, *looks, *late]
 
     def _find(self, reading: Reading) -> dict[AllocationId, JobRecord]:
         """Return our allocations that are not over, by what *reading* has.
@@ -157,21 +146,18 @@ class SlurmCluster:
         self._numbers |= {allocation: job.job_id for allocation, job in present.items()}
         return present
 
-    def _find_failed(self, reading: Reading, present: Mapping[AllocationId, JobRecord]) -> None:
-        """Count as ours what ended before anybody asked, where its agent may live: it is over for the engine only as if it ended now.
+    def _find_over(self, reading: Reading, missing: Collection[AllocationId]) -> None:
+        """Find again those of *missing* that ended before anybody asked: they are judged as if they ended now.
 
-        Not counted from its end: agents were heard after that, by the last daemon, or by this one, which gives each a whole lease.
+        A lease is not counted from its allocation's end: agents were heard after that, by the last daemon, or by this one, which
+        gives each a whole lease. Of several jobs of one allocation the last that began counts: others are of an earlier server directory
+        in this place, or were cancelled as second ones.
         """
-        unreached = out_of_reach(reading)
-        jobs = sorted((*reading.jobs, *self._site.over_on(None)), key=attrgetter("job_id"))
-        newest = {allocation: job for job in jobs if (allocation := allocation_of(job, self._settings)) is not None}
-        for allocation, job in newest.items():
-            node = node_of(job)
-            if node is None or allocation in present or allocation in self._over:
-                continue
-            if why_it_may_live(job, node, unreached):
-                self._numbers[allocation], self._granted[allocation] = job.job_id, node
-                self._found_failed.add(allocation)
+        jobs = (*reading.jobs, *self._site.over_on(None)) if missing else ()
+        for job in sorted(jobs, key=lambda job: (node_of(job) is not None, job.job_id)):
+            allocation = allocation_of(job, self._settings)
+            if allocation is not None and allocation in missing:
+                self._numbers[allocation] = job.job_id
 
     def _cancel_unwanted(self, present: Mapping[AllocationId, JobRecord]) -> None:
         """Cancel what nobody counts with: second jobs of an allocation, and what waits after a submission that was told to have failed."""
@@ -183,19 +169,16 @@ class SlurmCluster:
         self._doubtful -= doubtful
         self._doubled.clear()
 
-    def _note_changes(self, reading: Reading) -> list[Input]:
-        before = self._view
+    def _look(self, reading: Reading) -> View:
         settings = self._settings
-        self._view = build_view(
-            before,
+        return build_view(
+            self._view,
             reading,
             self._is_ours,
             settings.partitions,
             settings.needed_features,
             shares_nodes=settings.shares_nodes,
         )
-        changed = changes(before, self._view)
-        return [] if changed is None else [changed]
 
     def _grants(self, present: Mapping[AllocationId, JobRecord]) -> list[AllocationGranted]:
         granted: list[AllocationGranted] = []
@@ -203,7 +186,6 @@ class SlurmCluster:
             if allocation in self._granted or "RUNNING" not in job.states:
                 continue
             (node,) = expand(job.nodes)
-            self._granted[allocation] = node
             until = instant(job.end_time)
             granted.append(AllocationGranted(allocation=allocation, node=node, resources=job.resources, until=until))
         return granted
@@ -223,23 +205,21 @@ class SlurmCluster:
         where = [node.name for node in reading.nodes if node.name in left]
         return [job for job in self._site.over_on(where) if not self._is_ours(job)] if where else []
 
-    def _ends(
-        self, reading: Reading, present: Mapping[AllocationId, JobRecord], known: Mapping[int, JobRecord]
-    ) -> list[Input]:
+    def _note_ends(
+        self, reading: Reading, present: Mapping[AllocationId, JobRecord], ends: Mapping[int, JobRecord]
+    ) -> None:
         """Tell what is over: Slurm says so by number, or knows nothing of it any more."""
         for allocation in present:
             self._missed.pop(allocation, None)
         unreached = out_of_reach(reading)
         gone = {allocation: number for allocation, number in self._numbers.items() if allocation not in present}
-        news: list[Input] = []
         for allocation, number in gone.items():
-            news += self._end(allocation, known.get(number), reading.at, unreached)
-        return news
+            self._unsaid += self._end(allocation, ends.get(number), reading.at, unreached)
 
-    def _held_up(self, jobs: Iterable[JobRecord], now: Millis) -> Iterable[Input]:
+    def _note_held_up(self, jobs: Iterable[JobRecord], now: Millis) -> None:
         """Tell which main jobs have started where guests had to leave."""
         self._evictions, started = harm.follow(self._evictions, jobs, self._is_ours, self._bound_ms, now)
-        return started
+        self._unsaid += started
 
     def _is_ours(self, job: JobRecord) -> bool:
         return allocation_of(job, self._settings) is not None
@@ -262,14 +242,11 @@ class SlurmCluster:
         if node is None or not why:
             return [self._finish(allocation, reason)]
         self._failed[allocation] = Millis(now + self._lease_ms), reason
-        return [NodeLost(node=node, reason=why)]
-
-    def _forget(self, allocation: AllocationId) -> None:
-        for known in (self._numbers, self._granted, self._missed, self._failed, self._over):
-            known.pop(allocation, None)
+        return [NodeLost(allocation=allocation, reason=why)]
 
     def _finish(self, allocation: AllocationId, reason: str) -> AllocationLost:
-        self._forget(allocation)
+        for known in (self._numbers, self._granted, self._missed, self._failed):
+            known.pop(allocation, None)
         self._over[allocation] = reason
         if len(self._over) > REMEMBERED:
             del self._over[next(iter(self._over))]

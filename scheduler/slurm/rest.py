@@ -19,11 +19,11 @@ VERSIONS = ("v0.0.44", "v0.0.43", "v0.0.42", "v0.0.41", "v0.0.40")
 """Of slurmrestd's own interface, newest first; each Slurm offers some three of them."""
 
 TIMEOUT_S = 60
-NOT_LET_IN = (http.client.UNAUTHORIZED, http.client.NETWORK_AUTHENTICATION_REQUIRED)
-"""The second, without a word, where a token expires between slurmrestd's look at it and slurmctld's."""
-
 NO_ANSWER = (http.client.BAD_GATEWAY, http.client.SERVICE_UNAVAILABLE, http.client.GATEWAY_TIMEOUT)
 """Of a proxy before slurmrestd that got no answer from it."""
+
+REFUSED_TOKEN = (http.client.UNAUTHORIZED, http.client.NETWORK_AUTHENTICATION_REQUIRED)
+"""By slurmrestd itself, and by the controller behind it, as of a token that has expired on the way; that may come without a word."""
 
 UNKNOWN_USER = ("Authentication failure", "authentication failure", "Protocol authentication error")
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -145,7 +145,7 @@ def refusal(status: int, answer: bytes) -> SlurmAway | SlurmRefused | SlurmToken
     except msgspec.DecodeError:
         words = answer[:500].decode(errors="replace")
     said = f"slurmrestd ({status}): {words}"
-    if status in NOT_LET_IN or any(sign in words for sign in UNKNOWN_USER):
+    if status in REFUSED_TOKEN or any(sign in words for sign in UNKNOWN_USER):
         return SlurmTokenUnusable(f"{said}: it does not accept the token")
     if status in NO_ANSWER or any(sign in words for sign in AWAY):
         return SlurmAway(said)

@@ -1,7 +1,7 @@
 """A daemon with everything around it made up: what it does outside is written into one diary, in order."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -123,6 +123,7 @@ class FakeCluster:
     refusal: Exception | None = None
     absence: Exception | None = None
     is_first: bool = True
+    known: Collection[AllocationId] = ()
 
     def request(self, command: RequestAllocation) -> None:
         if self.refusal is not None:
@@ -135,7 +136,8 @@ class FakeCluster:
         self.released.append(command.allocation)
         self.alive.pop(command.allocation, None)
 
-    def poll(self) -> Iterable[Input]:
+    def poll(self, known: Collection[AllocationId] = ()) -> Iterable[Input]:
+        self.known = known
         if self.absence is not None:
             raise self.absence
         news, self.news = self.news, []

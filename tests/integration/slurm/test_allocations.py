@@ -255,7 +255,7 @@ def test_an_allocation_on_a_killed_node_is_given_up_after_its_agents_lease(slurm
 
     told_of_it = [said for said in heard if isinstance(said, NodeLost | AllocationLost)]
     assert told_of_it == [
-        NodeLost(node=granted.node, reason="Slurm says that it failed"),
+        NodeLost(allocation=A1, reason="Slurm says that it failed"),
         AllocationLost(allocation=A1, reason="its node failed"),
     ]
 

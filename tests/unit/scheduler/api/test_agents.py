@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from idleq.ids import AllocationId, NodeName
+from idleq.ids import AllocationId
 from idleq.scheduler import codec
 from idleq.scheduler.core.commands import AgentCommand, Launch
 from idleq.scheduler.core.inputs import Input, JobCancelled, NodeLost
@@ -88,7 +88,7 @@ def test_an_agent_on_a_node_that_has_failed_is_told_to_save_and_what_is_left_of_
     desk, launch = hosting
     agent = desk.agent("a1")
     agent.post(SYNC, {"reports": [report(1, launched(launch))], "have": [launch.id]})
-    desk.bench.ask(NodeLost(node=NodeName("n1"), reason="no ping")).result(timeout=10)
+    desk.bench.ask(NodeLost(allocation=launch.allocation, reason="no ping")).result(timeout=10)
     desk.bench.steady.advance(50_000)
     reply = agent.post(SYNC, {"have": [launch.id]})
     assert [type(command).__name__ for command in commands(reply)] == ["Freeze"]

@@ -338,16 +338,16 @@ def test_a_launch_that_failed_loses_the_segment_not_the_job() -> None:
 
 def test_a_node_that_has_failed_keeps_its_guests_until_their_lease_is_over_and_they_save_if_they_live() -> None:
     told = running()
-    lost = NodeLost(node=NodeName("n1"), reason="no ping")
+    lost = NodeLost(allocation=AllocationId("a1"), reason="no ping")
     decision = told.tell(lost)
-    assert [type(fact).__name__ for fact in decision.facts] == ["NodesSeen", "AllocationFailed", "FreezeAsked"]
+    assert [type(fact).__name__ for fact in decision.facts] == ["AllocationFailed", "FreezeAsked"]
     (freeze,) = decision.commands
     assert freeze == Freeze(
         id=freeze.id, allocation=AllocationId("a1"), job=JobId("1"), fence=Fence(1), reason="its node failed"
     )
-    assert (told.tell(lost).facts, told.tell(NodeLost(node=NodeName("n9"), reason="no ping")).facts) == ((), ())
+    unknown = NodeLost(allocation=AllocationId("a9"), reason="no ping")
+    assert (told.tell(lost).facts, told.tell(unknown).facts) == ((), ())
     assert told.state_of("1") == "Freezing"
-    assert not told.engine.state.nodes[NodeName("n1")].report.is_up
     told.tell(AllocationLost(allocation=AllocationId("a1"), reason="its node failed"))
     assert told.state_of("1") == "Queued"
 
@@ -358,20 +358,20 @@ def test_what_is_frozen_or_given_back_on_a_node_that_fails_stays_so_and_what_onl
     told.tell(frozen(told))
     (released,) = told.engine.state.allocations.values()
     assert released.hold is Hold.RELEASED
-    told.tell(NodeLost(node=NodeName("n1"), reason="no ping"))
+    told.tell(NodeLost(allocation=AllocationId("a1"), reason="no ping"))
     assert (released.hold, released.has_failed) == (Hold.RELEASED, True)
 
     told = running()
     told.tell(Paused(empty=True, reason="maintenance"))
-    decision = told.tell(NodeLost(node=NodeName("n1"), reason="no ping"))
-    assert [type(fact).__name__ for fact in decision.facts] == ["NodesSeen", "AllocationFailed"]
+    decision = told.tell(NodeLost(allocation=AllocationId("a1"), reason="no ping"))
+    assert [type(fact).__name__ for fact in decision.facts] == ["AllocationFailed"]
 
     told = Told(Policy(mode=Mode.WINDOW))
     told.see(report("n1"))
     told.submit_job()
     (asked,) = told.engine.state.allocations.values()
     assert asked.node == "n1"
-    told.tell(NodeLost(node=NodeName("n1"), reason="no ping"))
+    told.tell(NodeLost(allocation=asked.id, reason="no ping"))
     assert not asked.has_failed
 
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from idleq.ids import AllocationId, JobId, NodeName
+from idleq.ids import AllocationId, JobId
 from idleq.scheduler.core.commands import AgentCommand
 from idleq.scheduler.core.inputs import AgentLeaving, AllocationLost, Input, JobCancelled, NodeLost
 from idleq.scheduler.core.submission import ArrayRange
@@ -118,7 +118,7 @@ def test_after_a_restart_an_agent_that_is_leaving_has_a_lease(tmp_path: Path) ->
 def test_after_a_restart_the_agent_of_a_failed_node_has_a_lease_that_is_not_renewed(tmp_path: Path) -> None:
     first = Bench(tmp_path)
     launch = first.host_a_job()
-    first.tell(NodeLost(node=NodeName("n1"), reason="no ping"))
+    first.tell(NodeLost(allocation=launch.allocation, reason="no ping"))
     second = Bench(tmp_path, journal=first.journal)
     second.turn()
     second.steady.advance(1_000)

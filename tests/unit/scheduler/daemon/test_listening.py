@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,10 +90,10 @@ class HangingCluster(FakeCluster):
         super().__init__()
         self.is_asked, self.may = threading.Event(), threading.Event()
 
-    def poll(self) -> Iterable[Input]:
+    def poll(self, known: Collection[AllocationId] = ()) -> Iterable[Input]:
         self.is_asked.set()
         assert self.may.wait(60)
-        return super().poll()
+        return super().poll(known)
 
 
 def test_agents_are_heard_and_answered_while_the_sites_scheduler_hangs(side: Side) -> None:

@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,6 +104,12 @@ def request(allocation: AllocationId = A1) -> RequestAllocation:
 def test_what_exists_is_told_first(polled: Polled) -> None:
     assert polled.round() == [(Reconciled(allocations=()), a_node())]
     assert polled.round() == []
+
+
+def test_the_cluster_is_told_with_what_the_engine_counts(polled: Polled) -> None:
+    polled.leases.add(A1)
+    polled.round()
+    assert polled.cluster.known == (A1,)
 
 
 def test_an_allocation_is_asked_for_once_its_agents_token_is_there(polled: Polled) -> None:
@@ -287,10 +293,10 @@ def test_the_pauses_grow_while_a_file_cannot_be_read(polled: Polled) -> None:
 def test_the_thread_outlives_whatever_the_cluster_raises(polled: Polled) -> None:
     poll, faults = polled.cluster.poll, [ZeroDivisionError()]
 
-    def fragile() -> Iterable[Input]:
+    def fragile(known: Collection[AllocationId] = ()) -> Iterable[Input]:
         if faults:
             raise faults.pop()
-        return poll()
+        return poll(known)
 
     polled.cluster.poll = fragile  # type: ignore[method-assign] # the fake fails once
     polled.poller.start()

@@ -1,3 +1,5 @@
+from collections.abc import Collection
+
 import msgspec
 import pytest
 
@@ -38,9 +40,10 @@ class Hand:
 
 
 class Rig:
-    """The adapter on a fake site, with a node and a clock."""
+    """The adapter on a fake site, with a node and a clock; the engine counts with what is *known*."""
 
-    def __init__(self, site: FakeSite | None = None) -> None:
+    def __init__(self, site: FakeSite | None = None, known: Collection[AllocationId] = ()) -> None:
+        self.known = known
         self.site, self.clock = site or FakeSite([node("n1")]), Hand()
         settings = SiteSettings(server="s1", user="alice", partition="guests")
         self.cluster = SlurmCluster(
@@ -70,7 +73,7 @@ class Rig:
 
     def poll(self) -> list[Input]:
         """What is told, without how nodes look."""
-        return [said for said in self.cluster.poll() if not isinstance(said, ViewChanged)]
+        return [said for said in self.cluster.poll(self.known) if not isinstance(said, ViewChanged)]
 
     def granted(self) -> int:
         """Come to where a1 was granted; return its number."""
@@ -230,7 +233,7 @@ def test_the_guests_of_a_failed_node_are_given_up_only_after_their_agents_lease(
     rig = Rig()
     rig.site.end(rig.granted(), "NODE_FAIL")
 
-    assert rig.poll() == [NodeLost(node=NodeName("n1"), reason="Slurm says that it failed")]
+    assert rig.poll() == [NodeLost(allocation=A1, reason="Slurm says that it failed")]
     rig.clock.at = Millis(rig.clock.at + LEASE - 1)
     assert rig.poll() == []
     rig.clock.at = Millis(rig.clock.at + 1)
@@ -251,7 +254,7 @@ def test_what_ends_on_a_node_that_slurm_cannot_reach_is_given_up_only_after_its_
     rig.site.end(number, *ends)
 
     said = rig.poll() or rig.poll()
-    assert said == [NodeLost(node=NodeName("n1"), reason="Slurm cannot reach it")]
+    assert said == [NodeLost(allocation=A1, reason="Slurm cannot reach it")]
     rig.clock.at = Millis(rig.clock.at + LEASE - 1)
     assert rig.poll() == []
     rig.clock.at = Millis(rig.clock.at + 1)
@@ -274,11 +277,9 @@ def test_after_a_restart_guests_of_a_node_that_failed_meanwhile_are_given_up_onl
     before.site.end(before.granted(), ends)
     before.site.nodes = [node("n1", *state.split("+"))]
 
-    rig = Rig(before.site)
+    rig = Rig(before.site, known=[A1])
 
-    said = list(rig.cluster.poll())
-    assert said[:2] == [Reconciled(allocations=(A1,)), NodeLost(node=NodeName("n1"), reason=why)]
-    assert [type(each) for each in said[2:]] == [ViewChanged]
+    assert rig.poll() == [Reconciled(allocations=(A1,)), NodeLost(allocation=A1, reason=why)]
     rig.clock.at = Millis(rig.clock.at + LEASE - 1)
     assert rig.poll() == []
     rig.clock.at = Millis(rig.clock.at + 1)
@@ -286,37 +287,69 @@ def test_after_a_restart_guests_of_a_node_that_failed_meanwhile_are_given_up_onl
 
 
 def test_after_a_restart_a_failed_allocation_that_slurm_shows_beside_those_that_run_is_given_up_as_late() -> None:
-    rig = Rig()
+    rig = Rig(known=[A1])
     rig.site.jobs = {7: job(7, "NODE_FAIL", nodes="n1", comment="idleq:s1:a1")}
     rig.site.ended = rig.site.jobs
 
-    lost = NodeLost(node=NodeName("n1"), reason="Slurm says that it failed")
+    lost = NodeLost(allocation=A1, reason="Slurm says that it failed")
     assert [rig.poll(), rig.poll()] == [[Reconciled(allocations=(A1,)), lost], []]
 
 
-def test_of_an_allocation_of_which_slurm_remembers_several_jobs_the_newest_counts_after_a_restart() -> None:
+def test_of_an_allocation_of_which_slurm_remembers_several_jobs_the_last_that_began_counts_after_a_restart() -> None:
     before = Rig()
     number = before.granted()
     before.site.end(number, "NODE_FAIL")
     before.site.ended[number - 1] = job(number - 1, "PREEMPTED", nodes="n1", comment="idleq:s1:a1")
+    before.site.ended[number + 1] = job(number + 1, "CANCELLED", comment="idleq:s1:a1")
     before.site.nodes = [node("n1", "DOWN")]
 
-    rig = Rig(before.site)
+    rig = Rig(before.site, known=[A1])
 
-    assert rig.poll()[1] == NodeLost(node=NodeName("n1"), reason="Slurm says that it failed")
+    assert rig.poll()[1] == NodeLost(allocation=A1, reason="Slurm says that it failed")
     rig.clock.at = Millis(rig.clock.at + LEASE)
     assert rig.poll() == [AllocationLost(allocation=A1, reason="its node failed")]
 
 
-@pytest.mark.parametrize("waited", [0, LEASE], ids=["at once", "when that one's lease is over"])
-def test_what_a_server_directory_of_old_has_left_under_the_same_name_keeps_no_new_allocation_from_being_asked_for(
-    waited: int,
+@pytest.mark.parametrize(
+    ("ended", "state", "reason"),
+    [
+        (job(7, "PREEMPTED", nodes="n1", comment="idleq:s1:a1"), "IDLE", "preempted"),
+        (job(7, "COMPLETED", nodes="n1", comment="idleq:s1:a1"), "DOWN", "its agent left"),
+        (job(7, "DEADLINE", comment="idleq:s1:a1"), "DOWN", "its deadline passed"),
+    ],
+    ids=["it ended on a node that answers", "its agent had left", "it never began"],
+)
+def test_after_a_restart_what_has_ended_for_good_is_told_with_its_reason_at_once(
+    ended: JobRecord, state: str, reason: str
 ) -> None:
+    rig = Rig(known=[A1])
+    rig.site.ended, rig.site.nodes = {7: ended}, [node("n1", state)]
+
+    assert rig.poll() == [Reconciled(allocations=(A1,)), AllocationLost(allocation=A1, reason=reason)]
+    assert rig.poll() == []
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        job(7, "NODE_FAIL", nodes="n1", comment="idleq:s1:a2"),
+        job(7, "NODE_FAIL", nodes="n1", comment="idleq:s2:a1"),
+        job(7, "NODE_FAIL", nodes="n1"),
+    ],
+    ids=["nobody counts with it", "it is another daemon's", "it is a main job"],
+)
+def test_after_a_restart_nothing_else_that_is_over_is_waited_for(ended: JobRecord) -> None:
+    rig = Rig(known=[A1])
+    rig.site.ended = {7: ended}
+
+    assert [rig.poll(), rig.poll()] == [[Reconciled(allocations=())], []]
+
+
+def test_what_a_server_directory_of_old_has_left_under_the_same_name_keeps_no_new_allocation_from_being_asked_for() -> (
+    None
+):
     rig = Rig()
     rig.site.ended = {3: job(3, "NODE_FAIL", nodes="n1", comment="idleq:s1:a1")}
-    rig.poll()
-    rig.clock.at = Millis(rig.clock.at + waited)
-    rig.poll()
 
     number = rig.granted()
 
@@ -324,43 +357,15 @@ def test_what_a_server_directory_of_old_has_left_under_the_same_name_keeps_no_ne
     assert rig.poll() == []
 
 
-def test_after_a_restart_an_agent_that_had_left_a_node_that_is_silent_now_says_nothing_of_those_there() -> None:
-    rig = Rig()
-    rig.granted()
-    rig.site.ended = {3: job(3, "COMPLETED", nodes="n1", comment="idleq:s1:a0")}
-    rig.site.nodes = [node("n1", "MIXED", "NOT_RESPONDING")]
-
-    said = list(Rig(rig.site).cluster.poll())
-
-    assert said[0] == Reconciled(allocations=(A1,))
-    assert [each for each in said if isinstance(each, NodeLost)] == []
-
-
-@pytest.mark.parametrize(
-    "ended",
-    [
-        job(7, "PREEMPTED", nodes="n1", comment="idleq:s1:a1"),
-        job(7, "CANCELLED", comment="idleq:s1:a1"),
-        job(7, "NODE_FAIL", nodes="n1", comment="idleq:s2:a1"),
-        job(7, "NODE_FAIL", nodes="n1"),
-    ],
-    ids=["it ended on a node that answers", "it never began", "it is another daemon's", "it is a main job"],
-)
-def test_after_a_restart_nothing_else_that_is_over_is_waited_for(ended: JobRecord) -> None:
-    rig = Rig()
-    rig.site.ended = {7: ended}
-
-    assert [rig.poll(), rig.poll()] == [[Reconciled(allocations=())], []]
-
-
-def test_an_allocation_on_a_node_that_came_back_is_not_told_to_have_failed_with_the_one_before_it() -> None:
-    rig = Rig()
+def test_an_allocation_on_a_node_that_came_back_goes_on_when_the_one_before_it_is_told_to_have_failed() -> None:
+    a0 = AllocationId("a0")
+    rig = Rig(known=[a0, A1])
     rig.site.ended = {6: job(6, "NODE_FAIL", nodes="n1", comment="idleq:s1:a0")}
     rig.site.jobs = {7: job(7, "PENDING", comment="idleq:s1:a1")}
     rig.site.run(7)
 
-    a0 = AllocationId("a0")
-    assert rig.poll() == [Reconciled(allocations=(A1, a0)), GRANTED]
+    lost = NodeLost(allocation=a0, reason="Slurm says that it failed")
+    assert rig.poll() == [Reconciled(allocations=(A1, a0)), GRANTED, lost]
     rig.clock.at = Millis(rig.clock.at + LEASE)
     assert rig.poll() == [AllocationLost(allocation=a0, reason="its node failed")]
 
@@ -375,7 +380,7 @@ def test_after_a_restart_an_allocation_that_was_ending_when_its_node_failed_is_g
     assert rig.poll() == [Reconciled(allocations=(A1,))]
     rig.site.nodes = [node("n1", "DOWN")]
     rig.site.end(number, "PREEMPTED")
-    assert rig.poll() == [NodeLost(node=NodeName("n1"), reason="Slurm cannot reach it")]
+    assert rig.poll() == [NodeLost(allocation=A1, reason="Slurm cannot reach it")]
     rig.clock.at = Millis(rig.clock.at + LEASE)
     assert rig.poll() == [AllocationLost(allocation=A1, reason="preempted")]
 
@@ -464,15 +469,27 @@ def test_what_has_begun_is_told_before_the_gap_that_it_was_asked_for_is_seen_to_
     assert [type(said) for said in rig.cluster.poll()] == [AllocationGranted, ViewChanged]
 
 
-def test_after_an_answer_that_could_not_be_used_everything_is_told_again() -> None:
+def test_after_a_first_answer_that_could_not_be_used_the_next_tells_everything() -> None:
     rig = Rig()
-    number = rig.granted()
-    rig.site.jobs[8] = job(
-        8, nodes="n[1-2]", tres_alloc_str="cpu=2,mem=2G", comment="idleq:s1:a8", job_state=["RUNNING"]
-    )
+    for number, nodes in ((7, "n1"), (8, "n[1-2]")):
+        rig.site.jobs[number] = job(number, nodes=nodes, tres_alloc_str="cpu=2,mem=2G", comment=f"idleq:s1:a{number}")
     with pytest.raises(ValueError, match="unpack"):
         rig.cluster.poll()
     del rig.site.jobs[8]
-    said = list(rig.cluster.poll())
-    assert number in rig.site.jobs
-    assert [type(each) for each in said] == [Reconciled, ViewChanged, AllocationGranted]
+
+    assert [type(each) for each in rig.cluster.poll()] == [Reconciled, ViewChanged, AllocationGranted]
+
+
+def test_what_was_seen_before_the_part_of_an_answer_that_could_not_be_used_is_told_after_the_next_one() -> None:
+    rig = Rig()
+    number = rig.granted()
+    rig.site.jobs[number] = job(number, nodes="n1", comment="idleq:s1:a1", preempt_time=1000)
+    assert rig.poll() == []
+    rig.site.end(number, "PREEMPTED")
+    rig.site.nodes = [node("n1", "DOWN")]
+    rig.site.jobs[8] = job(8, "COMPLETED", nodes="n[1-", start_time=1004)
+    with pytest.raises(SlurmUnreadable):
+        rig.cluster.poll()
+    del rig.site.jobs[8]
+
+    assert [type(each) for each in rig.cluster.poll()] == [ViewChanged, NodeLost]

@@ -194,14 +194,14 @@ def test_what_slurmrestd_says_tells_whether_trying_again_may_help(answer: bytes,
     assert type(refusal(500, answer)) is kind
 
 
-@pytest.mark.parametrize(("status", "answer"), [(401, b"Authentication failure"), (511, b"")])
-def test_whom_it_does_not_let_in_needs_another_token(status: int, answer: bytes) -> None:
-    assert type(refusal(status, answer)) is SlurmTokenUnusable
-
-
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_a_proxy_that_got_no_answer_says_neither_yes_nor_no(status: int) -> None:
     assert type(refusal(status, b"<html>upstream</html>")) is SlurmAway
+
+
+@pytest.mark.parametrize("status", [401, 511])
+def test_a_token_that_slurmrestd_or_the_controller_refuses_without_a_word_is_told_as_that(status: int) -> None:
+    assert type(refusal(status, b"")) is SlurmTokenUnusable
 
 
 def test_where_nobody_answers_it_is_away() -> None:
