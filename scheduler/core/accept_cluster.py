@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from idleq.ids import AllocationId, Millis
+from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.accept_people import freeze_guests
-from idleq.scheduler.core.cause import BOOKED
+from idleq.scheduler.core.cause import BOOKED, EMPTYING, in_words
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import FreezeGivenUp
@@ -24,6 +24,7 @@ from idleq.scheduler.core.inputs import (
 from idleq.scheduler.core.job import Freezing, Job, Segment
 from idleq.scheduler.core.segments import end_segment, fail_launch
 from idleq.scheduler.core.sitefacts import (
+    AllocationClosing,
     AllocationEnded,
     AllocationFailed,
     AllocationReleased,
@@ -39,19 +40,42 @@ from idleq.scheduler.core.state import Allocation, Hold, State
 
 
 def see(draft: Draft, what: ViewChanged) -> None:
-    """Take in how nodes look now, and which gaps have closed thereby."""
+    """Take in how nodes look now, which gaps have closed thereby, and which nodes our guests are to leave."""
     state = draft.state
     deltas = tuple(report for report in what.deltas if _is_new(state, report))
     gone = tuple(name for name in what.gone if name in state.nodes)
+    wanted = [report for report in deltas if _is_wanted(report) and not _was_wanted(state, report.name)]
     for closed in list(_closed_gaps(state, deltas)):
         draft.record(closed)
     if deltas or gone:
         draft.record(NodesSeen(deltas=deltas, gone=gone))
+    for report in wanted:
+        _leave(draft, report)
 
 
 def _is_new(state: State, report: NodeReport) -> bool:
     node = state.nodes.get(report.name)
     return node is None or node.report != report
+
+
+def _is_wanted(report: NodeReport) -> bool:
+    """Whether somebody waits for the node to be empty."""
+    return not report.is_up and report.cause is not None and report.cause.kind in EMPTYING
+
+
+def _was_wanted(state: State, name: NodeName) -> bool:
+    """Whether that was so before: what was granted there since is there by the will of the site's scheduler."""
+    node = state.nodes.get(name)
+    return node is not None and _is_wanted(node.report)
+
+
+def _leave(draft: Draft, report: NodeReport) -> None:
+    """Bind nothing more to what we hold of the node, and freeze the guests there: it is given back once they have left."""
+    reason = f"its node is wanted empty ({in_words(report.cause)})"
+    for allocation in list(draft.state.allocations.values()):
+        if allocation.node == report.name and allocation.hold in (Hold.GRANTED, Hold.READY):
+            draft.record(AllocationClosing(allocation=allocation.id, reason=reason))
+            freeze_guests(draft, allocation, reason)
 
 
 def _closed_gaps(state: State, deltas: tuple[NodeReport, ...]) -> Iterator[GapClosed]:

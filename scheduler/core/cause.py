@@ -17,10 +17,15 @@ class CauseKind(StrEnum):
     HELD = "held"
     #: No job may be started on the node (no end of a gap: there is none).
     CLOSED = "closed"
+    #: Nor on this one, and somebody waits for those that are there to end.
+    DRAINED = "drained"
 
 
 BOOKED = frozenset({CauseKind.RESERVATION, CauseKind.MAINTENANCE})
 """What closes a node without starting a job there."""
+
+EMPTYING = BOOKED | {CauseKind.DRAINED}
+"""What closes a node on which our guests would keep somebody waiting, though the site's scheduler lets them stay."""
 
 
 class Cause(NamedTuple):
@@ -41,7 +46,7 @@ def in_words(cause: Cause | None) -> str:
             return f"{cause.kind} {cause.name}"
         case CauseKind.HELD:
             return "it is held for a job that is not shown"
-        case CauseKind.CLOSED:
+        case CauseKind.CLOSED | CauseKind.DRAINED:
             return cause.name
         case _:
             assert_never(cause.kind)

@@ -77,7 +77,7 @@ class AgentArrived(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class AllocationClosing(Struct, frozen=True, kw_only=True, gc=False):
-    """Its agent was told to go: no more jobs are bound to it."""
+    """Its agent was told to go, or is to go: no more jobs are bound to it."""
 
     allocation: AllocationId
     reason: str

@@ -20,6 +20,9 @@ OPEN = frozenset({"ALLOCATED", "CLOUD", "DYNAMIC_NORM", "IDLE", "MIXED", "PLANNE
 """A node is a gap only if all that is said of it is among these. Whatever else there is, or comes with a newer Slurm (down, drained,
 completing, reserved, powered down, rebooting, not responding), is none: jobs could not start there, or it would cost the site energy."""
 
+DRAINED = frozenset({"DRAIN", "FAIL", "POWER_DRAIN", "REBOOT_REQUESTED"})
+"""Said of a node that an admin, or Slurm itself, wants empty: its jobs may end there, and are waited for."""
+
 PLANNED = "PLANNED"
 
 NEVER = Millis(253_402_300_799_000)
@@ -198,7 +201,8 @@ def _closed(states: frozenset[str], use: _Uses, elsewhere: str | None) -> Cause 
     if use.closed is not None:
         return use.closed
     if said := states - OPEN:
-        return Cause(CauseKind.CLOSED, ", ".join(sorted(word.lower().replace("_", " ") for word in said)))
+        kind = CauseKind.CLOSED if said.isdisjoint(DRAINED) else CauseKind.DRAINED
+        return Cause(kind, ", ".join(sorted(word.lower().replace("_", " ") for word in said)))
     return None if elsewhere is None else Cause(CauseKind.CLOSED, elsewhere)
 
 

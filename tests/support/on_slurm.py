@@ -35,6 +35,7 @@ kind = "slurm"
 partition = "{{partition}}"
 epilog = "{EPILOG_SECONDS}s"
 poll = "1s"
+{{cluster}}
 """
 
 
@@ -105,19 +106,22 @@ def alice_at_work(
     slurm: Testbed,
     *,
     policy: str = "",
+    cluster: str = "",
     partition: str = "guests",
     server: str = "",
     path: str = "",
     by_network: bool = False,
     min_gap: str = "1m",
 ) -> Iterator[Alice]:
-    """Give alice a running daemon with these lines in its policy; nothing is left of it afterwards.
+    """Give alice a running daemon with these lines in its policy and about its cluster; nothing is left of it afterwards.
 
     Where backfilling starts an allocation, Slurm may make it as short as *min_gap*.
     Agents speak to it through the shared folder, or *by_network*, and then a node that is cut off is cut off from it too.
     """
     person = Alice(slurm, server=server, path=path)
-    config = CONFIG.format(policy=policy, partition=partition).replace('min_gap = "1m"', f'min_gap = "{min_gap}"')
+    config = CONFIG.format(policy=policy, cluster=cluster, partition=partition).replace(
+        'min_gap = "1m"', f'min_gap = "{min_gap}"'
+    )
     if by_network:
         config = config.replace('transport = "spool"', f'transport = "api"\naddress = "{slurm.login.address}"')
     with served(person, config):

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName
 from idleq.machines import Machine, Needs, suits
+from idleq.scheduler.core.cause import EMPTYING, Cause, CauseKind
 from idleq.scheduler.core.commands import (
     Command,
     Freeze,
@@ -59,6 +60,11 @@ from support.engines import report as shown_as
 from support.freezing import Seat, judge
 
 NODES = ("n1", "n2", "n3")
+CLOSED = (
+    Cause(CauseKind.CLOSED, "completing"),
+    Cause(CauseKind.DRAINED, "drain"),
+    Cause(CauseKind.MAINTENANCE, "upkeep"),
+)
 NODE = Resources(4, 8 * GB, 2)
 MACHINES = {"n1": Machine(cpu="a", flags=("avx",)), "n2": Machine(cpu="b"), "n3": None}
 needs = st.sampled_from((None, None, Needs(cpu="a"), Needs(cpu="b"), Needs(flags=("avx",))))
@@ -388,11 +394,16 @@ class World(RuleBasedStateMachine):
         name=st.sampled_from(NODES),
         lead=st.none() | st.integers(0, 300_000),
         busy=st.sampled_from((False, False, True)),
-        up=st.sampled_from((True, True, True, False)),
+        closed=st.sampled_from((None, None, None, *CLOSED)),
     )
-    def change_node(self, *, name: str, lead: int | None, busy: bool, up: bool) -> None:
+    def change_node(self, *, name: str, lead: int | None, busy: bool, closed: Cause | None) -> None:
         planned = None if lead is None else self.told.now + lead
-        self.show(report(name, free=NOTHING if busy else NODE, planned=planned, is_up=up))
+        shown = report(name, free=NOTHING if busy else NODE, planned=planned, is_up=closed is None)
+        self.show(structs.replace(shown, cause=closed))
+        if closed is not None and closed.kind in EMPTYING:
+            held = self.told.engine.state.allocations.values()
+            open_ones = [each.id for each in held if each.node == name and each.hold in {Hold.GRANTED, Hold.READY}]
+            assert open_ones == [], "somebody waits for what is there to leave"
 
     @precondition(lambda self: self.pending)
     @rule(data=st.data())

@@ -110,6 +110,21 @@ def test_the_shell_hands_the_agent_its_words_as_they_are_and_what_only_the_node_
     assert list(weird_tmp_path.iterdir()) == []
 
 
+def test_only_empty_folders_that_allocations_have_left_there_days_ago_are_removed(tmp_path: Path) -> None:
+    kept = ["idleq-7-abcdeg", "idleq-7-abcdefg", "idleq-x-abcdef", "idleq", "other"]
+    for name in (*kept, "idleq-7-abcdef", "idleq-7-abcdeh"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "idleq-7-abcdeg" / "left").touch()
+    (tmp_path / "idleq-7-abcdei").symlink_to(tmp_path / "other")
+    for entry in tmp_path.iterdir():
+        os.utime(entry, (0, 0), follow_symlinks=False)
+    os.utime(tmp_path / "idleq-7-abcdeh")
+
+    on_a_node(tmp_path, 1799996400, TIMES)
+
+    assert {path.name for path in tmp_path.iterdir()} == {*kept, "idleq-7-abcdeh", "idleq-7-abcdei"}
+
+
 @pytest.mark.parametrize("told", [TIMES, {}], ids=["in the environment", "by squeue"])
 @pytest.mark.parametrize(
     ("now", "until"),

@@ -96,7 +96,7 @@ def shown(report: NodeReport, now: int, names: dict[str, str]) -> tuple[str, int
         ("idle", {}),
         ("busy", dict.fromkeys(("n1", "n2", "n3"), Cause(CauseKind.JOB, "wide"))),
         ("maintenance", {"n3": Cause(CauseKind.MAINTENANCE, "upkeep")}),
-        ("drained", dict.fromkeys(("n1", "n2"), Cause(CauseKind.CLOSED, "drain"))),
+        ("drained", dict.fromkeys(("n1", "n2"), Cause(CauseKind.DRAINED, "drain"))),
         ("completing", {"n1": Cause(CauseKind.CLOSED, "completing")}),
         ("suspended", {"n1": Cause(CauseKind.CLOSED, "job stopped is suspended there")}),
         (
@@ -248,7 +248,6 @@ def test_a_reservation_closes_its_nodes_while_it_lasts_and_is_forgotten_afterwar
     "state",
     [
         "DOWN",
-        "DRAIN",
         "COMPLETING",
         "POWERED_DOWN",
         "POWERING_UP",
@@ -262,6 +261,16 @@ def test_a_reservation_closes_its_nodes_while_it_lasts_and_is_forgotten_afterwar
 def test_a_node_of_which_anything_else_is_said_is_no_gap(state: str) -> None:
     assert build_view(None, reading([], [node("n1", "IDLE", state)]), is_guest).reports == {
         "n1": structs.replace(EMPTY, is_up=False, cause=Cause(CauseKind.CLOSED, state.lower().replace("_", " ")))
+    }
+
+
+@pytest.mark.parametrize("state", ["DRAIN", "FAIL", "POWER_DRAIN", "REBOOT_REQUESTED"])
+def test_a_node_whose_jobs_somebody_waits_for_is_drained_whatever_else_is_said_of_it(state: str) -> None:
+    said = state.lower().replace("_", " ")
+    assert build_view(None, reading([], [node("n1", "MIXED", "COMPLETING", state)]), is_guest).reports == {
+        "n1": structs.replace(
+            EMPTY, is_up=False, cause=Cause(CauseKind.DRAINED, ", ".join(sorted(["completing", said])))
+        )
     }
 
 
