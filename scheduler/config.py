@@ -19,6 +19,9 @@ from idleq.scheduler.mounts import parse_path
 GIGABYTE = 2**30
 POLICY = Policy()
 
+SLURM_BEGIN_MS = Millis(15_000)
+"""`policy.begin` on Slurm: 2 to 4 s were measured, and Python comes late from a shared folder that is cold."""
+
 DATABASES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 """How a database's URL may begin."""
 
@@ -227,15 +230,34 @@ def parse_config(data: Mapping[str, Any], source: str) -> Config:
         if isinstance(config.cluster, SlurmSettings):
             if config.cluster.rest:
                 _check_rest(config.cluster.rest)
-            if "grain" not in read_table(data, "policy"):
-                config = replace(config, policy=replace(config.policy, grain_ms=MINUTE))
-        if policy.min_gap_ms > policy.max_allocation_ms:
-            raise ValueError("policy.min_gap is longer than policy.max_allocation, so no gap would ever be used")
-        if config.policy.grain_ms > policy.max_allocation_ms:
-            raise ValueError("policy.max_allocation is shorter than policy.grain, and the site would cut it to nothing")
+            config = replace(config, policy=_as_slurm_counts(config.policy, read_table(data, "policy")))
+        _check_lengths(config.policy)
     except ValueError as error:
         raise BadConfig(f"{source}: {error}") from None
     return config
+
+
+def _as_slurm_counts(policy: Policy, table: Mapping[str, Any]) -> Policy:
+    """Return *policy* with what is otherwise on Slurm than elsewhere, where *table* does not say it."""
+    if policy.grain_ms % MINUTE and "grain" in table:
+        raise ValueError("policy.grain: Slurm counts in whole minutes")
+    return replace(
+        policy,
+        grain_ms=policy.grain_ms if "grain" in table else MINUTE,
+        begin_ms=policy.begin_ms if "begin" in table else SLURM_BEGIN_MS,
+    )
+
+
+def _check_lengths(policy: Policy) -> None:
+    if policy.min_gap_ms > policy.max_allocation_ms:
+        raise ValueError("policy.min_gap is longer than policy.max_allocation, so no gap would ever be used")
+    longest = policy.counted_ms(policy.max_allocation_ms)
+    if longest < policy.min_gap_ms:
+        raise ValueError(
+            "policy.max_allocation is less than policy.min_gap once the site has cut it to whole policy.grain"
+        )
+    if longest <= policy.begin_ms:
+        raise ValueError("policy.begin is all of policy.max_allocation, so nothing could ever run")
 
 
 def _cluster(data: Mapping[str, Any], policy: Policy) -> ClusterSettings:

@@ -160,7 +160,7 @@ def _ask(state: State, at: Millis, fact: AllocationAsked) -> None:
         resources=fact.resources,
         min_ms=fact.min_ms,
         max_ms=fact.max_ms,
-        asked_at=at,
+        ends_by=_ends_by(at, fact),
         seen_on=fact.seen_on,
         user=fact.user,
     )
@@ -170,6 +170,13 @@ def _ask(state: State, at: Millis, fact: AllocationAsked) -> None:
         _settle_on(state, fact.allocation, fact.node)
     if fact.mode is Mode.WINDOW:
         heappush(state.alarms, (Millis(at + state.policy.window_wait_ms), Alarm.WINDOW, fact.allocation))
+
+
+def _ends_by(at: Millis, fact: AllocationAsked) -> Millis | None:
+    """Return when what is asked for is over, whenever it begins: in older journals windows do not say so."""
+    if fact.ends_by is None and fact.mode is Mode.WINDOW:
+        return Millis(at + fact.max_ms)
+    return fact.ends_by
 
 
 def _start(state: State, _at: Millis, fact: AllocationStarted) -> None:

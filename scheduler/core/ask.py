@@ -11,10 +11,12 @@ from idleq.scheduler.core.commands import Mode, RequestAllocation, Sharing
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.gaps import Gap
 from idleq.scheduler.core.placement import first_paying, shortest_paying
+from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.queue import Line
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.sitefacts import AllocationAsked
 from idleq.scheduler.core.state import Alarm, Hold, Offer, State
+from idleq.scheduler.core.timing import length_in
 from idleq.scheduler.core.turns import in_turn
 
 GAPS_LOOKED_AT = 256
@@ -102,7 +104,7 @@ def _moved_to(state: State) -> Iterator[NodeName]:
 
 def _long_enough(state: State, name: NodeName, now: Millis) -> Gap | None:
     gap = state.nodes[name].gap
-    return None if gap is None or _length(state, gap, now) < state.policy.min_gap_ms else gap
+    return None if gap is None or length_in(state, gap, now) < state.policy.min_gap_ms else gap
 
 
 @dataclass(slots=True)
@@ -147,19 +149,9 @@ def _unmet(state: State) -> Demand:
     return demand
 
 
-def _length(state: State, gap: Gap, now: Millis) -> Millis:
-    """Return how long an allocation in *gap* would be, as the site counts."""
-    return state.policy.counted_ms(_most(state, gap, now))
-
-
-def _most(state: State, gap: Gap, now: Millis) -> Millis:
-    longest = state.policy.max_allocation_ms
-    return longest if gap.end.likely is None else min(Millis(gap.end.likely - now), longest)
-
-
 def _first_of_use(state: State, demand: Demand, gap: Gap, now: Millis) -> tuple[Line, Millis] | None:
     """Return the first in *demand* who would make more of the gap than it costs, and of how short a gap still; None if there is nobody."""
-    length_ms, node = state.policy.usable_ms(_most(state, gap, now)), state.nodes[gap.node]
+    length_ms, node = Millis(length_in(state, gap, now) - state.policy.begin_ms), state.nodes[gap.node]
     for line, jobs in zip(demand.lines, demand.jobs, strict=True):
         if not jobs or not line.need.fits_in(gap.free) or not line.suits(node.machine, gap.node):
             continue
@@ -183,7 +175,7 @@ def _ask_for(draft: Draft, gap: Gap, user: str, shortest_ms: Millis, *, is_there
     allocation = AllocationId(f"a{draft.state.next_allocation}")
     is_window = policy.mode is Mode.WINDOW
     node = gap.node if is_window or is_there_only else None
-    longest = _length(draft.state, gap, draft.now)
+    longest = length_in(draft.state, gap, draft.now)
     request = RequestAllocation(
         id=command,
         allocation=allocation,
@@ -192,7 +184,7 @@ def _ask_for(draft: Draft, gap: Gap, user: str, shortest_ms: Millis, *, is_there
         resources=gap.free,
         min_ms=max(policy.min_gap_ms, Millis(shortest_ms + policy.begin_ms)),
         max_ms=longest,
-        ends_by=Millis(draft.now + _most(draft.state, gap, draft.now)) if is_window else None,
+        ends_by=_ends_by(policy, gap, draft.now) if is_window else None,
         seen_on=gap.node,
         user=user,
     )
@@ -205,11 +197,18 @@ def _ask_for(draft: Draft, gap: Gap, user: str, shortest_ms: Millis, *, is_there
             min_ms=request.min_ms,
             max_ms=request.max_ms,
             command=command,
+            ends_by=request.ends_by,
             seen_on=gap.node,
             user=user,
         ),
         request,
     )
+
+
+def _ends_by(policy: Policy, gap: Gap, now: Millis) -> Millis:
+    """Return when a window is over, whenever it begins: when the gap is; where that is far, one that has waited is not shorter for it."""
+    latest = Millis(now + policy.max_allocation_ms + policy.window_wait_ms)
+    return latest if gap.end.likely is None else min(gap.end.likely, latest)
 
 
 def give_back_idle(draft: Draft, due: list[tuple[Alarm, str]]) -> None:

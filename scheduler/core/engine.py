@@ -141,7 +141,7 @@ def _go_on(draft: Draft) -> None:
         ease(draft)
     if agenda.rooms or agenda.grown:
         bind(draft)
-    if due or agenda.moved:
+    if due or agenda.moved or agenda.demand:
         give_back_vain(draft, due)
     if agenda.demand:
         ask(draft)

@@ -21,7 +21,7 @@ class Policy:
         min_gap_ms: shorter gaps are left alone; starting and stopping would eat them.
         max_allocation_ms: no allocation is asked for longer than this, so that plans stay fresh and sites stay friendly.
         grain_ms: the site's scheduler counts the lengths of allocations in these and drops the rest, as Slurm does by minutes ("1m" where the cluster is Slurm's).
-        begin_ms: what of an allocation is over before its agent takes guests; what is asked for is long enough without it.
+        begin_ms: what of an allocation is over before its agent takes guests; what is asked for is long enough without it ("15s" where the cluster is Slurm's).
         lease_ms: how long an agent goes on without hearing from the daemon.
         patience_ms: each time a job has waited this long it counts as one priority higher, so that nothing starves.
         linger_ms: how long an empty allocation is kept when nothing fits it, so that a stream of short jobs needs no new one.

@@ -14,7 +14,7 @@ from idleq.scheduler.core.job import Job
 from idleq.scheduler.core.placement import owner_of, stretch
 from idleq.scheduler.core.state import Allocation, State
 from idleq.scheduler.core.submission import FreezeMethod
-from idleq.scheduler.core.timing import length_of
+from idleq.scheduler.core.timing import length_in, length_of
 
 MOST_NAMED = 3
 """Of jobs; more would not be read."""
@@ -82,9 +82,10 @@ def _because(state: State, entry: Entry, job: Job, name: NodeName, now: Millis) 
         return False, f"its snapshot cannot be thawed there: {'; '.join(reasons)}"
     length, what = _room_in_time(state, node.gap, held, now)
     if held is None:
-        if state.policy.counted_ms(length) < state.policy.min_gap_ms:
-            return False, f"{what} is shorter than {span(state.policy.min_gap_ms)}"
-        length = state.policy.usable_ms(length)
+        length = length_in(state, node.gap, now)
+        if length < state.policy.min_gap_ms:
+            return False, f"{what} leaves an allocation {span(length)}, less than {span(state.policy.min_gap_ms)}"
+        length = Millis(length - state.policy.begin_ms)
     worth = stretch(state, entry, job, length)
     if not worth.pays:
         short = f"{what} is too short for it"

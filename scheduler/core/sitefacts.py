@@ -43,7 +43,10 @@ class MainJobHeldUp(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class AllocationAsked(Struct, frozen=True, kw_only=True, gc=False):
-    """The site's scheduler is asked for an allocation, which fits into the gap *seen_on* that node, for jobs of *user* ("" for anybody's)."""
+    """The site's scheduler is asked for an allocation, which fits into the gap *seen_on* that node, for jobs of *user* ("" for anybody's).
+
+    A window is over at *ends_by*, whenever it begins.
+    """
 
     allocation: AllocationId
     mode: Mode
@@ -54,6 +57,7 @@ class AllocationAsked(Struct, frozen=True, kw_only=True, gc=False):
     command: CommandId
     seen_on: NodeName | None = None
     user: str = ""
+    ends_by: Millis | None = None
 
 
 class AllocationStarted(Struct, frozen=True, kw_only=True, gc=False):

@@ -53,7 +53,7 @@ class Allocation:
         node: where, once that is known.
         resources: how much.
         min_ms, max_ms: the length that was asked for.
-        asked_at: when it was asked for.
+        ends_by: when it is over, whenever it begins; None if only its length is given.
         seen_on: in whose gap it was seen to fit.
         user: whose jobs alone run in it; "" for anybody's.
         until: when it ends at the latest, None if no end is known.
@@ -75,7 +75,7 @@ class Allocation:
     resources: Resources
     min_ms: Millis
     max_ms: Millis
-    asked_at: Millis = Millis(0)
+    ends_by: Millis | None = None
     seen_on: NodeName | None = None
     user: str = ""
     until: Millis | None = None
@@ -87,11 +87,6 @@ class Allocation:
     failed_launches: int = 0
     abilities: frozenset[str] = frozenset()
     machine: Machine | None = None
-
-    @property
-    def ends_by(self) -> Millis | None:
-        """When it is over whenever it begins; None if only its length is given."""
-        return Millis(self.asked_at + self.max_ms) if self.mode is Mode.WINDOW else None
 
     @property
     def room(self) -> Resources:

@@ -7,6 +7,7 @@ from idleq.scheduler.core.commands import Mode, SegmentPlan
 from idleq.scheduler.core.costs import Typical
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.freeze import FreezeCost, best_interval_ms, pack_backwards
+from idleq.scheduler.core.gaps import Gap
 from idleq.scheduler.core.hazard import Outlook
 from idleq.scheduler.core.job import Job
 from idleq.scheduler.core.policy import Policy
@@ -38,6 +39,16 @@ def length_of(state: State, allocation: Allocation, now: Millis) -> Millis:
     """Return how long *allocation* lasts from *now* on; one without a known end counts as long as we would ask for."""
     end = end_of(state, allocation)
     return state.policy.max_allocation_ms if end is None else Millis(end - now)
+
+
+def length_in(state: State, gap: Gap, now: Millis) -> Millis:
+    """Return how long an allocation in *gap* would be that is asked for now, as the site counts."""
+    policy, end = state.policy, gap.end.likely
+    if end is None:
+        return policy.counted_ms(policy.max_allocation_ms)
+    # A window ends when the gap does, so what passes until it begins is lost to it.
+    by = end if policy.mode is Mode.PREEMPTIBLE else end - policy.begin_ms
+    return policy.counted_ms(Millis(min(by - now, policy.max_allocation_ms)))
 
 
 def segment_plans(state: State, allocation: Allocation) -> dict[JobId, SegmentPlan]:

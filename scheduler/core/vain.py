@@ -1,18 +1,18 @@
 """What waits in the site's queue in vain is given back.
 
 A window, as soon as it could not begin any more without reaching into a main job; an allocation that was cut for one node, once
-that node has gone to others while nodes of another size are free; one that must be long, once no gap is so long any more: it would
-stand in the way of those that need less.
+that node has gone to others while nodes of another size are free; one that must be long, once the gap that it was asked for is not so
+long any more: it would stand in the way of those that need less.
 """
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from idleq.ids import AllocationId
+from idleq.ids import AllocationId, Millis
 from idleq.scheduler.core.accept_cluster import give_back
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.draft import Draft
-from idleq.scheduler.core.state import Alarm, Allocation, Hold, State
+from idleq.scheduler.core.state import FAR, Alarm, Allocation, Hold, State
 
 LOOKED_AT = 16
 """Open gaps that are looked at for one of another size."""
@@ -21,7 +21,7 @@ LOOKED_AT = 16
 def give_back_vain(draft: Draft, due: Iterable[tuple[Alarm, str]]) -> None:
     """Give back what was asked for a gap that is no longer as it was then, and windows that have waited too long."""
     state = draft.state
-    for allocation in list(_concerned(state)) if state.asked and state.agenda.moved else ():
+    for allocation in list(_concerned(state)) if state.asked else ():
         if (reason := _in_vain(state, allocation)) is not None:
             give_back(draft, allocation, reason)
     for alarm, name in due:
@@ -36,8 +36,8 @@ def _concerned(state: State) -> Iterator[Allocation]:
     has_opened = any(node in are_open for node in moved)
     for name in state.asked:
         allocation = state.allocations[name]
-        is_for_any = allocation.node is None and (has_opened or _must_be_long(state, allocation))
-        if is_for_any or (allocation.node or allocation.seen_on) in moved:
+        is_near = (allocation.node or allocation.seen_on) in moved or (has_opened and allocation.node is None)
+        if is_near or _must_be_long(state, allocation):
             yield allocation
 
 
@@ -45,10 +45,12 @@ def _in_vain(state: State, allocation: Allocation) -> str | None:
     """Return why *allocation* would wait for nothing, None if it does not."""
     if allocation.mode is Mode.WINDOW:
         return None if _fits(state, allocation) else "the plan has moved, and the window does not fit any more"
+    if allocation.node is not None and not _fits(state, allocation):
+        return f"{allocation.node}, which it needs, has gone to others"
+    if _must_be_long(state, allocation) and _end_of_gap(state, allocation) < state.now + allocation.min_ms:
+        return "the gap that it was asked for is not long enough for it any more"
     if allocation.node is not None:
-        return None if _fits(state, allocation) else f"{allocation.node}, which it needs, has gone to others"
-    if _must_be_long(state, allocation) and state.open_gaps.latest_end < state.now + allocation.min_ms:
-        return "no gap is long enough for it any more"
+        return None
     if allocation.seen_on in state.open_gaps.ends or not _unlike_are_open(state, allocation):
         return None
     return f"{allocation.seen_on}, which it was cut for, has gone to others, and other nodes are unlike it"
@@ -57,6 +59,15 @@ def _in_vain(state: State, allocation: Allocation) -> str | None:
 def _must_be_long(state: State, allocation: Allocation) -> bool:
     """Whether whom it was asked for makes nothing of a gap that is long enough for most."""
     return allocation.min_ms > state.policy.min_gap_ms
+
+
+def _end_of_gap(state: State, allocation: Allocation) -> Millis:
+    """Return when the gap ends that it was asked for; where that has gone to others, the last of those that it could have."""
+    if allocation.node is None:
+        open_gaps, seen_on = state.open_gaps, allocation.seen_on
+        return open_gaps.latest_end if seen_on is None else open_gaps.ends.get(seen_on, open_gaps.latest_end)
+    gap = state.nodes[allocation.node].gap
+    return FAR if gap is None or gap.end.likely is None else gap.end.likely
 
 
 def _unlike_are_open(state: State, allocation: Allocation) -> bool:

@@ -27,6 +27,7 @@ transport = "spool"
 [policy]
 min_gap = "1m"
 max_allocation = "10m"
+begin = "3s"
 grace = "{GRACE_SECONDS}s"
 {{policy}}
 

@@ -91,13 +91,20 @@ def test_agents_on_slurm_speak_by_files_unless_told_otherwise(file: Path, text: 
 
 
 @pytest.mark.parametrize(
-    ("text", "grain_ms"),
-    [("", 1), ("cluster.kind = 'slurm'", MINUTE), ("cluster.kind = 'slurm'\npolicy.grain = '5m'", 5 * MINUTE)],
+    ("text", "lengths"),
+    [
+        ("", (1, 3_000)),
+        ("cluster.kind = 'slurm'", (MINUTE, 15_000)),
+        ("cluster.kind = 'slurm'\npolicy = {grain = '5m', begin = '1m'}", (5 * MINUTE, MINUTE)),
+    ],
     ids=["here", "slurm", "set"],
 )
-def test_lengths_are_asked_for_as_slurm_counts_them_unless_told_otherwise(file: Path, text: str, grain_ms: int) -> None:
+def test_lengths_are_asked_for_as_slurm_counts_them_unless_told_otherwise(
+    file: Path, text: str, lengths: tuple[int, int]
+) -> None:
     file.write_text(text)
-    assert load_config(file).policy.grain_ms == grain_ms
+    policy = load_config(file).policy
+    assert (policy.grain_ms, policy.begin_ms) == lengths
 
 
 SITE = """
@@ -162,7 +169,16 @@ def test_an_address_that_nodes_cannot_reach_is_refused(address: str) -> None:
         ("policy.max_pending = true", "policy.max_pending: True is not a whole number"),
         ("policy.mode = 'rude'", 'policy.mode: \'rude\' is not "preemptible" or "window"'),
         ("policy.min_gap = '5h'", "policy.min_gap is longer than policy.max_allocation"),
-        ("policy = {min_gap = '9s', max_allocation = '59s'}\ncluster.kind = 'slurm'", "shorter than policy.grain, and"),
+        (
+            "policy = {min_gap = '90s', max_allocation = '119s'}\ncluster.kind = 'slurm'",
+            "less than policy.min_gap once",
+        ),
+        (
+            "policy = {min_gap = '9s', max_allocation = '9s', begin = '9s'}",
+            "policy.begin is all of policy.max_allocation",
+        ),
+        ("policy.grain = '90s'\ncluster.kind = 'slurm'", "policy.grain: Slurm counts in whole minutes"),
+        ("policy.grain = '1ms'\ncluster.kind = 'slurm'", "policy.grain: Slurm counts in whole minutes"),
         ("server.port = 65536", "server.port: 65536 is not allowed; it must be 0 to 65535"),
         ("server.address = 'somewhere'", "server.address: 'somewhere' is no IP address"),
         ("server.address = 1", "server.address: 1 is not text in quotes"),

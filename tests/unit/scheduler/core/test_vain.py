@@ -1,15 +1,18 @@
 """Windows that wait in the site's queue stand in nobody's way."""
 
 import pytest
+from msgspec import structs
 
-from idleq.ids import AllocationId, CommandId, Millis, NodeName
+from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.commands import Mode, ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.engine import Engine
-from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, NodeReport, Reconciled
+from idleq.scheduler.core.inputs import AllocationGranted, AllocationLost, Frozen, NodeReport, Reconciled
 from idleq.scheduler.core.policy import HOUR, MINUTE, Policy
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.sitefacts import AllocationAsked
 from idleq.scheduler.core.submission import FreezeMethod
-from support.engines import GB, NODE, START, Told, report
+from idleq.scheduler.core.wishes import MoveWished
+from support.engines import GB, NODE, START, Told, report, snapshot
 
 END = START + 30 * MINUTE
 A1 = AllocationId("a1")
@@ -36,7 +39,7 @@ def test_a_window_is_asked_for_up_to_the_planned_main_job_and_says_by_when_it_is
 
     (request,) = asked(told)
 
-    assert (request.node, request.max_ms, request.ends_by) == ("n1", END - told.now, END)
+    assert (request.node, request.max_ms, request.ends_by) == ("n1", END - told.now - 3_000, END)
 
 
 def test_preemptible_allocations_end_by_their_length_alone() -> None:
@@ -46,6 +49,7 @@ def test_preemptible_allocations_end_by_their_length_alone() -> None:
     assert [request.ends_by for request in asked(told)] == [None]
 
 
+TOO_SHORT = "the gap that it was asked for is not long enough for it any more"
 MOVED = "the plan has moved, and the window does not fit any more"
 
 
@@ -152,8 +156,8 @@ def for_a_long_job() -> Told:
 @pytest.mark.parametrize(
     ("now_seen", "reasons"),
     [
-        (report("n1", planned=START + HOUR), ["no gap is long enough for it any more"]),
-        (report("n1", free=Resources(0, 0, 0)), ["no gap is long enough for it any more"]),
+        (report("n1", planned=START + HOUR), [TOO_SHORT]),
+        (report("n1", free=Resources(0, 0, 0)), [TOO_SHORT]),
         (report("n1", planned=START + 2 * HOUR - MINUTE), []),
         (report("n2", planned=START + 3 * HOUR), []),
     ],
@@ -171,4 +175,85 @@ def test_what_must_be_long_is_given_back_when_the_last_gap_that_it_could_have_go
     told.see(report("n1", free=Resources(0, 0, 0)))
     assert given_back(told) == []
     told.see(report("n3", free=Resources(0, 0, 0)))
-    assert given_back(told) == [(A1, "no gap is long enough for it any more")]
+    assert given_back(told) == [(A1, TOO_SHORT)]
+
+
+def test_what_must_be_long_is_given_back_once_its_own_gap_is_too_short_though_another_one_is_long() -> None:
+    told = for_a_long_job()
+    told.see(report("n2", planned=START + 3 * HOUR))
+    told.see(report("n1", planned=START + HOUR))
+    assert given_back(told) == [(A1, TOO_SHORT)]
+    told.tell(AllocationLost(allocation=A1, reason="cancelled"))
+    assert [request.seen_on for request in asked(told)] == ["n1", "n2"]
+
+
+@pytest.mark.parametrize(
+    ("now_seen", "reasons"),
+    [
+        (report("n2", planned=START + 20 * MINUTE), [TOO_SHORT]),
+        (report("n2", planned=START + HOUR), []),
+        (report("n2"), []),
+        (report("n2", free=Resources(0, 0, 0)), ["n2, which it needs, has gone to others"]),
+    ],
+    ids=["too short", "long enough", "no end", "gone"],
+)
+def test_what_must_be_long_and_is_asked_for_by_name_looks_at_that_node_alone(
+    now_seen: NodeReport, reasons: list[str]
+) -> None:
+    told = Told(Policy(freeze_ms=Millis(10 * MINUTE)))
+    told.see(report("n1"), report("n2", planned=START + 2 * HOUR))
+    told.submit_job()
+    told.grant("a1", "n1")
+    told.launched("1")
+    told.tell(MoveWished(target=JobId("1"), to=NodeName("n2")))
+    left = snapshot("1", 1, 1, 5000)
+    told.tell(
+        Frozen(job=JobId("1"), fence=Fence(1), snapshot=left, at=told.now, freeze_ms=Millis(10 * MINUTE), reason="x")
+    )
+    assert [request.node for request in asked(told)] == [None, "n2"]
+
+    told.see(now_seen)
+
+    assert [reason for name, reason in given_back(told) if name == "a2"] == reasons
+
+
+def test_what_must_be_long_is_given_back_when_time_alone_has_made_its_gap_too_short_and_somebody_waits() -> None:
+    told = for_a_long_job()
+    told.tick(HOUR)
+    assert given_back(told) == []
+    told.submit_job()
+    assert given_back(told) == [(A1, TOO_SHORT)]
+
+
+@pytest.mark.parametrize(
+    ("planned", "max_ms", "ends_by"),
+    [
+        (START + 30 * MINUTE, 29 * MINUTE, START + 30 * MINUTE),
+        (START + 30 * MINUTE + 30_000, 30 * MINUTE, START + 30 * MINUTE + 30_000),
+        (START + 9 * HOUR, 4 * HOUR, 4 * HOUR + MINUTE),
+        (None, 4 * HOUR, 4 * HOUR + MINUTE),
+    ],
+    ids=["to the minute", "and a half", "far", "no end"],
+)
+def test_a_window_is_as_long_as_the_site_will_make_it_though_it_is_asked_for_a_little_later(
+    planned: int | None, max_ms: int, ends_by: int
+) -> None:
+    told = Told(Policy(mode=Mode.WINDOW, grain_ms=Millis(MINUTE)))
+    told.submit_job()
+    told.see(report("n1", planned=planned))
+    (request,) = asked(told)
+    assert (request.max_ms, request.ends_by) == (max_ms, ends_by if ends_by > START else told.now + ends_by)
+    (allocation,) = told.engine.state.allocations.values()
+    assert allocation.ends_by == request.ends_by
+
+
+def test_in_journals_in_which_windows_do_not_say_by_when_they_are_over_it_is_their_length_from_when_they_were_asked_for() -> (
+    None
+):
+    told = waiting()
+    older = [
+        (at, structs.replace(fact, ends_by=None) if isinstance(fact, AllocationAsked) else fact)
+        for at, fact in told.facts
+    ]
+    (allocation,) = Engine.restore(older).state.allocations.values()
+    assert allocation.ends_by == told.now + allocation.max_ms

@@ -37,20 +37,26 @@ def with_settings(survey: Survey, **settings: str) -> Survey:
 
 def test_the_partition_of_the_lowest_tier_is_taken_with_its_grace() -> None:
     assert proposed(PLAIN).cluster == SlurmSettings(partition="guests", poll_ms=Millis(1000))
-    assert proposed(PLAIN).policy == Policy(mode=Mode.PREEMPTIBLE, grain_ms=Millis(MINUTE), grace_ms=Millis(15_000))
+    assert proposed(PLAIN).policy == Policy(
+        mode=Mode.PREEMPTIBLE, grain_ms=Millis(MINUTE), begin_ms=Millis(15_000), grace_ms=Millis(15_000)
+    )
 
 
 def test_a_qos_that_others_preempt_is_taken_with_its_limits() -> None:
     assert proposed(BY_QOS).cluster == SlurmSettings(partition="main", qos="idleq", poll_ms=Millis(1000))
     assert proposed(BY_QOS).policy == Policy(
-        grain_ms=Millis(MINUTE), grace_ms=Millis(MINUTE), max_allocation_ms=Millis(120 * MINUTE), max_pending=4
+        grain_ms=Millis(MINUTE),
+        begin_ms=Millis(15_000),
+        grace_ms=Millis(MINUTE),
+        max_allocation_ms=Millis(120 * MINUTE),
+        max_pending=4,
     )
 
 
 def test_where_nobody_is_preempted_there_are_short_windows() -> None:
     assert proposed(UNPREEMPTED).cluster == SlurmSettings(window_partition="main", poll_ms=Millis(1000))
     assert proposed(UNPREEMPTED).policy == Policy(
-        mode=Mode.WINDOW, grain_ms=Millis(MINUTE), max_allocation_ms=Millis(30 * MINUTE)
+        mode=Mode.WINDOW, grain_ms=Millis(MINUTE), begin_ms=Millis(15_000), max_allocation_ms=Millis(30 * MINUTE)
     )
     assert "may wait for the rest of a window" in propose(UNPREEMPTED).notes[0]
 
@@ -113,6 +119,7 @@ def test_the_least_of_all_limits_holds() -> None:
 
     assert proposed(limited).policy == Policy(
         grain_ms=Millis(MINUTE),
+        begin_ms=Millis(15_000),
         grace_ms=Millis(15_000),
         min_gap_ms=Millis(3 * MINUTE),
         max_allocation_ms=Millis(3 * MINUTE),
