@@ -3,6 +3,7 @@
 from msgspec import structs
 
 from idleq.ids import AllocationId, Fence, JobId, Millis
+from idleq.scheduler.core.accept_cluster import start
 from idleq.scheduler.core.commands import Freeze, Kill, Launch, Publish, Replan
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import (
@@ -26,7 +27,7 @@ from idleq.scheduler.core.inputs import (
 )
 from idleq.scheduler.core.job import Delayed, Freezing, Held, Job, Killing, Queued, Running, Segment, Starting
 from idleq.scheduler.core.segments import end_segment, hold_if_stalled, lose_segment
-from idleq.scheduler.core.sitefacts import AgentArrived, AllocationClosing, AllocationStarted
+from idleq.scheduler.core.sitefacts import AgentArrived, AllocationClosing
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.state import Allocation, Hold
 from idleq.scheduler.core.submission import FreezeMethod
@@ -42,9 +43,7 @@ def greet(draft: Draft, what: AgentReady) -> None:
         draft.refuse("unknown", f"allocation {what.allocation} is over")
         return
     if allocation.hold is Hold.ASKED:
-        draft.record(
-            AllocationStarted(allocation=allocation.id, node=what.node, resources=what.resources, until=what.until)
-        )
+        start(draft, allocation, what)
     if allocation.hold is Hold.GRANTED:
         ends = [end for end in (allocation.until, what.until) if end is not None]
         draft.record(

@@ -1,16 +1,17 @@
 """What the cluster shows and what becomes of allocations."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from idleq.ids import AllocationId, Millis, NodeName
 from idleq.scheduler.core.accept_people import freeze_guests
-from idleq.scheduler.core.cause import BOOKED, EMPTYING, in_words
+from idleq.scheduler.core.cause import BOOKED, EMPTYING, CauseKind, in_words
 from idleq.scheduler.core.commands import ReleaseAllocation, RequestAllocation
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.facts import FreezeGivenUp
 from idleq.scheduler.core.gaps import Gap
 from idleq.scheduler.core.harm import complaint
 from idleq.scheduler.core.inputs import (
+    AgentReady,
     AllocationGranted,
     AllocationLost,
     CommandFailed,
@@ -44,13 +45,13 @@ def see(draft: Draft, what: ViewChanged) -> None:
     state = draft.state
     deltas = tuple(report for report in what.deltas if _is_new(state, report))
     gone = tuple(name for name in what.gone if name in state.nodes)
-    wanted = [report for report in deltas if _is_wanted(report) and not _was_wanted(state, report.name)]
+    wanted = {report.name: report for report in deltas if _is_wanted(report) and not _may_stay(state, report)}
     for closed in list(_closed_gaps(state, deltas)):
         draft.record(closed)
     if deltas or gone:
         draft.record(NodesSeen(deltas=deltas, gone=gone))
-    for report in wanted:
-        _leave(draft, report)
+    if wanted:
+        _leave(draft, wanted)
 
 
 def _is_new(state: State, report: NodeReport) -> bool:
@@ -63,19 +64,43 @@ def _is_wanted(report: NodeReport) -> bool:
     return not report.is_up and report.cause is not None and report.cause.kind in EMPTYING
 
 
-def _was_wanted(state: State, name: NodeName) -> bool:
-    """Whether that was so before: what was granted there since is there by the will of the site's scheduler."""
-    node = state.nodes.get(name)
-    return node is not None and _is_wanted(node.report)
+def _may_stay(state: State, report: NodeReport) -> bool:
+    """Whether the node is booked, and was wanted before: what was granted there since is there by the will of the site's scheduler."""
+    node = state.nodes.get(report.name)
+    return not _is_drained(report) and node is not None and _is_wanted(node.report)
 
 
-def _leave(draft: Draft, report: NodeReport) -> None:
-    """Bind nothing more to what we hold of the node, and freeze the guests there: it is given back once they have left."""
-    reason = f"its node is wanted empty ({in_words(report.cause)})"
+def _is_drained(report: NodeReport) -> bool:
+    return report.cause is not None and report.cause.kind is CauseKind.DRAINED
+
+
+def _leave(draft: Draft, wanted: Mapping[NodeName, NodeReport]) -> None:
+    """Bind nothing more to what we hold of these nodes, and freeze the guests there: it is given back once they have left."""
     for allocation in list(draft.state.allocations.values()):
-        if allocation.node == report.name and allocation.hold in (Hold.GRANTED, Hold.READY):
-            draft.record(AllocationClosing(allocation=allocation.id, reason=reason))
+        report = None if allocation.node is None else wanted.get(allocation.node)
+        if report is not None and allocation.hold in (Hold.GRANTED, Hold.READY):
+            reason = _close(draft, allocation, report)
             freeze_guests(draft, allocation, reason)
+
+
+def _close(draft: Draft, allocation: Allocation, report: NodeReport) -> str:
+    reason = f"its node is wanted empty ({in_words(report.cause)})"
+    draft.record(AllocationClosing(allocation=allocation.id, reason=reason))
+    return reason
+
+
+def start(draft: Draft, allocation: Allocation, what: AllocationGranted | AgentReady) -> None:
+    """The allocation, which was asked for, has started.
+
+    On a drained node it is given back: it began before that, and was told late (after a restart, say), or somebody waits for it all the
+    same. What begins on a booked one may stay: the site's scheduler starts nothing there that is in the way.
+    """
+    draft.record(
+        AllocationStarted(allocation=allocation.id, node=what.node, resources=what.resources, until=what.until)
+    )
+    node = draft.state.nodes.get(what.node)
+    if node is not None and _is_drained(node.report):
+        _close(draft, allocation, node.report)
 
 
 def _closed_gaps(state: State, deltas: tuple[NodeReport, ...]) -> Iterator[GapClosed]:
@@ -144,9 +169,7 @@ def grant(draft: Draft, what: AllocationGranted) -> None:
             ReleaseAllocation(id=command, allocation=what.allocation, reason="it was given up"),
         )
     elif allocation.hold is Hold.ASKED:
-        draft.record(
-            AllocationStarted(allocation=what.allocation, node=what.node, resources=what.resources, until=what.until)
-        )
+        start(draft, allocation, what)
 
 
 def lose_allocation(draft: Draft, what: AllocationLost) -> None:

@@ -221,11 +221,13 @@ def pause(draft: Draft, what: Paused) -> None:
 
 
 def freeze_guests(draft: Draft, allocation: Allocation, reason: str) -> None:
-    """Freeze all that starts or runs in *allocation*."""
+    """Freeze all that starts or runs in *allocation*; what was to be frozen by somebody's wish now has to leave, frozen or not."""
     for name in list(allocation.guests):
         job = draft.state.jobs[name]
         if isinstance(job.state, Starting | Running):
             freeze(draft, name, job.state.segment, reason, hold=False)
+        elif isinstance(job.state, Freezing) and job.state.is_wish:
+            freeze(draft, name, job.state.segment, job.state.reason, hold=job.state.hold, move=job.move)
 
 
 def resume(draft: Draft, _what: Resumed) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from idleq.ids import EntryId, Fence, JobId, Millis, index_of
 from idleq.scheduler.core.entry import Entry, Rest
-from idleq.scheduler.core.job import Cancelled, Delayed, Failed, Freezing, Held, Job, Killing, Queued, Running
+from idleq.scheduler.core.job import Cancelled, Delayed, Failed, Freezing, Held, Job, Killing, Queued, Running, Starting
 from idleq.scheduler.core.resources import NOTHING
 from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, Summary
 from idleq.scheduler.core.state import State
@@ -164,7 +164,7 @@ def summary(state: State) -> Summary:
         for name in entry.open:
             job = state.jobs[name]
             jobs[counted_as(job)] += 1
-            unfreezable += entry.spec.freeze is FreezeMethod.NONE and isinstance(job.state, Running)
+            unfreezable += entry.spec.freeze is FreezeMethod.NONE and isinstance(job.state, Starting | Running)
     reports = [node.report for node in state.nodes.values()]
     up = [report for report in reports if report.is_up]
     return Summary(

@@ -157,7 +157,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         allocations: how many are how far.
         nodes, nodes_up: how many there are.
         capacity, free, used: all nodes together: what they have, what main jobs leave, what guests hold.
-        unfreezable: how many of the jobs that run cannot be frozen, and begin anew whenever they have to leave.
+        unfreezable: how many of the jobs that start or run cannot be frozen, and begin anew whenever they have to leave.
     """
 
     now: Millis

@@ -185,7 +185,7 @@ end=${{SLURM_JOB_END_TIME:-$(told %e)}}
 by_length=$(($(date +%s) + end - begin))
 until=$((by_length < end ? by_length : end))000
 # Where Slurm kills this shell outright, the scratch stays, empty once the agent has left: the next one there removes it a day later.
-find "${{TMPDIR:-/tmp}}" -mindepth 1 -maxdepth 1 -type d -user "$(id -u)" -name 'idleq-[0-9]*-??????' -mtime +0 -empty -delete 2>/dev/null
+find "${{TMPDIR:-/tmp}}/" -mindepth 1 -maxdepth 1 -type d -user "$(id -u)" -name 'idleq-[0-9]*-??????' -mtime +0 -empty -delete 2>/dev/null
 scratch=$(mktemp -d "${{TMPDIR:-/tmp}}/idleq-$SLURM_JOB_ID-XXXXXX") || exit 1
 {told}srun --export=ALL --ntasks=1 --cpus-per-task={resources.cores} --cpu-bind=none --overlap {words}
 code=$?

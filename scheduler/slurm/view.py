@@ -20,7 +20,7 @@ OPEN = frozenset({"ALLOCATED", "CLOUD", "DYNAMIC_NORM", "IDLE", "MIXED", "PLANNE
 """A node is a gap only if all that is said of it is among these. Whatever else there is, or comes with a newer Slurm (down, drained,
 completing, reserved, powered down, rebooting, not responding), is none: jobs could not start there, or it would cost the site energy."""
 
-DRAINED = frozenset({"DRAIN", "FAIL", "POWER_DRAIN", "REBOOT_REQUESTED"})
+DRAINED = frozenset({"DRAIN", "FAIL", "POWER_DOWN", "POWER_DRAIN", "REBOOT_REQUESTED"})
 """Said of a node that an admin, or Slurm itself, wants empty: its jobs may end there, and are waited for."""
 
 PLANNED = "PLANNED"
@@ -198,10 +198,12 @@ def _report(node: NodeRecord, states: frozenset[str], use: _Uses, elsewhere: str
 
 def _closed(states: frozenset[str], use: _Uses, elsewhere: str | None) -> Cause | None:
     """Return why no job of ours may start on a node, None if one may."""
-    if use.closed is not None:
+    said = states - OPEN
+    is_drained = not said.isdisjoint(DRAINED)
+    if use.closed is not None and not is_drained:
         return use.closed
-    if said := states - OPEN:
-        kind = CauseKind.CLOSED if said.isdisjoint(DRAINED) else CauseKind.DRAINED
+    if said:
+        kind = CauseKind.DRAINED if is_drained else CauseKind.CLOSED
         return Cause(kind, ", ".join(sorted(word.lower().replace("_", " ") for word in said)))
     return None if elsewhere is None else Cause(CauseKind.CLOSED, elsewhere)
 

@@ -89,19 +89,20 @@ def seen_by_nodes(
 ) -> Iterator[Check]:
     """Whether nodes can see the server directory and this Python: only a node can say, so how to ask one is said.
 
-    An agent that came up on one of those that are *known* has said so by that.
+    An agent that came up on one of those that are *known* has said so by that, for this node.
     """
-    if known:
-        found = f"agents came up on {listed(known)}: nodes see what the daemon's agents need"
-        for name in ON_NODES:
-            yield Check(name=f"slurm: {name} on nodes", health=Health.OK, found=found)
-        return
     partition = settings.partition if config.policy.mode is Mode.PREEMPTIBLE else settings.window_partition
     named = (("partition", partition), ("qos", settings.qos), ("account", settings.account))
     where = [f"--{option}={value}" for option, value in named if value]
     ask = shlex.join(
         ["srun", *where, "--ntasks=1", "--time=1", sys.executable, "-m", "idleq", "--server-dir", str(root), "doctor"]
     )
+    if known:
+        found = f"agents came up on {listed(known)}: these nodes see what the daemon's agents need"
+        advice = f"to be sure of another ask it, which takes an allocation: {ask}"
+        for name in ON_NODES:
+            yield Check(name=f"slurm: {name} on nodes", health=Health.OK, found=found, advice=advice)
+        return
     for name, place in zip(ON_NODES, (root, Path(sys.executable)), strict=True):
         kind = kind_at(place.absolute(), mounts)
         is_shared = kind in SHARED

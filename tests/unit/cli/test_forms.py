@@ -43,7 +43,7 @@ WIRE = FakeWire(rows=(RUNNING, HELD), node_rows=(FREE_NODE, BUSY_NODE, GUEST_NOD
         (("move", "17"), {"moving": ["17"]}),
         (("modify", "17", "--retries", "1"), {"modified": ["17"]}),
         (("release", "17"), {"released": ["17"]}),
-        (("pause", "--now"), {"paused": True, "emptying": True, "reason": ""}),
+        (("pause", "--now"), {"paused": True, "emptying": True, "reason": "", "begin_anew": 0}),
         (("resume",), {"paused": False}),
     ],
 )

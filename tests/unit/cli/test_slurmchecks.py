@@ -55,16 +55,18 @@ def session_of(server_dir: Path, wire: FakeWire | None) -> Session:
     return Session(environment={}, now=lambda: NOW, connect=connect, server_dir=server_dir)
 
 
-def test_no_node_is_asked_again_once_agents_came_up_there(tmp_path: Path) -> None:
+def test_nodes_on_which_agents_came_up_are_well_and_how_to_ask_others_is_said(tmp_path: Path) -> None:
     nodes = [structs.replace(FREE_NODE, name=NodeName(f"n{number}"), has_hosted=number != 2) for number in range(1, 7)]
     known = hosts(session_of(tmp_path / "server", FakeWire(node_rows=tuple(nodes))))
 
     checks = list(seen_by_nodes(Config(), SlurmSettings(partition="guests"), Path("/var/q"), {}, known))
 
-    found = "agents came up on n1, n3, n4 and 2 more: nodes see what the daemon's agents need"
+    found = "agents came up on n1, n3, n4 and 2 more: these nodes see what the daemon's agents need"
+    ask = f"srun --partition=guests --ntasks=1 --time=1 {sys.executable} -m idleq --server-dir /var/q doctor"
+    advice = f"to be sure of another ask it, which takes an allocation: {ask}"
     assert checks == [
-        Check(name="slurm: server directory on nodes", health=Health.OK, found=found),
-        Check(name="slurm: python on nodes", health=Health.OK, found=found),
+        Check(name="slurm: server directory on nodes", health=Health.OK, found=found, advice=advice),
+        Check(name="slurm: python on nodes", health=Health.OK, found=found, advice=advice),
     ]
 
 

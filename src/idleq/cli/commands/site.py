@@ -43,7 +43,7 @@ def pause(
         begin = "it has done is lost, and it begins" if lost == 1 else "they have done is lost, and they begin"
         session.say(f"{counted(lost, 'running job')} cannot be frozen: what {begin} anew.")
     what = "Paused; the nodes are being emptied" if now else "Paused; what runs goes on"
-    value = {"paused": True, "emptying": now, "reason": reason} | ({"begin_anew": lost} if lost else {})
+    value = {"paused": True, "emptying": now, "reason": reason} | ({"begin_anew": lost} if now else {})
     return Result(value=value, text=(f"{what} (`idleq resume` starts jobs again)",))
 
 

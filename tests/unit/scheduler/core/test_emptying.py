@@ -7,9 +7,12 @@ from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.cause import Cause, CauseKind
 from idleq.scheduler.core.commands import Freeze, Launch, Mode, ReleaseAllocation
 from idleq.scheduler.core.engine import Engine
-from idleq.scheduler.core.inputs import AllocationGranted, Frozen, NodeReport
+from idleq.scheduler.core.inputs import AgentReady, AllocationGranted, CommandFailed, Frozen, NodeReport, ViewChanged
+from idleq.scheduler.core.job import Freezing
 from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.core.sitefacts import AllocationClosing, AllocationStarted
 from idleq.scheduler.core.state import Hold
+from idleq.scheduler.core.wishes import FreezeWished, MoveWished
 from support.engines import NODE, Told, report, snapshot
 
 A1, N1 = AllocationId("a1"), NodeName("n1")
@@ -100,7 +103,7 @@ def test_what_waits_for_a_drained_node_and_what_is_elsewhere_or_given_back_is_no
     told = Told(Policy(mode=Mode.WINDOW))
     told.see(report("n1"))
     told.submit_job()
-    assert Freeze not in [type(command) for command in told.see(closed(DRAINED)).commands]
+    told.see(closed(DRAINED))
     assert [allocation.hold for allocation in told.engine.state.allocations.values()] == [Hold.RELEASED]
 
     told = running()
@@ -125,3 +128,60 @@ def test_a_restart_tells_nobody_to_leave_again() -> None:
     told.see(closed(DRAINED))
     again = Engine.restore(told.facts)
     assert again.state == told.engine.state
+    for seen in (closed(DRAINED), structs.replace(closed(DRAINED), main_job="17")):
+        assert again.handle(ViewChanged(deltas=(seen,)), told.now).commands == ()
+
+
+@pytest.mark.parametrize("is_told_by_its_agent", [False, True])
+def test_what_has_begun_before_its_node_was_drained_is_given_back_though_it_is_told_later(
+    *, is_told_by_its_agent: bool
+) -> None:
+    told = Told()
+    told.see(report("n1"))
+    told.submit_job()
+    told.see(closed(DRAINED))
+    if is_told_by_its_agent:
+        said = told.tell(AgentReady(allocation=A1, node=N1, resources=NODE, until=None))
+    else:
+        said = told.tell(AllocationGranted(allocation=A1, node=N1, resources=NODE, until=None))
+
+    assert said.facts == (
+        AllocationStarted(allocation=A1, node=N1, resources=NODE, until=None),
+        AllocationClosing(allocation=A1, reason=REASON),
+    )
+    told.grant("a1", "n1")
+    assert told.state_of("1") == "Queued"
+    (released,) = [c for c in told.tick(told.policy.linger_ms).commands if isinstance(c, ReleaseAllocation)]
+    assert released.allocation == A1
+
+
+def test_what_may_stay_in_a_reservation_leaves_when_its_node_is_drained_too() -> None:
+    told = Told()
+    course = closed(Cause(CauseKind.RESERVATION, "course"))
+    told.see(course, report("n2"))
+    told.submit_job()
+    told.grant("a1", "n1")
+    told.launched("1")
+
+    (freeze,) = told.see(closed(DRAINED)).commands
+    assert freeze == Freeze(id=freeze.id, allocation=A1, job=JobId("1"), fence=Fence(1), reason=REASON)
+
+
+@pytest.mark.parametrize(
+    ("wish", "hold"), [(FreezeWished(target=JobId("1"), reason="look"), True), (MoveWished(target=JobId("1")), False)]
+)
+def test_whom_somebody_has_frozen_leaves_a_drained_node_also_where_that_fails(
+    wish: FreezeWished | MoveWished, *, hold: bool
+) -> None:
+    told = running()
+    told.see(report("n2"))
+    (wished,) = [command for command in told.tell(wish).commands if isinstance(command, Freeze)]
+    move = told.engine.state.jobs[JobId("1")].move
+
+    (freeze,) = told.see(closed(DRAINED)).commands
+    assert freeze == structs.replace(wished, id=freeze.id, is_wish=False)
+    assert told.tell(CommandFailed(command=wished.id, reason="a socket is open", transient=False)).facts == ()
+    job = told.engine.state.jobs[JobId("1")]
+    assert job.move == move
+    assert isinstance(job.state, Freezing)
+    assert (job.state.reason, job.state.hold, job.state.is_wish) == (wished.reason, hold, False)

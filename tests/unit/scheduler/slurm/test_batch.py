@@ -110,7 +110,12 @@ def test_the_shell_hands_the_agent_its_words_as_they_are_and_what_only_the_node_
     assert list(weird_tmp_path.iterdir()) == []
 
 
-def test_only_empty_folders_that_allocations_have_left_there_days_ago_are_removed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_only_empty_folders_that_allocations_have_left_there_days_ago_are_removed(
+    tmp_path_factory: pytest.TempPathFactory, *, is_linked: bool
+) -> None:
+    tmp_path, link = tmp_path_factory.mktemp("node"), tmp_path_factory.mktemp("links") / "tmp"
+    link.symlink_to(tmp_path)
     kept = ["idleq-7-abcdeg", "idleq-7-abcdefg", "idleq-x-abcdef", "idleq", "other"]
     for name in (*kept, "idleq-7-abcdef", "idleq-7-abcdeh"):
         (tmp_path / name).mkdir()
@@ -120,7 +125,7 @@ def test_only_empty_folders_that_allocations_have_left_there_days_ago_are_remove
         os.utime(entry, (0, 0), follow_symlinks=False)
     os.utime(tmp_path / "idleq-7-abcdeh")
 
-    on_a_node(tmp_path, 1799996400, TIMES)
+    on_a_node(link if is_linked else tmp_path, 1799996400, TIMES)
 
     assert {path.name for path in tmp_path.iterdir()} == {*kept, "idleq-7-abcdeh", "idleq-7-abcdei"}
 

@@ -264,7 +264,7 @@ def test_a_node_of_which_anything_else_is_said_is_no_gap(state: str) -> None:
     }
 
 
-@pytest.mark.parametrize("state", ["DRAIN", "FAIL", "POWER_DRAIN", "REBOOT_REQUESTED"])
+@pytest.mark.parametrize("state", ["DRAIN", "FAIL", "POWER_DOWN", "POWER_DRAIN", "REBOOT_REQUESTED"])
 def test_a_node_whose_jobs_somebody_waits_for_is_drained_whatever_else_is_said_of_it(state: str) -> None:
     said = state.lower().replace("_", " ")
     assert build_view(None, reading([], [node("n1", "MIXED", "COMPLETING", state)]), is_guest).reports == {
@@ -272,6 +272,19 @@ def test_a_node_whose_jobs_somebody_waits_for_is_drained_whatever_else_is_said_o
             EMPTY, is_up=False, cause=Cause(CauseKind.DRAINED, ", ".join(sorted(["completing", said])))
         )
     }
+
+
+def test_a_drained_node_is_drained_also_in_a_reservation_and_beside_a_suspended_job() -> None:
+    course = ReservationRecord(name="course", node_list="n1", start_time=500, end_time=2000)
+    stopped = job(1, "SUSPENDED", nodes="n2", end_time=5000)
+    nodes = [node("n1", "IDLE", "DRAIN", "RESERVED"), node("n2", "IDLE", "DRAIN")]
+
+    view = build_view(None, reading([stopped], nodes, [course]), is_guest)
+
+    assert [report.cause for report in view.reports.values()] == [
+        Cause(CauseKind.DRAINED, "drain, reserved"),
+        Cause(CauseKind.DRAINED, "drain"),
+    ]
 
 
 def test_a_node_planned_for_a_job_that_is_not_shown_has_no_time_left() -> None:
