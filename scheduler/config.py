@@ -239,7 +239,7 @@ def parse_config(data: Mapping[str, Any], source: str) -> Config:
 
 def _as_slurm_counts(policy: Policy, table: Mapping[str, Any]) -> Policy:
     """Return *policy* with what is otherwise on Slurm than elsewhere, where *table* does not say it."""
-    if policy.grain_ms % MINUTE and "grain" in table:
+    if "grain" in table and (policy.grain_ms < MINUTE or policy.grain_ms % MINUTE):
         raise ValueError("policy.grain: Slurm counts in whole minutes")
     return replace(
         policy,

@@ -78,14 +78,15 @@ def _leave(draft: Draft, wanted: Mapping[NodeName, NodeReport]) -> None:
     """Bind nothing more to what we hold of these nodes, and freeze the guests there: it is given back once they have left."""
     for allocation in list(draft.state.allocations.values()):
         report = None if allocation.node is None else wanted.get(allocation.node)
-        if report is not None and allocation.hold in (Hold.GRANTED, Hold.READY):
-            reason = _close(draft, allocation, report)
-            freeze_guests(draft, allocation, reason)
+        if report is None or allocation.hold not in (Hold.GRANTED, Hold.READY, Hold.CLOSING):
+            continue
+        freeze_guests(draft, allocation, _close(draft, allocation, report))
 
 
 def _close(draft: Draft, allocation: Allocation, report: NodeReport) -> str:
     reason = f"its node is wanted empty ({in_words(report.cause)})"
-    draft.record(AllocationClosing(allocation=allocation.id, reason=reason))
+    if allocation.hold is not Hold.CLOSING:
+        draft.record(AllocationClosing(allocation=allocation.id, reason=reason))
     return reason
 
 
@@ -100,7 +101,9 @@ def start(draft: Draft, allocation: Allocation, what: AllocationGranted | AgentR
     )
     node = draft.state.nodes.get(what.node)
     if node is not None and _is_drained(node.report):
-        _close(draft, allocation, node.report)
+        reason = _close(draft, allocation, node.report)
+        # The site may start the next one there too.
+        draft.record(RequestsSlowed(until=Millis(draft.now + draft.state.policy.slow_ms), reason=reason))
 
 
 def _closed_gaps(state: State, deltas: tuple[NodeReport, ...]) -> Iterator[GapClosed]:

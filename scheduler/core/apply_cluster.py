@@ -170,6 +170,10 @@ def _ask(state: State, at: Millis, fact: AllocationAsked) -> None:
         _settle_on(state, fact.allocation, fact.node)
     if fact.mode is Mode.WINDOW:
         heappush(state.alarms, (Millis(at + state.policy.window_wait_ms), Alarm.WINDOW, fact.allocation))
+    elif fact.seen_on is not None and fact.min_ms > state.policy.min_gap_ms:
+        gap = state.nodes[fact.seen_on].gap
+        if gap is not None and gap.end.likely is not None:
+            heappush(state.alarms, (Millis(gap.end.likely - fact.min_ms + 1), Alarm.SHORT, fact.allocation))
 
 
 def _ends_by(at: Millis, fact: AllocationAsked) -> Millis | None:

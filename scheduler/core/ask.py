@@ -182,7 +182,7 @@ def _ask_for(draft: Draft, gap: Gap, user: str, shortest_ms: Millis, *, is_there
         mode=policy.mode,
         node=node,
         resources=gap.free,
-        min_ms=max(policy.min_gap_ms, Millis(shortest_ms + policy.begin_ms)),
+        min_ms=max(policy.min_gap_ms, policy.at_least_ms(Millis(shortest_ms + policy.begin_ms))),
         max_ms=longest,
         ends_by=_ends_by(policy, gap, draft.now) if is_window else None,
         seen_on=gap.node,

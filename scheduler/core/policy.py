@@ -75,6 +75,11 @@ class Policy:
         grain = max(self.grain_ms, 1)
         return Millis(length_ms // grain * grain)
 
+    def at_least_ms(self, length_ms: Millis) -> Millis:
+        """Return the shortest that the site can make an allocation that must be so long."""
+        grain = max(self.grain_ms, 1)
+        return Millis(-(-length_ms // grain) * grain)
+
     def usable_ms(self, length_ms: Millis) -> Millis:
         """Return what jobs have of an allocation that could be so long."""
         return Millis(self.counted_ms(length_ms) - self.begin_ms)

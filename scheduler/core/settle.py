@@ -12,7 +12,7 @@ from idleq.scheduler.core.facts import EntryCancelled, EntryReady, JobLetGo, Job
 from idleq.scheduler.core.job import Delayed, Freezing, Running, Starting, Waiting
 from idleq.scheduler.core.state import Alarm, Hold, State
 
-OF_ALLOCATIONS = (Alarm.LINGER, Alarm.WINDOW, Alarm.RELEASE)
+OF_ALLOCATIONS = (Alarm.LINGER, Alarm.WINDOW, Alarm.SHORT, Alarm.RELEASE)
 
 
 def next_alarm(state: State) -> Millis | None:
@@ -50,7 +50,7 @@ def ring(draft: Draft) -> list[tuple[Alarm, str]]:
                 allocation = state.allocations.get(AllocationId(name))
                 if allocation is not None and allocation.hold is Hold.RELEASED:
                     release_again(draft, allocation)
-            case Alarm.LINGER | Alarm.WINDOW | Alarm.MOVE:
+            case Alarm.LINGER | Alarm.WINDOW | Alarm.SHORT | Alarm.MOVE:
                 pass  # that is for the caller
             case _:
                 assert_never(alarm)

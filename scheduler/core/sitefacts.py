@@ -45,7 +45,7 @@ class MainJobHeldUp(Struct, frozen=True, kw_only=True, gc=False):
 class AllocationAsked(Struct, frozen=True, kw_only=True, gc=False):
     """The site's scheduler is asked for an allocation, which fits into the gap *seen_on* that node, for jobs of *user* ("" for anybody's).
 
-    A window is over at *ends_by*, whenever it begins.
+    A window is over at *ends_by* at the latest, whenever it begins.
     """
 
     allocation: AllocationId

@@ -53,7 +53,7 @@ class Allocation:
         node: where, once that is known.
         resources: how much.
         min_ms, max_ms: the length that was asked for.
-        ends_by: when it is over, whenever it begins; None if only its length is given.
+        ends_by: when it is over at the latest, whenever it begins; None if only its length is given.
         seen_on: in whose gap it was seen to fit.
         user: whose jobs alone run in it; "" for anybody's.
         until: when it ends at the latest, None if no end is known.
@@ -181,6 +181,8 @@ class Alarm(StrEnum):
     RELEASE = "release"
     #: A window may have waited for too long in the site's queue.
     WINDOW = "window"
+    #: The gap that an allocation was asked for may have become too short for it.
+    SHORT = "short"
     #: A job that is to be moved may have waited for long enough.
     MOVE = "move"
 

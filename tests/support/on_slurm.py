@@ -36,7 +36,6 @@ kind = "slurm"
 partition = "{{partition}}"
 epilog = "{EPILOG_SECONDS}s"
 poll = "1s"
-{{cluster}}
 """
 
 
@@ -120,9 +119,8 @@ def alice_at_work(
     Agents speak to it through the shared folder, or *by_network*, and then a node that is cut off is cut off from it too.
     """
     person = Alice(slurm, server=server, path=path)
-    config = CONFIG.format(policy=policy, cluster=cluster, partition=partition).replace(
-        'min_gap = "1m"', f'min_gap = "{min_gap}"'
-    )
+    config = CONFIG.format(policy=policy, partition=partition).replace('min_gap = "1m"', f'min_gap = "{min_gap}"')
+    config += cluster  # its table is the last
     if by_network:
         config = config.replace('transport = "spool"', f'transport = "api"\naddress = "{slurm.login.address}"')
     with served(person, config):

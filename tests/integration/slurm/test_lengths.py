@@ -27,5 +27,5 @@ def test_before_a_planned_main_job_a_guest_that_cannot_be_frozen_is_given_the_ti
         alice.wait_until_done(seconds=120)
 
         asked = [(fact.allocation, fact.min_ms) for fact in alice.facts_of(AllocationAsked)]
-        assert asked == [("a1", 153_000)], "the first was long enough"
+        assert asked == [("a1", 180_000)], "the first was long enough"
         assert alice.segments() == [1]

@@ -178,6 +178,7 @@ def test_an_address_that_nodes_cannot_reach_is_refused(address: str) -> None:
             "policy.begin is all of policy.max_allocation",
         ),
         ("policy.grain = '90s'\ncluster.kind = 'slurm'", "policy.grain: Slurm counts in whole minutes"),
+        ("policy.grain = '0s'\ncluster.kind = 'slurm'", "policy.grain: Slurm counts in whole minutes"),
         ("policy.grain = '1ms'\ncluster.kind = 'slurm'", "policy.grain: Slurm counts in whole minutes"),
         ("server.port = 65536", "server.port: 65536 is not allowed; it must be 0 to 65535"),
         ("server.address = 'somewhere'", "server.address: 'somewhere' is no IP address"),

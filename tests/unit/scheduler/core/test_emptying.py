@@ -10,7 +10,7 @@ from idleq.scheduler.core.engine import Engine
 from idleq.scheduler.core.inputs import AgentReady, AllocationGranted, CommandFailed, Frozen, NodeReport, ViewChanged
 from idleq.scheduler.core.job import Freezing
 from idleq.scheduler.core.policy import Policy
-from idleq.scheduler.core.sitefacts import AllocationClosing, AllocationStarted
+from idleq.scheduler.core.sitefacts import AllocationClosing, AllocationStarted, RequestsSlowed
 from idleq.scheduler.core.state import Hold
 from idleq.scheduler.core.wishes import FreezeWished, MoveWished
 from support.engines import NODE, Told, report, snapshot
@@ -99,11 +99,25 @@ def test_an_agent_that_comes_up_on_a_node_that_was_drained_meanwhile_is_given_no
     assert told.state_of("1") == "Queued"
 
 
+def test_where_launches_have_failed_and_the_node_is_drained_who_runs_there_leaves_too() -> None:
+    told = running()
+    told.submit_job()
+    told.submit_job()
+    for launch in [command for command in told.commands if isinstance(command, Launch)][1:]:
+        told.tell(CommandFailed(command=launch.id, reason="disk full", transient=True))
+    assert (told.engine.state.allocations[A1].hold, told.state_of("1")) == (Hold.CLOSING, "Running")
+
+    decision = told.see(closed(DRAINED))
+
+    assert AllocationClosing not in [type(fact) for fact in decision.facts], "it is"
+    assert [type(command) for command in decision.commands] == [Freeze]
+
+
 def test_what_waits_for_a_drained_node_and_what_is_elsewhere_or_given_back_is_not_told_to_leave() -> None:
     told = Told(Policy(mode=Mode.WINDOW))
     told.see(report("n1"))
     told.submit_job()
-    told.see(closed(DRAINED))
+    assert AllocationClosing not in [type(fact) for fact in told.see(closed(DRAINED)).facts]
     assert [allocation.hold for allocation in told.engine.state.allocations.values()] == [Hold.RELEASED]
 
     told = running()
@@ -148,6 +162,7 @@ def test_what_has_begun_before_its_node_was_drained_is_given_back_though_it_is_t
     assert said.facts == (
         AllocationStarted(allocation=A1, node=N1, resources=NODE, until=None),
         AllocationClosing(allocation=A1, reason=REASON),
+        RequestsSlowed(until=Millis(told.now + told.policy.slow_ms), reason=REASON),
     )
     told.grant("a1", "n1")
     assert told.state_of("1") == "Queued"

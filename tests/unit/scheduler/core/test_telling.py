@@ -227,7 +227,9 @@ def test_a_queued_job_sees_what_each_node_holds_for_it() -> None:
         Prospect(NodeName("n1"), False, "main jobs have it"),
         Prospect(NodeName("n2"), False, "it is down or drained"),
         Prospect(NodeName("n3"), False, "what is free of it is too small"),
-        Prospect(NodeName("n4"), False, "its gap of 3 min 59 s leaves an allocation 3 min 59 s, less than 5 min 0 s"),
+        Prospect(
+            NodeName("n4"), False, "its gap of 3 min 59 s leaves an allocation of 3 min 59 s, less than 5 min 0 s"
+        ),
         Prospect(NodeName("n5"), True, "its gap of 59 min 59 s is long enough (the plan)"),
         Prospect(NodeName("n6"), False, "main jobs have a part of it (17)"),
     )

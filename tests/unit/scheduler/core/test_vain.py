@@ -217,12 +217,20 @@ def test_what_must_be_long_and_is_asked_for_by_name_looks_at_that_node_alone(
     assert [reason for name, reason in given_back(told) if name == "a2"] == reasons
 
 
-def test_what_must_be_long_is_given_back_when_time_alone_has_made_its_gap_too_short_and_somebody_waits() -> None:
-    told = for_a_long_job()
-    told.tick(HOUR)
+def test_what_must_be_long_is_given_back_when_time_alone_has_made_its_gap_too_short_for_it() -> None:
+    told = Told(Policy(grain_ms=Millis(MINUTE)))
+    told.submit_job(freeze=FreezeMethod.NONE, expected_ms=59 * MINUTE)
+    told.see(report("n1", planned=START + HOUR + 10_000))
+    told.submit_job(cores=4)
+    assert [(request.min_ms, request.max_ms) for request in asked(told)] == [(HOUR, HOUR)], "as the site counts"
+    assert told.engine.wake_at() == START + 10_001
+
+    told.tick(10_000 - (told.now - START))
     assert given_back(told) == []
-    told.submit_job()
+    told.tick(1)
     assert given_back(told) == [(A1, TOO_SHORT)]
+    told.tell(AllocationLost(allocation=A1, reason="cancelled"))
+    assert [request.min_ms for request in asked(told)] == [HOUR, 5 * MINUTE], "for whom can be frozen"
 
 
 @pytest.mark.parametrize(
