@@ -2,6 +2,8 @@
 
 import io
 import os
+import shutil
+import threading
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -197,6 +199,23 @@ def test_the_newest_losses_are_found_wherever_the_job_is(tmp_path: Path) -> None
     (new / "progress.jsonl").write_text('{"step": 10, "metr')
     assert newest_losses(tmp_path) == ()
     assert newest_losses(tmp_path / "none") == ()
+
+
+def test_guests_that_come_and_go_while_their_losses_are_looked_for_are_passed_over(tmp_path: Path) -> None:
+    is_over = threading.Event()
+
+    def come_and_go() -> None:
+        while not is_over.is_set():
+            folder(tmp_path / "n1" / "scratch" / "a1" / "1" / "output", progress_jsonl="")
+            shutil.rmtree(tmp_path / "n1")
+
+    guests = threading.Thread(target=come_and_go)
+    guests.start()
+    try:
+        assert {newest_losses(tmp_path) for _ in range(3000)} == {()}
+    finally:
+        is_over.set()
+        guests.join()
 
 
 def test_the_settings_are_a_config_that_the_daemon_reads(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the demo looks like at one instant, and what has changed since the one before."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,9 @@ def changes(before: Moment | None, after: Moment) -> Iterator[str]:
 
 def newest_losses(nodes: Path) -> tuple[tuple[str, float], ...]:
     """Return the last losses that a training on one of this machine's virtual nodes wrote; nothing if there are none."""
-    files = [(found, path) for path in nodes.rglob(PROGRESS_FILE) if (found := _mtime(path))]
+    # os.walk passes over folders that are removed while it looks, as a guest's are when it leaves; Path.rglob raises.
+    paths = [Path(folder, PROGRESS_FILE) for folder, _, names in os.walk(nodes) if PROGRESS_FILE in names]
+    files = [(found, path) for path in paths if (found := _mtime(path))]
     if not files:
         return ()
     try:
