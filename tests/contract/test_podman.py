@@ -126,22 +126,33 @@ def test_one_whose_monitor_is_killed_is_not_frozen_while_it_is_asked_how_that_ha
 
 
 def test_of_a_start_whose_runtime_is_killed_half_way_nothing_is_left(bench: Bench) -> None:
-    chance = random.Random(20_261_126)
+    chance, killed = random.Random(20_261_126), 0
     with closing(PodmanRuntime(str(bench.folder), Errands(), start_seconds=3)) as hasty:
-        for _ in range(KILLED_STARTS):
-            with ThreadPoolExecutor(1) as beside:
-                start = beside.submit(hasty.start, bench.python(COUNT, "100000"))
-                wait_for("the runtime", lambda: of_runtime("init"), seconds=30, every=0.001)
-                time.sleep(chance.uniform(0, 0.02))
-                for pid in of_runtime("create"):
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-            if start.exception() is None:
-                hasty.kill([C1])
-                wait_for("its end", hasty.ended, seconds=30)
-            else:
-                assert isinstance(start.exception(), StartFailed)
+        for _ in range(5 * KILLED_STARTS):
+            killed += kill_half_way(hasty, bench, chance.uniform(0, 0.02))
             assert (bench.survivors(), of_runtime("init"), programs(MONITOR)) == ([], [], [])
+            if killed == KILLED_STARTS:
+                break
+    assert killed == KILLED_STARTS
+
+
+def kill_half_way(runtime: PodmanRuntime, bench: Bench, seconds: float) -> bool:
+    """Start one and kill what starts it *seconds* after it was seen; say whether there was something to kill."""
+    killed = False
+    with ThreadPoolExecutor(1) as beside:
+        start = beside.submit(runtime.start, bench.python(COUNT, "100000"))
+        wait_for("the runtime", lambda: of_runtime("init") or start.done(), seconds=30, every=0.001)
+        time.sleep(seconds)
+        for pid in of_runtime("create"):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed = True
+    if start.exception() is None:
+        runtime.kill([C1])
+        wait_for("its end", runtime.ended, seconds=30)
+    else:
+        assert isinstance(start.exception(), StartFailed)
+    return killed
 
 
 def of_runtime(verb: str) -> list[int]:
