@@ -131,10 +131,10 @@ def _is_taken(report: NodeReport, gap: Gap) -> bool:
 
 
 def lose_node(draft: Draft, what: NodeLost) -> None:
-    """Start nothing there. Its guests count as alive until their lease is over or the site's scheduler says so.
+    """Give the allocation no more jobs. Its guests count as alive until their lease is over or the site's scheduler says so.
 
-    Where only the site's daemon there has died, agent and guests live on and may still save, so they are asked to. What else is to
-    be said of the node its looks say.
+    Where only the site's daemon there has died, agent and guests live on and may still save, so they are asked to. What is to be
+    said of the node beyond this allocation, the cluster's looks say.
     """
     allocation = draft.state.allocations.get(what.allocation)
     if allocation is None or allocation.hold is Hold.ASKED or allocation.has_failed:

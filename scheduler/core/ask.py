@@ -151,7 +151,7 @@ def _unmet(state: State) -> Demand:
 
 def _first_of_use(state: State, demand: Demand, gap: Gap, now: Millis) -> tuple[Line, Millis] | None:
     """Return the first in *demand* who would make more of the gap than it costs, and of how short a gap still; None if there is nobody."""
-    length_ms, node = Millis(length_in(state, gap, now) - state.policy.begin_ms), state.nodes[gap.node]
+    length_ms, node = state.policy.usable_ms(length_in(state, gap, now)), state.nodes[gap.node]
     for line, jobs in zip(demand.lines, demand.jobs, strict=True):
         if not jobs or not line.need.fits_in(gap.free) or not line.suits(node.machine, gap.node):
             continue

@@ -85,7 +85,7 @@ def _because(state: State, entry: Entry, job: Job, name: NodeName, now: Millis) 
         length = length_in(state, node.gap, now)
         if length < state.policy.min_gap_ms:
             return False, f"{what} leaves an allocation of {span(length)}, less than {span(state.policy.min_gap_ms)}"
-        length = Millis(length - state.policy.begin_ms)
+        length = state.policy.usable_ms(length)
     worth = stretch(state, entry, job, length)
     if not worth.pays:
         short = f"{what} is too short for it"

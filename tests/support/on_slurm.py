@@ -20,20 +20,23 @@ EPILOG_SECONDS = 8
 BOUND_SECONDS = GRACE_SECONDS + CYCLE_SECONDS + EPILOG_SECONDS
 """What a main job may wait for guests here."""
 
-CONFIG = f"""
+
+def config_of(*, policy: str = "", partition: str = "guests", min_gap: str = "1m") -> str:
+    """A daemon's configuration with these lines in its policy; the cluster's table is the last."""
+    return f"""
 [server]
 transport = "spool"
 
 [policy]
-min_gap = "1m"
+min_gap = "{min_gap}"
 max_allocation = "10m"
 begin = "3s"
 grace = "{GRACE_SECONDS}s"
-{{policy}}
+{policy}
 
 [cluster]
 kind = "slurm"
-partition = "{{partition}}"
+partition = "{partition}"
 epilog = "{EPILOG_SECONDS}s"
 poll = "1s"
 """
@@ -119,8 +122,7 @@ def alice_at_work(
     Agents speak to it through the shared folder, or *by_network*, and then a node that is cut off is cut off from it too.
     """
     person = Alice(slurm, server=server, path=path)
-    config = CONFIG.format(policy=policy, partition=partition).replace('min_gap = "1m"', f'min_gap = "{min_gap}"')
-    config += cluster  # its table is the last
+    config = config_of(policy=policy, partition=partition, min_gap=min_gap) + cluster
     if by_network:
         config = config.replace('transport = "spool"', f'transport = "api"\naddress = "{slurm.login.address}"')
     with served(person, config):

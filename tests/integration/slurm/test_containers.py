@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.on_slurm import CONFIG
+from support.on_slurm import config_of
 from support.site import Person, main_job, served, undisturbed
 from testbed.cluster import Testbed
 from testbed.images import NAME
@@ -31,7 +31,7 @@ def root(with_docker: Testbed) -> Iterator[Person]:
     person = Person(with_docker, "root", server="/shared/root/q")
     given = "mkdir -p /shared/given && echo hello >/shared/given/greeting && ln -sfn /etc /shared/given/way-out"
     person.run("sh", "-c", given)
-    with served(person, CONFIG.format(policy="", partition="guests") + CONTAINERS):
+    with served(person, config_of() + CONTAINERS):
         yield person
 
 
@@ -106,7 +106,7 @@ def test_a_node_lost_in_the_middle_of_a_freeze_and_another_in_that_of_a_thaw_cos
         slurm.nodes[node].kill()
         lost.append(node)
 
-    with served(person, CONFIG.format(policy='lease = "10s"', partition="guests") + CONTAINERS):
+    with served(person, config_of(policy='lease = "10s"') + CONTAINERS):
         person.count("--runtime", "podman", "--freeze", "criu", steps=STEPS)
         wait_until_running(person, 1)
         person.idleq("hold", "1")

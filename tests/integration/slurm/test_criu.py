@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.on_slurm import CONFIG
+from support.on_slurm import config_of
 from support.site import Person, main_job, served, undisturbed
 from testbed.cluster import Testbed
 from testbed.errors import CommandRefused
@@ -25,7 +25,7 @@ COUNT = ("--", PYTHON, "-m", "idleq.workloads.cli", "count", "--step-seconds", "
 def root(slurm: Testbed) -> Iterator[Person]:
     """Root, whose daemon runs: only root's agents can use criu."""
     person = Person(slurm, "root", server="/shared/root/q")
-    with served(person, CONFIG.format(policy="", partition="guests")):
+    with served(person, config_of()):
         yield person
 
 
