@@ -98,7 +98,7 @@ def node_of(
         settings=settings,
         paths=paths,
         clock=clock,
-        runtime=runtimes_of(settings),
+        runtime=runtimes_of(str(settings.scratch), niceness=settings.niceness),
         reports=open_reports(paths.allocation(settings.allocation).reports),
         background=Background(wake),
         arrivals=Background(wake),
@@ -114,23 +114,23 @@ def node_of(
     )
 
 
-def runtimes_of(settings: AgentSettings) -> Runtimes:
-    """Return the runtimes of this node; plain processes are begun with, as they change whose orphans are adopted."""
+def runtimes_of(owner: str, *, niceness: int = 0) -> Runtimes:
+    """Return the runtimes of this node for *owner*; plain processes are begun with, as they change whose orphans are adopted."""
     errands = Errands()
-    processes = ProcessRuntime(errands, niceness=settings.niceness)
+    processes = ProcessRuntime(errands, niceness=niceness)
     return Runtimes(
         {
             RuntimeName.PROCESS: lambda: processes,
-            RuntimeName.PODMAN: lambda: PodmanRuntime(str(settings.scratch), errands),
-            RuntimeName.DOCKER: lambda: _docker(settings),
+            RuntimeName.PODMAN: lambda: PodmanRuntime(owner, errands),
+            RuntimeName.DOCKER: lambda: _docker(owner),
         }
     )
 
 
-def _docker(settings: AgentSettings) -> FullRuntime:
+def _docker(owner: str) -> FullRuntime:
     from idleq.migration.docker import DockerRuntime
 
-    return DockerRuntime(owner=str(settings.scratch))
+    return DockerRuntime(owner=owner)
 
 
 def abilities_here() -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Tries whether a command can be a guest: undisturbed, and stopped half-way and gone on with in new folders, in each way there is."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -93,6 +93,7 @@ class Trial:
         patience_ms: how long the command may take for all it does, and again for saving itself.
         environment: what of ours programs may see.
         without_criu: why criu cannot be tried here; "" if it can.
+        roots: the folders of this machine of which a container may be shown something.
     """
 
     runtime: AgentRuntime
@@ -101,6 +102,7 @@ class Trial:
     patience_ms: Millis
     environment: Mapping[str, str]
     without_criu: str
+    roots: Collection[str] = ()
     _begun: int = field(default=0, init=False)
 
     def of(self, spec: JobSpec) -> Tryout:
@@ -124,8 +126,9 @@ class Trial:
             place.clear()
 
     def _undisturbed(self, spec: JobSpec) -> tuple[Left, Millis]:
-        guest, since = self._guest(spec, 1), self.clock.now()
+        guest = self._guest(spec, 1)
         self._start(guest)
+        since = self.clock.now()  # a container's start may take longer than its program
         ended = self._watch(self.patience_ms)
         took_ms = Millis(self.clock.now() - since)
         if ended is None:
@@ -241,7 +244,7 @@ class Trial:
         self.runtime.start(self._order(guest))
 
     def _order(self, guest: Guest) -> Order:
-        return order_of(guest, SegmentPaths(guest.folders.root), self.environment, ())
+        return order_of(guest, SegmentPaths(guest.folders.root), self.environment, self.roots)
 
     def _end(self, guest: Guest) -> None:
         self.runtime.kill([guest.name])

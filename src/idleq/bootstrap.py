@@ -197,18 +197,33 @@ def drill_snapshot(paths: "ServerPaths", job: "JobId", spec: "JobSpec", taken: "
         return drill.of(job, spec, paths.job(job).snapshot(taken.id).root, taken, keys, inputs)
 
 
-def try_command(spec: "JobSpec", seconds: float) -> "Tryout":
-    """Run a command on this machine, undisturbed and frozen half-way; raise TrialFailed if it cannot be tried."""
+def try_command(spec: "JobSpec", seconds: float, config: Path) -> "Tryout":
+    """Run a command on this machine, undisturbed and frozen half-way; what the file *config* lets containers see, its container sees.
+
+    Raises:
+        TrialFailed: it cannot be tried.
+        BadConfig: *config* cannot be read.
+    """
     import tempfile
 
     from idleq.migration.capabilities import why_no_criu
-    from idleq.migration.process import ProcessRuntime
+    from idleq.scheduler.agent.main import runtimes_of
     from idleq.scheduler.agent.trial import Trial
     from idleq.scheduler.clock import SteadyClock
+    from idleq.scheduler.config import load_config
 
-    without_criu, patience_ms = why_no_criu(), Millis(round(seconds * 1000))
+    roots = load_config(config).containers.roots
     with tempfile.TemporaryDirectory(prefix="idleq-try-") as scratch:
-        return Trial(ProcessRuntime(), SteadyClock(), Path(scratch), patience_ms, os.environ, without_criu).of(spec)
+        trial = Trial(
+            runtime=runtimes_of(scratch),
+            clock=SteadyClock(),
+            scratch=Path(scratch),
+            patience_ms=Millis(round(seconds * 1000)),
+            environment=os.environ,
+            without_criu=why_no_criu(),
+            roots=roots,
+        )
+        return trial.of(spec)
 
 
 def publish(paths: "ServerPaths", done: "Iterable[tuple[JobId, Fence]]") -> None:
