@@ -216,8 +216,9 @@ def test_a_command_is_tried_before_it_is_submitted_and_no_daemon_is_needed(idleq
     assert counted.code == 0, counted.err
     assert counted.json["advice"] in {"app", "auto"}
     assert counted.json["tried"][1]["works"] is True
-    plain = idleq("try", "--", "sh", "-c", "echo begun; sleep 1; echo done > out; trap '' USR1")
+    plain = idleq("try", "--env", "A=b c", "--", "sh", "-c", "echo begun; sleep 1; echo done > out; trap '' USR1")
     failing = idleq("try", "--", "sh", "-c", "echo no input >&2; exit 3")
     assert plain.code in {84, 0}  # 0 where criu is
     assert "app     no     it has no handler for SIGUSR1" in plain.out
+    assert " --env 'A=b c' -- sh -c " in plain.out
     assert (failing.code, failing.err) == (83, "idleq: undisturbed it ends with exit code 3, and says: no input\n")
