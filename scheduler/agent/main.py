@@ -4,14 +4,16 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Callable, Collection
+import tempfile
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
+from idleq.ids import Millis
 from idleq.machines import Machine
-from idleq.migration.capabilities import criu_version
+from idleq.migration.capabilities import criu_version, why_no_criu
 from idleq.migration.errands import Errands
 from idleq.migration.here import machine_here
 from idleq.migration.packer import Packer
@@ -21,6 +23,7 @@ from idleq.migration.process import ProcessRuntime
 from idleq.migration.runtimes import FullRuntime, Runtimes
 from idleq.migration.sealing import NO_KEYS, read_keys
 from idleq.processes import read_processes, read_variable
+from idleq.scheduler.agent.alone import Alone
 from idleq.scheduler.agent.api_link import ApiLink
 from idleq.scheduler.agent.background import Background
 from idleq.scheduler.agent.clock import AgentClock
@@ -38,6 +41,7 @@ from idleq.scheduler.agent.room import room_of
 from idleq.scheduler.agent.settings import AgentSettings, Transport
 from idleq.scheduler.agent.spool_link import SpoolLink
 from idleq.scheduler.agent.wakeup import Wakeup
+from idleq.scheduler.clock import SteadyClock
 from idleq.scheduler.core.abilities import CRIU, DOCKER, PODMAN
 from idleq.scheduler.logs import make_log, open_log
 from idleq.scheduler.paths import AllocationPaths, ServerPaths
@@ -145,6 +149,21 @@ def machine_of(abilities: Collection[str]) -> Machine:
         return machine_here()
     runtimes = (RuntimeName.PROCESS, *(name for name in RuntimeName if name in abilities))
     return replace(machine_here(), criu=criu_version(), runtimes=tuple(map(str, runtimes)))
+
+
+@contextlib.contextmanager
+def alone_here(roots: Collection[str], seconds: float) -> Iterator[Alone]:
+    """Give what runs guests here that no daemon has sent, with patience for so many *seconds*; containers may see *roots*."""
+    with tempfile.TemporaryDirectory(prefix="idleq-alone-") as scratch:
+        yield Alone(
+            runtime=runtimes_of(scratch),
+            clock=SteadyClock(),
+            scratch=Path(scratch),
+            patience_ms=Millis(round(seconds * 1000)),
+            environment=os.environ,
+            without_criu=why_no_criu(),
+            roots=roots,
+        )
 
 
 def courier_of(

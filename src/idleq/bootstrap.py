@@ -173,27 +173,16 @@ def drill_snapshot(paths: "ServerPaths", job: "JobId", spec: "JobSpec", taken: "
         InputsGone: what its job is given does not.
         KeyUnusable: the keys of snapshots cannot be read.
     """
-    import tempfile
-
-    from idleq.migration.ports import RuntimeName
-    from idleq.migration.process import ProcessRuntime
-    from idleq.migration.runtimes import Runtimes
     from idleq.migration.sealing import NO_KEYS, read_keys
     from idleq.scheduler.agent.drill import Drill
-    from idleq.scheduler.clock import SteadyClock
+    from idleq.scheduler.agent.main import abilities_here, alone_here, machine_of
     from idleq.scheduler.config import load_config
 
-    key_file = load_config(paths.config).snapshots.key_file
-    keys = read_keys(paths.root / key_file) if key_file else NO_KEYS
-    with tempfile.TemporaryDirectory(prefix="idleq-drill-") as scratch:
-        drill = Drill(
-            runtime=Runtimes({RuntimeName.PROCESS: ProcessRuntime}),
-            clock=SteadyClock(),
-            scratch=Path(scratch),
-            patience_ms=Millis(round(seconds * 1000)),
-            environment=os.environ,
-        )
-        inputs = paths.input(spec.inputs.id) if spec.inputs else None
+    config = load_config(paths.config)
+    keys = read_keys(paths.root / config.snapshots.key_file) if config.snapshots.key_file else NO_KEYS
+    inputs = paths.input(spec.inputs.id) if spec.inputs else None
+    with alone_here(config.containers.roots, seconds) as alone:
+        drill = Drill(alone, machine_of(abilities_here()))
         return drill.of(job, spec, paths.job(job).snapshot(taken.id).root, taken, keys, inputs)
 
 
@@ -204,26 +193,12 @@ def try_command(spec: "JobSpec", seconds: float, config: Path) -> "Tryout":
         TrialFailed: it cannot be tried.
         BadConfig: *config* cannot be read.
     """
-    import tempfile
-
-    from idleq.migration.capabilities import why_no_criu
-    from idleq.scheduler.agent.main import runtimes_of
+    from idleq.scheduler.agent.main import alone_here
     from idleq.scheduler.agent.trial import Trial
-    from idleq.scheduler.clock import SteadyClock
     from idleq.scheduler.config import load_config
 
-    roots = load_config(config).containers.roots
-    with tempfile.TemporaryDirectory(prefix="idleq-try-") as scratch:
-        trial = Trial(
-            runtime=runtimes_of(scratch),
-            clock=SteadyClock(),
-            scratch=Path(scratch),
-            patience_ms=Millis(round(seconds * 1000)),
-            environment=os.environ,
-            without_criu=why_no_criu(),
-            roots=roots,
-        )
-        return trial.of(spec)
+    with alone_here(load_config(config).containers.roots, seconds) as alone:
+        return Trial(alone).of(spec)
 
 
 def publish(paths: "ServerPaths", done: "Iterable[tuple[JobId, Fence]]") -> None:

@@ -12,6 +12,7 @@ from idleq.ids import Millis
 from idleq.migration.capabilities import why_no_criu
 from idleq.migration.confinement import OWNER_LABEL
 from idleq.processes import read_children
+from idleq.scheduler.agent.alone import Alone
 from idleq.scheduler.agent.errors import TrialFailed
 from idleq.scheduler.agent.main import runtimes_of
 from idleq.scheduler.agent.trial import Trial, Tried, Tryout
@@ -27,7 +28,7 @@ NOT_HERE = Tried(way=FreezeMethod.CRIU, works=False, found="not here")
 def tried(tmp_path: Path, spec: JobSpec, *, patience_ms: int = 60_000, without_criu: str = "not here") -> Tryout:
     """Try *spec*; nothing of it is left."""
     scratch = tmp_path / "scratch"
-    trial = Trial(
+    alone = Alone(
         runtime=runtimes_of(str(scratch)),
         clock=SteadyClock(),
         scratch=scratch,
@@ -36,7 +37,7 @@ def tried(tmp_path: Path, spec: JobSpec, *, patience_ms: int = 60_000, without_c
         without_criu=without_criu,
     )
     try:
-        return trial.of(spec)
+        return Trial(alone).of(spec)
     finally:
         assert list(scratch.iterdir()) == []
         assert read_children() == set()
