@@ -138,6 +138,7 @@ def test_a_guest_that_is_frozen_leaves_its_node_and_stays_held_beside_others_tha
 def test_a_guest_goes_on_on_the_node_that_it_is_moved_to_and_leaves_it_where_any_other_will_do(
     slurm: Testbed, alice: Alice, right: str
 ) -> None:
+    slurm.wait_until_idle()  # no node takes a guest while Slurm cleans up there
     job = count(alice)
     first = wait_until_at_work(alice, job, 1)
     wanted = max({node.name for node in slurm.compute} - {first})  # Slurm itself begins with n1
