@@ -71,7 +71,7 @@ class Drill:
         """
         manifest = snapshot.read_manifest(source, taken.digest)
         if why := self._why_not(manifest, spec):
-            return _bad(taken, f"a snapshot of {manifest.kind} cannot be thawed here, {why}; it was not tried")
+            return _bad(taken, f"{why}; it was not tried")
         place = Scratch(self.alone.scratch)
         place.clear()
         try:
@@ -92,10 +92,15 @@ class Drill:
             place.clear()
 
     def _why_not(self, manifest: Manifest, spec: JobSpec) -> str:
-        if manifest.kind != FROM_OUTSIDE or manifest.origin is None:
+        if written := [mount.source for mount in spec.mounts if mount.is_writable]:
+            return f"its program may write to {', '.join(written)}, which is no copy"
+        if manifest.kind != FROM_OUTSIDE:
             return ""
+        if manifest.origin is None:
+            return "it does not say where it was frozen"
         needs = needs_of(manifest.kind, manifest.origin, is_reproducible=spec.reproducible)
-        return self.alone.without_criu or "; ".join(obstacles(needs, self.machine, spec.image))
+        reasons = self.alone.without_criu or "; ".join(obstacles(needs, self.machine, spec.image))
+        return f"a snapshot of {manifest.kind} cannot be thawed here, {reasons}" if reasons else ""
 
     def _started(self, guest: Guest, taken: Snapshot) -> Drilled:
         """Start it from what it had saved, and let it save itself again."""
@@ -120,7 +125,7 @@ class Drill:
             self._end(guest, progress)
             came_to = max(told, default=taken.step)
             how_far = f"from step {taken.step} to {came_to}" if told else f"and told of no step in {most_ms / 1000:g} s"
-            is_good = not told or came_to > taken.step
+            is_good = came_to > taken.step or not (told or taken.step)
             return Drilled(is_good=is_good, step=taken.step, came_to=came_to, code=None, found=f"it went on {how_far}")
         if ended.lost:
             return _bad(taken, ended.lost)

@@ -4,10 +4,12 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from structlog.typing import FilteringBoundLogger
 
@@ -46,6 +48,7 @@ from idleq.scheduler.core.abilities import CRIU, DOCKER, PODMAN
 from idleq.scheduler.logs import make_log, open_log
 from idleq.scheduler.paths import AllocationPaths, ServerPaths
 from idleq.scheduler.ports import Clock
+from idleq.scheduler.signals import on_stop
 from idleq.scheduler.sitefolder import TICKET
 from idleq.scheduler.spool import AgentSpool
 
@@ -154,7 +157,10 @@ def machine_of(abilities: Collection[str]) -> Machine:
 @contextlib.contextmanager
 def alone_here(roots: Collection[str], seconds: float) -> Iterator[Alone]:
     """Give what runs guests here that no daemon has sent, with patience for so many *seconds*; containers may see *roots*."""
-    with tempfile.TemporaryDirectory(prefix="idleq-alone-") as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="idleq-alone-") as scratch,
+        on_stop(_leave, (signal.SIGTERM, signal.SIGHUP)),
+    ):
         yield Alone(
             runtime=runtimes_of(scratch),
             clock=SteadyClock(),
@@ -164,6 +170,11 @@ def alone_here(roots: Collection[str], seconds: float) -> Iterator[Alone]:
             without_criu=why_no_criu(),
             roots=roots,
         )
+
+
+def _leave(number: signal.Signals) -> NoReturn:
+    """End as the signal would have ended us, but by way of whoever ends the guests: a container would go on."""
+    sys.exit(128 + number)
 
 
 def courier_of(

@@ -25,7 +25,7 @@ from idleq.scheduler.agent.main import alone_here
 from idleq.scheduler.agent.saving import FROM_OUTSIDE
 from idleq.scheduler.clock import SteadyClock
 from idleq.scheduler.core.snapshot import Snapshot
-from idleq.scheduler.core.submission import JobSpec, RuntimeWish
+from idleq.scheduler.core.submission import JobSpec, Mount, RuntimeWish
 from support.agents import MEBI, python, saver, spec
 from testbed.waiting import wait_for
 
@@ -134,14 +134,19 @@ for step in range(1, 5_000):
 """
 
 
-def drilled_as_it_ran(tmp_path: Path, job_spec: JobSpec, *, damaged: bool = False) -> Drilled:
+HANGS = TELLS.replace("5_000", "8") + "\ntime.sleep(600)\n"
+
+
+def drilled_as_it_ran(
+    tmp_path: Path, job_spec: JobSpec, *, damaged: bool = False, patience_ms: Millis = LONG
+) -> Drilled:
     """Freeze a job of *job_spec* with all that it holds once it has told of some steps, and drill what is left."""
     with alone_here((), LONG / 1000) as first:
         folders = Folders(tmp_path / "guest")
         folders.create()
         guest = lone_guest("first", JobId("1"), Fence(1), job_spec, folders, is_enclosed=True)
         first.runtime.start(first.order(guest))
-        wait_for("some steps", lambda: len(steps_told(folders)) > 5, seconds=60)
+        wait_for("some steps", lambda: len(steps_told(folders)) > 6, seconds=60)
         folders.images.mkdir()
         first.runtime.freeze(guest.name, folders.images)
         first.runtime.close()
@@ -153,7 +158,7 @@ def drilled_as_it_ran(tmp_path: Path, job_spec: JobSpec, *, damaged: bool = Fals
         id=SnapshotId("0001-0001"), fence=Fence(1), digest=published.digest, bytes=1, taken_at=Millis(0),
         run_ms=Millis(0), step=steps_told(folders)[-1],
     )  # fmt: skip
-    with alone_here((), LONG / 1000) as alone:
+    with alone_here((), patience_ms / 1000) as alone:
         came = Drill(alone, machine_here()).of(JobId("1"), job_spec, source, taken, NO_KEYS)
         assert list(alone.scratch.iterdir()) == []
     assert came.step == taken.step
@@ -183,3 +188,20 @@ def test_processes_that_cannot_be_thawed_are_not_good(tmp_path: Path) -> None:
 
     assert (came.is_good, came.came_to) == (False, came.step)
     assert came.found.startswith("criu")
+
+
+@CRIU
+def test_processes_that_do_nothing_any_more_are_not_good(tmp_path: Path) -> None:
+    came = drilled_as_it_ran(tmp_path, python(HANGS), patience_ms=Millis(3_000))
+
+    assert (came.is_good, came.found) == (False, "it went on and told of no step in 3 s")
+
+
+@pytest.mark.parametrize("kind", [APP, FROM_OUTSIDE])
+def test_a_program_that_may_write_to_what_is_no_copy_is_not_tried(tmp_path: Path, kind: str) -> None:
+    mounts = (Mount(source="/data", target="/data"), Mount(source="/data/out", target="/out", is_writable=True))
+
+    came = drilled(tmp_path, saver(8, image=IMAGE, mounts=mounts), kind=kind)
+
+    assert came.found == "its program may write to /data/out, which is no copy; it was not tried"
+    assert came.is_good is False

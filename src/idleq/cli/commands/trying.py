@@ -53,7 +53,8 @@ def try_(
     typed = {"--env": env, "--image": image, "--runtime": runtime, "--mount": mount, "--workdir": workdir}
     line = shlex.join([*_as_typed(typed), *(["--"] if is_command else []), *(words or [])])
     code = MustBeginAnew.exit_code if came.advice is FreezeMethod.NONE else 0
-    return Result(value=came, text=shown(came, line), ids=(came.advice.value,), code=code)
+    told = (f"Its signal, {signal}, belongs in a job file: submit has no option for it.",) if signal else ()
+    return Result(value=came, text=(*shown(came, line), *told), ids=(came.advice.value,), code=code)
 
 
 def _as_typed(options: "Mapping[str, str | Sequence[str] | None]") -> "Iterator[str]":
