@@ -33,6 +33,9 @@ def secret(slurm: Testbed) -> Iterator[str]:
 
 def test_a_gap_ends_with_the_planned_job_of_a_partition_that_we_are_not_shown(slurm: Testbed, secret: str) -> None:
     first = main_job(slurm, f"--partition={secret}", seconds=600, minutes=5)
+    # Nodes are asked before jobs: of one that starts in between, its node would not tell yet.
+    running = ("squeue", "--all", "--noheader", "--states=running", f"--jobs={first}")
+    wait_for("the first to run", lambda: slurm.login.run(*running), seconds=60, every=0.5)
     then = main_job(slurm, f"--partition={secret}", seconds=60, minutes=5)
     shown = slurm.login.run("squeue", "--noheader", "--format=%A", user="alice").split()
     assert not {first, then} & set(shown), "unasked, Slurm does not show them"
