@@ -21,9 +21,9 @@ from typing import BinaryIO, TypeVar
 from idleq.migration.cgroups import GroupFreezer, cgroup_of, freezer_of
 from idleq.migration.confinement import Confinement, confine
 from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, size_of, words_of
-from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
+from idleq.migration.errors import FreezeFailed, ImageMissing, StartFailed, ThawFailed
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
-from idleq.processes import caught_signals
+from idleq.processes import caught_signals, is_gone, keeper
 
 T = TypeVar("T")
 
@@ -56,6 +56,7 @@ class DockerRuntime:
     owner: str
     connect: Callable[[], DockerEngine] = DockerEngine
     cgroup_parent: str = field(default_factory=lambda: cgroup_of(Path("/proc/self/cgroup").read_text(encoding="utf-8")))
+    _keeper: str = field(default_factory=keeper)
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
     _running: dict[ContainerName, _Running] = field(default_factory=dict)
     _ends: "SimpleQueue[tuple[_Running, int]]" = field(default_factory=SimpleQueue)
@@ -64,6 +65,9 @@ class DockerRuntime:
         with self._engine() as engine:
             for number in engine.of_owner(self.owner):
                 engine.remove(number)
+            for number, whose in engine.ended().items():
+                if is_gone(whose):
+                    engine.forget(number)
 
     def start(self, order: Order) -> None:
         """See Runtime."""
@@ -145,6 +149,8 @@ class DockerRuntime:
                 except BaseException:
                     engine.remove(number)
                     raise
+        except ImageMissing:
+            raise  # it says nothing of what was frozen
         except (*EngineError, OSError, StartFailed) as error:
             raise ThawFailed(f"docker cannot let {order.name} go on here: {words_of(error)}") from error
 
@@ -214,7 +220,9 @@ class DockerRuntime:
 
     def _confined(self, order: Order) -> Confinement:
         user = f"{os.getuid()}:{os.getgid()}"
-        return confine(order, whose=self._mine, owner=self.owner, user=user, cgroup_parent=self.cgroup_parent)
+        return confine(
+            order, whose=self._mine, owner=self.owner, keeper=self._keeper, user=user, cgroup_parent=self.cgroup_parent
+        )
 
     @contextlib.contextmanager
     def _engine(self) -> Iterator[DockerEngine]:

@@ -16,7 +16,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from idleq.migration import criu
 from idleq.migration.cgroups import end_all_in
-from idleq.migration.confinement import MARK_LABEL, OWNER_LABEL, Confinement, docker_request
+from idleq.migration.confinement import KEEPER_LABEL, MARK_LABEL, OWNER_LABEL, Confinement, docker_request
 from idleq.migration.descent import owners
 from idleq.migration.errors import ImageMissing, ProgramMissing, StartFailed
 from idleq.migration.patience import FREEZE_SECONDS, START_SECONDS, THAW_SECONDS, thaw_seconds
@@ -68,8 +68,7 @@ class DockerEngine:
         try:
             return str(self._api.create_container_from_config(docker_request(container), name)["Id"])
         except ImageNotFound as error:
-            message = f"the image {container.image!r} is not on this node: bring it there by `idleq image load`"
-            raise ImageMissing(message) from error
+            raise ImageMissing.of(container.image) from error
         except EngineError as error:
             raise StartFailed(f"docker cannot make a container of {container.image!r}: {words_of(error)}") from error
 
@@ -127,6 +126,18 @@ class DockerEngine:
         """Return the numbers of all containers of *owner*, also of those that have ended."""
         found = self._api.containers(all=True, quiet=True, filters={"label": [f"{OWNER_LABEL}={owner}", MARK_LABEL]})
         return [str(one["Id"]) for one in found]
+
+    def ended(self) -> dict[str, str]:
+        """Return the numbers of idleq's containers that do not run, whosever they are, and the keeper of each."""
+        filters = {"label": [KEEPER_LABEL], "status": ["created", "exited", "dead"]}
+        return {
+            str(one["Id"]): str(one["Labels"][KEEPER_LABEL]) for one in self._api.containers(all=True, filters=filters)
+        }
+
+    def forget(self, number: str) -> None:
+        """Forget a container of somebody else's if it does not run; one that the engine cannot remove stays."""
+        with contextlib.suppress(APIError):
+            self._api.remove_container(number, v=True)
 
     def checkpoint(self, number: str) -> Path:
         """Freeze the container, and return the folder with what it held; it does not run any more then.

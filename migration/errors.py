@@ -48,6 +48,11 @@ class ImageMissing(StartFailed):
 
     exit_code: ClassVar[int] = 28
 
+    @classmethod
+    def of(cls, image: str) -> "ImageMissing":
+        """Return what is said of *image* where an engine does not have it."""
+        return cls(f"the image {image!r} is not on this node: bring it there by `idleq image load`")
+
 
 class ImageRefused(MigrationError):
     """An engine would not list, load or build an image."""

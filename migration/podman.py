@@ -23,10 +23,10 @@ from idleq.migration.cgroups import GroupFreezer, cgroup_of, end_all_in, freezer
 from idleq.migration.confinement import Confinement, confine
 from idleq.migration.descent import owners
 from idleq.migration.errands import MONITOR, Done, Errands
-from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed, ThawFailed
+from idleq.migration.errors import FreezeFailed, ImageMissing, ProgramMissing, StartFailed, ThawFailed
 from idleq.migration.patience import ANSWER_SECONDS, FREEZE_SECONDS, START_SECONDS, thaw_seconds
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
-from idleq.processes import adopt_orphans, caught_signals, read_processes, read_program, started
+from idleq.processes import adopt_orphans, caught_signals, is_gone, keeper, read_processes, read_program, started
 
 QUIET = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
 
@@ -68,6 +68,7 @@ class PodmanRuntime:
     errands: Errands
     start_seconds: float = START_SECONDS
     cgroup_parent: str = field(default_factory=lambda: cgroup_of(Path("/proc/self/cgroup").read_text(encoding="utf-8")))
+    _keeper: str = field(default_factory=keeper)
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
     _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="idleq-podman-")))
     _running: dict[ContainerName, _Running] = field(default_factory=dict)
@@ -79,6 +80,7 @@ class PodmanRuntime:
         except OSError as error:
             raise StartFailed(str(error.strerror)) from error
         self._podman(cli.remove_all_argv(self.owner), FREEZE_SECONDS)  # as many as a node has
+        self._forget_abandoned()
 
     def start(self, order: Order) -> None:
         """See Runtime."""
@@ -136,6 +138,7 @@ class PodmanRuntime:
 
     def thaw(self, order: Order, images: Path) -> None:
         """See Freezer."""
+        self._see_image(order)  # podman would try to fetch it
         files = self._files()
         with podmanexport.of_here(images, order, self._confined(order), files) as printed:
             name, seconds = _unique(), thaw_seconds(podmanexport.size_of(images))
@@ -148,6 +151,12 @@ class PodmanRuntime:
         for running in list(self._running.values()):
             self._forget(running)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _forget_abandoned(self) -> None:
+        """Remove what has ended and nobody will ever ask for: those who had started it were killed, and no one of their owner has come back."""
+        ended = cli.keepers_in(self._podman(cli.ended_argv()).stdout)
+        if abandoned := [number for number, whose in ended.items() if is_gone(whose)]:
+            self._podman(cli.forget_argv(abandoned), FREEZE_SECONDS)
 
     def _taken_for_a_freeze(self, name: ContainerName) -> _Running:
         with self._turn:
@@ -176,12 +185,18 @@ class PodmanRuntime:
             found = self._podman(cli.log_argv(name)) if ran.code == 0 else ran
             if found.code != 0:
                 self._give_up(name, files)
+                self._see_image(order)
                 raise failure(order, found)
             log = Path(found.stdout.strip())
             running = _Running(order, name, files, log, _number_in(files.pid), _number_in(files.monitor))
             self.errands.adopted.add(running.monitor)
             self._running[order.name] = running
         return running
+
+    def _see_image(self, order: Order) -> None:
+        """Raise ImageMissing if the image of *order* is not on this node."""
+        if self._podman(cli.has_image_argv(order.image)).code == cli.NO_SUCH_IMAGE:
+            raise ImageMissing.of(order.image)
 
     def _give_up(self, name: str, files: cli.Files) -> None:
         """End what there is of a container that did not start: podman forgets its monitor, and what criu was restoring."""
@@ -266,7 +281,9 @@ class PodmanRuntime:
 
     def _confined(self, order: Order) -> Confinement:
         user = f"{os.getuid()}:{os.getgid()}"
-        return confine(order, whose=self._mine, owner=self.owner, user=user, cgroup_parent=self.cgroup_parent)
+        return confine(
+            order, whose=self._mine, owner=self.owner, keeper=self._keeper, user=user, cgroup_parent=self.cgroup_parent
+        )
 
     def _files(self) -> cli.Files:
         return cli.Files(self._folder / secrets.token_hex(8))

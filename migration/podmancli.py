@@ -4,13 +4,20 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from idleq.migration import criu
-from idleq.migration.confinement import MOST_PROCESSES, OWNER_LABEL, TEMPORARY, TEMPORARY_OPTIONS, Confinement
+from idleq.migration.confinement import (
+    KEEPER_LABEL,
+    MOST_PROCESSES,
+    OWNER_LABEL,
+    TEMPORARY,
+    TEMPORARY_OPTIONS,
+    Confinement,
+)
 from idleq.migration.ports import Mount
 
 EXPORT = "container.tar"
@@ -19,6 +26,9 @@ EXPORT = "container.tar"
 CONFIG, SPEC, LOG = "config.dump", "spec.dump", "ctr.log"
 """Members of an export: what podman itself knows of the container, what its runtime was told, and what the container has printed."""
 
+
+NO_SUCH_IMAGE = 1
+"""How `has_image_argv` ends where there is none of that name."""
 
 _RAN = re.compile(r"\b(?P<verb>checkpoint|restore) --image-path \S+ --work-path (?P<folder>/\S+)")
 _NOT_EXECUTABLE = ("permission denied", "exec format error", "is a directory")
@@ -135,6 +145,11 @@ def number_argv(name: str) -> list[str]:
     return ["podman", "container", "inspect", "--format={{.Id}}", name]
 
 
+def has_image_argv(image: str) -> list[str]:
+    """Return what asks whether *image* is on this node."""
+    return ["podman", "image", "exists", "--", image]
+
+
 def remove_argv(name: str) -> list[str]:
     """Return what ends it and forgets it."""
     return ["podman", "rm", "--force", "--time=0", "--ignore", name]
@@ -143,6 +158,26 @@ def remove_argv(name: str) -> list[str]:
 def remove_all_argv(owner: str) -> list[str]:
     """Return what ends everything of *owner*."""
     return ["podman", "rm", "--force", "--time=0", f"--filter=label={OWNER_LABEL}={owner}"]
+
+
+def ended_argv() -> list[str]:
+    """Return what asks for the containers of idleq that do not run, whosever they are: see `keepers_in`."""
+    return [
+        *("podman", "ps", "--all", "--no-trunc", f"--filter=label={KEEPER_LABEL}"),
+        *("--filter=status=created", "--filter=status=exited"),
+        f'--format={{{{.ID}}}} {{{{index .Labels "{KEEPER_LABEL}"}}}}',
+    ]
+
+
+def keepers_in(said: str) -> dict[str, str]:
+    """Return the containers that `ended_argv` printed, and whose each is."""
+    pairs = (line.partition(" ") for line in said.splitlines())
+    return {number: keeper for number, _, keeper in pairs}
+
+
+def forget_argv(numbers: Iterable[str]) -> list[str]:
+    """Return what forgets these containers, if they do not run."""
+    return ["podman", "rm", "--ignore", *numbers]
 
 
 def says_not_executable(said: str) -> bool:

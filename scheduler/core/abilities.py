@@ -1,8 +1,9 @@
-"""What a node can do, in words that agents say and snapshots and jobs ask for; and which of them a job lacks."""
+"""What a node can do, in words that agents say and snapshots and jobs ask for, and which images it was found to lack; what that makes of it for a job."""
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
+from idleq.ids import Millis
 from idleq.scheduler.core.job import Job
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec, RuntimeWish
 
@@ -13,7 +14,11 @@ PODMAN, DOCKER = "podman", "docker"
 """It can run images by that engine."""
 
 
+LACKED_FOR = Millis(10 * 60_000)
+"""Nobody tells when an image has come to a node: so long after it was found to lack it, it is looked for there again."""
+
 _ENGINES = {RuntimeWish.PODMAN: PODMAN, RuntimeWish.DOCKER: DOCKER}
+_LACKS = "lacks "
 
 
 def needs_of(spec: JobSpec, job: Job | None) -> tuple[str, ...]:
@@ -25,6 +30,16 @@ def needs_of(spec: JobSpec, job: Job | None) -> tuple[str, ...]:
     return (*wanted, engine) if engine is not None and engine not in wanted else wanted
 
 
+def lack_of(spec: JobSpec) -> str:
+    """Return the word that says of a node that no engine there which may run *spec* has its image; "" if it needs none."""
+    return f"{_LACKS}{spec.image} in {_ENGINES.get(spec.runtime, 'any engine')}" if spec.image else ""
+
+
+def present(abilities: AbstractSet[str]) -> frozenset[str]:
+    """Return *abilities* without what the node was found to lack."""
+    return frozenset(word for word in abilities if not word.startswith(_LACKS))
+
+
 def lacking(abilities: AbstractSet[str], spec: JobSpec, job: Job | None) -> Iterator[str]:
     """Yield, for people, what keeps it from starting on a node of these *abilities*."""
     for word in needs_of(spec, job):
@@ -34,3 +49,5 @@ def lacking(abilities: AbstractSet[str], spec: JobSpec, job: Job | None) -> Iter
             yield "it cannot freeze by criu"
         else:
             yield f"it has no {word}"
+    if lack_of(spec) in abilities:
+        yield f"the image {spec.image!r} is not on it"

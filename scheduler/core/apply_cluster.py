@@ -5,6 +5,7 @@ from heapq import heappush
 from typing import Any
 
 from idleq.ids import AllocationId, Millis, NodeName
+from idleq.scheduler.core.abilities import LACKED_FOR, present
 from idleq.scheduler.core.cause import CauseKind
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.gaps import Gap, Listed, end_of
@@ -19,6 +20,7 @@ from idleq.scheduler.core.sitefacts import (
     AllocationReleased,
     AllocationStarted,
     GapClosed,
+    ImagesSought,
     MainJobHeldUp,
     NodesSeen,
     ReleaseDelayed,
@@ -272,6 +274,26 @@ def _settle_on(state: State, allocation: AllocationId, name: NodeName) -> None:
         state.open_gaps.drop(name)
 
 
+def note_lack(state: State, at: Millis, allocation: Allocation, name: NodeName, lack: str) -> None:
+    """Remember what image the node *name*, which *allocation* is of, was found to lack: until its next agent, or for a while."""
+    allocation.abilities |= {lack}
+    node = state.nodes.get(name)
+    if node is not None:
+        node.abilities = allocation.abilities
+        index_gap(state, name)
+        heappush(state.alarms, (Millis(at + LACKED_FOR), Alarm.IMAGE, name))
+
+
+def _seek_images(state: State, _at: Millis, fact: ImagesSought) -> None:
+    node = state.nodes[fact.node]
+    node.abilities = present(node.abilities or frozenset())
+    index_gap(state, fact.node)
+    for allocation in state.allocations.values():
+        if allocation.node == fact.node:
+            allocation.abilities = present(allocation.abilities)
+            state.agenda.rooms[allocation.id] = None
+
+
 def _remember(state: State, _at: Millis, fact: MainJobHeldUp) -> None:
     state.harm.remember(fact)
 
@@ -292,6 +314,7 @@ APPLIED_BY: dict[type, Callable[[State, Millis, Any], None]] = {
     AllocationReleased: _release,
     AllocationEnded: _end,
     ReleaseDelayed: _delay_release,
+    ImagesSought: _seek_images,
     RequestsSlowed: _slow,
 }
 """Who applies each kind of fact about nodes and allocations."""

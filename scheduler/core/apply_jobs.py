@@ -6,7 +6,8 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from idleq.ids import Millis, index_of
-from idleq.scheduler.core.apply_cluster import offer_room
+from idleq.scheduler.core.abilities import lack_of
+from idleq.scheduler.core.apply_cluster import note_lack, offer_room
 from idleq.scheduler.core.apply_entries import note_if_over
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.facts import (
@@ -67,7 +68,15 @@ def apply_job(state: State, at: Millis, fact: PassageFact) -> None:
     else:
         _keep_books(state, entry, job, after)
     if isinstance(fact, SegmentLost) and fact.launch_failed and before is not None:
-        state.allocations[before.allocation].failed_launches += 1
+        _note_failed_launch(state, at, entry, before, fact)
+
+
+def _note_failed_launch(state: State, at: Millis, entry: Entry, segment: Segment, fact: SegmentLost) -> None:
+    allocation = state.allocations[segment.allocation]
+    if fact.image_missing:
+        note_lack(state, at, allocation, segment.node, lack_of(entry.spec))
+    else:
+        allocation.failed_launches += 1
 
 
 def _step(job: Job, segment: Segment | None, fact: PassageFact, entry: Entry, *, at: Millis, kept: int) -> Job:

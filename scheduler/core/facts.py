@@ -14,6 +14,7 @@ from idleq.scheduler.core.sitefacts import (
     AllocationReleased,
     AllocationStarted,
     GapClosed,
+    ImagesSought,
     MainJobHeldUp,
     NodesSeen,
     ReleaseDelayed,
@@ -197,7 +198,10 @@ class SegmentFrozen(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class SegmentLost(Struct, frozen=True, kw_only=True, gc=False):
-    """The segment is over without a result or a fault of the workload's; *launch_failed*: its agent could not start it."""
+    """The segment is over without a result or a fault of the workload's.
+
+    *launch_failed*: its agent could not start it; *image_missing*: since its node lacks the job's image.
+    """
 
     job: JobId
     fence: Fence
@@ -205,6 +209,7 @@ class SegmentLost(Struct, frozen=True, kw_only=True, gc=False):
     ended_at: Millis
     delayed_until: Millis | None
     launch_failed: bool = False
+    image_missing: bool = False
 
 
 class SegmentFailed(Struct, frozen=True, kw_only=True, gc=False):
@@ -294,5 +299,6 @@ Fact = (
     | AllocationEnded
     | StrayGranted
     | ReleaseDelayed
+    | ImagesSought
     | RequestsSlowed
 )

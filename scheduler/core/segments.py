@@ -34,6 +34,14 @@ def lose_segment(draft: Draft, job: Job, reason: str) -> None:
     hold_if_stalled(draft, job)
 
 
+def miss_image(draft: Draft, job: Job, reason: str) -> None:
+    """The agent could not start the segment, for want of its image: the job may start on other nodes, and others on this one."""
+    if isinstance(job.state, Killing):
+        end_segment(draft, job, reason)
+    else:
+        _lose(draft, job, reason, delayed_until=None, launch_failed=True, image_missing=True)
+
+
 def fail_launch(draft: Draft, job: Job, reason: str) -> None:
     """The agent could not start the segment: the job waits a little, and an agent that fails again and again gets no more."""
     segment = job.segment
@@ -47,7 +55,15 @@ def fail_launch(draft: Draft, job: Job, reason: str) -> None:
         draft.record(AllocationClosing(allocation=allocation.id, reason=f"jobs do not start on it: {reason}"))
 
 
-def _lose(draft: Draft, job: Job, reason: str, *, delayed_until: Millis | None, launch_failed: bool) -> None:
+def _lose(
+    draft: Draft,
+    job: Job,
+    reason: str,
+    *,
+    delayed_until: Millis | None,
+    launch_failed: bool,
+    image_missing: bool = False,
+) -> None:
     segment = job.segment
     assert segment is not None  # called for active jobs
     draft.record(
@@ -58,6 +74,7 @@ def _lose(draft: Draft, job: Job, reason: str, *, delayed_until: Millis | None, 
             ended_at=draft.now,
             delayed_until=delayed_until,
             launch_failed=launch_failed,
+            image_missing=image_missing,
         )
     )
 

@@ -80,6 +80,12 @@ class AgentArrived(Struct, frozen=True, kw_only=True, gc=False):
     machine: Machine | None = None
 
 
+class ImagesSought(Struct, frozen=True, kw_only=True, gc=False):
+    """Images that *node* was found to lack may have come there since: it counts as one that perhaps has them."""
+
+    node: NodeName
+
+
 class AllocationClosing(Struct, frozen=True, kw_only=True, gc=False):
     """Its agent was told to go, or is to go: no more jobs are bound to it."""
 

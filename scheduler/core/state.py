@@ -63,7 +63,7 @@ class Allocation:
         idle_since: since when it hosts nobody, None while it does.
         has_failed: whether the site's scheduler says that its node has.
         failed_launches: how many launches in a row failed there.
-        abilities: what its node can do, once its agent has said so.
+        abilities: what its node can do, once its agent has said so, and which images it was found to lack since.
         machine: what its node is like, None until its agent has said so.
     """
 
@@ -111,7 +111,7 @@ class Node:
         allocation: what we hold of it, None if nothing.
         place: the gap's place among the free nodes (see `hazard.place_of`).
         counted_until: up to when the hazard has counted that the gap stayed open.
-        abilities: what the last agent there said that it can do; None if there was none.
+        abilities: what the last agent there said that it can do, and which images it was found to lack since; None if there was none.
         machine: what it is like, None as long as no agent was there to say so.
     """
 
@@ -183,6 +183,8 @@ class Alarm(StrEnum):
     WINDOW = "window"
     #: The gap that an allocation was asked for may have become too short for it.
     SHORT = "short"
+    #: An image that a node was found to lack may have come there.
+    IMAGE = "image"
     #: A job that is to be moved may have waited for long enough.
     MOVE = "move"
 

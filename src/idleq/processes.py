@@ -65,6 +65,27 @@ def boot_id() -> str:
     return (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
+def keeper() -> str:
+    """Return what names this very process, for whoever finds later what it has left (see `is_gone`)."""
+    return f"{os.getuid()} {boot_id()} {_numbering()} {os.getpid()} {started(os.getpid())}"
+
+
+def is_gone(other: str) -> bool:
+    """Whether it is certain that what `keeper` said of another process of this user is about one that lives no more."""
+    match other.split():
+        case [user, boot, numbering, pid, since] if user == str(os.getuid()):
+            if boot != boot_id():
+                return True
+            return numbering == _numbering() and pid.isdecimal() and str(started(int(pid))) != since
+        case _:
+            return False
+
+
+def _numbering() -> str:
+    """Return which numbering of processes ours is: a number of another one says nothing here."""
+    return str((PROC / "self/ns/pid").readlink())
+
+
 def read_program(pid: int) -> str:
     """Return the name of the program file that *pid* runs; empty if it lives no more or is not ours to look at."""
     try:

@@ -13,6 +13,10 @@ from idleq.migration.podmancli import (
     State,
     checkpoint_argv,
     criu_log_of,
+    ended_argv,
+    forget_argv,
+    has_image_argv,
+    keepers_in,
     mount_option,
     moved_config,
     moved_spec,
@@ -92,6 +96,23 @@ def test_what_is_left_of_an_allocation_is_removed_by_its_label() -> None:
     assert remove_all_argv("/scratch/a1") == [
         *("podman", "rm", "--force", "--time=0", "--filter=label=org.idleq.owner=/scratch/a1"),
     ]
+
+
+def test_of_what_does_not_run_podman_is_asked_whose_it_is_and_forgets_it_without_force() -> None:
+    assert ended_argv() == [
+        *("podman", "ps", "--all", "--no-trunc", "--filter=label=org.idleq.keeper"),
+        *("--filter=status=created", "--filter=status=exited"),
+        '--format={{.ID}} {{index .Labels "org.idleq.keeper"}}',
+    ]
+    assert keepers_in("1f 0 b pid:[4026531836] 7 99\n2e 0 b pid:[4026531836] 8 100\n") == {
+        "1f": "0 b pid:[4026531836] 7 99",
+        "2e": "0 b pid:[4026531836] 8 100",
+    }
+    assert forget_argv(["1f", "2e"]) == ["podman", "rm", "--ignore", "1f", "2e"]
+
+
+def test_podman_is_asked_for_an_image_whatever_that_is_called() -> None:
+    assert has_image_argv("--all") == ["podman", "image", "exists", "--", "--all"]
 
 
 @pytest.mark.parametrize(

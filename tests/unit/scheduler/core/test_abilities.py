@@ -1,12 +1,21 @@
-"""Jobs are given only to nodes that can host them: those that freeze by criu, what criu has frozen, and those for one engine."""
+"""Jobs are given only to nodes that can host them: those that freeze by criu, what criu has frozen, those for one engine, and images."""
 
 from msgspec import structs
 
-from idleq.ids import AllocationId, Fence, JobId, Millis
+from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName
 from idleq.scheduler.core.commands import Launch, RequestAllocation
 from idleq.scheduler.core.explain import explain
-from idleq.scheduler.core.inputs import AgentLeaving, Exited, Frozen
+from idleq.scheduler.core.inputs import (
+    AgentLeaving,
+    AllocationLost,
+    CommandFailed,
+    Exited,
+    Frozen,
+    JobCancelled,
+    ViewChanged,
+)
 from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.core.sitefacts import ImagesSought
 from idleq.scheduler.core.submission import FreezeMethod, RuntimeWish
 from support.engines import Told, report, snapshot
 
@@ -86,3 +95,127 @@ def test_no_allocation_is_asked_for_in_the_gap_of_a_node_that_is_known_to_be_una
     told.submit_job(freeze=FreezeMethod.CRIU)
     assert sum(isinstance(one, RequestAllocation) for one in told.commands) == asked
     assert launched(told) == [("1", "a1")]
+
+
+def missed(told: Told, job: str) -> None:
+    """Say that the node to which *job* was given last lacks its image."""
+    launch = [one for one in told.commands if isinstance(one, Launch) and one.job == job][-1]
+    told.tell(CommandFailed(command=launch.id, reason="no image", transient=True, image_missing=True))
+
+
+def asked(told: Told) -> int:
+    return sum(isinstance(one, RequestAllocation) for one in told.commands)
+
+
+def test_a_job_whose_image_a_node_lacks_goes_to_another_and_those_behind_it_start_on_that_one() -> None:
+    told = Told(Policy(ramp_start=10))
+    told.submit_job(image="x", priority=5)
+    told.submit_job(image="x", priority=5, cores=3)
+    told.submit_job(image="y", cores=4)
+    told.see(report("n1"), report("n2"))
+    told.grant("a1", "n1", abilities=("podman",))
+    assert launched(told) == [("2", "a1"), ("1", "a1")]
+    missed(told, "2")
+    missed(told, "1")
+    assert launched(told)[2:] == [("3", "a1")]
+
+    told.grant("a2", "n2", abilities=("podman",))
+    assert launched(told)[3:] == [("2", "a2"), ("1", "a2")]
+
+
+def test_explain_says_where_the_image_is_not_and_what_to_do() -> None:
+    told = Told(Policy(ramp_start=10))
+    told.submit_job(image="x")
+    told.see(report("n1"), report("n2"), report("n3"))
+    for allocation, node in (("a1", "n2"), ("a2", "n1")):
+        told.grant(allocation, node, abilities=("podman",))
+        missed(told, "1")
+
+    assert told.state_of("1") == "Queued"
+    found = explain(told.engine.state, JobId("1"), told.now)
+    assert found is not None
+    assert found.sentences[0] == (
+        "Its image 'x' is not on n1, n2: bring it there by `idleq image load`. "
+        "It is looked for there again 10 min 0 s after it was missed."
+    )
+    assert because(told, "1") == {
+        "n1": "the image 'x' is not on it",
+        "n2": "the image 'x' is not on it",
+        "n3": "the longest allocation here (4 h 0 min, by policy.max_allocation) is long enough (no main job is planned here)",
+    }
+
+
+def test_where_its_image_is_missing_nothing_is_asked_for_until_it_may_have_come() -> None:
+    told = Told(Policy(ramp_start=10))
+    told.submit_job(image="x")
+    told.see(report("n1"))
+    told.grant("a1", "n1", abilities=("podman",))
+    missed(told, "1")
+    told.tell(AllocationLost(allocation=AllocationId("a1"), reason="given back"))
+    before = asked(told)
+    told.tick(599_000)
+    assert asked(told) == before
+    told.tick(1_000)
+    assert asked(told) == before + 1
+
+
+def test_an_agent_that_is_there_for_long_is_given_the_job_again_once_its_image_may_have_come() -> None:
+    told = Told(Policy(ramp_start=10))
+    told.submit_job(image="x")
+    told.submit_job()
+    told.see(report("n1"))
+    told.grant("a1", "n1", abilities=("podman",))
+    told.launched("2")
+    missed(told, "1")
+    told.see(report("n2"))
+    told.submit_job(cores=4, priority=9)
+    told.grant("a2", "n2", abilities=("podman",))
+    assert launched(told) == [("1", "a1"), ("2", "a1"), ("3", "a2")]
+    told.tick(600_000)
+    assert launched(told)[3:] == [("1", "a1")]
+
+
+def test_the_next_agent_on_a_node_is_given_the_job_whatever_the_last_one_lacked() -> None:
+    told = Told(Policy(ramp_start=10))
+    told.submit_job(image="x", priority=5)
+    told.submit_job(cores=4)
+    told.see(report("n1"))
+    told.grant("a1", "n1", abilities=("podman",))
+    missed(told, "1")
+    told.tell(AllocationLost(allocation=AllocationId("a1"), reason="preempted"))
+    told.grant("a2", "n1", abilities=("podman",))
+    assert ("1", "a2") in launched(told)
+    told.tick(600_000)
+    assert [type(fact) for _, fact in told.facts].count(ImagesSought) == 0
+
+
+def test_what_one_engine_lacks_another_may_have() -> None:
+    told = Told(Policy(ramp_start=10))
+    told.submit_job(image="x", runtime=RuntimeWish.DOCKER)
+    told.see(report("n1"))
+    told.grant("a1", "n1", abilities=("podman", "docker"))
+    missed(told, "1")
+    told.submit_job(image="x", runtime=RuntimeWish.PODMAN)
+    assert launched(told) == [("1", "a1"), ("2", "a1")]
+
+
+def test_a_node_that_is_gone_by_then_is_forgotten_with_what_it_lacked() -> None:
+    told = Told(Policy(ramp_start=10))
+    told.submit_job(image="x")
+    told.see(report("n1"))
+    told.grant("a1", "n1", abilities=("podman",))
+    told.tell(ViewChanged(deltas=(), gone=(NodeName("n1"),)))
+    missed(told, "1")
+    assert launched(told) == [("1", "a1")]
+    told.submit_job()
+    assert launched(told) == [("1", "a1"), ("2", "a1")]
+
+
+def test_one_that_is_cancelled_while_it_is_started_without_its_image_is_over() -> None:
+    told = Told(Policy(ramp_start=10))
+    told.submit_job(image="x")
+    told.see(report("n1"))
+    told.grant("a1", "n1", abilities=("podman",))
+    told.tell(JobCancelled(target=JobId("1")))
+    missed(told, "1")
+    assert told.state_of("1") == "Cancelled"
