@@ -153,10 +153,11 @@ class PodmanRuntime:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _forget_abandoned(self) -> None:
-        """Remove what has ended and nobody will ever ask for: those who had started it were killed, and no one of their owner has come back."""
-        ended = cli.keepers_in(self._podman(cli.ended_argv()).stdout)
-        if abandoned := [number for number, whose in ended.items() if is_gone(whose)]:
-            self._podman(cli.forget_argv(abandoned), FREEZE_SECONDS)
+        """Remove what has ended and nobody will ever ask for, since who had started it was killed; of a killed monitor podman says that it runs."""
+        kept = cli.kept_in(self._podman(cli.kept_argv()).stdout)
+        abandoned = [number for number, first, whose in kept if is_gone(whose) and started(first) is None]
+        if abandoned:
+            self._remove(*abandoned)
 
     def _taken_for_a_freeze(self, name: ContainerName) -> _Running:
         with self._turn:
@@ -243,13 +244,16 @@ class PodmanRuntime:
     def _forget(self, running: _Running) -> None:
         if is_over := _is_over(running.monitor):
             self._reap(running)  # podman would wait for an exit code from one that was killed and is not reaped
-        if self._podman(cli.remove_argv(running.own_name)).code != 0:
-            # Where the monitor was killed, podman ends the container the first time, and forgets it the second.
-            self._podman(cli.remove_argv(running.own_name))
+        self._remove(running.own_name)
         if not is_over:
             self._reap(running)
         self._running.pop(running.order.name, None)
         running.files.remove()
+
+    def _remove(self, *names: str) -> None:
+        if self._podman(cli.remove_argv(*names)).code != 0:
+            # Where the monitor was killed, podman ends the container the first time, and forgets it the second.
+            self._podman(cli.remove_argv(*names))
 
     def _reap(self, running: _Running) -> None:
         with contextlib.suppress(ChildProcessError):

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,9 +150,9 @@ def has_image_argv(image: str) -> list[str]:
     return ["podman", "image", "exists", "--", image]
 
 
-def remove_argv(name: str) -> list[str]:
-    """Return what ends it and forgets it."""
-    return ["podman", "rm", "--force", "--time=0", "--ignore", name]
+def remove_argv(*names: str) -> list[str]:
+    """Return what ends them and forgets them."""
+    return ["podman", "rm", "--force", "--time=0", "--ignore", *names]
 
 
 def remove_all_argv(owner: str) -> list[str]:
@@ -160,24 +160,18 @@ def remove_all_argv(owner: str) -> list[str]:
     return ["podman", "rm", "--force", "--time=0", f"--filter=label={OWNER_LABEL}={owner}"]
 
 
-def ended_argv() -> list[str]:
-    """Return what asks for the containers of idleq that do not run, whosever they are: see `keepers_in`."""
+def kept_argv() -> list[str]:
+    """Return what asks for all containers of idleq, whosever they are: see `kept_in`."""
     return [
         *("podman", "ps", "--all", "--no-trunc", f"--filter=label={KEEPER_LABEL}"),
-        *("--filter=status=created", "--filter=status=exited"),
-        f'--format={{{{.ID}}}} {{{{index .Labels "{KEEPER_LABEL}"}}}}',
+        f'--format={{{{.ID}}}} {{{{.Pid}}}} {{{{index .Labels "{KEEPER_LABEL}"}}}}',
     ]
 
 
-def keepers_in(said: str) -> dict[str, str]:
-    """Return the containers that `ended_argv` printed, and whose each is."""
-    pairs = (line.partition(" ") for line in said.splitlines())
-    return {number: keeper for number, _, keeper in pairs}
-
-
-def forget_argv(numbers: Iterable[str]) -> list[str]:
-    """Return what forgets these containers, if they do not run."""
-    return ["podman", "rm", "--ignore", *numbers]
+def kept_in(said: str) -> list[tuple[str, int, str]]:
+    """Return of each container that `kept_argv` printed its number, that of its first process (0 if it has none), and its keeper."""
+    fields = (line.split(" ", 2) for line in said.splitlines())
+    return [(number, int(pid), keeper) for number, pid, keeper in fields]
 
 
 def says_not_executable(said: str) -> bool:

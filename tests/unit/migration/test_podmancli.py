@@ -13,10 +13,9 @@ from idleq.migration.podmancli import (
     State,
     checkpoint_argv,
     criu_log_of,
-    ended_argv,
-    forget_argv,
     has_image_argv,
-    keepers_in,
+    kept_argv,
+    kept_in,
     mount_option,
     moved_config,
     moved_spec,
@@ -98,17 +97,15 @@ def test_what_is_left_of_an_allocation_is_removed_by_its_label() -> None:
     ]
 
 
-def test_of_what_does_not_run_podman_is_asked_whose_it_is_and_forgets_it_without_force() -> None:
-    assert ended_argv() == [
+def test_podman_is_asked_whose_the_containers_are_that_it_knows() -> None:
+    assert kept_argv() == [
         *("podman", "ps", "--all", "--no-trunc", "--filter=label=org.idleq.keeper"),
-        *("--filter=status=created", "--filter=status=exited"),
-        '--format={{.ID}} {{index .Labels "org.idleq.keeper"}}',
+        '--format={{.ID}} {{.Pid}} {{index .Labels "org.idleq.keeper"}}',
     ]
-    assert keepers_in("1f 0 b pid:[4026531836] 7 99\n2e 0 b pid:[4026531836] 8 100\n") == {
-        "1f": "0 b pid:[4026531836] 7 99",
-        "2e": "0 b pid:[4026531836] 8 100",
-    }
-    assert forget_argv(["1f", "2e"]) == ["podman", "rm", "--ignore", "1f", "2e"]
+    assert kept_in("1f 4711 0 b pid:[4026531836] 7 99\n2e 0 0 b pid:[4026531836] 8 100\n") == [
+        ("1f", 4711, "0 b pid:[4026531836] 7 99"),
+        ("2e", 0, "0 b pid:[4026531836] 8 100"),
+    ]
 
 
 def test_podman_is_asked_for_an_image_whatever_that_is_called() -> None:
