@@ -33,6 +33,15 @@ KILLED_FROM, SIGNALS = 128, 64
 KILLED_AROUND = "docker's shim of it was killed, or it was killed from outside"
 
 
+UNKNOWN = 255
+"""What an engine that comes back says of a container that has ended without it, however that was."""
+
+ENDED_UNSEEN = "docker's engine was away when it ended, and does not know how"
+
+AGAIN_SECONDS = 0.5
+"""An engine that is away is asked again after this."""
+
+
 @dataclass(slots=True)
 class _Running:
     """A container of ours; *follower* writes down what it prints, and then tells its end.
@@ -201,16 +210,29 @@ class DockerRuntime:
                 for out, err in output:
                     stdout.write(out or b"")
                     stderr.write(err or b"")
-            with self._engine() as asked:
-                code = _code(asked.wait(number))
-                # The kernel spares a container's first process every SIGKILL from within.
-                if code == -SIGKILL and not running.is_killed and not asked.has_run_out_of_memory(number):
-                    running.lost = running.lost or KILLED_AROUND
-                self._ends.put((running, code))
+            self._ends.put((running, self._end_of(running)))
 
         running = _Running(order, number, Thread(target=follow, name=f"follow-{order.name}", daemon=True))
         self._running[order.name] = running
         running.follower.start()
+
+    def _end_of(self, running: _Running) -> int:
+        """Return how it has ended, once it has, and note whether that was not its own end; an engine that is away is waited for."""
+        was_away = False
+        while True:
+            try:
+                with self._engine() as asked:
+                    code = _code(asked.wait(running.number))
+                    # The kernel spares a container's first process every SIGKILL from within.
+                    if code == -SIGKILL and not running.is_killed and not asked.has_run_out_of_memory(running.number):
+                        running.lost = running.lost or KILLED_AROUND
+            except (StartFailed, *EngineError):
+                was_away = True
+                time.sleep(AGAIN_SECONDS)
+            else:
+                if was_away and code == UNKNOWN:
+                    running.lost = running.lost or ENDED_UNSEEN
+                return code
 
     def _forget(self, running: _Running) -> None:
         del self._running[running.order.name]

@@ -12,7 +12,7 @@ from typing import Any
 
 import docker
 import requests
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from idleq.migration import criu
 from idleq.migration.cgroups import end_all_in
@@ -28,6 +28,9 @@ SHIM = "containerd-shim-runc-v2"
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """What shells answer for a program that is missing, or is there and cannot be run."""
+
+KILLED = 128 + signal.SIGKILL
+"""The exit code of what SIGKILL has ended."""
 
 GONE = 404
 NOT_RUNNING = 409
@@ -93,8 +96,11 @@ class DockerEngine:
             output._response.close()  # noqa: SLF001 - its own close leaves the socket open
 
     def wait(self, number: str) -> int:
-        """Return the exit code of a container once nothing of it lives."""
-        return int(self._api.wait(number)["StatusCode"])
+        """Return the exit code of a container once nothing of it lives; one that somebody has removed was killed."""
+        try:
+            return int(self._api.wait(number)["StatusCode"])
+        except NotFound:
+            return KILLED
 
     def kill(self, number: str, signal: int) -> None:
         """Send *signal* to the first process; one that has ended takes none."""
@@ -119,8 +125,11 @@ class DockerEngine:
         return int(self._api.inspect_container(number)["State"]["Pid"])
 
     def has_run_out_of_memory(self, number: str) -> bool:
-        """Whether the kernel has ended it, or something in it, at its memory's limit."""
-        return bool(self._api.inspect_container(number)["State"]["OOMKilled"])
+        """Whether the kernel has ended it, or something in it, at its memory's limit; of one that was removed nobody says so."""
+        try:
+            return bool(self._api.inspect_container(number)["State"]["OOMKilled"])
+        except NotFound:
+            return False
 
     def of_owner(self, owner: str) -> list[str]:
         """Return the numbers of all containers of *owner*, also of those that have ended."""

@@ -1,7 +1,9 @@
 """What holds of docker's containers beyond what all runtimes hold: whose fault it is when one is killed."""
 
+import gc
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -10,12 +12,12 @@ from threading import Thread
 
 import pytest
 
-from contract.test_runtimes import C1, COUNT, DOCKER, Bench, bench_of
-from idleq.migration.docker import KILLED_AROUND, DockerRuntime
+from contract.test_runtimes import C1, COUNT, DOCKER, Bench, bench_of, programs
+from idleq.migration.docker import ENDED_UNSEEN, KILLED_AROUND, DockerRuntime
 from idleq.migration.dockerengine import DockerEngine
 from idleq.migration.errors import ThawFailed
 from idleq.migration.ports import Ended
-from idleq.processes import read_process, read_processes, read_program
+from idleq.processes import read_argv, read_process, read_processes, read_program
 from testbed.waiting import wait_for
 
 pytestmark = DOCKER
@@ -67,6 +69,24 @@ def test_a_thaw_that_would_never_end_is_given_up_and_what_was_frozen_goes_on_at_
     bench.runtime.thaw(order, images)
     assert bench.wait_for_end() == [Ended(C1, 0)]
     assert bench.lines() == [str(number) for number in range(30)]
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # docker's client, where nobody answers
+def test_what_ends_while_the_engine_is_away_is_told_as_lost_once_that_is_back(bench: Bench) -> None:
+    bench.runtime.start(bench.order("/bin/sh", "-c", "echo 1 > counted; until [ -e go ]; do sleep 0.1; done; exit 7"))
+    bench.wait_for_lines(1)
+    (engine,) = programs("dockerd")
+    argv = read_argv(engine)
+    os.kill(engine, signal.SIGKILL)
+    wait_for("the engine to be gone", lambda: not programs("dockerd"), seconds=30)
+    (bench.folder / "work" / "go").touch()
+    wait_for("its end", lambda: not bench.survivors(), seconds=30)
+
+    with Path("/var/log/dockerd.log").open("ab") as log:
+        subprocess.run(["setsid", "--fork", *argv], check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    assert bench.wait_for_end() == [Ended(C1, -signal.SIGKILL, ENDED_UNSEEN)]
+    gc.collect()
 
 
 def test_one_that_takes_more_memory_than_it_has_is_ended_by_its_own_fault(bench: Bench) -> None:
