@@ -127,7 +127,7 @@ def _after_segment(
     if segment is None:  # late news of a segment that was given up
         assert isinstance(fact, SegmentFrozen)
         return _with_snapshot(job, fact.snapshot, kept)
-    state: JobState = Queued() if fact.delayed_until is None else Delayed(fact.delayed_until)
+    state: JobState = Queued() if fact.delayed_until is None else Delayed(fact.delayed_until, fact.reason)
     if isinstance(job.state, Freezing) and job.state.hold:
         state = Held(job.state.reason)
     match fact:

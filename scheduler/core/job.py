@@ -65,9 +65,10 @@ class Held(Struct, frozen=True, gc=False):
 
 
 class Delayed(Struct, frozen=True, gc=False):
-    """It may start again from *until* on; unlike Held this ends by itself."""
+    """It may start again from *until* on; unlike Held this ends by itself. *reason* is how its last segment ended."""
 
     until: Millis
+    reason: str
 
 
 class Starting(Struct, frozen=True, gc=False):
