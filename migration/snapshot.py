@@ -52,8 +52,11 @@ def publish(
     origin: Origin,
     check: Callable[[], None] = lambda: None,
     packer: Packer = PLAIN,
+    has_company: bool = False,
 ) -> Published:
     """Make the snapshot *target* of *items*, packed by *packer*; *check* may still refuse it once everything is copied.
+
+    What a killed process left half written beside it is removed, unless *has_company*: others may be writing there now.
 
     Raises:
         FolderRefused: *check* did.
@@ -62,7 +65,8 @@ def publish(
     beside = copying.half_written(target)
     with _nothing_left(target, beside):
         target.parent.mkdir(parents=True, exist_ok=True)
-        copying.remove_half_written(target.parent)
+        if not has_company:
+            copying.remove_half_written(target.parent)
         beside.mkdir(mode=PRIVATE)
         manifest = _store_all(items, beside / FILES, kind, origin, packer)
         check()

@@ -14,9 +14,12 @@ from structlog.typing import FilteringBoundLogger
 
 from idleq.ids import JobId, Millis, SnapshotId
 from idleq.migration import snapshot
+from idleq.scheduler import inputcopies
 from idleq.scheduler.core.engine import Decision, Engine
+from idleq.scheduler.core.inputcopies import input_copies
 from idleq.scheduler.core.inputs import Input, SnapshotRemoved
 from idleq.scheduler.core.retention import Doomed, Holding, Stray, doomed, holdings
+from idleq.scheduler.core.rows import InputCopies
 from idleq.scheduler.errors import DaemonAway, JournalUnavailable
 from idleq.scheduler.paths import ServerPaths
 from idleq.scheduler.ports import Clock
@@ -25,9 +28,6 @@ T = TypeVar("T")
 
 ALLOCATION_KEPT_MS = Millis(7 * 24 * 3_600_000)
 """Since the last line of its agent: whoever wonders why a job failed looks for the agent's log within days."""
-
-INPUTS_KEPT_MS = Millis(24 * 3_600_000)
-"""Since they were copied: nobody is that long about to submit the job that they are for."""
 
 
 class Engines(Protocol):
@@ -107,18 +107,12 @@ class Tidier:
 
     def forget_inputs(self) -> tuple[str, ...]:
         """Remove the copies of inputs that no open job has, but for those that a submit may be about to name; return their names."""
-        wanted = self._engines.look(_inputs).result()
-        oldest = self._clock.now() - INPUTS_KEPT_MS
-        gone = [
-            folder
-            for folder in _entries(self._paths.inputs)
-            if folder.name not in wanted and (_written_at(folder) or oldest) < oldest
-        ]
-        for folder in gone:
-            shutil.rmtree(folder, ignore_errors=True)
-        if gone:
-            self._log.info("daemon.inputs_forgotten", inputs=[folder.name for folder in gone])
-        return tuple(folder.name for folder in gone)
+        gone = inputcopies.remove(self._paths, self._engines.look(_inputs).result(), self._clock.now())
+        if gone.names:
+            self._log.info("daemon.inputs_forgotten", inputs=gone.names)
+        for problem in gone.problems:
+            self._log.warning("daemon.inputs_kept", reason=problem)
+        return gone.names
 
     def _strays(self, hold: Holding) -> Iterator[Stray]:
         known = {kept.id for kept in hold.snapshots}
@@ -156,9 +150,8 @@ def _allocations(engine: Engine, _now: Millis) -> frozenset[str]:
     return frozenset(engine.state.allocations)
 
 
-def _inputs(engine: Engine, _now: Millis) -> frozenset[str]:
-    entries = engine.state.entries.values()
-    return frozenset(entry.spec.inputs.id for entry in entries if entry.spec.inputs and not entry.is_over)
+def _inputs(engine: Engine, _now: Millis) -> InputCopies:
+    return input_copies(engine.state)
 
 
 def _last_written_at(folder: Path) -> Millis | None:

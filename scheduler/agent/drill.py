@@ -1,33 +1,35 @@
 """Thaws a copy of a snapshot, sees that the program goes on from it, and throws the copy away."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from idleq.ids import Fence, JobId, Millis
+from idleq.machines import Machine, obstacles
 from idleq.migration import snapshot
-from idleq.migration.errors import MountRefused, StartFailed
-from idleq.migration.manifest import APP
+from idleq.migration.errors import MountRefused, StartFailed, ThawFailed
+from idleq.migration.manifest import Manifest, needs_of
 from idleq.migration.ports import Ended
 from idleq.migration.sealing import Keyring
-from idleq.scheduler.agent.alone import last_words, lone_guest
-from idleq.scheduler.agent.folders import Folders, Scratch
-from idleq.scheduler.agent.node import AgentRuntime
-from idleq.scheduler.agent.ordering import order_of
+from idleq.scheduler.agent import saves
+from idleq.scheduler.agent.alone import Alone, last_words, lone_guest
+from idleq.scheduler.agent.folders import Scratch
+from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.outcome import SAVED_CODES
+from idleq.scheduler.agent.saving import FROM_OUTSIDE
 from idleq.scheduler.agent.signals import number_of
 from idleq.scheduler.agent.staged import bring
 from idleq.scheduler.agent.tail import Tail, whole_number
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import JobSpec
-from idleq.scheduler.paths import SegmentPaths
-from idleq.scheduler.ports import Clock
 
 LOOK_SECONDS = 0.05
 
 STEPS = 2
 """Steps that the program shall make: the first may be the one that was saved, told again."""
+
+LIVES_MS = Millis(5_000)
+"""What was thawed as it ran, and had never told of a step, is watched for so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,7 @@ class Drilled:
     """What came of it.
 
     Attributes:
-        is_good: whether the program went on and saved itself, or came to its end.
+        is_good: whether the program went on (and saved itself, if that is how it is frozen), or came to its end.
         step: how far the snapshot was.
         came_to: how far the program came.
         code: its exit code, or minus the signal that ended it; None if it never ended by itself.
@@ -53,21 +55,10 @@ class Drilled:
 
 @dataclass(slots=True)
 class Drill:
-    """One drill, in a folder of its own.
+    """One drill on this *machine*; *alone* has patience for the program's first steps, and again for saving itself."""
 
-    Attributes:
-        runtime: starts the copy; whatever it started ends with the drill.
-        clock: how long it takes.
-        scratch: an empty folder, which is empty afterwards.
-        patience_ms: how long the program may take for its first steps, and again for saving itself.
-        environment: what of ours programs may see.
-    """
-
-    runtime: AgentRuntime
-    clock: Clock
-    scratch: Path
-    patience_ms: Millis
-    environment: Mapping[str, str]
+    alone: Alone
+    machine: Machine
 
     def of(
         self, job: JobId, spec: JobSpec, source: Path, taken: Snapshot, keys: Keyring, inputs: Path | None = None
@@ -79,52 +70,93 @@ class Drill:
         InputsGone: what its job is given does not verify.
         """
         manifest = snapshot.read_manifest(source, taken.digest)
-        if manifest.kind != APP:
-            return Drilled(
-                is_good=False, step=taken.step, came_to=0, code=None,
-                found=f"a snapshot of {manifest.kind} can only be thawed on a node; it was not tried",
-            )  # fmt: skip
-        place = Scratch(self.scratch)
+        if why := self._why_not(manifest, spec):
+            return _bad(taken, f"{why}; it was not tried")
+        place = Scratch(self.alone.scratch)
         place.clear()
         try:
             folders = place.take()
-            snapshot.restore(source, taken.digest, {"checkpoint": folders.checkpoint, "output": folders.output}, keys)
+            folders.images.mkdir()
+            snapshot.restore(source, taken.digest, saves.places(folders), keys)
             if spec.inputs is not None and inputs is not None:
                 bring(spec.inputs, inputs, folders)
-            return self._try(job, spec, folders, taken)
+            is_as_it_ran = manifest.kind == FROM_OUTSIDE
+            guest = lone_guest(
+                "drill", job, Fence(taken.fence + 1), spec, folders, thaw_from=taken, is_enclosed=is_as_it_ran
+            )
+            return self._thawed(guest, taken) if is_as_it_ran else self._started(guest, taken)
+        except (StartFailed, MountRefused, ThawFailed) as error:
+            return _bad(taken, str(error))
         finally:
-            self.runtime.close()
+            self.alone.runtime.close()
             place.clear()
 
-    def _try(self, job: JobId, spec: JobSpec, folders: Folders, taken: Snapshot) -> Drilled:
-        guest = lone_guest("drill", job, Fence(taken.fence + 1), spec, folders, thaw_from=taken)
-        progress = Tail(folders.progress_file)
-        progress.new_lines()  # those that were there before
-        try:
-            self.runtime.start(order_of(guest, SegmentPaths(folders.root), self.environment, ()))
-        except (StartFailed, MountRefused) as error:
-            return Drilled(is_good=False, step=taken.step, came_to=taken.step, code=None, found=str(error))
-        ended, told = self._watch(progress, STEPS)
+    def _why_not(self, manifest: Manifest, spec: JobSpec) -> str:
+        if written := [mount.source for mount in spec.mounts if mount.is_writable]:
+            return f"its program may write to {', '.join(written)}, which is no copy"
+        if manifest.kind != FROM_OUTSIDE:
+            return ""
+        if manifest.origin is None:
+            return "it does not say where it was frozen"
+        needs = needs_of(manifest.kind, manifest.origin, is_reproducible=spec.reproducible)
+        reasons = self.alone.without_criu or "; ".join(obstacles(needs, self.machine, spec.image))
+        return f"a snapshot of {manifest.kind} cannot be thawed here, {reasons}" if reasons else ""
+
+    def _started(self, guest: Guest, taken: Snapshot) -> Drilled:
+        """Start it from what it had saved, and let it save itself again."""
+        progress = _progress_of(guest)
+        self.alone.runtime.start(self.alone.order(guest))
+        ended, told = self._watch(progress, STEPS, self.alone.patience_ms)
         if ended is None:
-            self.runtime.signal(guest.name, number_of(spec.signal))
-            ended, more = self._watch(progress, None)
+            self.alone.runtime.signal(guest.name, number_of(guest.launch.spec.signal))
+            ended, more = self._watch(progress, None, self.alone.patience_ms)
             told += more
         if ended is None:
-            self.runtime.kill([guest.name])
-            self._watch(progress, None)  # until nothing of it lives any more
-        return _judged(taken.step, told, ended, last_words(folders))
+            self._end(guest, progress)
+        return _judged(taken.step, told, ended, last_words(guest.folders))
 
-    def _watch(self, progress: Tail, enough: int | None) -> tuple[Ended | None, list[int]]:
-        """Return how it ended, if it did before *enough* steps or the time is up, and the steps that it told."""
+    def _thawed(self, guest: Guest, taken: Snapshot) -> Drilled:
+        """Let its processes go on for a while."""
+        progress = _progress_of(guest)
+        self.alone.runtime.thaw(self.alone.order(guest), guest.folders.images)
+        most_ms = self.alone.patience_ms if taken.step else min(LIVES_MS, self.alone.patience_ms)
+        ended, told = self._watch(progress, STEPS, most_ms)
+        if ended is None:
+            self._end(guest, progress)
+            came_to = max(told, default=taken.step)
+            how_far = f"from step {taken.step} to {came_to}" if told else f"and told of no step in {most_ms / 1000:g} s"
+            is_good = came_to > taken.step or not (told or taken.step)
+            return Drilled(is_good=is_good, step=taken.step, came_to=came_to, code=None, found=f"it went on {how_far}")
+        if ended.lost:
+            return _bad(taken, ended.lost)
+        return _judged(taken.step, told, ended, last_words(guest.folders))
+
+    def _end(self, guest: Guest, progress: Tail) -> None:
+        self.alone.runtime.kill([guest.name])
+        self._watch(progress, None, self.alone.patience_ms)  # until nothing of it lives any more
+
+    def _watch(self, progress: Tail, enough: int | None, most_ms: Millis) -> tuple[Ended | None, list[int]]:
+        """Return how it ended, if it did before *enough* steps or *most_ms* were over, and the steps that it told."""
         told: list[int] = []
-        until = self.clock.now() + self.patience_ms
-        while self.clock.now() < until:
-            ended = next(iter(self.runtime.ended()), None)
+        until = self.alone.clock.now() + most_ms
+        while self.alone.clock.now() < until:
+            ended = next(iter(self.alone.runtime.ended()), None)
             told += [step for line in progress.new_lines() if (step := whole_number(line, "step")) is not None]
             if ended is not None or (enough is not None and len(told) >= enough):
                 return ended, told
             time.sleep(LOOK_SECONDS)
         return None, told
+
+
+def _bad(taken: Snapshot, why: str) -> Drilled:
+    return Drilled(is_good=False, step=taken.step, came_to=taken.step, code=None, found=why)
+
+
+def _progress_of(guest: Guest) -> Tail:
+    """Return what reads the steps that it will tell."""
+    progress = Tail(guest.folders.progress_file)
+    progress.new_lines()  # those that were there before
+    return progress
 
 
 def _judged(step: int, told: list[int], ended: Ended | None, errors: str) -> Drilled:

@@ -4,14 +4,18 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Callable, Collection
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from structlog.typing import FilteringBoundLogger
 
+from idleq.ids import Millis
 from idleq.machines import Machine
-from idleq.migration.capabilities import criu_version
+from idleq.migration.capabilities import criu_version, why_no_criu
 from idleq.migration.errands import Errands
 from idleq.migration.here import machine_here
 from idleq.migration.packer import Packer
@@ -21,6 +25,7 @@ from idleq.migration.process import ProcessRuntime
 from idleq.migration.runtimes import FullRuntime, Runtimes
 from idleq.migration.sealing import NO_KEYS, read_keys
 from idleq.processes import read_processes, read_variable
+from idleq.scheduler.agent.alone import Alone
 from idleq.scheduler.agent.api_link import ApiLink
 from idleq.scheduler.agent.background import Background
 from idleq.scheduler.agent.clock import AgentClock
@@ -38,10 +43,12 @@ from idleq.scheduler.agent.room import room_of
 from idleq.scheduler.agent.settings import AgentSettings, Transport
 from idleq.scheduler.agent.spool_link import SpoolLink
 from idleq.scheduler.agent.wakeup import Wakeup
+from idleq.scheduler.clock import SteadyClock
 from idleq.scheduler.core.abilities import CRIU, DOCKER, PODMAN
 from idleq.scheduler.logs import make_log, open_log
 from idleq.scheduler.paths import AllocationPaths, ServerPaths
 from idleq.scheduler.ports import Clock
+from idleq.scheduler.signals import on_stop
 from idleq.scheduler.sitefolder import TICKET
 from idleq.scheduler.spool import AgentSpool
 
@@ -98,7 +105,7 @@ def node_of(
         settings=settings,
         paths=paths,
         clock=clock,
-        runtime=runtimes_of(settings),
+        runtime=runtimes_of(str(settings.scratch), niceness=settings.niceness),
         reports=open_reports(paths.allocation(settings.allocation).reports),
         background=Background(wake),
         arrivals=Background(wake),
@@ -114,23 +121,23 @@ def node_of(
     )
 
 
-def runtimes_of(settings: AgentSettings) -> Runtimes:
-    """Return the runtimes of this node; plain processes are begun with, as they change whose orphans are adopted."""
+def runtimes_of(owner: str, *, niceness: int = 0) -> Runtimes:
+    """Return the runtimes of this node for *owner*; plain processes are begun with, as they change whose orphans are adopted."""
     errands = Errands()
-    processes = ProcessRuntime(errands, niceness=settings.niceness)
+    processes = ProcessRuntime(errands, niceness=niceness)
     return Runtimes(
         {
             RuntimeName.PROCESS: lambda: processes,
-            RuntimeName.PODMAN: lambda: PodmanRuntime(str(settings.scratch), errands),
-            RuntimeName.DOCKER: lambda: _docker(settings),
+            RuntimeName.PODMAN: lambda: PodmanRuntime(owner, errands),
+            RuntimeName.DOCKER: lambda: _docker(owner),
         }
     )
 
 
-def _docker(settings: AgentSettings) -> FullRuntime:
+def _docker(owner: str) -> FullRuntime:
     from idleq.migration.docker import DockerRuntime
 
-    return DockerRuntime(owner=str(settings.scratch))
+    return DockerRuntime(owner=owner)
 
 
 def abilities_here() -> tuple[str, ...]:
@@ -145,6 +152,29 @@ def machine_of(abilities: Collection[str]) -> Machine:
         return machine_here()
     runtimes = (RuntimeName.PROCESS, *(name for name in RuntimeName if name in abilities))
     return replace(machine_here(), criu=criu_version(), runtimes=tuple(map(str, runtimes)))
+
+
+@contextlib.contextmanager
+def alone_here(roots: Collection[str], seconds: float) -> Iterator[Alone]:
+    """Give what runs guests here that no daemon has sent, with patience for so many *seconds*; containers may see *roots*."""
+    with (
+        tempfile.TemporaryDirectory(prefix="idleq-alone-") as scratch,
+        on_stop(_leave, (signal.SIGTERM, signal.SIGHUP)),
+    ):
+        yield Alone(
+            runtime=runtimes_of(scratch),
+            clock=SteadyClock(),
+            scratch=Path(scratch),
+            patience_ms=Millis(round(seconds * 1000)),
+            environment=os.environ,
+            without_criu=why_no_criu(),
+            roots=roots,
+        )
+
+
+def _leave(number: signal.Signals) -> NoReturn:
+    """End as the signal would have ended us, but by way of whoever ends the guests: a container would go on."""
+    sys.exit(128 + number)
 
 
 def courier_of(

@@ -13,21 +13,18 @@ from idleq.migration import snapshot
 from idleq.migration.errors import MigrationError, StartFailed
 from idleq.migration.here import origin_here
 from idleq.migration.manifest import APP
-from idleq.migration.ports import Ended, Order
+from idleq.migration.ports import Ended
 from idleq.migration.tree import Item
 from idleq.scheduler.agent import saves
-from idleq.scheduler.agent.alone import last_words, lone_guest
+from idleq.scheduler.agent.alone import Alone, last_words, lone_guest
 from idleq.scheduler.agent.errors import TrialFailed
 from idleq.scheduler.agent.folders import Folders, Scratch, segment_text
 from idleq.scheduler.agent.guest import Guest
-from idleq.scheduler.agent.node import AgentRuntime
-from idleq.scheduler.agent.ordering import order_of
 from idleq.scheduler.agent.outcome import Broken, Done, End, Saved, judge
 from idleq.scheduler.agent.saving import FROM_OUTSIDE
 from idleq.scheduler.agent.signals import number_of
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
 from idleq.scheduler.paths import SegmentPaths
-from idleq.scheduler.ports import Clock
 
 WAYS = (FreezeMethod.CRIU, FreezeMethod.APP)
 
@@ -84,23 +81,9 @@ class Left:
 
 @dataclass(slots=True)
 class Trial:
-    """One trial, in a folder of its own.
+    """One trial; *alone* has patience for all that the command does, and again for saving itself."""
 
-    Attributes:
-        runtime: runs the command; whatever it started ends with the trial.
-        clock: how long things take.
-        scratch: an empty folder, which is empty afterwards.
-        patience_ms: how long the command may take for all it does, and again for saving itself.
-        environment: what of ours programs may see.
-        without_criu: why criu cannot be tried here; "" if it can.
-    """
-
-    runtime: AgentRuntime
-    clock: Clock
-    scratch: Path
-    patience_ms: Millis
-    environment: Mapping[str, str]
-    without_criu: str
+    alone: Alone
     _begun: int = field(default=0, init=False)
 
     def of(self, spec: JobSpec) -> Tryout:
@@ -109,7 +92,7 @@ class Trial:
         Raises:
             TrialFailed: by itself it fails, does not end, or is over at once.
         """
-        place = Scratch(self.scratch)
+        place = Scratch(self.alone.scratch)
         place.clear()
         try:
             left, took_ms = self._undisturbed(spec)
@@ -120,17 +103,18 @@ class Trial:
         except (StartFailed, OSError) as error:
             raise TrialFailed(f"it cannot be tried: {error}") from error
         finally:
-            self.runtime.close()
+            self.alone.runtime.close()
             place.clear()
 
     def _undisturbed(self, spec: JobSpec) -> tuple[Left, Millis]:
-        guest, since = self._guest(spec, 1), self.clock.now()
+        guest = self._guest(spec, 1)
         self._start(guest)
-        ended = self._watch(self.patience_ms)
-        took_ms = Millis(self.clock.now() - since)
+        since = self.alone.clock.now()  # a container's start may take longer than its program
+        ended = self._watch(self.alone.patience_ms)
+        took_ms = Millis(self.alone.clock.now() - since)
         if ended is None:
             self._end(guest)
-            seconds = f"{self.patience_ms / 1000:g} s"
+            seconds = f"{self.alone.patience_ms / 1000:g} s"
             raise TrialFailed(f"after {seconds} it has not ended; try it with less to do, or with more --seconds")
         if ended.code != 0:
             how = f"signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
@@ -140,8 +124,8 @@ class Trial:
 
     def _tried(self, way: FreezeMethod, spec: JobSpec, left: Left, half_ms: Millis) -> Tried:
         """Start it, and once half of it is done freeze it in that *way*."""
-        if way is FreezeMethod.CRIU and self.without_criu:
-            return _no(way, self.without_criu)
+        if way is FreezeMethod.CRIU and self.alone.without_criu:
+            return _no(way, self.alone.without_criu)
         first = self._guest(structs.replace(spec, freeze=way), 1)
         self._start(first)
         if self._watch(half_ms) is not None:
@@ -156,26 +140,26 @@ class Trial:
         """Freeze it with all that it holds."""
         saves.from_outside(first.folders)  # what cannot be kept is found while it still runs
         first.folders.images.mkdir()
-        self.runtime.freeze(first.name, first.folders.images)
+        self.alone.runtime.freeze(first.name, first.folders.images)
         then = self._moved(first, saves.from_outside(first.folders), FROM_OUTSIDE)
-        self.runtime.thaw(self._order(then), then.folders.images)
+        self.alone.runtime.thaw(self.alone.order(then), then.folders.images)
         return self._compared(left, [first, then])
 
     def _by_itself(self, first: Guest, left: Left) -> Tried:
         """Ask it to save itself, by the workload contract."""
         spec = first.launch.spec
         number = number_of(spec.signal)
-        if not self.runtime.hears(first.name, number):
+        if not self.alone.runtime.hears(first.name, number):
             self._end(first)
             return _no(
                 FreezeMethod.APP, f"it has no handler for {spec.signal}, by which it would be asked to save itself"
             )
-        self.runtime.signal(first.name, number)
-        ended = self._watch(self.patience_ms)
+        self.alone.runtime.signal(first.name, number)
+        ended = self._watch(self.alone.patience_ms)
         if ended is None:
             self._end(first)
             return _no(
-                FreezeMethod.APP, f"it did not save itself within {self.patience_ms / 1000:g} s of {spec.signal}"
+                FreezeMethod.APP, f"it did not save itself within {self.alone.patience_ms / 1000:g} s of {spec.signal}"
             )
         match judge(
             End(code=ended.code, can_freeze=True, has_checkpoint=first.folders.has_checkpoint, asked_by=number)
@@ -192,7 +176,7 @@ class Trial:
 
     def _compared(self, left: Left, guests: Sequence[Guest]) -> Tried:
         spec = guests[-1].launch.spec
-        way, ended = spec.freeze, self._watch(self.patience_ms)
+        way, ended = spec.freeze, self._watch(self.alone.patience_ms)
         if ended is not None and ended.lost:
             return _no(way, ended.lost)
         if ended is None:
@@ -220,7 +204,7 @@ class Trial:
     def _guest(self, spec: JobSpec, fence: int) -> Guest:
         """Return a segment of *spec*, ready to be started in folders of its own."""
         self._begun += 1
-        folders = Folders(self.scratch / str(self._begun))
+        folders = Folders(self.alone.scratch / str(self._begun))
         folders.create()
         return lone_guest(
             f"try{self._begun}", JobId("1"), Fence(fence), spec, folders, is_enclosed=spec.freeze is FreezeMethod.CRIU
@@ -229,7 +213,7 @@ class Trial:
     def _moved(self, guest: Guest, items: Sequence[Item], kind: str) -> Guest:
         """Return the next segment of *guest*, with what its snapshot of *items* holds."""
         where = guest.folders.root / "snapshot"
-        published = snapshot.publish(items, where, kind=kind, origin=origin_here(self.clock.now()))
+        published = snapshot.publish(items, where, kind=kind, origin=origin_here(self.alone.clock.now()))
         then = self._guest(guest.launch.spec, 2)
         then.folders.images.mkdir()
         snapshot.restore(where, published.digest, saves.places(then.folders))
@@ -238,19 +222,16 @@ class Trial:
         return then
 
     def _start(self, guest: Guest) -> None:
-        self.runtime.start(self._order(guest))
-
-    def _order(self, guest: Guest) -> Order:
-        return order_of(guest, SegmentPaths(guest.folders.root), self.environment, ())
+        self.alone.runtime.start(self.alone.order(guest))
 
     def _end(self, guest: Guest) -> None:
-        self.runtime.kill([guest.name])
+        self.alone.runtime.kill([guest.name])
         self._watch(ENDS_MS)
 
     def _watch(self, most_ms: Millis) -> Ended | None:
         """Return how what runs has ended, None if after *most_ms* it has not."""
-        until = self.clock.now() + most_ms
-        while (ended := next(iter(self.runtime.ended()), None)) is None and self.clock.now() < until:
+        until = self.alone.clock.now() + most_ms
+        while (ended := next(iter(self.alone.runtime.ended()), None)) is None and self.alone.clock.now() < until:
             time.sleep(LOOK_SECONDS)
         return ended
 

@@ -9,6 +9,7 @@ from idleq.scheduler.api.agents import agent_routes
 from idleq.scheduler.api.answers import failure
 from idleq.scheduler.api.auth import Gate, Identify
 from idleq.scheduler.api.bodies import TooLarge
+from idleq.scheduler.api.inputs import input_routes
 from idleq.scheduler.api.office import Office
 from idleq.scheduler.api.people import people_routes
 from idleq.scheduler.api.snapshots import snapshot_routes
@@ -25,6 +26,7 @@ def make_app(office: Office, people_token: str, log: FilteringBoundLogger, ident
     app.include_router(steering_routes(office))
     app.include_router(view_routes(office))
     app.include_router(snapshot_routes(office))
+    app.include_router(input_routes(office))
     app.add_middleware(Gate, people=people_token, agents=office.tokens, identify=identify)
 
     @app.exception_handler(IdleqError)

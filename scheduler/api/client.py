@@ -90,6 +90,10 @@ class Client:
         """Make *job* another in what *changes* say."""
         self._call("POST", f"/v1/jobs/{_part(job)}/modify", to_plain(changes))
 
+    def input_copies(self, names: Sequence[str]) -> Json:
+        """Return {"wanted": those of *names* that a job has which is not over, "spent": those that only jobs have which are done}."""
+        return self._call("POST", "/v1/inputs", {"names": list(names)})
+
     def snapshots(self) -> Json:
         """Return {"snapshots": rows, "is_cut": whether there are more}."""
         return self._call("GET", "/v1/snapshots")

@@ -173,3 +173,16 @@ class Summary(Struct, frozen=True, kw_only=True):
     free: Resources
     used: Resources
     unfreezable: int = 0
+
+
+class InputCopies(Struct, frozen=True):
+    """Names of copies, in no order.
+
+    Attributes:
+        wanted: those that a job has which is not over.
+        spent: those that only jobs have which are done, since a submit names its copies once. One that failed or was cancelled may
+            be looked into, and its snapshots be tried.
+    """
+
+    wanted: frozenset[str]
+    spent: frozenset[str]

@@ -173,42 +173,32 @@ def drill_snapshot(paths: "ServerPaths", job: "JobId", spec: "JobSpec", taken: "
         InputsGone: what its job is given does not.
         KeyUnusable: the keys of snapshots cannot be read.
     """
-    import tempfile
-
-    from idleq.migration.ports import RuntimeName
-    from idleq.migration.process import ProcessRuntime
-    from idleq.migration.runtimes import Runtimes
     from idleq.migration.sealing import NO_KEYS, read_keys
     from idleq.scheduler.agent.drill import Drill
-    from idleq.scheduler.clock import SteadyClock
+    from idleq.scheduler.agent.main import abilities_here, alone_here, machine_of
     from idleq.scheduler.config import load_config
 
-    key_file = load_config(paths.config).snapshots.key_file
-    keys = read_keys(paths.root / key_file) if key_file else NO_KEYS
-    with tempfile.TemporaryDirectory(prefix="idleq-drill-") as scratch:
-        drill = Drill(
-            runtime=Runtimes({RuntimeName.PROCESS: ProcessRuntime}),
-            clock=SteadyClock(),
-            scratch=Path(scratch),
-            patience_ms=Millis(round(seconds * 1000)),
-            environment=os.environ,
-        )
-        inputs = paths.input(spec.inputs.id) if spec.inputs else None
+    config = load_config(paths.config)
+    keys = read_keys(paths.root / config.snapshots.key_file) if config.snapshots.key_file else NO_KEYS
+    inputs = paths.input(spec.inputs.id) if spec.inputs else None
+    with alone_here(config.containers.roots, seconds) as alone:
+        drill = Drill(alone, machine_of(abilities_here()))
         return drill.of(job, spec, paths.job(job).snapshot(taken.id).root, taken, keys, inputs)
 
 
-def try_command(spec: "JobSpec", seconds: float) -> "Tryout":
-    """Run a command on this machine, undisturbed and frozen half-way; raise TrialFailed if it cannot be tried."""
-    import tempfile
+def try_command(spec: "JobSpec", seconds: float, config: Path) -> "Tryout":
+    """Run a command on this machine, undisturbed and frozen half-way; what the file *config* lets containers see, its container sees.
 
-    from idleq.migration.capabilities import why_no_criu
-    from idleq.migration.process import ProcessRuntime
+    Raises:
+        TrialFailed: it cannot be tried.
+        BadConfig: *config* cannot be read.
+    """
+    from idleq.scheduler.agent.main import alone_here
     from idleq.scheduler.agent.trial import Trial
-    from idleq.scheduler.clock import SteadyClock
+    from idleq.scheduler.config import load_config
 
-    without_criu, patience_ms = why_no_criu(), Millis(round(seconds * 1000))
-    with tempfile.TemporaryDirectory(prefix="idleq-try-") as scratch:
-        return Trial(ProcessRuntime(), SteadyClock(), Path(scratch), patience_ms, os.environ, without_criu).of(spec)
+    with alone_here(load_config(config).containers.roots, seconds) as alone:
+        return Trial(alone).of(spec)
 
 
 def publish(paths: "ServerPaths", done: "Iterable[tuple[JobId, Fence]]") -> None:

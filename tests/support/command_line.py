@@ -17,7 +17,7 @@ from idleq.ids import AllocationId, EntryId, Fence, JobId, Millis, NodeName, Sna
 from idleq.scheduler.core.explain import Explanation
 from idleq.scheduler.core.prospects import Prospect
 from idleq.scheduler.core.resources import NOTHING, Resources
-from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, SnapshotRow, Summary
+from idleq.scheduler.core.rows import EntryRow, InputCopies, JobDetail, JobRow, NodeRow, SnapshotRow, Summary
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec, Submission
 from idleq.scheduler.core.wishes import Changes
@@ -173,11 +173,14 @@ def outlook(job: str, *, jobs: int = 1, done: int = 0, failed: int = 0, cancelle
     return Outlook(target=JobId(job), is_over=is_over, jobs=jobs, done=done, failed=failed, cancelled=cancelled)
 
 
+NO_COPIES = InputCopies(frozenset(), frozenset())
+
+
 @dataclass(slots=True)
 class FakeWire:
     """A daemon's API: answers are attributes, calls that change something are kept in *asked*.
 
-    *refusal* is raised by every call, or only by those for the jobs in *refused* if there are any.
+    *refusal* is raised by every call, or only by those for what is in *refused* if there is anything.
     """
 
     rows: tuple[JobRow, ...] = ()
@@ -186,10 +189,11 @@ class FakeWire:
     node_rows: tuple[NodeRow, ...] = ()
     snapshot_rows: tuple[SnapshotRow, ...] = ()
     summary: Summary = SUMMARY
+    copies: InputCopies = NO_COPIES
     remarks: tuple[str, ...] = ()
     outlooks: list[tuple[Outlook, ...]] = field(default_factory=list)
     refusal: IdleqError | None = None
-    refused: frozenset[JobId] = frozenset()
+    refused: frozenset[object] = frozenset()
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     is_stopped: bool = False
 
@@ -226,6 +230,10 @@ class FakeWire:
     def modify(self, job: JobId, changes: Changes) -> None:
         self._do("modify", job, changes)
 
+    def input_copies(self, names: Sequence[str]) -> dict[str, object]:
+        self._do("input_copies", tuple(names))
+        return self._plain(self.copies)
+
     def snapshots(self) -> dict[str, object]:
         return self._plain(Snapshots(self.snapshot_rows))
 
@@ -245,7 +253,7 @@ class FakeWire:
         self._do("resume")
 
     def wait(self, jobs: Sequence[JobId], timeout_ms: int) -> dict[str, object]:  # noqa: ARG002 - the answer is given
-        if self.refusal is not None:
+        if self.refusal is not None and not self.refused:
             raise self.refusal
         now = self.outlooks.pop(0) if len(self.outlooks) > 1 else self.outlooks[0]
         return self._plain(Waited(all(one.is_over for one in now), now))
@@ -260,7 +268,7 @@ class FakeWire:
         self.asked.append(what)
 
     def _plain(self, answer: object) -> dict[str, object]:
-        if self.refusal is not None:
+        if self.refusal is not None and not self.refused:
             raise self.refusal
         plain: dict[str, object] = json.loads(json.dumps(to_plain(answer)))
         return plain

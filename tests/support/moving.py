@@ -13,7 +13,7 @@ from pathlib import Path
 
 EXIT_SAVED = 85
 POLL_SECONDS = 0.01
-LIMIT_SECONDS = 100.0
+LIMIT_SECONDS = 280.0
 
 
 @dataclass(slots=True, kw_only=True)

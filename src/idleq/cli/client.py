@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from idleq.ids import EntryId, JobId, SnapshotId
-from idleq.scheduler.core.rows import EntryRow, JobDetail, JobRow, NodeRow, SnapshotRow, Summary
+from idleq.scheduler.core.rows import EntryRow, InputCopies, JobDetail, JobRow, NodeRow, SnapshotRow, Summary
 from idleq.scheduler.core.submission import Submission
 from idleq.scheduler.core.wishes import Changes
 from idleq.scheduler.plain import from_plain
@@ -90,6 +90,7 @@ class Wire(Protocol):
     def freeze(self, job: JobId, reason: str = "") -> None: ...
     def move(self, job: JobId, to: str | None = None) -> None: ...
     def modify(self, job: JobId, changes: Changes) -> None: ...
+    def input_copies(self, names: Sequence[str]) -> dict[str, object]: ...
     def snapshots(self) -> dict[str, object]: ...
     def remove_snapshot(self, job: JobId, snapshot: SnapshotId) -> None: ...
     def status(self) -> dict[str, object]: ...
@@ -150,6 +151,10 @@ class Client:
     def modify(self, job: JobId, changes: Changes) -> None:
         """Make *job* another in what *changes* say."""
         self._wire.modify(job, changes)
+
+    def input_copies(self, names: Sequence[str]) -> InputCopies:
+        """Return what the daemon knows of the copies of inputs called so."""
+        return from_plain(self._wire.input_copies(names), InputCopies)
 
     def snapshots(self) -> Snapshots:
         """Return the snapshots of all jobs that have no result."""

@@ -15,6 +15,7 @@ from idleq.scheduler.errors import BadJobFile, DaemonAway
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from idleq.cli.client import Client
     from idleq.cli.session import Session
     from idleq.migration.tree import Item
     from idleq.scheduler.core.submission import Inputs, Submission
@@ -80,7 +81,9 @@ class Copies:
             items = _items(inputs.sources, where)
             size = sum(item.source.stat().st_size for item in items if not item.is_folder)
             self._check_room(size, paths.inputs)
-            published = snapshot.publish(items, paths.input(name), kind=KIND, origin=origin_here(self.session.now()))
+            published = snapshot.publish(
+                items, paths.input(name), kind=KIND, origin=origin_here(self.session.now()), has_company=True
+            )
         except FolderRefused as error:
             raise BadJobFile(f"{where}: inputs: {error}") from error
         except OSError as error:
@@ -99,6 +102,21 @@ class Copies:
             )
         if size >= WORTH_TELLING:
             self.session.say(f"Copying {format_size(size)} of inputs ...")
+
+
+def remove_old_copies(session: "Session", client: "Client") -> None:
+    """Remove what no job of this user wants any more, where the daemon of a whole site leaves their folder alone."""
+    from idleq.scheduler import inputcopies
+
+    if not session.paths.door.exists() or not (names := inputcopies.names(session.paths)):
+        return
+    try:
+        known = client.input_copies(names)
+    except IdleqError as error:  # what was asked for besides is done all the same
+        session.say(f"Old copies of inputs stay for now: {error}")
+        return
+    for problem in inputcopies.remove(session.paths, known, session.now()).problems:
+        session.say(f"An old copy of inputs stays: {problem}")
 
 
 def _items(sources: "Sequence[str]", where: str) -> "list[Item]":

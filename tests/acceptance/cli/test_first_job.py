@@ -1,11 +1,17 @@
 """A person's first minutes: the real daemon, agents and jobs, on this machine's own cores."""
 
+import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from idleq.processes import started
+from testbed.waiting import wait_for
 
 LOCAL = "[cluster]\nkind = 'local'\ncores = 2\nmemory = '1G'\n"
 
@@ -14,8 +20,8 @@ LOCAL = "[cluster]\nkind = 'local'\ncores = 2\nmemory = '1G'\n"
 def running(idleq: Any) -> Any:
     """A daemon runs."""
     idleq.configure(LOCAL)
-    started = idleq("daemon", "start")
-    assert started.code == 0, started.err
+    begun = idleq("daemon", "start")
+    assert begun.code == 0, begun.err
     return idleq
 
 
@@ -216,8 +222,20 @@ def test_a_command_is_tried_before_it_is_submitted_and_no_daemon_is_needed(idleq
     assert counted.code == 0, counted.err
     assert counted.json["advice"] in {"app", "auto"}
     assert counted.json["tried"][1]["works"] is True
-    plain = idleq("try", "--", "sh", "-c", "echo begun; sleep 1; echo done > out; trap '' USR1")
+    plain = idleq("try", "--env", "A=b c", "--", "sh", "-c", "echo begun; sleep 1; echo done > out; trap '' USR1")
     failing = idleq("try", "--", "sh", "-c", "echo no input >&2; exit 3")
     assert plain.code in {84, 0}  # 0 where criu is
     assert "app     no     it has no handler for SIGUSR1" in plain.out
+    assert " --env 'A=b c' -- sh -c " in plain.out
     assert (failing.code, failing.err) == (83, "idleq: undisturbed it ends with exit code 3, and says: no input\n")
+
+
+def test_a_trial_that_is_told_to_end_leaves_nothing_running(tmp_path: Path) -> None:
+    script = f"echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; sleep 600"
+    argv = [sys.executable, "-m", "idleq", "try", "--", "sh", "-c", script]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as trying:
+        wait_for("the command", (tmp_path / "pid").exists, seconds=60)
+        pid = int((tmp_path / "pid").read_text())
+        trying.terminate()
+        assert trying.wait(60) == 128 + signal.SIGTERM
+    assert started(pid) is None

@@ -1,24 +1,36 @@
 """Drills: a copy goes on, or it is said why not, and nothing is left of it."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from contract.test_runtimes import IMAGE, PODMAN
 from idleq.ids import Fence, JobId, Millis, SnapshotId
 from idleq.migration import snapshot
+from idleq.migration.capabilities import why_no_criu
 from idleq.migration.errors import SnapshotDamaged
-from idleq.migration.here import origin_here
+from idleq.migration.here import machine_here, origin_here
 from idleq.migration.manifest import APP
 from idleq.migration.process import ProcessRuntime
 from idleq.migration.sealing import NO_KEYS
 from idleq.migration.tree import Item, list_folder
 from idleq.processes import read_children
+from idleq.scheduler.agent import saves
+from idleq.scheduler.agent.alone import Alone, lone_guest
 from idleq.scheduler.agent.drill import Drill, Drilled
+from idleq.scheduler.agent.folders import Folders
+from idleq.scheduler.agent.main import alone_here
+from idleq.scheduler.agent.saving import FROM_OUTSIDE
 from idleq.scheduler.clock import SteadyClock
 from idleq.scheduler.core.snapshot import Snapshot
-from idleq.scheduler.core.submission import JobSpec
-from support.agents import python, saver, spec
+from idleq.scheduler.core.submission import JobSpec, Mount, RuntimeWish
+from support.agents import MEBI, python, saver, spec
+from testbed.waiting import wait_for
 
+NO_CRIU = "there is none"
+CRIU = pytest.mark.skipif(bool(why_no_criu()), reason=f"criu cannot freeze here: {why_no_criu()}")
 LONG, SHORT = Millis(60_000), Millis(300)
 
 
@@ -50,9 +62,15 @@ def drilled(
         run_ms=Millis(0), step=step,
     )  # fmt: skip
     scratch = tmp_path / "scratch"
-    drill = Drill(
-        runtime=ProcessRuntime(), clock=SteadyClock(), scratch=scratch, patience_ms=patience_ms, environment={}
+    alone = Alone(
+        runtime=ProcessRuntime(),
+        clock=SteadyClock(),
+        scratch=scratch,
+        patience_ms=patience_ms,
+        environment={},
+        without_criu=NO_CRIU,
     )
+    drill = Drill(alone, machine_here())
     try:
         return drill.of(JobId("1"), job_spec, source, taken, NO_KEYS)
     finally:
@@ -103,4 +121,87 @@ def test_a_damaged_snapshot_is_not_tried(tmp_path: Path) -> None:
 
 def test_processes_as_they_ran_are_not_thawed_where_nobody_can(tmp_path: Path) -> None:
     came = drilled(tmp_path, saver(8), kind="criu")
-    assert (came.is_good, came.found) == (False, "a snapshot of criu can only be thawed on a node; it was not tried")
+    why = f"a snapshot of criu cannot be thawed here, {NO_CRIU}; it was not tried"
+    assert (came.is_good, came.found) == (False, why)
+
+
+TELLS = """
+import time
+for step in range(1, 5_000):
+    with open("progress.jsonl", "a") as told:
+        told.write('{"step": %d}\\n' % step)
+    time.sleep(0.02)
+"""
+
+
+HANGS = TELLS.replace("5_000", "8") + "\ntime.sleep(600)\n"
+
+
+def drilled_as_it_ran(
+    tmp_path: Path, job_spec: JobSpec, *, damaged: bool = False, patience_ms: Millis = LONG
+) -> Drilled:
+    """Freeze a job of *job_spec* with all that it holds once it has told of some steps, and drill what is left."""
+    with alone_here((), LONG / 1000) as first:
+        folders = Folders(tmp_path / "guest")
+        folders.create()
+        guest = lone_guest("first", JobId("1"), Fence(1), job_spec, folders, is_enclosed=True)
+        first.runtime.start(first.order(guest))
+        wait_for("some steps", lambda: len(steps_told(folders)) > 6, seconds=60)
+        folders.images.mkdir()
+        first.runtime.freeze(guest.name, folders.images)
+        first.runtime.close()
+    for image in folders.images.glob("core-*.img") if damaged else ():
+        image.write_bytes(b"of no use")
+    source = tmp_path / "snapshots" / "0001-0001"
+    published = snapshot.publish(saves.from_outside(folders), source, kind=FROM_OUTSIDE, origin=origin_here(1))
+    taken = Snapshot(
+        id=SnapshotId("0001-0001"), fence=Fence(1), digest=published.digest, bytes=1, taken_at=Millis(0),
+        run_ms=Millis(0), step=steps_told(folders)[-1],
+    )  # fmt: skip
+    with alone_here((), patience_ms / 1000) as alone:
+        came = Drill(alone, machine_here()).of(JobId("1"), job_spec, source, taken, NO_KEYS)
+        assert list(alone.scratch.iterdir()) == []
+    assert came.step == taken.step
+    return came
+
+
+def steps_told(folders: Folders) -> list[int]:
+    path = folders.progress_file
+    return [json.loads(line)["step"] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@CRIU
+@pytest.mark.parametrize(
+    "given", [{}, pytest.param({"image": IMAGE, "runtime": RuntimeWish.PODMAN, "memory": 256 * MEBI}, marks=PODMAN)]
+)
+def test_processes_as_they_ran_go_on_and_are_thrown_away(tmp_path: Path, given: dict[str, Any]) -> None:
+    came = drilled_as_it_ran(tmp_path, python(TELLS, **given))
+
+    assert came.found == f"it went on from step {came.step} to {came.came_to}"
+    assert (came.is_good, came.came_to > came.step, came.code) == (True, True, None)
+    assert read_children() == set()
+
+
+@CRIU
+def test_processes_that_cannot_be_thawed_are_not_good(tmp_path: Path) -> None:
+    came = drilled_as_it_ran(tmp_path, python(TELLS), damaged=True)
+
+    assert (came.is_good, came.came_to) == (False, came.step)
+    assert came.found.startswith("criu")
+
+
+@CRIU
+def test_processes_that_do_nothing_any_more_are_not_good(tmp_path: Path) -> None:
+    came = drilled_as_it_ran(tmp_path, python(HANGS), patience_ms=Millis(3_000))
+
+    assert (came.is_good, came.found) == (False, "it went on and told of no step in 3 s")
+
+
+@pytest.mark.parametrize("kind", [APP, FROM_OUTSIDE])
+def test_a_program_that_may_write_to_what_is_no_copy_is_not_tried(tmp_path: Path, kind: str) -> None:
+    mounts = (Mount(source="/data", target="/data"), Mount(source="/data/out", target="/out", is_writable=True))
+
+    came = drilled(tmp_path, saver(8, image=IMAGE, mounts=mounts), kind=kind)
+
+    assert came.found == "its program may write to /data/out, which is no copy; it was not tried"
+    assert came.is_good is False

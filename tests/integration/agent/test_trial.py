@@ -1,28 +1,35 @@
 """A command is tried as a guest: what can be frozen goes on to the same result, and of what cannot it is said why."""
 
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import structs
 
+from contract.test_runtimes import DOCKER, IMAGE, PODMAN
 from idleq.ids import Millis
 from idleq.migration.capabilities import why_no_criu
-from idleq.migration.process import ProcessRuntime
+from idleq.migration.confinement import OWNER_LABEL
 from idleq.processes import read_children
+from idleq.scheduler.agent.alone import Alone
 from idleq.scheduler.agent.errors import TrialFailed
+from idleq.scheduler.agent.main import runtimes_of
 from idleq.scheduler.agent.trial import Trial, Tried, Tryout
 from idleq.scheduler.clock import SteadyClock
-from idleq.scheduler.core.submission import FreezeMethod, JobSpec
+from idleq.scheduler.core.submission import FreezeMethod, JobSpec, Mount, RuntimeWish
 from support.agents import python, saver, shell
 
 SAME = "frozen half-way and gone on with elsewhere, its result is the same"
+NO_HANDLER = "it has no handler for SIGUSR1, by which it would be asked to save itself"
 NOT_HERE = Tried(way=FreezeMethod.CRIU, works=False, found="not here")
 
 
 def tried(tmp_path: Path, spec: JobSpec, *, patience_ms: int = 60_000, without_criu: str = "not here") -> Tryout:
     """Try *spec*; nothing of it is left."""
     scratch = tmp_path / "scratch"
-    trial = Trial(
-        runtime=ProcessRuntime(),
+    alone = Alone(
+        runtime=runtimes_of(str(scratch)),
         clock=SteadyClock(),
         scratch=scratch,
         patience_ms=Millis(patience_ms),
@@ -30,7 +37,7 @@ def tried(tmp_path: Path, spec: JobSpec, *, patience_ms: int = 60_000, without_c
         without_criu=without_criu,
     )
     try:
-        return trial.of(spec)
+        return Trial(alone).of(spec)
     finally:
         assert list(scratch.iterdir()) == []
         assert read_children() == set()
@@ -53,8 +60,7 @@ def test_what_saves_itself_and_goes_on_to_the_same_result_can_be_frozen_so(tmp_p
 def test_what_has_no_handler_for_its_signal_is_not_asked_to_save_itself(tmp_path: Path) -> None:
     came = tried(tmp_path, shell("sleep 1; echo done > out"))
 
-    because = "it has no handler for SIGUSR1, by which it would be asked to save itself"
-    assert by_itself(came) == Tried(way=FreezeMethod.APP, works=False, found=because)
+    assert by_itself(came) == Tried(way=FreezeMethod.APP, works=False, found=NO_HANDLER)
     assert (came.files, came.advice) == (1, FreezeMethod.NONE)
 
 
@@ -139,6 +145,22 @@ def test_a_program_that_is_not_there_is_refused(tmp_path: Path) -> None:
         tried(tmp_path, JobSpec(name="x", argv=("nowhere-at-all",), resources=saver(1).resources))
 
 
+@pytest.mark.parametrize(
+    ("given", "because"),
+    [
+        ({"runtime": RuntimeWish.AUTO}, "it cannot be tried: neither podman nor docker is on this node"),
+        ({"mounts": (Mount(source="/etc", target="/data"),)}, "it cannot be tried: /etc lies in none of the folders"),
+    ],
+)
+def test_an_image_is_refused_where_a_job_of_it_would_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], because: str
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    with pytest.raises(TrialFailed, match=because):
+        tried(tmp_path, structs.replace(shell("sleep 1"), image=IMAGE, **given))
+
+
 @pytest.mark.skipif(bool(why_no_criu()), reason=f"criu cannot freeze here: {why_no_criu()}")
 def test_by_criu_what_knows_nothing_of_idleq_goes_on_to_the_same_result(tmp_path: Path) -> None:
     script = 'exec 3> out; for i in $(seq 40); do echo "$i"; echo "$i" >&3; sleep 0.05; done'
@@ -152,3 +174,25 @@ def test_by_criu_what_knows_nothing_of_idleq_goes_on_to_the_same_result(tmp_path
 @pytest.mark.skipif(bool(why_no_criu()), reason=f"criu cannot freeze here: {why_no_criu()}")
 def test_what_both_criu_and_the_program_can_freeze_is_best_left_to_the_node(tmp_path: Path) -> None:
     assert tried(tmp_path, saver(60), without_criu="").advice is FreezeMethod.AUTO
+
+
+@pytest.mark.parametrize("engine", [pytest.param("podman", marks=PODMAN), pytest.param("docker", marks=DOCKER)])
+def test_an_image_is_tried_by_criu_in_its_engine_and_nothing_of_it_is_left(tmp_path: Path, engine: str) -> None:
+    script = 'exec 3> out; for i in $(seq 60); do echo "$i"; echo "$i" >&3; sleep 0.05; done'
+    job = structs.replace(shell(script), image=IMAGE, runtime=RuntimeWish(engine))
+
+    came = tried(tmp_path, job, without_criu="")
+
+    assert came.tried == (
+        Tried(way=FreezeMethod.CRIU, works=True, found=SAME),
+        Tried(way=FreezeMethod.APP, works=False, found=NO_HANDLER),
+    )
+    assert (came.files, came.advice) == (1, FreezeMethod.CRIU)
+    mine = [engine, "ps", "--all", "--quiet", f"--filter=label={OWNER_LABEL}={tmp_path / 'scratch'}"]
+    assert subprocess.run(mine, capture_output=True, text=True, check=True).stdout == ""
+
+
+@pytest.mark.parametrize("engine", [pytest.param("podman", marks=PODMAN), pytest.param("docker", marks=DOCKER)])
+def test_an_image_that_is_not_here_is_refused(tmp_path: Path, engine: str) -> None:
+    with pytest.raises(TrialFailed, match=r"it cannot be tried: .*nonesuch"):
+        tried(tmp_path, structs.replace(shell("sleep 1"), image="nonesuch:1", runtime=RuntimeWish(engine)))

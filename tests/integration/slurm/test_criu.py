@@ -55,12 +55,13 @@ def test_the_agent_freezes_and_thaws_by_criu_and_falls_back_where_that_fails(
     record_property("summary", said)
 
 
-def test_a_command_that_is_tried_where_criu_is_goes_on_to_the_same_result(
-    slurm: Testbed, record_property: Callable[[str, object], None]
+def test_what_is_tried_or_drilled_where_criu_is_goes_on_in_an_image_too(
+    with_docker: Testbed, record_property: Callable[[str, object], None]
 ) -> None:
-    said = pytest_on(slurm.nodes["n1"], "/shared/idleq/tests/integration/agent/test_trial.py", "-k", "criu")
+    files = (f"/shared/idleq/tests/integration/agent/test_{name}.py" for name in ("trial", "drill"))
+    said = pytest_on(with_docker.nodes["n1"], *files, "-k", "criu or image or processes")
     record_property("summary", said)
-    assert "2 passed" in said
+    assert "14 passed" in said
 
 
 @pytest.mark.timeout(600)  # an engine that hangs since a kill is waited for, half a minute each time

@@ -7,7 +7,7 @@ import pytest
 
 from idleq.scheduler.core.facts import SegmentStarted
 from support.on_slurm import Alice, submit_and_start, wait_for_main_jobs
-from support.site import Person, main_job, served, undisturbed
+from support.site import IDLEQ, Person, main_job, served, undisturbed
 from testbed.cluster import Testbed
 from testbed.errors import CommandRefused
 from testbed.machine import Node
@@ -109,6 +109,36 @@ def test_two_users_jobs_run_as_each_of_them_move_and_are_done_and_neither_can_se
                 person.idleq(*words)
         with pytest.raises(CommandRefused, match="jobs of all users"):
             person.idleq("pause", "--now")
+
+
+@pytest.mark.usefixtures("service")
+def test_a_copy_of_inputs_lies_in_its_users_folder_until_the_job_that_has_it_is_done(slurm: Testbed) -> None:
+    alice, data = user(slurm, "alice"), "/shared/home/alice/data.csv"
+    alice.run("tee", data, said="1,2\n")
+
+    def submit(*options: str) -> None:
+        alice.idleq("submit", *options, "--input", data, "--", "sh", "-c", "cat data.csv > sum.csv")
+
+    def copies() -> list[str]:
+        return alice.run("find", f"{alice.server}/inputs", "-mindepth", "1", "-maxdepth", "1").split()
+
+    submit()
+    assert len(copies()) == 1
+    assert "/jobs/1/result" in alice.idleq("wait", "1")
+    assert alice.read("jobs/1/result/sum.csv") == "1,2\n"
+    assert copies() == []
+
+    submit("--hold")
+    alice.idleq("cancel", "2")
+    (unused,) = copies()
+    submit()
+    (last,) = set(copies()) - {unused}  # somebody may want to know why the other was cancelled: for a day
+    alice.run("touch", "--date=25 hours ago", unused)
+    alice.run("chmod", "500", f"{last}/files")
+    said = alice.run("sh", "-c", f"{IDLEQ} --server-dir {alice.server} wait 3 2>&1")
+    assert f"An old copy of inputs stays: {last}: Permission denied" in said
+    assert copies() == [last]
+    alice.run("rm", data)
 
 
 def agents(node: Node) -> list[str]:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from idleq.migration import snapshot
+from idleq.scheduler.core.rows import InputCopies
 from idleq.scheduler.core.submission import Inputs, Submission
-from idleq.scheduler.errors import DaemonAway, Refused
-from support.command_line import CommandLine, FakeWire
+from idleq.scheduler.errors import BadMessage, DaemonAway, Refused
+from support.command_line import CommandLine, FakeWire, outlook
 from support.moving import files_of
 
 
@@ -132,3 +133,69 @@ def test_where_no_daemon_is_nothing_is_copied(idleq: CommandLine, home: Path) ->
     assert idleq("submit", "--input", "data.csv", "--", "fit").code == 14
 
     assert not idleq.server_dir.exists()
+
+
+OLD = f"{1:032x}"
+
+
+@pytest.fixture
+def at_a_site(idleq: CommandLine) -> CommandLine:
+    """The command line where a daemon serves a whole site, with one copy that an earlier submit has left."""
+    idleq.paths.door.write_text("{}")
+    idleq.paths.create()
+    idleq.paths.input(OLD).mkdir(parents=True)
+    return idleq
+
+
+def test_at_a_site_a_submit_with_inputs_first_removes_the_copies_that_its_users_jobs_do_not_want_any_more(
+    at_a_site: CommandLine, home: Path
+) -> None:
+    assert home.is_dir()
+    at_a_site.wire = FakeWire(copies=InputCopies(frozenset(), frozenset({OLD})))
+
+    assert at_a_site("submit", "--", "fit").code == 0
+    assert copies(at_a_site) == [OLD]  # whoever gives nothing is not kept waiting
+    at_a_site.wire.asked.clear()
+    assert at_a_site("submit", "--input", "data.csv", "--", "fit").code == 0
+
+    (question, (_, submissions, _)) = at_a_site.wire.asked
+    assert question == ("input_copies", (OLD,))
+    assert copies(at_a_site) == [submissions[0].spec.inputs.id]
+
+
+@pytest.mark.parametrize(("known", "kept"), [("spent", []), ("wanted", [OLD])])
+def test_at_a_site_a_wait_removes_the_copies_that_no_job_wants_any_more(
+    at_a_site: CommandLine, known: str, kept: list[str]
+) -> None:
+    told = {"wanted": frozenset[str](), "spent": frozenset[str](), known: frozenset({OLD})}
+    at_a_site.wire = FakeWire(outlooks=[(outlook("17", cancelled=1),)], copies=InputCopies(**told))
+
+    outcome = at_a_site("wait", "17")
+
+    assert (outcome.err, copies(at_a_site)) == ("", kept)
+
+
+def test_where_nobody_says_which_copies_are_wanted_they_stay_and_the_wait_is_over_all_the_same(
+    at_a_site: CommandLine,
+) -> None:
+    refusal = BadMessage("there is no POST '/v1/inputs'")  # a daemon of an older version
+    at_a_site.wire = FakeWire(
+        outlooks=[(outlook("17", cancelled=1),)],
+        refusal=refusal,
+        refused=frozenset({(OLD,)}),
+    )
+
+    outcome = at_a_site("wait", "17")
+
+    assert outcome.err == "Old copies of inputs stay for now: there is no POST '/v1/inputs'\n"
+    assert copies(at_a_site) == [OLD]
+
+
+def test_a_submit_leaves_alone_what_another_one_is_copying(idleq: CommandLine, home: Path) -> None:
+    assert home.is_dir()
+    (under_way := idleq.paths.inputs / f".tmp-{OLD}-99").mkdir(parents=True)
+    idleq.paths.root.chmod(0o700)
+
+    assert idleq("submit", "--input", "data.csv", "--", "fit").code == 0
+
+    assert under_way.is_dir()

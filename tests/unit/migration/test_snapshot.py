@@ -307,6 +307,13 @@ def test_what_a_killed_process_left_half_written_is_removed_by_the_next_snapshot
     assert [path.name for path in root.iterdir()] == ["0002-1"]
 
 
+def test_what_another_process_has_half_written_stays_where_several_write_beside_each_other(tmp_path: Path) -> None:
+    root = tmp_path / "inputs"
+    (root / ".tmp-a-99" / "files").mkdir(parents=True)
+    snapshot.publish([], root / "b", kind="input", origin=ORIGIN, has_company=True)
+    assert sorted(path.name for path in root.iterdir()) == [".tmp-a-99", "b"]
+
+
 def test_without_blake3_digests_are_sha256_and_what_was_written_with_it_is_refused_with_the_reason(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

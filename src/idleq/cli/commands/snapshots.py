@@ -106,7 +106,7 @@ def drill(
 ) -> Result:
     """Thaw a copy of a snapshot on this machine, see that its program goes on, and throw the copy away.
 
-    The job itself is not touched. The exit code is 81 if the program does not go on.
+    The job itself is not touched: one that may write to mounts is not drilled. The exit code is 81 if the program does not go on.
     """
     from idleq import bootstrap
     from idleq.cli.errors import DrillFailed

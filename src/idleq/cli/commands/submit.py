@@ -226,12 +226,14 @@ def program_of(words: list[str]) -> list[str]:
 
 def sent(session: "Session", submissions: "tuple[Submission, ...]", *, may_start: bool) -> Result:
     """Give *submissions* to the daemon, all or none, and return their numbers."""
-    from idleq.cli.staging import Copies
+    from idleq.cli.staging import Copies, remove_old_copies
     from idleq.cli.starting import ask_or_start
 
     request, user, copies = uuid.uuid4().hex, session.environment.get("USER", ""), Copies(session)
 
     def submit(client: "Client") -> "Submitted":
+        if any(one.spec.inputs for one in submissions):
+            remove_old_copies(session, client)  # first, as the disk may be full of them
         return client.submit(copies.given(submissions), request=request, user=user)
 
     try:

@@ -4,13 +4,15 @@ import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec import structs
 
 from idleq.cli.commands.submit import Pairs, from_line, pairs, point_out
+from idleq.cli.containeroptions import Image, Mounts, Runtime, Workdir, from_here
 from idleq.cli.options import session_of
 from idleq.cli.result import Result, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from idleq.scheduler.agent.trial import Tryout
 
 
@@ -22,6 +24,10 @@ def try_(
     seconds: Annotated[float, typer.Option(min=1, help="For all that it does, and again for saving itself.")] = 60.0,
     env: Annotated[Pairs, typer.Option(metavar="KEY=VALUE", help="An environment variable (again for more).")] = None,
     signal: Annotated[str | None, typer.Option(help="What asks it to save itself [default: SIGUSR1].")] = None,
+    image: Image = None,
+    runtime: Runtime = None,
+    mount: Mounts = None,
+    workdir: Workdir = None,
 ) -> Result:
     """Run a command on this machine, freeze it half-way, go on in other folders, and compare with an undisturbed run.
 
@@ -31,20 +37,31 @@ def try_(
     from idleq import bootstrap
     from idleq.cli.catalog import load_catalog
     from idleq.cli.errors import MustBeginAnew
-    from idleq.scheduler.core.submission import FreezeMethod, RuntimeWish
+    from idleq.scheduler.core.submission import FreezeMethod
 
     session = session_of(context)
     catalog = load_catalog(session.paths.config)
     point_out(session, context.meta["idleq.misplaced"])
-    given = {"environment": pairs(env, "--env"), "signal": signal}
+    given = {
+        "environment": pairs(env, "--env"), "signal": signal, "image": image, "runtime": runtime,
+        "mounts": mount or None, "workdir": from_here(workdir, image),
+    }  # fmt: skip
     options = {key: value for key, value in given.items() if value is not None}
     is_command = context.meta["idleq.is_command"]
     spec = from_line(words or [], options, catalog, is_command=is_command).spec
-    plain = structs.replace(spec, image="", runtime=RuntimeWish.AUTO, mounts=(), workdir="")
-    came = bootstrap.try_command(plain, seconds)
-    line = shlex.join(["--", *(words or [])] if is_command else words or [])
+    came = bootstrap.try_command(spec, seconds, session.paths.config)
+    typed = {"--env": env, "--image": image, "--runtime": runtime, "--mount": mount, "--workdir": workdir}
+    line = shlex.join([*_as_typed(typed), *(["--"] if is_command else []), *(words or [])])
     code = MustBeginAnew.exit_code if came.advice is FreezeMethod.NONE else 0
-    return Result(value=came, text=shown(came, line), ids=(came.advice.value,), code=code)
+    told = (f"Its signal, {signal}, belongs in a job file: submit has no option for it.",) if signal else ()
+    return Result(value=came, text=(*shown(came, line), *told), ids=(came.advice.value,), code=code)
+
+
+def _as_typed(options: "Mapping[str, str | Sequence[str] | None]") -> "Iterator[str]":
+    """Yield the words of the *options* that were given."""
+    for option, given in options.items():
+        for value in [given] if isinstance(given, str) else given or ():
+            yield from (option, value)
 
 
 def shown(came: "Tryout", line: str) -> "tuple[str | Table, ...]":

@@ -12,6 +12,7 @@ from idleq.cli.commands.logs import said_errors
 from idleq.cli.errors import WaitTimedOut
 from idleq.cli.options import session_of
 from idleq.cli.result import Result
+from idleq.cli.staging import remove_old_copies
 from idleq.ids import JobId
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def wait(
     waited = until_over(session, client, names, limit_ms)
     if session.paths.door.exists():
         keep_results(session, client, waited)
+        remove_old_copies(session, client)
     ends = [how_it_ended(client, one) for one in waited.jobs]
     return Result(
         value={"is_over": waited.is_over, "jobs": [end.value(session.paths) for end in ends]},

@@ -71,6 +71,24 @@ def test_a_user_sees_the_snapshots_of_their_own_jobs(desk: Desk) -> None:
     assert seen(User(desk, "bob").call("GET", "/v1/snapshots")) == []
 
 
+def test_a_user_is_told_of_the_copies_of_inputs_of_their_own_jobs(desk: Desk) -> None:
+    alice, bob = User(desk, "alice"), User(desk, "bob")
+    mine, hers = (f"{number:032x}" for number in range(2))
+    for person, copy in ((alice, mine), (alice, hers), (bob, hers)):
+        given = {"sources": ["/x"], "id": copy, "digest": "0" * 64, "bytes": 1}
+        job = JOB | {"spec": JOB["spec"] | {"inputs": given}}
+        said = {"request": f"{person}-{copy}", "user": "", "submissions": [job]}
+        assert person.call("POST", "/v1/jobs", codec.to_json(said)).status == 200
+    alice.call("POST", "/v1/jobs/2/cancel")
+
+    def told(user: User) -> Any:
+        return user.call("POST", "/v1/inputs", codec.to_json({"names": [mine, hers, "other"]})).json
+
+    assert told(alice) == {"wanted": [mine], "spent": []}
+    assert told(bob) == {"wanted": [hers], "spent": []}
+    assert alice.call("POST", "/v1/inputs", b"{}").status == 400
+
+
 def test_nobody_submits_in_anothers_name(desk: Desk) -> None:
     alice = User(desk, "alice")
     alice.submit(user="bob")

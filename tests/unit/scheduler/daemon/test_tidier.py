@@ -17,8 +17,9 @@ from idleq.scheduler.core.inputs import Frozen, Input, JobCancelled, JobHeld
 from idleq.scheduler.core.retention import AFTER_END, SETTLED
 from idleq.scheduler.core.submission import Inputs, Submission
 from idleq.scheduler.errors import JournalUnavailable
+from idleq.scheduler.inputcopies import KEPT_MS
 from idleq.scheduler.paths import ServerPaths
-from idleq.scheduler.tidier import ALLOCATION_KEPT_MS, INPUTS_KEPT_MS, Tidier
+from idleq.scheduler.tidier import ALLOCATION_KEPT_MS, Tidier
 from support.daemon import FakeClock, quiet_log
 from support.engines import START, Told, report, snapshot, spec
 
@@ -149,7 +150,7 @@ def test_inputs_go_once_the_job_is_over_and_no_submit_can_be_about_to_name_them(
         os.utime(world.paths.input(name), (START / 1000 + number // 2, START / 1000 + number // 2))
     given = Inputs(sources=("/x",), id=ids[0])
     world.told.submit(Submission(spec=structs.replace(spec(), inputs=given), held=True))
-    world.clock.advance(INPUTS_KEPT_MS + 1)
+    world.clock.advance(KEPT_MS + 1)
 
     assert world.tidier.forget_inputs() == (ids[1],)
     world.told.tell(JobCancelled(target=JobId("2")))
