@@ -1,7 +1,8 @@
-"""What a node can do, in words that agents say and snapshots and jobs ask for, and which images it was found to lack; what that makes of it for a job."""
+"""What a node can do, in words that agents say and snapshots and jobs ask for, which images it was found to lack, and what that makes of it for a job."""
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from idleq.ids import Millis
 from idleq.scheduler.core.job import Job
@@ -18,7 +19,17 @@ LACKED_FOR = Millis(10 * 60_000)
 """Nobody tells when an image has come to a node: so long after it was found to lack it, it is looked for there again."""
 
 _ENGINES = {RuntimeWish.PODMAN: PODMAN, RuntimeWish.DOCKER: DOCKER}
-_LACKS = "lacks "
+
+
+class Lack(NamedTuple):
+    """An *image* that jobs of *user*, who wish for that *runtime*, did not find on a node: each user's engine may have other images."""
+
+    image: str
+    runtime: RuntimeWish
+    user: str
+
+
+NO_LACKS: frozenset[Lack] = frozenset()
 
 
 def needs_of(spec: JobSpec, job: Job | None) -> tuple[str, ...]:
@@ -30,14 +41,9 @@ def needs_of(spec: JobSpec, job: Job | None) -> tuple[str, ...]:
     return (*wanted, engine) if engine is not None and engine not in wanted else wanted
 
 
-def lack_of(spec: JobSpec) -> str:
-    """Return the word that says of a node that no engine there which may run *spec* has its image; "" if it needs none."""
-    return f"{_LACKS}{spec.image} in {_ENGINES.get(spec.runtime, 'any engine')}" if spec.image else ""
-
-
-def present(abilities: AbstractSet[str]) -> frozenset[str]:
-    """Return *abilities* without what the node was found to lack."""
-    return frozenset(word for word in abilities if not word.startswith(_LACKS))
+def lack_of(spec: JobSpec, user: str) -> Lack | None:
+    """Return what a node would lack for *user*'s jobs of *spec*, None if they need no image."""
+    return Lack(spec.image, spec.runtime, user) if spec.image else None
 
 
 def lacking(abilities: AbstractSet[str], spec: JobSpec, job: Job | None) -> Iterator[str]:
@@ -49,5 +55,3 @@ def lacking(abilities: AbstractSet[str], spec: JobSpec, job: Job | None) -> Iter
             yield "it cannot freeze by criu"
         else:
             yield f"it has no {word}"
-    if lack_of(spec) in abilities:
-        yield f"the image {spec.image!r} is not on it"

@@ -5,7 +5,7 @@ from heapq import heappush
 from typing import Any
 
 from idleq.ids import AllocationId, Millis, NodeName
-from idleq.scheduler.core.abilities import LACKED_FOR, present
+from idleq.scheduler.core.abilities import LACKED_FOR, Lack
 from idleq.scheduler.core.cause import CauseKind
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.gaps import Gap, Listed, end_of
@@ -148,7 +148,9 @@ def index_gap(state: State, name: NodeName) -> None:
     if node.gap is None or node.allocation is not None:
         state.open_gaps.drop(name)
         return
-    state.open_gaps.put(name, node.gap.end.likely, Offer(node.gap.free, node.abilities, node.machine))
+    state.open_gaps.put(
+        name, node.gap.end.likely, Offer(node.gap.free, node.abilities, node.machine, state.lacks_on(name))
+    )
     state.agenda.demand = True
 
 
@@ -274,23 +276,25 @@ def _settle_on(state: State, allocation: AllocationId, name: NodeName) -> None:
         state.open_gaps.drop(name)
 
 
-def note_lack(state: State, at: Millis, allocation: Allocation, name: NodeName, lack: str) -> None:
-    """Remember what image the node *name*, which *allocation* is of, was found to lack: until its next agent, or for a while."""
-    allocation.abilities |= {lack}
-    node = state.nodes.get(name)
-    if node is not None:
-        node.abilities = allocation.abilities
-        index_gap(state, name)
+def note_lack(state: State, at: Millis, name: NodeName, lack: Lack) -> None:
+    """Remember for a while what was not found on the node *name*."""
+    found = state.lacks.setdefault(name, {})
+    if not found:
         heappush(state.alarms, (Millis(at + LACKED_FOR), Alarm.IMAGE, name))
+    found[lack] = at
+    if name in state.nodes:
+        index_gap(state, name)
 
 
-def _seek_images(state: State, _at: Millis, fact: ImagesSought) -> None:
-    node = state.nodes[fact.node]
-    node.abilities = present(node.abilities or frozenset())
-    index_gap(state, fact.node)
+def _seek_images(state: State, at: Millis, fact: ImagesSought) -> None:
+    found = state.lacks.pop(fact.node)
+    if left := {lack: since for lack, since in found.items() if since + LACKED_FOR > at}:
+        state.lacks[fact.node] = left
+        heappush(state.alarms, (Millis(min(left.values()) + LACKED_FOR), Alarm.IMAGE, fact.node))
+    if fact.node in state.nodes:
+        index_gap(state, fact.node)
     for allocation in state.allocations.values():
         if allocation.node == fact.node:
-            allocation.abilities = present(allocation.abilities)
             state.agenda.rooms[allocation.id] = None
 
 

@@ -72,11 +72,10 @@ def apply_job(state: State, at: Millis, fact: PassageFact) -> None:
 
 
 def _note_failed_launch(state: State, at: Millis, entry: Entry, segment: Segment, fact: SegmentLost) -> None:
-    allocation = state.allocations[segment.allocation]
-    if fact.image_missing:
-        note_lack(state, at, allocation, segment.node, lack_of(entry.spec))
+    if fact.image_missing and (lack := lack_of(entry.spec, entry.user)):
+        note_lack(state, at, segment.node, lack)
     else:
-        allocation.failed_launches += 1
+        state.allocations[segment.allocation].failed_launches += 1
 
 
 def _step(job: Job, segment: Segment | None, fact: PassageFact, entry: Entry, *, at: Millis, kept: int) -> Job:

@@ -176,8 +176,8 @@ def _on_its_way(move: Move) -> str:
 
 
 def _where_its_image_is_not(state: State, entry: Entry) -> Iterator[str]:
-    lack = lack_of(entry.spec)
-    lacking = tuple(name for name, node in sorted(state.nodes.items()) if lack in (node.abilities or ()))
+    lack = lack_of(entry.spec, entry.user)
+    lacking = tuple(name for name, lacks in sorted(state.lacks.items()) if lack in lacks and name in state.nodes)
     if lacking:
         yield (
             f"Its image {entry.spec.image!r} is not on {listed(lacking)}: bring it there by `idleq image load`. "

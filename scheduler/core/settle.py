@@ -4,7 +4,6 @@ from heapq import heappop, heappush
 from typing import assert_never
 
 from idleq.ids import AllocationId, EntryId, JobId, Millis, NodeName
-from idleq.scheduler.core.abilities import present
 from idleq.scheduler.core.accept_cluster import release_again
 from idleq.scheduler.core.accept_people import kill
 from idleq.scheduler.core.draft import Draft
@@ -53,7 +52,7 @@ def ring(draft: Draft) -> list[tuple[Alarm, str]]:
                 if allocation is not None and allocation.hold is Hold.RELEASED:
                     release_again(draft, allocation)
             case Alarm.IMAGE:
-                _seek_images(draft, NodeName(name))
+                draft.record(ImagesSought(node=NodeName(name)))
             case Alarm.LINGER | Alarm.WINDOW | Alarm.SHORT | Alarm.MOVE:
                 pass  # that is for the caller
             case _:
@@ -67,12 +66,6 @@ def _end_delay(draft: Draft, name: JobId) -> None:
             draft.record(JobLetGo(job=name))
         case _:
             pass
-
-
-def _seek_images(draft: Draft, name: NodeName) -> None:
-    node = draft.state.nodes.get(name)
-    if node is not None and node.abilities is not None and node.abilities != present(node.abilities):
-        draft.record(ImagesSought(node=name))
 
 
 def _end_run(draft: Draft, name: JobId) -> None:

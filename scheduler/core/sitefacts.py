@@ -81,7 +81,7 @@ class AgentArrived(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ImagesSought(Struct, frozen=True, kw_only=True, gc=False):
-    """Images that *node* was found to lack may have come there since: it counts as one that perhaps has them."""
+    """What *node* was found to lack long ago may have come there since: it counts as one that perhaps has it."""
 
     node: NodeName
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, assert_never
 
 from idleq.ids import AllocationId, CommandId, EntryId, JobId, Millis, NodeName, entry_of, index_of
 from idleq.machines import Machine
+from idleq.scheduler.core.abilities import NO_LACKS, Lack
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.costs import Basis, Costs, Typical
 from idleq.scheduler.core.entry import Entry, Rest
@@ -63,7 +64,7 @@ class Allocation:
         idle_since: since when it hosts nobody, None while it does.
         has_failed: whether the site's scheduler says that its node has.
         failed_launches: how many launches in a row failed there.
-        abilities: what its node can do, once its agent has said so, and which images it was found to lack since.
+        abilities: what its node can do, once its agent has said so.
         machine: what its node is like, None until its agent has said so.
     """
 
@@ -111,7 +112,7 @@ class Node:
         allocation: what we hold of it, None if nothing.
         place: the gap's place among the free nodes (see `hazard.place_of`).
         counted_until: up to when the hazard has counted that the gap stayed open.
-        abilities: what the last agent there said that it can do, and which images it was found to lack since; None if there was none.
+        abilities: what the last agent there said that it can do; None if there was none.
         machine: what it is like, None as long as no agent was there to say so.
     """
 
@@ -195,6 +196,7 @@ class Offer(NamedTuple):
     free: Resources
     abilities: frozenset[str] | None
     machine: Machine | None
+    lacks: frozenset[Lack] = NO_LACKS
 
 
 @dataclass(slots=True)
@@ -245,7 +247,8 @@ class State:
 
     Besides what the names say: *asked* are the allocations that wait in the site's queue, *coming* those and the granted ones
     whose agent is not up, *roomy* those whose agent could take a job; *requests* are the first and the last entry of each submit, by its key;
-    *dependents* the entries that wait for an entry; *moving* the jobs in line that are to go on elsewhere than before; *ramp* is how many allocations may be asked for at once.
+    *dependents* the entries that wait for an entry; *moving* the jobs in line that are to go on elsewhere than before; *ramp* is how many allocations may be asked for at once;
+    *lacks* is which images were not found on nodes, also such as are away now, and when last.
     """
 
     policy: Policy
@@ -268,6 +271,7 @@ class State:
     nodes: dict[NodeName, Node] = field(default_factory=dict)
     open_gaps: OpenGaps = field(default_factory=OpenGaps)
     free_nodes: FreeNodes = field(default_factory=FreeNodes)
+    lacks: dict[NodeName, dict[Lack, Millis]] = field(default_factory=dict)
     allocations: dict[AllocationId, Allocation] = field(default_factory=dict)
     asked: dict[AllocationId, None] = field(default_factory=dict)
     coming: dict[AllocationId, None] = field(default_factory=dict)
@@ -287,6 +291,11 @@ class State:
         if entry is None:
             return None
         return Job(id=job, entry=entry.id, state=_rest_state(entry), queued_since=entry.queued_since)
+
+    def lacks_on(self, node: NodeName | None) -> frozenset[Lack]:
+        """Return the images that are known not to be on *node*."""
+        found = self.lacks.get(node) if self.lacks and node is not None else None
+        return frozenset(found) if found else NO_LACKS
 
     def typical(self, entry: Entry, job: Job | None) -> Typical:
         """Return what plans take *job* of *entry* to be like (None: one that has never begun)."""

@@ -12,12 +12,13 @@ from idleq.scheduler.core.inputs import (
     Exited,
     Frozen,
     JobCancelled,
+    JobsSubmitted,
     ViewChanged,
 )
-from idleq.scheduler.core.policy import Policy
+from idleq.scheduler.core.policy import Policy, Sharing
 from idleq.scheduler.core.sitefacts import ImagesSought
-from idleq.scheduler.core.submission import FreezeMethod, RuntimeWish
-from support.engines import Told, report, snapshot
+from idleq.scheduler.core.submission import FreezeMethod, RuntimeWish, Submission
+from support.engines import Told, report, snapshot, spec
 
 
 def launched(told: Told) -> list[tuple[str, str]]:
@@ -175,7 +176,12 @@ def test_an_agent_that_is_there_for_long_is_given_the_job_again_once_its_image_m
     assert launched(told)[3:] == [("1", "a1")]
 
 
-def test_the_next_agent_on_a_node_is_given_the_job_whatever_the_last_one_lacked() -> None:
+def wanted(told: Told) -> list[tuple[NodeName | None, NodeName | None]]:
+    """The nodes that allocations were asked for on, and the gaps that they were asked for, in order."""
+    return [(one.node, one.seen_on) for one in told.commands if isinstance(one, RequestAllocation)]
+
+
+def test_the_next_agent_on_a_node_is_not_asked_for_the_image_again_before_it_may_have_come() -> None:
     told = Told(Policy(ramp_start=10))
     told.submit_job(image="x", priority=5)
     told.submit_job(cores=4)
@@ -184,9 +190,94 @@ def test_the_next_agent_on_a_node_is_given_the_job_whatever_the_last_one_lacked(
     missed(told, "1")
     told.tell(AllocationLost(allocation=AllocationId("a1"), reason="preempted"))
     told.grant("a2", "n1", abilities=("podman",))
-    assert ("1", "a2") in launched(told)
+    assert ("1", "a2") not in launched(told)
+
+
+def test_while_some_node_lacks_its_image_a_node_is_named_that_is_not_known_to() -> None:
+    told = Told(Policy(ramp_start=10))
+    told.submit_job(image="x")
+    told.see(report("n1"))
+    told.grant("a1", "n1", abilities=("podman",))
+    assert wanted(told) == [(None, "n1")]
+    missed(told, "1")
+    told.tell(AllocationLost(allocation=AllocationId("a1"), reason="given back"))
+
+    told.see(report("n2"))
+    assert wanted(told)[1:] == [("n2", "n2")]
+
+
+def test_each_image_is_looked_for_again_in_its_own_time() -> None:
+    told = Told(Policy(ramp_start=10, linger_ms=Millis(3_600_000)))
+    told.submit_job(image="x")
+    told.see(report("n1"))
+    told.grant("a1", "n1", abilities=("podman",))
+    missed(told, "1")
+    told.tick(300_000)
+    told.submit_job(image="y")
+    missed(told, "2")
+    told.tick(300_000)
+    assert launched(told)[2:] == [("1", "a1")]
+    told.launched("1", 2)
+    told.tick(299_000)
+    assert launched(told)[3:] == []
+    told.tick(1_000)
+    assert launched(told)[3:] == [("2", "a1")]
+    assert [type(fact) for _, fact in told.facts].count(ImagesSought) == 2
+
+
+def test_what_is_missed_again_and_again_is_looked_for_once_each_time() -> None:
+    told = Told(Policy(ramp_start=10, linger_ms=Millis(3_600_000)))
+    told.submit_job(image="x")
+    told.see(report("n1"))
+    told.grant("a1", "n1", abilities=("podman",))
+    for times in range(1, 6):
+        assert len(launched(told)) == times
+        missed(told, "1")
+        told.tick(599_000)
+        assert len(launched(told)) == times
+        told.tick(1_000)
+
+
+def test_a_node_that_was_away_for_a_moment_still_lacks_what_it_did_and_is_asked_again_in_time() -> None:
+    told = Told(Policy(ramp_start=10, linger_ms=Millis(3_600_000)))
+    told.submit_job(image="x")
+    told.see(report("n1"))
+    told.grant("a1", "n1", abilities=("podman",))
+    missed(told, "1")
+    told.tell(ViewChanged(deltas=(), gone=(NodeName("n1"),)))
+    told.see(report("n1"))
+    assert because(told, "1")["n1"] == "the image 'x' is not on it"
     told.tick(600_000)
-    assert [type(fact) for _, fact in told.facts].count(ImagesSought) == 0
+    assert launched(told) == [("1", "a1"), ("1", "a1")]
+
+
+def submit_as(told: Told, user: str, image: str) -> None:
+    told.tell(JobsSubmitted(submissions=(Submission(spec=spec(image=image)),), request=user, user=user))
+
+
+def test_what_one_users_engine_lacks_anothers_may_have() -> None:
+    told = Told(Policy(ramp_start=10, sharing=Sharing.USER))
+    submit_as(told, "ada", image="x")
+    told.see(report("n1"))
+    told.grant("a1", "n1", abilities=("podman",))
+    missed(told, "1")
+    told.tell(AllocationLost(allocation=AllocationId("a1"), reason="given back"))
+    before = asked(told)
+    submit_as(told, "bob", image="x")
+    assert asked(told) == before + 1
+    found = explain(told.engine.state, JobId("2"), told.now)
+    assert found is not None
+    assert not any("is not on" in sentence for sentence in found.sentences)
+
+
+def test_a_job_without_an_image_whose_agent_says_that_it_is_missing_has_not_started() -> None:
+    told = Told(Policy(ramp_start=10))
+    told.submit_job()
+    told.see(report("n1"))
+    told.grant("a1", "n1")
+    missed(told, "1")
+    assert told.engine.state.allocations[AllocationId("a1")].failed_launches == 1
+    assert told.engine.state.lacks == {}
 
 
 def test_what_one_engine_lacks_another_may_have() -> None:
@@ -199,7 +290,7 @@ def test_what_one_engine_lacks_another_may_have() -> None:
     assert launched(told) == [("1", "a1"), ("2", "a1")]
 
 
-def test_a_node_that_is_gone_by_then_is_forgotten_with_what_it_lacked() -> None:
+def test_what_a_node_lacks_is_remembered_while_it_is_away() -> None:
     told = Told(Policy(ramp_start=10))
     told.submit_job(image="x")
     told.see(report("n1"))
@@ -209,6 +300,8 @@ def test_a_node_that_is_gone_by_then_is_forgotten_with_what_it_lacked() -> None:
     assert launched(told) == [("1", "a1")]
     told.submit_job()
     assert launched(told) == [("1", "a1"), ("2", "a1")]
+    told.tick(600_000)
+    assert launched(told)[2:] == [("1", "a1")]
 
 
 def test_one_that_is_cancelled_while_it_is_started_without_its_image_is_over() -> None:
