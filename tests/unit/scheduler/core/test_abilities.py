@@ -3,7 +3,7 @@
 from msgspec import structs
 
 from idleq.ids import AllocationId, Fence, JobId, Millis, NodeName
-from idleq.scheduler.core.commands import Launch, RequestAllocation
+from idleq.scheduler.core.commands import Launch, RequestAllocation, Sharing
 from idleq.scheduler.core.explain import explain
 from idleq.scheduler.core.inputs import (
     AgentLeaving,
@@ -15,7 +15,7 @@ from idleq.scheduler.core.inputs import (
     JobsSubmitted,
     ViewChanged,
 )
-from idleq.scheduler.core.policy import Policy, Sharing
+from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.sitefacts import ImagesSought
 from idleq.scheduler.core.submission import FreezeMethod, RuntimeWish, Submission
 from support.engines import Told, report, snapshot, spec
