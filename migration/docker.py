@@ -22,6 +22,7 @@ from idleq.migration.cgroups import GroupFreezer, cgroup_of, freezer_of
 from idleq.migration.confinement import Confinement, confine
 from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, size_of, words_of
 from idleq.migration.errors import FreezeFailed, ImageMissing, StartFailed, ThawFailed
+from idleq.migration.ownnames import own_name
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
 from idleq.processes import caught_signals, is_gone, keeper
 
@@ -81,7 +82,7 @@ class DockerRuntime:
     def start(self, order: Order) -> None:
         """See Runtime."""
         with self._engine() as engine:
-            number = engine.create(_unique(), self._confined(order))
+            number = engine.create(own_name(), self._confined(order))
             try:
                 self._follow(order, number, lambda: engine.start(number))
             except BaseException:
@@ -151,7 +152,7 @@ class DockerRuntime:
         """See Freezer."""
         try:
             with self._engine() as engine:
-                number = engine.create(_unique(), self._confined(order))
+                number = engine.create(own_name(), self._confined(order))
                 try:
                     shutil.copytree(images, engine.checkpoints(number) / CHECKPOINT, copy_function=_link_or_copy)
                     self._follow(order, number, lambda: engine.start_from(number))
@@ -257,10 +258,6 @@ class DockerRuntime:
 
 def _all_of(queue: "SimpleQueue[T]") -> list[T]:
     return [queue.get() for _ in range(queue.qsize())]
-
-
-def _unique() -> str:
-    return f"idleq-{secrets.token_hex(8)}"
 
 
 def _code(said: int) -> int:

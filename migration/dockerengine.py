@@ -19,6 +19,7 @@ from idleq.migration.cgroups import end_all_in
 from idleq.migration.confinement import KEEPER_LABEL, MARK_LABEL, OWNER_LABEL, Confinement, docker_request
 from idleq.migration.descent import owners
 from idleq.migration.errors import ImageMissing, ProgramMissing, StartFailed
+from idleq.migration.ownnames import is_own
 from idleq.migration.patience import FREEZE_SECONDS, START_SECONDS, THAW_SECONDS, thaw_seconds
 from idleq.processes import read_argv, read_processes, read_program
 
@@ -139,13 +140,13 @@ class DockerEngine:
     def ended(self) -> dict[str, str]:
         """Return the numbers of idleq's containers that do not run, whosever they are, and the keeper of each."""
         filters = {"label": [KEEPER_LABEL], "status": ["created", "exited", "dead"]}
-        return {
-            str(one["Id"]): str(one["Labels"][KEEPER_LABEL]) for one in self._api.containers(all=True, filters=filters)
-        }
+        found = self._api.containers(all=True, filters=filters)
+        made_here = [one for one in found if is_own(str(one["Names"][0]).lstrip("/"))]
+        return {str(one["Id"]): str(one["Labels"][KEEPER_LABEL]) for one in made_here}
 
     def forget(self, number: str) -> None:
         """Forget a container of somebody else's if it does not run; one that the engine cannot remove stays."""
-        with contextlib.suppress(APIError):
+        with contextlib.suppress(*EngineError):
             self._api.remove_container(number, v=True)
 
     def checkpoint(self, number: str) -> Path:

@@ -24,6 +24,7 @@ from idleq.migration.confinement import Confinement, confine
 from idleq.migration.descent import owners
 from idleq.migration.errands import MONITOR, Done, Errands
 from idleq.migration.errors import FreezeFailed, ImageMissing, ProgramMissing, StartFailed, ThawFailed
+from idleq.migration.ownnames import own_name
 from idleq.migration.patience import ANSWER_SECONDS, FREEZE_SECONDS, START_SECONDS, thaw_seconds
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
 from idleq.processes import adopt_orphans, caught_signals, is_gone, keeper, read_processes, read_program, started
@@ -84,7 +85,7 @@ class PodmanRuntime:
 
     def start(self, order: Order) -> None:
         """See Runtime."""
-        container, name, files = self._confined(order), _unique(), self._files()
+        container, name, files = self._confined(order), own_name(), self._files()
         files.variables.touch(mode=0o600)
         files.variables.write_text(cli.variables_text(container.environment), encoding="utf-8")
         self._begin(order, name, files, cli.run_argv(name, container, files), _start_failure)
@@ -141,7 +142,7 @@ class PodmanRuntime:
         self._see_image(order)  # podman would try to fetch it
         files = self._files()
         with podmanexport.of_here(images, order, self._confined(order), files) as printed:
-            name, seconds = _unique(), thaw_seconds(podmanexport.size_of(images))
+            name, seconds = own_name(), thaw_seconds(podmanexport.size_of(images))
             running = self._begin(order, name, files, cli.restore_argv(name, images), _thaw_failure, seconds)
         running.read_bytes = printed
 
@@ -251,9 +252,9 @@ class PodmanRuntime:
         running.files.remove()
 
     def _remove(self, *names: str) -> None:
-        if self._podman(cli.remove_argv(*names)).code != 0:
+        if self._podman(cli.remove_argv(*names), FREEZE_SECONDS).code != 0:
             # Where the monitor was killed, podman ends the container the first time, and forgets it the second.
-            self._podman(cli.remove_argv(*names))
+            self._podman(cli.remove_argv(*names), FREEZE_SECONDS)
 
     def _reap(self, running: _Running) -> None:
         with contextlib.suppress(ChildProcessError):
@@ -367,7 +368,3 @@ def _why_criu(ran: Done) -> str:
 def _why(ran: Done) -> str:
     lines = [line for line in ran.stderr.splitlines() if line.startswith("Error: ")] or ran.stderr.splitlines()
     return lines[-1].removeprefix("Error: ") if lines else f"it ended with {ran.code}"
-
-
-def _unique() -> str:
-    return f"idleq-{secrets.token_hex(8)}"

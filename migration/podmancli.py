@@ -18,6 +18,7 @@ from idleq.migration.confinement import (
     TEMPORARY_OPTIONS,
     Confinement,
 )
+from idleq.migration.ownnames import is_own
 from idleq.migration.ports import Mount
 
 EXPORT = "container.tar"
@@ -163,15 +164,17 @@ def remove_all_argv(owner: str) -> list[str]:
 def kept_argv() -> list[str]:
     """Return what asks for all containers of idleq, whosever they are: see `kept_in`."""
     return [
-        *("podman", "ps", "--all", "--no-trunc", f"--filter=label={KEEPER_LABEL}"),
-        f'--format={{{{.ID}}}} {{{{.Pid}}}} {{{{index .Labels "{KEEPER_LABEL}"}}}}',
+        *("podman", "ps", "--all", "--no-trunc", f"--filter=label={KEEPER_LABEL}", "--format=json"),
     ]
 
 
 def kept_in(said: str) -> list[tuple[str, int, str]]:
-    """Return of each container that `kept_argv` printed its number, that of its first process (0 if it has none), and its keeper."""
-    fields = (line.split(" ", 2) for line in said.splitlines())
-    return [(number, int(pid), keeper) for number, pid, keeper in fields]
+    """Return of each container that `kept_argv` printed its own name, the number of its first process (0 if it has none), and its keeper."""
+    try:
+        found = [(str(one["Names"][0]), int(one["Pid"]), str(one["Labels"][KEEPER_LABEL])) for one in json.loads(said)]
+    except (ValueError, KeyError, TypeError, IndexError):
+        return []
+    return [one for one in found if is_own(one[0])]
 
 
 def says_not_executable(said: str) -> bool:

@@ -180,7 +180,8 @@ def _where_its_image_is_not(state: State, entry: Entry) -> Iterator[str]:
     lacking = tuple(name for name, lacks in sorted(state.lacks.items()) if lack in lacks and name in state.nodes)
     if lacking:
         yield (
-            f"Its image {entry.spec.image!r} is not on {listed(lacking)}: bring it there by `idleq image load`. "
+            f"No engine that may run it has its image {entry.spec.image!r} on {listed(lacking)}: "
+            "bring it there by `idleq image load`. "
             f"It is looked for there again {span(LACKED_FOR)} after it was missed."
         )
 

@@ -67,7 +67,7 @@ def _because(state: State, entry: Entry, job: Job, name: NodeName, now: Millis) 
     if node.abilities is not None and (lacks := next(lacking(node.abilities, entry.spec, job), "")):
         return False, lacks
     if lack_of(entry.spec, entry.user) in state.lacks_on(name):
-        return False, f"the image {entry.spec.image!r} is not on it"
+        return False, f"no engine there has the image {entry.spec.image!r}"
     if job.move is not None and not job.move.allows(name):
         return (
             False,

@@ -67,13 +67,13 @@ def boot_id() -> str:
 
 def keeper() -> str:
     """Return what names this very process, for whoever finds later what it has left (see `is_gone`)."""
-    return f"{os.getuid()} {boot_id()} {_numbering()} {os.getpid()} {started(os.getpid())}"
+    return f"{os.uname().nodename} {os.getuid()} {boot_id()} {_numbering()} {os.getpid()} {started(os.getpid())}"
 
 
 def is_gone(other: str) -> bool:
-    """Whether it is certain that what `keeper` said of another process of this user is about one that lives no more."""
+    """Whether it is certain that what `keeper` said is about a process of this user on this machine that lives no more."""
     match other.split():
-        case [user, boot, numbering, pid, since] if user == str(os.getuid()):
+        case [host, user, boot, numbering, pid, since] if (host, user) == (os.uname().nodename, str(os.getuid())):
             if boot != boot_id():
                 return True
             return numbering == _numbering() and pid.isdecimal() and str(started(int(pid))) != since

@@ -99,13 +99,30 @@ def test_what_is_left_of_an_allocation_is_removed_by_its_label() -> None:
 
 def test_podman_is_asked_whose_the_containers_are_that_it_knows() -> None:
     assert kept_argv() == [
-        *("podman", "ps", "--all", "--no-trunc", "--filter=label=org.idleq.keeper"),
-        '--format={{.ID}} {{.Pid}} {{index .Labels "org.idleq.keeper"}}',
+        *("podman", "ps", "--all", "--no-trunc", "--filter=label=org.idleq.keeper", "--format=json"),
     ]
-    assert kept_in("1f 4711 0 b pid:[4026531836] 7 99\n2e 0 0 b pid:[4026531836] 8 100\n") == [
-        ("1f", 4711, "0 b pid:[4026531836] 7 99"),
-        ("2e", 0, "0 b pid:[4026531836] 8 100"),
+    said = [
+        {"Id": "1f", "Names": ["idleq-0123456789abcdef"], "Pid": 4711, "Labels": {"org.idleq.keeper": "n1 0 b x 7 99"}},
+        {"Id": "2e", "Names": ["idleq-fedcba9876543210"], "Pid": 0, "Labels": {"org.idleq.keeper": "junk\n--all 0"}},
+        {"Id": "3d", "Names": ["by-hand-of-our-image"], "Pid": 0, "Labels": {"org.idleq.keeper": "n1 0 b x 8 99"}},
+        {
+            "Id": "4c",
+            "Names": ["idleq-0123456789abcdef --all"],
+            "Pid": 0,
+            "Labels": {"org.idleq.keeper": "n1 0 b x 8 9"},
+        },
     ]
+    assert kept_in(json.dumps(said)) == [
+        ("idleq-0123456789abcdef", 4711, "n1 0 b x 7 99"),
+        ("idleq-fedcba9876543210", 0, "junk\n--all 0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "said", ["", "[", "null", '[{"Names": []}]', '[{"Names": ["idleq-0123456789abcdef"], "Pid": null}]']
+)
+def test_what_is_no_answer_about_containers_names_none(said: str) -> None:
+    assert kept_in(said) == []
 
 
 def test_podman_is_asked_for_an_image_whatever_that_is_called() -> None:

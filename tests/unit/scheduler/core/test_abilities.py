@@ -136,12 +136,12 @@ def test_explain_says_where_the_image_is_not_and_what_to_do() -> None:
     found = explain(told.engine.state, JobId("1"), told.now)
     assert found is not None
     assert found.sentences[0] == (
-        "Its image 'x' is not on n1, n2: bring it there by `idleq image load`. "
+        "No engine that may run it has its image 'x' on n1, n2: bring it there by `idleq image load`. "
         "It is looked for there again 10 min 0 s after it was missed."
     )
     assert because(told, "1") == {
-        "n1": "the image 'x' is not on it",
-        "n2": "the image 'x' is not on it",
+        "n1": "no engine there has the image 'x'",
+        "n2": "no engine there has the image 'x'",
         "n3": "the longest allocation here (4 h 0 min, by policy.max_allocation) is long enough (no main job is planned here)",
     }
 
@@ -246,7 +246,7 @@ def test_a_node_that_was_away_for_a_moment_still_lacks_what_it_did_and_is_asked_
     missed(told, "1")
     told.tell(ViewChanged(deltas=(), gone=(NodeName("n1"),)))
     told.see(report("n1"))
-    assert because(told, "1")["n1"] == "the image 'x' is not on it"
+    assert because(told, "1")["n1"] == "no engine there has the image 'x'"
     told.tick(600_000)
     assert launched(told) == [("1", "a1"), ("1", "a1")]
 
@@ -267,7 +267,7 @@ def test_what_one_users_engine_lacks_anothers_may_have() -> None:
     assert asked(told) == before + 1
     found = explain(told.engine.state, JobId("2"), told.now)
     assert found is not None
-    assert not any("is not on" in sentence for sentence in found.sentences)
+    assert not any("has its image" in sentence for sentence in found.sentences)
 
 
 def test_a_job_without_an_image_whose_agent_says_that_it_is_missing_has_not_started() -> None:
