@@ -20,8 +20,8 @@ from typing import BinaryIO, TypeVar
 
 from idleq.migration.cgroups import GroupFreezer, cgroup_of, freezer_of
 from idleq.migration.confinement import Confinement, confine
-from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, size_of, words_of
-from idleq.migration.errors import FreezeFailed, ImageMissing, StartFailed, ThawFailed
+from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, is_away, size_of, words_of
+from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
 from idleq.migration.ownnames import own_name
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
 from idleq.processes import caught_signals, is_gone, keeper
@@ -150,19 +150,18 @@ class DockerRuntime:
 
     def thaw(self, order: Order, images: Path) -> None:
         """See Freezer."""
-        try:
-            with self._engine() as engine:
-                number = engine.create(own_name(), self._confined(order))
-                try:
-                    shutil.copytree(images, engine.checkpoints(number) / CHECKPOINT, copy_function=_link_or_copy)
-                    self._follow(order, number, lambda: engine.start_from(number))
-                except BaseException:
-                    engine.remove(number)
-                    raise
-        except ImageMissing:
-            raise  # it says nothing of what was frozen
-        except (*EngineError, OSError, StartFailed) as error:
-            raise ThawFailed(f"docker cannot let {order.name} go on here: {words_of(error)}") from error
+        with self._engine() as engine:
+            number = engine.create(own_name(), self._confined(order))
+            try:
+                shutil.copytree(images, engine.checkpoints(number) / CHECKPOINT, copy_function=_link_or_copy)
+                self._follow(order, number, lambda: engine.start_from(number))
+            except (*EngineError, OSError, StartFailed) as error:
+                _discard(engine, number)
+                why = f"docker cannot let {order.name} go on here: {words_of(error)}"
+                raise (StartFailed(why) if is_away(error) else ThawFailed(why)) from error
+            except BaseException:
+                _discard(engine, number)
+                raise
 
     def close(self) -> None:
         """End everything that was started here."""
@@ -254,6 +253,12 @@ class DockerRuntime:
             yield engine
         finally:
             engine.close()
+
+
+def _discard(engine: DockerEngine, number: str) -> None:
+    """Leave nothing of a container that did not go on; where the engine is gone, its next runtime forgets it."""
+    with contextlib.suppress(*EngineError):
+        engine.remove(number)
 
 
 def _all_of(queue: "SimpleQueue[T]") -> list[T]:

@@ -211,6 +211,11 @@ def _refusal(words: str) -> StartFailed:
     return StartFailed(f"docker cannot start it now: {words}")
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether it says only that the engine is not there."""
+    return isinstance(error, requests.ConnectionError)
+
+
 def words_of(error: BaseException) -> str:
     """Return what the engine says was wrong, in criu's own words where its log is there to be read."""
     said = str(getattr(error, "explanation", None) or error)

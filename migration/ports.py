@@ -145,6 +145,7 @@ class Freezer(Protocol):
 
         Raises:
             ThawFailed: nothing of it runs, and what was frozen is as it was.
+            StartFailed: the same, for want of something on this node, which says nothing of what was frozen.
             ImageMissing: so it is, and its image is not on this node.
         """
         ...

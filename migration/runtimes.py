@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
+from idleq.migration.errors import FreezeFailed, StartFailed
 from idleq.migration.ports import ContainerName, Ended, Freezer, FrozenState, Meter, Order, Runtime, RuntimeName
 
 
@@ -78,11 +78,7 @@ class Runtimes:
 
     def thaw(self, order: Order, images: Path) -> None:
         """See Freezer."""
-        try:
-            runtime = self._of(order.runtime)
-        except StartFailed as error:
-            raise ThawFailed(str(error)) from error
-        runtime.thaw(order, images)
+        self._of(order.runtime).thaw(order, images)
         self._where[order.name] = order.runtime
 
     def close(self) -> None:
