@@ -224,8 +224,7 @@ def fail_command(draft: Draft, what: CommandFailed) -> None:
             job = state.jobs[name]
             segment = job.segment
             if segment is not None and segment.launch == what.command and segment.since is None:
-                is_image = what.image_missing and state.entries[job.entry].spec.image
-                lose = miss_image if is_image else fail_launch
+                lose = miss_image if what.image_missing else fail_launch
                 lose(draft, job, what.reason)
             elif segment is not None and segment.command == what.command:
                 _give_up_freezing(draft, job, segment, what.reason)

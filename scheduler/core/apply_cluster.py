@@ -5,7 +5,6 @@ from heapq import heappush
 from typing import Any
 
 from idleq.ids import AllocationId, Millis, NodeName
-from idleq.scheduler.core.abilities import LACKED_FOR, Lack
 from idleq.scheduler.core.cause import CauseKind
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.gaps import Gap, Listed, end_of
@@ -20,7 +19,6 @@ from idleq.scheduler.core.sitefacts import (
     AllocationReleased,
     AllocationStarted,
     GapClosed,
-    ImagesSought,
     MainJobHeldUp,
     NodesSeen,
     ReleaseDelayed,
@@ -148,9 +146,7 @@ def index_gap(state: State, name: NodeName) -> None:
     if node.gap is None or node.allocation is not None:
         state.open_gaps.drop(name)
         return
-    state.open_gaps.put(
-        name, node.gap.end.likely, Offer(node.gap.free, node.abilities, node.machine, state.lacks_on(name))
-    )
+    state.open_gaps.put(name, node.gap.end.likely, Offer(node.gap.free, node.abilities, node.machine))
     state.agenda.demand = True
 
 
@@ -276,28 +272,6 @@ def _settle_on(state: State, allocation: AllocationId, name: NodeName) -> None:
         state.open_gaps.drop(name)
 
 
-def note_lack(state: State, at: Millis, name: NodeName, lack: Lack) -> None:
-    """Remember for a while what was not found on the node *name*."""
-    found = state.lacks.setdefault(name, {})
-    if not found:
-        heappush(state.alarms, (Millis(at + LACKED_FOR), Alarm.IMAGE, name))
-    found[lack] = at
-    if name in state.nodes:
-        index_gap(state, name)
-
-
-def _seek_images(state: State, at: Millis, fact: ImagesSought) -> None:
-    found = state.lacks.pop(fact.node)
-    if left := {lack: since for lack, since in found.items() if since + LACKED_FOR > at}:
-        state.lacks[fact.node] = left
-        heappush(state.alarms, (Millis(min(left.values()) + LACKED_FOR), Alarm.IMAGE, fact.node))
-    if fact.node in state.nodes:
-        index_gap(state, fact.node)
-    for allocation in state.allocations.values():
-        if allocation.node == fact.node:
-            state.agenda.rooms[allocation.id] = None
-
-
 def _remember(state: State, _at: Millis, fact: MainJobHeldUp) -> None:
     state.harm.remember(fact)
 
@@ -318,7 +292,6 @@ APPLIED_BY: dict[type, Callable[[State, Millis, Any], None]] = {
     AllocationReleased: _release,
     AllocationEnded: _end,
     ReleaseDelayed: _delay_release,
-    ImagesSought: _seek_images,
     RequestsSlowed: _slow,
 }
 """Who applies each kind of fact about nodes and allocations."""

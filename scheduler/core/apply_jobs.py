@@ -6,8 +6,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from idleq.ids import Millis, index_of
-from idleq.scheduler.core.abilities import lack_of
-from idleq.scheduler.core.apply_cluster import note_lack, offer_room
+from idleq.scheduler.core.apply_cluster import offer_room
 from idleq.scheduler.core.apply_entries import note_if_over
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.facts import (
@@ -67,15 +66,11 @@ def apply_job(state: State, at: Millis, fact: PassageFact) -> None:
         _stand_anew(state, entry, after)
     else:
         _keep_books(state, entry, job, after)
-    if isinstance(fact, SegmentLost) and fact.launch_failed and before is not None:
-        _note_failed_launch(state, at, entry, before, fact)
-
-
-def _note_failed_launch(state: State, at: Millis, entry: Entry, segment: Segment, fact: SegmentLost) -> None:
-    if fact.image_missing and (lack := lack_of(entry.spec, entry.user)):
-        note_lack(state, at, segment.node, lack)
-    else:
-        state.allocations[segment.allocation].failed_launches += 1
+    if isinstance(fact, SegmentLost):
+        if fact.launch_failed and before is not None:
+            state.allocations[before.allocation].failed_launches += 1
+        if fact.move is not None:
+            heappush(state.alarms, (fact.move.until, Alarm.MOVE, job.id))
 
 
 def _step(job: Job, segment: Segment | None, fact: PassageFact, entry: Entry, *, at: Millis, kept: int) -> Job:
@@ -134,7 +129,9 @@ def _after_segment(
             # One that never ran says nothing about the workload.
             has_tried = segment.since is not None
             stalled = 0 if segment.has_saved else job.stalled + has_tried
-            return replace(job, state=state, stalled=stalled, step=_saved_step(job))
+            misses = 0 if fact.move is None else job.misses + 1
+            move = job.move if fact.move is None else fact.move
+            return replace(job, state=state, stalled=stalled, step=_saved_step(job), move=move, misses=misses)
         case SegmentFrozen():
             stalled = 0 if fact.has_moved else job.stalled + 1
             return replace(_with_snapshot(job, fact.snapshot, kept), state=state, stalled=stalled)

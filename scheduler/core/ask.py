@@ -152,19 +152,16 @@ def _unmet(state: State) -> Demand:
 def _first_of_use(state: State, demand: Demand, gap: Gap, now: Millis) -> tuple[Line, Millis] | None:
     """Return the first in *demand* who would make more of the gap than it costs, and of how short a gap still; None if there is nobody."""
     length_ms, node = state.policy.usable_ms(length_in(state, gap, now)), state.nodes[gap.node]
-    lacks = state.lacks_on(gap.node)
     for line, jobs in zip(demand.lines, demand.jobs, strict=True):
         if not jobs or not line.need.fits_in(gap.free) or not line.suits(node.machine, gap.node):
             continue
-        if (found := first_paying(state, line, length_ms, node.abilities, lacks)) is not None:
+        if (found := first_paying(state, line, length_ms, node.abilities)) is not None:
             return line, shortest_paying(state, *found)
     return None
 
 
 def _must_be_named(state: State, line: Line) -> bool:
     """Whether the site's scheduler would perhaps choose a node on which the line's jobs cannot go on, again and again."""
-    if line.shape.lack is not None and any(line.shape.lack in lacks for lacks in state.lacks.values()):
-        return True
     if not line.shape.is_choosy:
         return False
     if line.shape.move is not None:

@@ -50,12 +50,7 @@ def _is_of_use(state: State, name: AllocationId) -> bool:
 def _fill(draft: Draft, allocation: Allocation) -> None:
     state = draft.state
     length_ms = length_of(state, allocation, draft.now)
-    looks = Looks(
-        abilities=allocation.abilities,
-        machine=allocation.machine,
-        node=allocation.node,
-        lacks=state.lacks_on(allocation.node),
-    )
+    looks = Looks(abilities=allocation.abilities, machine=allocation.machine, node=allocation.node)
     at_once = AHEAD_AT_ONCE
     while not allocation.is_full:
         user = owner_of(state, allocation)

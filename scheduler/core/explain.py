@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from idleq.ids import JobId, Millis
-from idleq.scheduler.core.abilities import LACKED_FOR, lack_of
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.job import (
     Cancelled,
@@ -23,7 +22,7 @@ from idleq.scheduler.core.job import (
     Waiting,
 )
 from idleq.scheduler.core.methods import ENOUGH, Cost
-from idleq.scheduler.core.prospects import Prospect, listed, prospect, span
+from idleq.scheduler.core.prospects import Prospect, prospect, span
 from idleq.scheduler.core.queries import counted_as
 from idleq.scheduler.core.remarks import never_begins
 from idleq.scheduler.core.state import Hold, State
@@ -89,7 +88,6 @@ def _sentences(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[st
                 yield _on_its_way(job.move)
             if problem := never_begins(state, entry.spec):
                 yield f"It {problem}."
-            yield from _where_its_image_is_not(state, entry)
             yield from _why_not_started(state, entry, now)
         case Starting(segment=segment):
             yield f"It is being started on {segment.node} (segment {segment.fence})."
@@ -173,17 +171,6 @@ def _on_its_way(move: Move) -> str:
     if move.to is not None:
         return f"It is moved from {move.off} to {move.to}, and goes elsewhere only if {move.to} cannot host it."
     return f"It is moved off {move.off}, and goes on there only if no other node can host it."
-
-
-def _where_its_image_is_not(state: State, entry: Entry) -> Iterator[str]:
-    lack = lack_of(entry.spec, entry.user)
-    lacking = tuple(name for name, lacks in sorted(state.lacks.items()) if lack in lacks and name in state.nodes)
-    if lacking:
-        yield (
-            f"No engine that may run it has its image {entry.spec.image!r} on {listed(lacking)}: "
-            "bring it there by `idleq image load`. "
-            f"It is looked for there again {span(LACKED_FOR)} after it was missed."
-        )
 
 
 def _why_not_started(state: State, entry: Entry, now: Millis) -> Iterator[str]:

@@ -14,7 +14,6 @@ from idleq.scheduler.core.sitefacts import (
     AllocationReleased,
     AllocationStarted,
     GapClosed,
-    ImagesSought,
     MainJobHeldUp,
     NodesSeen,
     ReleaseDelayed,
@@ -200,7 +199,7 @@ class SegmentFrozen(Struct, frozen=True, kw_only=True, gc=False):
 class SegmentLost(Struct, frozen=True, kw_only=True, gc=False):
     """The segment is over without a result or a fault of the workload's.
 
-    *launch_failed*: its agent could not start it; *image_missing*: since its node lacks the job's image.
+    *launch_failed*: its agent could not start it; *move*: nor could another there, as its node lacks the job's image.
     """
 
     job: JobId
@@ -209,7 +208,7 @@ class SegmentLost(Struct, frozen=True, kw_only=True, gc=False):
     ended_at: Millis
     delayed_until: Millis | None
     launch_failed: bool = False
-    image_missing: bool = False
+    move: Move | None = None
 
 
 class SegmentFailed(Struct, frozen=True, kw_only=True, gc=False):
@@ -299,6 +298,5 @@ Fact = (
     | AllocationEnded
     | StrayGranted
     | ReleaseDelayed
-    | ImagesSought
     | RequestsSlowed
 )

@@ -146,6 +146,7 @@ class Job(Struct, frozen=True, gc=False):
         step: how far the workload says it is.
         total: how far it wants to get, if it says so.
         move: where alone it is to go on, None for anywhere.
+        misses: nodes in a row that lacked its image.
     """
 
     id: JobId
@@ -160,6 +161,7 @@ class Job(Struct, frozen=True, gc=False):
     step: int = 0
     total: int | None = None
     move: Move | None = None
+    misses: int = 0
 
     @property
     def segment(self) -> Segment | None:

@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from idleq.ids import Millis, NodeName
 from idleq.machines import Machine
-from idleq.scheduler.core.abilities import NO_LACKS, Lack
 from idleq.scheduler.core.commands import Sharing
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.job import Job
@@ -103,7 +102,6 @@ class Looks:
         level: that of the heads that *coming* has got to.
         chosen: the line that was chosen from last.
         abilities: what can be done where they would start; None if that is not known.
-        lacks: the images that are known not to be there.
     """
 
     found: dict[Place, Found | None] = field(default_factory=dict)
@@ -117,7 +115,6 @@ class Looks:
     level: int = 0
     chosen: Line | None = None
     abilities: frozenset[str] | None = None
-    lacks: frozenset[Lack] = NO_LACKS
 
 
 def choose(
@@ -184,7 +181,7 @@ def _rank(looks: Looks, state: State, line: Line, length_ms: Millis, now: Millis
     """Look into *line*, and put whom it has for the gap where they belong."""
     head = line.firsts[0]
     if head not in looks.found:
-        looks.found[head] = _first_that_pays(state, line, length_ms, now, looks)
+        looks.found[head] = _first_that_pays(state, line, length_ms, now, looks.abilities)
     found = looks.found[head]
     if found is not None:
         heappush(looks.ranked, (*found, line))
@@ -194,9 +191,11 @@ def _level(place: Place, now: Millis, patience_ms: Millis) -> int:
     return (now - place.standing) // patience_ms
 
 
-def _first_that_pays(state: State, line: Line, length_ms: Millis, now: Millis, looks: Looks) -> Found | None:
+def _first_that_pays(
+    state: State, line: Line, length_ms: Millis, now: Millis, abilities: frozenset[str] | None
+) -> Found | None:
     """Return the first in *line* that would make more of the gap than it costs, with its rank."""
-    found = first_paying(state, line, length_ms, looks.abilities, looks.lacks)
+    found = first_paying(state, line, length_ms, abilities)
     if found is None:
         return None
     candidate, worth = found
@@ -207,17 +206,13 @@ def _first_that_pays(state: State, line: Line, length_ms: Millis, now: Millis, l
 
 
 def first_paying(
-    state: State,
-    line: Line,
-    length_ms: Millis,
-    abilities: frozenset[str] | None = None,
-    lacks: frozenset[Lack] = NO_LACKS,
+    state: State, line: Line, length_ms: Millis, abilities: frozenset[str] | None = None
 ) -> tuple[Candidate, Stretch] | None:
     """Return the first of those that are looked at in *line* for whom a gap of *length_ms* pays, and what it would make of it.
 
-    Nobody in it is if they need what is not among *abilities* (None: not known) or what the node *lacks*. Of those that are alike, only the first is looked at.
+    Nobody in it is if they need what is not among *abilities* (None: not known). Of those that are alike, only the first is looked at.
     """
-    if not line.is_for(abilities, lacks):
+    if not line.is_for(abilities):
         return None
     candidates = line.candidates
     refused: Kinds | None = None
@@ -247,12 +242,12 @@ def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: M
     Without this, narrow jobs would take each core as it comes free, and a wide one would wait for ever.
     """
     patience_ms, room = state.policy.patience_ms, allocation.room
-    level, lacks = _level(chosen.place, now, patience_ms), state.lacks_on(allocation.node)
+    level = _level(chosen.place, now, patience_ms)
     for head, line in state.queue.fitting(allocation.resources, user, allocation.machine, allocation.node):
         if _level(head, now, patience_ms) <= level:
             break
         has_waited = now - state.entries[head.entry].queued_since >= patience_ms
-        if has_waited and not line.need.fits_in(room) and line.is_for(allocation.abilities, lacks):
+        if has_waited and not line.need.fits_in(room) and line.is_for(allocation.abilities):
             return True
     return False
 

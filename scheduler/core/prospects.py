@@ -6,7 +6,7 @@ from itertools import chain
 
 from idleq.ids import Millis, NodeName
 from idleq.machines import obstacles
-from idleq.scheduler.core.abilities import lack_of, lacking
+from idleq.scheduler.core.abilities import lacking
 from idleq.scheduler.core.cause import in_words
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.gaps import Gap
@@ -66,8 +66,6 @@ def _because(state: State, entry: Entry, job: Job, name: NodeName, now: Millis) 
         return False, f"main jobs have {'a part of it' if report.is_spared else 'it'}{named}"
     if node.abilities is not None and (lacks := next(lacking(node.abilities, entry.spec, job), "")):
         return False, lacks
-    if lack_of(entry.spec, entry.user) in state.lacks_on(name):
-        return False, f"no engine there has the image {entry.spec.image!r}"
     if job.move is not None and not job.move.allows(name):
         return (
             False,

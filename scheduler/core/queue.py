@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from idleq.ids import EntryId, JobId, Millis, NodeName
 from idleq.machines import Machine, Needs, suits
-from idleq.scheduler.core.abilities import NO_LACKS, Lack, lack_of
 from idleq.scheduler.core.kind import Kinds
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec
@@ -48,7 +47,6 @@ class Shape(NamedTuple):
         bound_to: what the snapshot that it goes on from needs of a machine.
         needs: what a node must be able to do.
         move: where alone it is to go on, None for anywhere.
-        lack: what nodes without its image lack, None if it needs none.
     """
 
     resources: Resources
@@ -58,7 +56,6 @@ class Shape(NamedTuple):
     bound_to: Needs | None
     needs: tuple[str, ...]
     move: Move | None = None
-    lack: Lack | None = None
 
     @classmethod
     def of(
@@ -66,7 +63,7 @@ class Shape(NamedTuple):
     ) -> "Shape":
         """Return the shape of *user*'s jobs like *spec*."""
         doublings = -1 if spec.expected_ms is None else spec.expected_ms.bit_length()
-        return cls(spec.resources, spec.freeze, doublings, user, bound_to, needs, move, lack_of(spec, user))
+        return cls(spec.resources, spec.freeze, doublings, user, bound_to, needs, move)
 
     @property
     def is_choosy(self) -> bool:
@@ -171,9 +168,9 @@ class Line:
         else:
             del self.lefts[kinds, weighs]
 
-    def is_for(self, abilities: frozenset[str] | None, lacks: frozenset[Lack] = NO_LACKS) -> bool:
-        """Whether a node of these *abilities* (None: not known, so perhaps) that *lacks* these images can host its jobs."""
-        return (abilities is None or abilities.issuperset(self.shape.needs)) and self.shape.lack not in lacks
+    def is_for(self, abilities: frozenset[str] | None) -> bool:
+        """Whether a node of these *abilities* (None: not known, so perhaps) can host its jobs."""
+        return abilities is None or abilities.issuperset(self.shape.needs)
 
     def suits(self, machine: Machine | None, node: NodeName | None) -> bool:
         """Whether its jobs can and may go on on *machine*, which is *node* (None for either: not known, so perhaps)."""

@@ -11,6 +11,12 @@ from idleq.scheduler.core.facts import (
 from idleq.scheduler.core.job import Held, Job, Killing
 from idleq.scheduler.core.sitefacts import AllocationClosing
 from idleq.scheduler.core.state import Hold
+from idleq.scheduler.core.wishes import Move
+
+MISSED_FOR = Millis(10 * 60_000)
+"""Nobody tells when an image has come to a node: so long at most after it was missed it is looked for again."""
+
+MOST_DOUBLED = 16
 
 LAUNCHES_TRIED = 2
 """An agent that could not start so many segments in a row has trouble of its own (a full disk, say)."""
@@ -34,14 +40,6 @@ def lose_segment(draft: Draft, job: Job, reason: str) -> None:
     hold_if_stalled(draft, job)
 
 
-def miss_image(draft: Draft, job: Job, reason: str) -> None:
-    """The agent could not start the segment, for want of its image: the job may start on other nodes, and others on this one."""
-    if isinstance(job.state, Killing):
-        end_segment(draft, job, reason)
-    else:
-        _lose(draft, job, reason, delayed_until=None, launch_failed=True, image_missing=True)
-
-
 def fail_launch(draft: Draft, job: Job, reason: str) -> None:
     """The agent could not start the segment: the job waits a little, and an agent that fails again and again gets no more."""
     segment = job.segment
@@ -55,6 +53,18 @@ def fail_launch(draft: Draft, job: Job, reason: str) -> None:
         draft.record(AllocationClosing(allocation=allocation.id, reason=f"jobs do not start on it: {reason}"))
 
 
+def miss_image(draft: Draft, job: Job, reason: str) -> None:
+    """The node lacks the job's image, which is no fault of the agent's: the job goes elsewhere if it can, and waits longer each time."""
+    segment, policy = job.segment, draft.state.policy
+    assert segment is not None  # called for active jobs
+    if isinstance(job.state, Killing):
+        end_segment(draft, job, reason)
+        return
+    delayed_until = Millis(draft.now + min(policy.retry_ms << min(job.misses, MOST_DOUBLED), MISSED_FOR))
+    move = Move(segment.node, None, Millis(delayed_until + policy.patience_ms))
+    _lose(draft, job, f"{segment.node}: {reason}", delayed_until=delayed_until, launch_failed=False, move=move)
+
+
 def _lose(
     draft: Draft,
     job: Job,
@@ -62,7 +72,7 @@ def _lose(
     *,
     delayed_until: Millis | None,
     launch_failed: bool,
-    image_missing: bool = False,
+    move: Move | None = None,
 ) -> None:
     segment = job.segment
     assert segment is not None  # called for active jobs
@@ -74,7 +84,7 @@ def _lose(
             ended_at=draft.now,
             delayed_until=delayed_until,
             launch_failed=launch_failed,
-            image_missing=image_missing,
+            move=move,
         )
     )
 

@@ -3,14 +3,13 @@
 from heapq import heappop, heappush
 from typing import assert_never
 
-from idleq.ids import AllocationId, EntryId, JobId, Millis, NodeName
+from idleq.ids import AllocationId, EntryId, JobId, Millis
 from idleq.scheduler.core.accept_cluster import release_again
 from idleq.scheduler.core.accept_people import kill
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.facts import EntryCancelled, EntryReady, JobLetGo, JobWithdrawn
 from idleq.scheduler.core.job import Delayed, Freezing, Running, Starting, Waiting
-from idleq.scheduler.core.sitefacts import ImagesSought
 from idleq.scheduler.core.state import Alarm, Hold, State
 
 OF_ALLOCATIONS = (Alarm.LINGER, Alarm.WINDOW, Alarm.SHORT, Alarm.RELEASE)
@@ -51,8 +50,6 @@ def ring(draft: Draft) -> list[tuple[Alarm, str]]:
                 allocation = state.allocations.get(AllocationId(name))
                 if allocation is not None and allocation.hold is Hold.RELEASED:
                     release_again(draft, allocation)
-            case Alarm.IMAGE:
-                draft.record(ImagesSought(node=NodeName(name)))
             case Alarm.LINGER | Alarm.WINDOW | Alarm.SHORT | Alarm.MOVE:
                 pass  # that is for the caller
             case _:

@@ -80,12 +80,6 @@ class AgentArrived(Struct, frozen=True, kw_only=True, gc=False):
     machine: Machine | None = None
 
 
-class ImagesSought(Struct, frozen=True, kw_only=True, gc=False):
-    """What *node* was found to lack long ago may have come there since: it counts as one that perhaps has it."""
-
-    node: NodeName
-
-
 class AllocationClosing(Struct, frozen=True, kw_only=True, gc=False):
     """Its agent was told to go, or is to go: no more jobs are bound to it."""
 

@@ -7,7 +7,6 @@ from typing import NamedTuple, assert_never
 
 from idleq.ids import AllocationId, CommandId, EntryId, JobId, Millis, NodeName, entry_of, index_of
 from idleq.machines import Machine
-from idleq.scheduler.core.abilities import NO_LACKS, Lack
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.costs import Basis, Costs, Typical
 from idleq.scheduler.core.entry import Entry, Rest
@@ -184,8 +183,6 @@ class Alarm(StrEnum):
     WINDOW = "window"
     #: The gap that an allocation was asked for may have become too short for it.
     SHORT = "short"
-    #: An image that a node was found to lack may have come there.
-    IMAGE = "image"
     #: A job that is to be moved may have waited for long enough.
     MOVE = "move"
 
@@ -196,7 +193,6 @@ class Offer(NamedTuple):
     free: Resources
     abilities: frozenset[str] | None
     machine: Machine | None
-    lacks: frozenset[Lack] = NO_LACKS
 
 
 @dataclass(slots=True)
@@ -247,8 +243,7 @@ class State:
 
     Besides what the names say: *asked* are the allocations that wait in the site's queue, *coming* those and the granted ones
     whose agent is not up, *roomy* those whose agent could take a job; *requests* are the first and the last entry of each submit, by its key;
-    *dependents* the entries that wait for an entry; *moving* the jobs in line that are to go on elsewhere than before; *ramp* is how many allocations may be asked for at once;
-    *lacks* is which images were not found on nodes, also such as are away now, and when last.
+    *dependents* the entries that wait for an entry; *moving* the jobs in line that are to go on elsewhere than before; *ramp* is how many allocations may be asked for at once.
     """
 
     policy: Policy
@@ -271,7 +266,6 @@ class State:
     nodes: dict[NodeName, Node] = field(default_factory=dict)
     open_gaps: OpenGaps = field(default_factory=OpenGaps)
     free_nodes: FreeNodes = field(default_factory=FreeNodes)
-    lacks: dict[NodeName, dict[Lack, Millis]] = field(default_factory=dict)
     allocations: dict[AllocationId, Allocation] = field(default_factory=dict)
     asked: dict[AllocationId, None] = field(default_factory=dict)
     coming: dict[AllocationId, None] = field(default_factory=dict)
@@ -291,11 +285,6 @@ class State:
         if entry is None:
             return None
         return Job(id=job, entry=entry.id, state=_rest_state(entry), queued_since=entry.queued_since)
-
-    def lacks_on(self, node: NodeName | None) -> frozenset[Lack]:
-        """Return the images that are known not to be on *node*."""
-        found = self.lacks.get(node) if self.lacks and node is not None else None
-        return frozenset(found) if found else NO_LACKS
 
     def typical(self, entry: Entry, job: Job | None) -> Typical:
         """Return what plans take *job* of *entry* to be like (None: one that has never begun)."""
