@@ -18,7 +18,9 @@ from signal import SIGKILL
 from threading import Thread
 from typing import BinaryIO, TypeVar
 
-from idleq.migration.cgroups import GroupFreezer, cgroup_of, freezer_of
+from docker.errors import APIError
+
+from idleq.migration.cgroups import GroupFreezer, cgroup_of, end_all_in, freezer_of
 from idleq.migration.confinement import Confinement, confine
 from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, is_away, size_of, words_of
 from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
@@ -41,6 +43,9 @@ ENDED_UNSEEN = "docker's engine was away when it ended, and does not know how"
 
 AGAIN_SECONDS = 0.5
 """An engine that is away is asked again after this."""
+
+MOST_REFUSALS = 120
+"""An engine that is there and so often will not say how a container ended never will."""
 
 
 @dataclass(slots=True)
@@ -109,7 +114,10 @@ class DockerRuntime:
         for name in names:
             if running := self._running.get(name):
                 running.is_killed = True
-                self.signal(name, SIGKILL)
+                try:
+                    self.signal(name, SIGKILL)
+                except (StartFailed, *EngineError):
+                    end_all_in(running.number)
 
     def ended(self) -> list[Ended]:
         """See Runtime; what has ended is removed from the engine."""
@@ -154,21 +162,25 @@ class DockerRuntime:
             number = engine.create(own_name(), self._confined(order))
             try:
                 shutil.copytree(images, engine.checkpoints(number) / CHECKPOINT, copy_function=_link_or_copy)
-                self._follow(order, number, lambda: engine.start_from(number))
-            except (*EngineError, OSError, StartFailed) as error:
+                self._follow(order, number, lambda: _go_on(engine, number, order))
+            except (*EngineError, OSError) as error:
                 _discard(engine, number)
-                why = f"docker cannot let {order.name} go on here: {words_of(error)}"
-                raise (StartFailed(why) if is_away(error) else ThawFailed(why)) from error
+                raise StartFailed(f"docker cannot take {order.name} now: {words_of(error)}") from error
             except BaseException:
                 _discard(engine, number)
                 raise
 
     def close(self) -> None:
         """End everything that was started here."""
-        with self._engine() as engine:
-            for running in list(self._running.values()):
-                engine.remove(running.number)
-                running.follower.join()
+        running = list(self._running.values())
+        try:
+            with self._engine() as engine:
+                for one in running:
+                    engine.remove(one.number)
+                    one.follower.join()
+        except (StartFailed, *EngineError):
+            for one in running:
+                end_all_in(one.number)
         self._running.clear()
 
     def _checkpointed(self, engine: DockerEngine, running: _Running) -> Path:
@@ -218,7 +230,7 @@ class DockerRuntime:
 
     def _end_of(self, running: _Running) -> int:
         """Return how it has ended, once it has, and note whether that was not its own end; an engine that is away is waited for."""
-        was_away = False
+        was_away, refusals = False, 0
         while True:
             try:
                 with self._engine() as asked:
@@ -226,8 +238,11 @@ class DockerRuntime:
                     # The kernel spares a container's first process every SIGKILL from within.
                     if code == -SIGKILL and not running.is_killed and not asked.has_run_out_of_memory(running.number):
                         running.lost = running.lost or KILLED_AROUND
-            except (StartFailed, *EngineError):
-                was_away = True
+            except (StartFailed, *EngineError) as error:
+                was_away, refusals = True, refusals + isinstance(error, APIError)
+                if refusals > MOST_REFUSALS:
+                    running.lost = running.lost or f"docker does not say how it ended: {words_of(error)}"
+                    return -SIGKILL
                 time.sleep(AGAIN_SECONDS)
             else:
                 if was_away and code == UNKNOWN:
@@ -237,8 +252,8 @@ class DockerRuntime:
     def _forget(self, running: _Running) -> None:
         del self._running[running.order.name]
         running.follower.join()
-        with self._engine() as engine:
-            engine.remove(running.number)
+        with contextlib.suppress(StartFailed, *EngineError), self._engine() as engine:
+            engine.remove(running.number)  # otherwise its next runtime does
 
     def _confined(self, order: Order) -> Confinement:
         user = f"{os.getuid()}:{os.getgid()}"
@@ -253,6 +268,16 @@ class DockerRuntime:
             yield engine
         finally:
             engine.close()
+
+
+def _go_on(engine: DockerEngine, number: str, order: Order) -> None:
+    """Let what lies in the container's folder go on; raise ThawFailed if that is what is wrong."""
+    try:
+        engine.start_from(number)
+    except (*EngineError, StartFailed) as error:
+        if is_away(error):
+            raise
+        raise ThawFailed(f"docker cannot let {order.name} go on here: {words_of(error)}") from error
 
 
 def _discard(engine: DockerEngine, number: str) -> None:

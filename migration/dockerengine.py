@@ -141,7 +141,7 @@ class DockerEngine:
         """Return the numbers of idleq's containers that do not run, whosever they are, and the keeper of each."""
         filters = {"label": [KEEPER_LABEL], "status": ["created", "exited", "dead"]}
         found = self._api.containers(all=True, filters=filters)
-        made_here = [one for one in found if is_own(str(one["Names"][0]).lstrip("/"))]
+        made_here = [one for one in found if any(is_own(name.lstrip("/")) for name in one["Names"] or ())]
         return {str(one["Id"]): str(one["Labels"][KEEPER_LABEL]) for one in made_here}
 
     def forget(self, number: str) -> None:

@@ -3,6 +3,7 @@
 MigrationError
 ├── StartFailed            a process could not be started, for now
 │   ├── ProgramMissing     its program is not there or is no program
+│   ├── EngineMissing      nothing on this node runs images
 │   ├── ImageMissing       its image is not on this node
 │   └── MountRefused       it would be shown what it may not see
 ├── ImageRefused           an engine would not take or make an image
@@ -41,6 +42,10 @@ class ProgramMissing(StartFailed):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
+
+
+class EngineMissing(StartFailed):
+    """Nothing on this node runs images."""
 
 
 class ImageMissing(StartFailed):

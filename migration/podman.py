@@ -156,7 +156,7 @@ class PodmanRuntime:
     def _forget_abandoned(self) -> None:
         """Remove what has ended and nobody will ever ask for, since who had started it was killed; of a killed monitor podman says that it runs."""
         kept = cli.kept_in(self._podman(cli.kept_argv()).stdout)
-        abandoned = [number for number, first, whose in kept if is_gone(whose) and started(first) is None]
+        abandoned = [name for name, first, whose in kept if is_gone(whose) and started(first) is None]
         if abandoned:
             self._remove(*abandoned)
 

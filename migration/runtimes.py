@@ -1,5 +1,6 @@
 """All runtimes of a node as one: what is asked of a container goes to the runtime that its order named."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -83,8 +84,9 @@ class Runtimes:
 
     def close(self) -> None:
         """See FullRuntime."""
-        for runtime in list(self._made.values()):
-            runtime.close()
+        with contextlib.ExitStack() as closing:  # one that fails keeps none of the others
+            for runtime in list(self._made.values()):
+                closing.callback(runtime.close)
 
     def _of(self, kind: RuntimeName) -> FullRuntime:
         if kind not in self.makers:

@@ -6,6 +6,7 @@ from idleq.ids import Millis
 from idleq.machines import obstacles
 from idleq.migration import snapshot
 from idleq.migration.errors import (
+    EngineMissing,
     ImageMissing,
     MountRefused,
     ProgramMissing,
@@ -262,7 +263,7 @@ def order_for(node: Node, guest: Guest) -> Order:
 
 
 def _fail(node: Node, guest: Guest, reason: str, trouble: OSError | StartFailed) -> None:
-    _refuse(node, guest.launch, reason, image_missing=isinstance(trouble, ImageMissing))
+    _refuse(node, guest.launch, reason, image_missing=isinstance(trouble, ImageMissing | EngineMissing))
     node.clear(guest)
 
 

@@ -256,7 +256,7 @@ class SnapshotRejected(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class CommandFailed(Struct, frozen=True, kw_only=True, gc=False):
-    """*command* could not be carried out; *transient* if trying again may help, *image_missing* if the node lacks the job's image."""
+    """*command* could not be carried out; *transient* if trying again may help, *image_missing* if the node lacks the job's image or what runs it."""
 
     command: CommandId
     reason: str

@@ -65,6 +65,10 @@ def boot_id() -> str:
     return (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
+MOST_DIGITS = 10
+"""Of the number of a process."""
+
+
 def keeper() -> str:
     """Return what names this very process, for whoever finds later what it has left (see `is_gone`)."""
     return f"{os.uname().nodename} {os.getuid()} {boot_id()} {_numbering()} {os.getpid()} {started(os.getpid())}"
@@ -76,7 +80,8 @@ def is_gone(other: str) -> bool:
         case [host, user, boot, numbering, pid, since] if (host, user) == (os.uname().nodename, str(os.getuid())):
             if boot != boot_id():
                 return True
-            return numbering == _numbering() and pid.isdecimal() and str(started(int(pid))) != since
+            is_number = pid.isdecimal() and len(pid) <= MOST_DIGITS
+            return numbering == _numbering() and is_number and str(started(int(pid))) != since
         case _:
             return False
 
