@@ -90,8 +90,11 @@ class DockerRuntime:
             number = engine.create(own_name(), self._confined(order))
             try:
                 self._follow(order, number, lambda: engine.start(number))
+            except EngineError as error:
+                _discard(engine, number)
+                raise StartFailed(f"docker cannot start {order.name} now: {words_of(error)}") from error
             except BaseException:
-                engine.remove(number)
+                _discard(engine, number)
                 raise
 
     def signal(self, name: ContainerName, number: int) -> None:
@@ -214,38 +217,47 @@ class DockerRuntime:
             stdout, stderr = (opened.enter_context(_appended(path)) for path in (order.stdout, order.stderr))
             engine = opened.enter_context(self._engine())
             output = opened.enter_context(engine.attached(number))
+            code_of = opened.enter_context(engine.awaited(number))
             go()
             rest = opened.pop_all()
 
         def follow() -> None:
-            with rest, contextlib.suppress(*EngineError, OSError):
+            seen: int | None = None
+            with (
+                rest,
+                contextlib.suppress(*EngineError, OSError, ValueError, LookupError),
+            ):  # an answer may be broken off
                 for out, err in output:
                     stdout.write(out or b"")
                     stderr.write(err or b"")
-            self._ends.put((running, self._end_of(running)))
+                seen = code_of()
+            self._ends.put((running, self._end_of(running, seen)))
 
         running = _Running(order, number, Thread(target=follow, name=f"follow-{order.name}", daemon=True))
         self._running[order.name] = running
         running.follower.start()
 
-    def _end_of(self, running: _Running) -> int:
-        """Return how it has ended, once it has, and note whether that was not its own end; an engine that is away is waited for."""
-        was_away, refusals = False, 0
+    def _end_of(self, running: _Running, seen: int | None) -> int:
+        """Return how it has ended, and note whether that was not its own end; an engine that is away is waited for.
+
+        *seen* is the exit code that the engine has told as it ended, None if the engine went away before.
+        """
+        refusals = 0
         while True:
             try:
                 with self._engine() as asked:
-                    code = _code(asked.wait(running.number))
+                    code = _code(asked.wait(running.number) if seen is None else seen)
                     # The kernel spares a container's first process every SIGKILL from within.
                     if code == -SIGKILL and not running.is_killed and not asked.has_run_out_of_memory(running.number):
                         running.lost = running.lost or KILLED_AROUND
             except (StartFailed, *EngineError) as error:
-                was_away, refusals = True, refusals + isinstance(error, APIError)
+                refusals += isinstance(error, APIError)
                 if refusals > MOST_REFUSALS:
                     running.lost = running.lost or f"docker does not say how it ended: {words_of(error)}"
                     return -SIGKILL
                 time.sleep(AGAIN_SECONDS)
             else:
-                if was_away and code == UNKNOWN:
+                if seen is None and code == UNKNOWN:
                     running.lost = running.lost or ENDED_UNSEEN
                 return code
 

@@ -6,7 +6,7 @@ import re
 import secrets
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,20 @@ class DockerEngine:
             yield output
         finally:
             output._response.close()  # noqa: SLF001 - its own close leaves the socket open
+
+    @contextlib.contextmanager
+    def awaited(self, number: str) -> Iterator[Callable[[], int]]:
+        """Give what returns the exit code of the container that is about to begin, once nothing of it lives.
+
+        That is asked now: an engine that goes away meanwhile breaks its answer off, however soon it is back, and that raises.
+        """
+        url = f"{self._api.base_url}/v{self._api.api_version}/containers/{number}/wait"
+        answer = self._api.post(url, params={"condition": "next-exit"}, timeout=None, stream=True)
+        try:
+            answer.raise_for_status()
+            yield lambda: int(answer.json()["StatusCode"])
+        finally:
+            answer.close()
 
     def wait(self, number: str) -> int:
         """Return the exit code of a container once nothing of it lives; one that somebody has removed was killed."""

@@ -1,7 +1,7 @@
 """Docker's engine comes and goes: what becomes of its containers here, and what is said of what was frozen. With the real engine: tests/contract."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -25,6 +25,7 @@ class Engine:
 
     checkpoint_folder: Path
     is_away: bool = False
+    breaks_off: bool = False
     code: int = 0
     thaw_failure: Exception | None = None
     has_ended: Event = field(default_factory=Event)
@@ -62,6 +63,14 @@ class Engine:
 
     def checkpoints(self, _number: str) -> Path:
         return self.checkpoint_folder
+
+    @contextlib.contextmanager
+    def awaited(self, _number: str) -> Iterator[Callable[[], int]]:
+        yield self._broken_off if self.breaks_off else lambda: self.wait("")
+
+    def _broken_off(self) -> int:
+        self.has_ended.wait(30)
+        raise requests.exceptions.ChunkedEncodingError("the engine went away")
 
     def wait(self, _number: str) -> int:
         self.has_ended.wait(30)
@@ -141,6 +150,22 @@ def test_an_end_while_the_engine_is_away_is_told_once_it_is_back_and_255_is_not_
     assert runtime.ended() == []
     engine.is_away = False
     assert wait_for("the end", runtime.ended, seconds=30) == [told]
+
+
+def test_255_of_an_engine_that_was_away_too_shortly_for_anybody_to_ask_is_not_its_own(
+    engine: Engine, runtime: DockerRuntime, tmp_path: Path
+) -> None:
+    engine.breaks_off, engine.code = True, 255
+    runtime.start(order(tmp_path))
+    engine.has_ended.set()
+    assert wait_for("the end", runtime.ended, seconds=30) == [Ended(NAME, -9, ENDED_UNSEEN)]
+
+
+def test_255_that_the_engine_has_seen_is_its_own(engine: Engine, runtime: DockerRuntime, tmp_path: Path) -> None:
+    engine.code = 255
+    runtime.start(order(tmp_path))
+    engine.has_ended.set()
+    assert wait_for("the end", runtime.ended, seconds=30) == [Ended(NAME, 255)]
 
 
 def test_an_engine_that_goes_in_the_middle_of_a_thaw_says_nothing_of_what_was_frozen(
