@@ -17,6 +17,7 @@ from idleq.migration.ports import ContainerName, Ended, Order, RuntimeName
 from testbed.waiting import wait_for
 
 NAME = ContainerName("1.1")
+NUMBER = 64 * "f"
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Engine:
         return {}
 
     def create(self, _name: str, _container: object) -> str:
-        return "n1"
+        return NUMBER
 
     @contextlib.contextmanager
     def attached(self, _number: str) -> Iterator[Iterator[Any]]:
@@ -174,11 +175,11 @@ def test_an_engine_that_goes_in_the_middle_of_a_thaw_says_nothing_of_what_was_fr
     engine.thaw_failure = requests.ConnectionError("gone")
     with pytest.raises(StartFailed, match=r"docker cannot take 1\.1 now: gone"):
         runtime.thaw(order(tmp_path), images(tmp_path))
-    assert engine.removed == ["n1"]
+    assert engine.removed == [NUMBER]
 
 
 def test_an_engine_that_will_not_let_it_go_on_does(engine: Engine, runtime: DockerRuntime, tmp_path: Path) -> None:
     engine.thaw_failure = StartFailed("the engine has not let it go on within 3 s")
     with pytest.raises(ThawFailed, match=r"docker cannot let 1\.1 go on here: the engine has not let it go on"):
         runtime.thaw(order(tmp_path), images(tmp_path))
-    assert engine.removed == ["n1"]
+    assert engine.removed == [NUMBER]
