@@ -6,7 +6,9 @@ shut: nothing in there runs, of version 1 nothing even dies, and to everybody el
 
 import contextlib
 import os
+import re
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -26,6 +28,10 @@ def cgroup_of(membership: str) -> str:
         return "" if above == "/" else above
     own = groups.get("freezer", groups.get("memory", "/"))
     return "" if own == "/" else own
+
+
+_NUMBER = re.compile("[0-9a-f]{64}", re.ASCII)
+"""How podman and docker number their containers."""
 
 
 def groups_in(membership: str) -> dict[str, str]:
@@ -51,10 +57,23 @@ class GroupFreezer:
 
 def end_all_in(container: str) -> None:
     """End what is in the control group of that engine's number: a process that criu was restoring when it was killed waits for ever."""
+    memberships: dict[int, str] = {}
     for pid in read_processes():
         with contextlib.suppress(OSError):
-            if container in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="replace"):
-                os.kill(pid, signal.SIGKILL)
+            memberships[pid] = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="replace")
+    for pid in members_of(container, memberships):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def members_of(container: str, memberships: Mapping[int, str]) -> list[int]:
+    """Return who is in the control group of that engine's number, by what each one's /proc/PID/cgroup says.
+
+    Nobody is where it is no number: anything shorter may be part of any group's name.
+    """
+    if not _NUMBER.fullmatch(container):
+        return []
+    return [pid for pid, membership in memberships.items() if container in membership]
 
 
 def freezer_of(pid: int) -> GroupFreezer | None:

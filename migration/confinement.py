@@ -18,6 +18,8 @@ TEMPORARY_OPTIONS = "rw,nosuid,nodev,mode=1777"
 
 MARK_LABEL = "org.idleq.mark"
 OWNER_LABEL = "org.idleq.owner"
+KEEPER_LABEL = "org.idleq.keeper"
+"""Who has started or thawed it and takes its end, as `processes.keeper` says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +51,8 @@ class Confinement:
     cgroup_parent: str
 
 
-def confine(order: Order, *, whose: str, owner: str, user: str, cgroup_parent: str) -> Confinement:
-    """Return *order* as an engine is asked for it; *whose* tells one caller from another, *owner* outlives the caller."""
+def confine(order: Order, *, whose: str, owner: str, keeper: str, user: str, cgroup_parent: str) -> Confinement:
+    """Return *order* as an engine is asked for it; *whose* tells one caller from another, *owner* outlives the caller, which is *keeper*."""
     mark = f"{order.name}/{whose}"
     return Confinement(
         image=order.image,
@@ -59,7 +61,7 @@ def confine(order: Order, *, whose: str, owner: str, user: str, cgroup_parent: s
         folder=str(order.folder),
         mounts=tuple(order.mounts),
         user=user,
-        labels={MARK_LABEL: mark, OWNER_LABEL: owner},
+        labels={MARK_LABEL: mark, OWNER_LABEL: owner, KEEPER_LABEL: keeper},
         memory=order.memory,
         cores=order.cores,
         cgroup_parent=cgroup_parent,

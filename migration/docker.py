@@ -18,12 +18,15 @@ from signal import SIGKILL
 from threading import Thread
 from typing import BinaryIO, TypeVar
 
-from idleq.migration.cgroups import GroupFreezer, cgroup_of, freezer_of
+from docker.errors import APIError
+
+from idleq.migration.cgroups import GroupFreezer, cgroup_of, end_all_in, freezer_of
 from idleq.migration.confinement import Confinement, confine
-from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, size_of, words_of
+from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, is_away, size_of, words_of
 from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
+from idleq.migration.ownnames import own_name
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
-from idleq.processes import caught_signals
+from idleq.processes import caught_signals, is_gone, keeper
 
 T = TypeVar("T")
 
@@ -31,6 +34,18 @@ KILLED_FROM, SIGNALS = 128, 64
 """The engine tells a signal as 128 and its number, like shells."""
 
 KILLED_AROUND = "docker's shim of it was killed, or it was killed from outside"
+
+
+UNKNOWN = 255
+"""What an engine that comes back says of a container that has ended without it, however that was."""
+
+ENDED_UNSEEN = "docker's engine was away when it ended, and does not know how"
+
+AGAIN_SECONDS = 0.5
+"""An engine that is away is asked again after this."""
+
+MOST_REFUSALS = 120
+"""An engine that is there and so often will not say how a container ended never will."""
 
 
 @dataclass(slots=True)
@@ -56,6 +71,7 @@ class DockerRuntime:
     owner: str
     connect: Callable[[], DockerEngine] = DockerEngine
     cgroup_parent: str = field(default_factory=lambda: cgroup_of(Path("/proc/self/cgroup").read_text(encoding="utf-8")))
+    _keeper: str = field(default_factory=keeper)
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
     _running: dict[ContainerName, _Running] = field(default_factory=dict)
     _ends: "SimpleQueue[tuple[_Running, int]]" = field(default_factory=SimpleQueue)
@@ -64,15 +80,21 @@ class DockerRuntime:
         with self._engine() as engine:
             for number in engine.of_owner(self.owner):
                 engine.remove(number)
+            for number, whose in engine.ended().items():
+                if is_gone(whose):
+                    engine.forget(number)
 
     def start(self, order: Order) -> None:
         """See Runtime."""
         with self._engine() as engine:
-            number = engine.create(_unique(), self._confined(order))
+            number = engine.create(own_name(), self._confined(order))
             try:
                 self._follow(order, number, lambda: engine.start(number))
+            except EngineError as error:
+                _discard(engine, number)
+                raise StartFailed(f"docker cannot start {order.name} now: {words_of(error)}") from error
             except BaseException:
-                engine.remove(number)
+                _discard(engine, number)
                 raise
 
     def signal(self, name: ContainerName, number: int) -> None:
@@ -95,7 +117,10 @@ class DockerRuntime:
         for name in names:
             if running := self._running.get(name):
                 running.is_killed = True
-                self.signal(name, SIGKILL)
+                try:
+                    self.signal(name, SIGKILL)
+                except (StartFailed, *EngineError):
+                    end_all_in(running.number)
 
     def ended(self) -> list[Ended]:
         """See Runtime; what has ended is removed from the engine."""
@@ -136,24 +161,29 @@ class DockerRuntime:
 
     def thaw(self, order: Order, images: Path) -> None:
         """See Freezer."""
-        try:
-            with self._engine() as engine:
-                number = engine.create(_unique(), self._confined(order))
-                try:
-                    shutil.copytree(images, engine.checkpoints(number) / CHECKPOINT, copy_function=_link_or_copy)
-                    self._follow(order, number, lambda: engine.start_from(number))
-                except BaseException:
-                    engine.remove(number)
-                    raise
-        except (*EngineError, OSError, StartFailed) as error:
-            raise ThawFailed(f"docker cannot let {order.name} go on here: {words_of(error)}") from error
+        with self._engine() as engine:
+            number = engine.create(own_name(), self._confined(order))
+            try:
+                shutil.copytree(images, engine.checkpoints(number) / CHECKPOINT, copy_function=_link_or_copy)
+                self._follow(order, number, lambda: _go_on(engine, number, order))
+            except (*EngineError, OSError) as error:
+                _discard(engine, number)
+                raise StartFailed(f"docker cannot take {order.name} now: {words_of(error)}") from error
+            except BaseException:
+                _discard(engine, number)
+                raise
 
     def close(self) -> None:
         """End everything that was started here."""
-        with self._engine() as engine:
-            for running in list(self._running.values()):
-                engine.remove(running.number)
-                running.follower.join()
+        running = list(self._running.values())
+        try:
+            with self._engine() as engine:
+                for one in running:
+                    engine.remove(one.number)
+                    one.follower.join()
+        except (StartFailed, *EngineError):
+            for one in running:
+                end_all_in(one.number)
         self._running.clear()
 
     def _checkpointed(self, engine: DockerEngine, running: _Running) -> Path:
@@ -187,34 +217,61 @@ class DockerRuntime:
             stdout, stderr = (opened.enter_context(_appended(path)) for path in (order.stdout, order.stderr))
             engine = opened.enter_context(self._engine())
             output = opened.enter_context(engine.attached(number))
+            code_of = opened.enter_context(engine.awaited(number))
             go()
             rest = opened.pop_all()
 
         def follow() -> None:
-            with rest, contextlib.suppress(*EngineError, OSError):
+            seen: int | None = None
+            with (
+                rest,
+                contextlib.suppress(*EngineError, OSError, ValueError, LookupError),
+            ):  # an answer may be broken off
                 for out, err in output:
                     stdout.write(out or b"")
                     stderr.write(err or b"")
-            with self._engine() as asked:
-                code = _code(asked.wait(number))
-                # The kernel spares a container's first process every SIGKILL from within.
-                if code == -SIGKILL and not running.is_killed and not asked.has_run_out_of_memory(number):
-                    running.lost = running.lost or KILLED_AROUND
-                self._ends.put((running, code))
+                seen = code_of()
+            self._ends.put((running, self._end_of(running, seen)))
 
         running = _Running(order, number, Thread(target=follow, name=f"follow-{order.name}", daemon=True))
         self._running[order.name] = running
         running.follower.start()
 
+    def _end_of(self, running: _Running, seen: int | None) -> int:
+        """Return how it has ended, and note whether that was not its own end; an engine that is away is waited for.
+
+        *seen* is the exit code that the engine has told as it ended, None if the engine went away before.
+        """
+        refusals = 0
+        while True:
+            try:
+                with self._engine() as asked:
+                    code = _code(asked.wait(running.number) if seen is None else seen)
+                    # The kernel spares a container's first process every SIGKILL from within.
+                    if code == -SIGKILL and not running.is_killed and not asked.has_run_out_of_memory(running.number):
+                        running.lost = running.lost or KILLED_AROUND
+            except (StartFailed, *EngineError) as error:
+                refusals += isinstance(error, APIError)
+                if refusals > MOST_REFUSALS:
+                    running.lost = running.lost or f"docker does not say how it ended: {words_of(error)}"
+                    return -SIGKILL
+                time.sleep(AGAIN_SECONDS)
+            else:
+                if seen is None and code == UNKNOWN:
+                    running.lost = running.lost or ENDED_UNSEEN
+                return code
+
     def _forget(self, running: _Running) -> None:
         del self._running[running.order.name]
         running.follower.join()
-        with self._engine() as engine:
-            engine.remove(running.number)
+        with contextlib.suppress(StartFailed, *EngineError), self._engine() as engine:
+            engine.remove(running.number)  # otherwise its next runtime does
 
     def _confined(self, order: Order) -> Confinement:
         user = f"{os.getuid()}:{os.getgid()}"
-        return confine(order, whose=self._mine, owner=self.owner, user=user, cgroup_parent=self.cgroup_parent)
+        return confine(
+            order, whose=self._mine, owner=self.owner, keeper=self._keeper, user=user, cgroup_parent=self.cgroup_parent
+        )
 
     @contextlib.contextmanager
     def _engine(self) -> Iterator[DockerEngine]:
@@ -225,12 +282,24 @@ class DockerRuntime:
             engine.close()
 
 
+def _go_on(engine: DockerEngine, number: str, order: Order) -> None:
+    """Let what lies in the container's folder go on; raise ThawFailed if that is what is wrong."""
+    try:
+        engine.start_from(number)
+    except (*EngineError, StartFailed) as error:
+        if is_away(error):
+            raise
+        raise ThawFailed(f"docker cannot let {order.name} go on here: {words_of(error)}") from error
+
+
+def _discard(engine: DockerEngine, number: str) -> None:
+    """Leave nothing of a container that did not go on; where the engine is gone, its next runtime forgets it."""
+    with contextlib.suppress(*EngineError):
+        engine.remove(number)
+
+
 def _all_of(queue: "SimpleQueue[T]") -> list[T]:
     return [queue.get() for _ in range(queue.qsize())]
-
-
-def _unique() -> str:
-    return f"idleq-{secrets.token_hex(8)}"
 
 
 def _code(said: int) -> int:

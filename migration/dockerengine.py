@@ -6,19 +6,20 @@ import re
 import secrets
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import docker
 import requests
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from idleq.migration import criu
 from idleq.migration.cgroups import end_all_in
-from idleq.migration.confinement import MARK_LABEL, OWNER_LABEL, Confinement, docker_request
+from idleq.migration.confinement import KEEPER_LABEL, MARK_LABEL, OWNER_LABEL, Confinement, docker_request
 from idleq.migration.descent import owners
 from idleq.migration.errors import ImageMissing, ProgramMissing, StartFailed
+from idleq.migration.ownnames import is_own
 from idleq.migration.patience import FREEZE_SECONDS, START_SECONDS, THAW_SECONDS, thaw_seconds
 from idleq.processes import read_argv, read_processes, read_program
 
@@ -28,6 +29,9 @@ SHIM = "containerd-shim-runc-v2"
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """What shells answer for a program that is missing, or is there and cannot be run."""
+
+KILLED = 128 + signal.SIGKILL
+"""The exit code of what SIGKILL has ended."""
 
 GONE = 404
 NOT_RUNNING = 409
@@ -68,8 +72,7 @@ class DockerEngine:
         try:
             return str(self._api.create_container_from_config(docker_request(container), name)["Id"])
         except ImageNotFound as error:
-            message = f"the image {container.image!r} is not on this node: bring it there by `idleq image load`"
-            raise ImageMissing(message) from error
+            raise ImageMissing.of(container.image) from error
         except EngineError as error:
             raise StartFailed(f"docker cannot make a container of {container.image!r}: {words_of(error)}") from error
 
@@ -93,9 +96,26 @@ class DockerEngine:
         finally:
             output._response.close()  # noqa: SLF001 - its own close leaves the socket open
 
+    @contextlib.contextmanager
+    def awaited(self, number: str) -> Iterator[Callable[[], int]]:
+        """Give what returns the exit code of the container that is about to begin, once nothing of it lives.
+
+        That is asked now: an engine that goes away meanwhile breaks its answer off, however soon it is back, and that raises.
+        """
+        url = f"{self._api.base_url}/v{self._api.api_version}/containers/{number}/wait"
+        answer = self._api.post(url, params={"condition": "next-exit"}, timeout=None, stream=True)
+        try:
+            answer.raise_for_status()
+            yield lambda: int(answer.json()["StatusCode"])
+        finally:
+            answer.close()
+
     def wait(self, number: str) -> int:
-        """Return the exit code of a container once nothing of it lives."""
-        return int(self._api.wait(number)["StatusCode"])
+        """Return the exit code of a container once nothing of it lives; one that somebody has removed was killed."""
+        try:
+            return int(self._api.wait(number)["StatusCode"])
+        except NotFound:
+            return KILLED
 
     def kill(self, number: str, signal: int) -> None:
         """Send *signal* to the first process; one that has ended takes none."""
@@ -120,13 +140,28 @@ class DockerEngine:
         return int(self._api.inspect_container(number)["State"]["Pid"])
 
     def has_run_out_of_memory(self, number: str) -> bool:
-        """Whether the kernel has ended it, or something in it, at its memory's limit."""
-        return bool(self._api.inspect_container(number)["State"]["OOMKilled"])
+        """Whether the kernel has ended it, or something in it, at its memory's limit; of one that was removed nobody says so."""
+        try:
+            return bool(self._api.inspect_container(number)["State"]["OOMKilled"])
+        except NotFound:
+            return False
 
     def of_owner(self, owner: str) -> list[str]:
         """Return the numbers of all containers of *owner*, also of those that have ended."""
         found = self._api.containers(all=True, quiet=True, filters={"label": [f"{OWNER_LABEL}={owner}", MARK_LABEL]})
         return [str(one["Id"]) for one in found]
+
+    def ended(self) -> dict[str, str]:
+        """Return the numbers of idleq's containers that do not run, whosever they are, and the keeper of each."""
+        filters = {"label": [KEEPER_LABEL], "status": ["created", "exited", "dead"]}
+        found = self._api.containers(all=True, filters=filters)
+        made_here = [one for one in found if any(is_own(name.lstrip("/")) for name in one["Names"] or ())]
+        return {str(one["Id"]): str(one["Labels"][KEEPER_LABEL]) for one in made_here}
+
+    def forget(self, number: str) -> None:
+        """Forget a container of somebody else's if it does not run; one that the engine cannot remove stays."""
+        with contextlib.suppress(*EngineError):
+            self._api.remove_container(number, v=True)
 
     def checkpoint(self, number: str) -> Path:
         """Freeze the container, and return the folder with what it held; it does not run any more then.
@@ -188,6 +223,11 @@ def _refusal(words: str) -> StartFailed:
     if "permission denied" in words or "exec format error" in words or "is a directory" in words:
         return ProgramMissing(f"it cannot be run in the image: {words}", NOT_EXECUTABLE)
     return StartFailed(f"docker cannot start it now: {words}")
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether it says only that the engine is not there."""
+    return isinstance(error, requests.ConnectionError)
 
 
 def words_of(error: BaseException) -> str:

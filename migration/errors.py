@@ -3,6 +3,7 @@
 MigrationError
 ├── StartFailed            a process could not be started, for now
 │   ├── ProgramMissing     its program is not there or is no program
+│   ├── EngineMissing      nothing on this node runs images
 │   ├── ImageMissing       its image is not on this node
 │   └── MountRefused       it would be shown what it may not see
 ├── ImageRefused           an engine would not take or make an image
@@ -43,10 +44,19 @@ class ProgramMissing(StartFailed):
         self.code = code
 
 
+class EngineMissing(StartFailed):
+    """Nothing on this node runs images."""
+
+
 class ImageMissing(StartFailed):
     """The image is not on this node, and images are not fetched when a job starts: bring it there by `idleq image load`."""
 
     exit_code: ClassVar[int] = 28
+
+    @classmethod
+    def of(cls, image: str) -> "ImageMissing":
+        """Return what is said of *image* where an engine does not have it."""
+        return cls(f"the image {image!r} is not on this node: bring it there by `idleq image load`")
 
 
 class ImageRefused(MigrationError):

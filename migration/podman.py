@@ -23,10 +23,11 @@ from idleq.migration.cgroups import GroupFreezer, cgroup_of, end_all_in, freezer
 from idleq.migration.confinement import Confinement, confine
 from idleq.migration.descent import owners
 from idleq.migration.errands import MONITOR, Done, Errands
-from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed, ThawFailed
+from idleq.migration.errors import FreezeFailed, ImageMissing, ProgramMissing, StartFailed, ThawFailed
+from idleq.migration.ownnames import own_name
 from idleq.migration.patience import ANSWER_SECONDS, FREEZE_SECONDS, START_SECONDS, thaw_seconds
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
-from idleq.processes import adopt_orphans, caught_signals, read_processes, read_program, started
+from idleq.processes import adopt_orphans, caught_signals, is_gone, keeper, read_processes, read_program, started
 
 QUIET = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
 
@@ -68,6 +69,7 @@ class PodmanRuntime:
     errands: Errands
     start_seconds: float = START_SECONDS
     cgroup_parent: str = field(default_factory=lambda: cgroup_of(Path("/proc/self/cgroup").read_text(encoding="utf-8")))
+    _keeper: str = field(default_factory=keeper)
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
     _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="idleq-podman-")))
     _running: dict[ContainerName, _Running] = field(default_factory=dict)
@@ -79,10 +81,11 @@ class PodmanRuntime:
         except OSError as error:
             raise StartFailed(str(error.strerror)) from error
         self._podman(cli.remove_all_argv(self.owner), FREEZE_SECONDS)  # as many as a node has
+        self._forget_abandoned()
 
     def start(self, order: Order) -> None:
         """See Runtime."""
-        container, name, files = self._confined(order), _unique(), self._files()
+        container, name, files = self._confined(order), own_name(), self._files()
         files.variables.touch(mode=0o600)
         files.variables.write_text(cli.variables_text(container.environment), encoding="utf-8")
         self._begin(order, name, files, cli.run_argv(name, container, files), _start_failure)
@@ -136,9 +139,10 @@ class PodmanRuntime:
 
     def thaw(self, order: Order, images: Path) -> None:
         """See Freezer."""
+        self._see_image(order)  # podman would try to fetch it
         files = self._files()
         with podmanexport.of_here(images, order, self._confined(order), files) as printed:
-            name, seconds = _unique(), thaw_seconds(podmanexport.size_of(images))
+            name, seconds = own_name(), thaw_seconds(podmanexport.size_of(images))
             running = self._begin(order, name, files, cli.restore_argv(name, images), _thaw_failure, seconds)
         running.read_bytes = printed
 
@@ -148,6 +152,13 @@ class PodmanRuntime:
         for running in list(self._running.values()):
             self._forget(running)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _forget_abandoned(self) -> None:
+        """Remove what has ended and nobody will ever ask for, since who had started it was killed; of a killed monitor podman says that it runs."""
+        kept = cli.kept_in(self._podman(cli.kept_argv()).stdout)
+        abandoned = [name for name, first, whose in kept if is_gone(whose) and started(first) is None]
+        if abandoned:
+            self._remove(*abandoned)
 
     def _taken_for_a_freeze(self, name: ContainerName) -> _Running:
         with self._turn:
@@ -176,12 +187,18 @@ class PodmanRuntime:
             found = self._podman(cli.log_argv(name)) if ran.code == 0 else ran
             if found.code != 0:
                 self._give_up(name, files)
+                self._see_image(order)
                 raise failure(order, found)
             log = Path(found.stdout.strip())
             running = _Running(order, name, files, log, _number_in(files.pid), _number_in(files.monitor))
             self.errands.adopted.add(running.monitor)
             self._running[order.name] = running
         return running
+
+    def _see_image(self, order: Order) -> None:
+        """Raise ImageMissing if the image of *order* is not on this node."""
+        if self._podman(cli.has_image_argv(order.image)).code == cli.NO_SUCH_IMAGE:
+            raise ImageMissing.of(order.image)
 
     def _give_up(self, name: str, files: cli.Files) -> None:
         """End what there is of a container that did not start: podman forgets its monitor, and what criu was restoring."""
@@ -228,13 +245,16 @@ class PodmanRuntime:
     def _forget(self, running: _Running) -> None:
         if is_over := _is_over(running.monitor):
             self._reap(running)  # podman would wait for an exit code from one that was killed and is not reaped
-        if self._podman(cli.remove_argv(running.own_name)).code != 0:
-            # Where the monitor was killed, podman ends the container the first time, and forgets it the second.
-            self._podman(cli.remove_argv(running.own_name))
+        self._remove(running.own_name)
         if not is_over:
             self._reap(running)
         self._running.pop(running.order.name, None)
         running.files.remove()
+
+    def _remove(self, *names: str) -> None:
+        if self._podman(cli.remove_argv(*names), FREEZE_SECONDS).code != 0:
+            # Where the monitor was killed, podman ends the container the first time, and forgets it the second.
+            self._podman(cli.remove_argv(*names), FREEZE_SECONDS)
 
     def _reap(self, running: _Running) -> None:
         with contextlib.suppress(ChildProcessError):
@@ -266,7 +286,9 @@ class PodmanRuntime:
 
     def _confined(self, order: Order) -> Confinement:
         user = f"{os.getuid()}:{os.getgid()}"
-        return confine(order, whose=self._mine, owner=self.owner, user=user, cgroup_parent=self.cgroup_parent)
+        return confine(
+            order, whose=self._mine, owner=self.owner, keeper=self._keeper, user=user, cgroup_parent=self.cgroup_parent
+        )
 
     def _files(self) -> cli.Files:
         return cli.Files(self._folder / secrets.token_hex(8))
@@ -346,7 +368,3 @@ def _why_criu(ran: Done) -> str:
 def _why(ran: Done) -> str:
     lines = [line for line in ran.stderr.splitlines() if line.startswith("Error: ")] or ran.stderr.splitlines()
     return lines[-1].removeprefix("Error: ") if lines else f"it ended with {ran.code}"
-
-
-def _unique() -> str:
-    return f"idleq-{secrets.token_hex(8)}"

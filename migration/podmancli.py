@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from idleq.migration import criu
-from idleq.migration.confinement import MOST_PROCESSES, OWNER_LABEL, TEMPORARY, TEMPORARY_OPTIONS, Confinement
+from idleq.migration.confinement import (
+    KEEPER_LABEL,
+    MOST_PROCESSES,
+    OWNER_LABEL,
+    TEMPORARY,
+    TEMPORARY_OPTIONS,
+    Confinement,
+)
+from idleq.migration.ownnames import is_own
 from idleq.migration.ports import Mount
 
 EXPORT = "container.tar"
@@ -19,6 +27,9 @@ EXPORT = "container.tar"
 CONFIG, SPEC, LOG = "config.dump", "spec.dump", "ctr.log"
 """Members of an export: what podman itself knows of the container, what its runtime was told, and what the container has printed."""
 
+
+NO_SUCH_IMAGE = 1
+"""How `has_image_argv` ends where there is none of that name."""
 
 _RAN = re.compile(r"\b(?P<verb>checkpoint|restore) --image-path \S+ --work-path (?P<folder>/\S+)")
 _NOT_EXECUTABLE = ("permission denied", "exec format error", "is a directory")
@@ -135,14 +146,35 @@ def number_argv(name: str) -> list[str]:
     return ["podman", "container", "inspect", "--format={{.Id}}", name]
 
 
-def remove_argv(name: str) -> list[str]:
-    """Return what ends it and forgets it."""
-    return ["podman", "rm", "--force", "--time=0", "--ignore", name]
+def has_image_argv(image: str) -> list[str]:
+    """Return what asks whether *image* is on this node."""
+    return ["podman", "image", "exists", "--", image]
+
+
+def remove_argv(*names: str) -> list[str]:
+    """Return what ends them and forgets them."""
+    return ["podman", "rm", "--force", "--time=0", "--ignore", *names]
 
 
 def remove_all_argv(owner: str) -> list[str]:
     """Return what ends everything of *owner*."""
     return ["podman", "rm", "--force", "--time=0", f"--filter=label={OWNER_LABEL}={owner}"]
+
+
+def kept_argv() -> list[str]:
+    """Return what asks for all containers of idleq, whosever they are: see `kept_in`."""
+    return [
+        *("podman", "ps", "--all", "--no-trunc", f"--filter=label={KEEPER_LABEL}", "--format=json"),
+    ]
+
+
+def kept_in(said: str) -> list[tuple[str, int, str]]:
+    """Return of each container that `kept_argv` printed its own name, the number of its first process (0 if it has none), and its keeper."""
+    try:
+        found = [(str(one["Names"][0]), int(one["Pid"]), str(one["Labels"][KEEPER_LABEL])) for one in json.loads(said)]
+    except (ValueError, KeyError, TypeError, IndexError):
+        return []
+    return [one for one in found if is_own(one[0])]
 
 
 def says_not_executable(said: str) -> bool:

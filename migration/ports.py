@@ -91,6 +91,7 @@ class Runtime(Protocol):
 
         Raises:
             ProgramMissing: its program is not there or is no program.
+            ImageMissing: its image is not on this node.
             StartFailed: the node cannot start it now.
         """
         ...
@@ -144,6 +145,8 @@ class Freezer(Protocol):
 
         Raises:
             ThawFailed: nothing of it runs, and what was frozen is as it was.
+            StartFailed: the same, for want of something on this node, which says nothing of what was frozen.
+            ImageMissing: so it is, and its image is not on this node.
         """
         ...
 

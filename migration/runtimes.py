@@ -1,12 +1,13 @@
 """All runtimes of a node as one: what is asked of a container goes to the runtime that its order named."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
+from idleq.migration.errors import FreezeFailed, StartFailed
 from idleq.migration.ports import ContainerName, Ended, Freezer, FrozenState, Meter, Order, Runtime, RuntimeName
 
 
@@ -78,17 +79,14 @@ class Runtimes:
 
     def thaw(self, order: Order, images: Path) -> None:
         """See Freezer."""
-        try:
-            runtime = self._of(order.runtime)
-        except StartFailed as error:
-            raise ThawFailed(str(error)) from error
-        runtime.thaw(order, images)
+        self._of(order.runtime).thaw(order, images)
         self._where[order.name] = order.runtime
 
     def close(self) -> None:
         """See FullRuntime."""
-        for runtime in list(self._made.values()):
-            runtime.close()
+        with contextlib.ExitStack() as closing:  # one that fails keeps none of the others
+            for runtime in list(self._made.values()):
+                closing.callback(runtime.close)
 
     def _of(self, kind: RuntimeName) -> FullRuntime:
         if kind not in self.makers:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from idleq.migration.errors import ProgramMissing, StartFailed
+from idleq.migration.errors import EngineMissing, ProgramMissing
 from idleq.migration.mounting import checked
 from idleq.migration.ports import Mount, Order, RuntimeName
 from idleq.migration.process import NOT_FOUND
@@ -29,7 +29,7 @@ def order_of(guest: Guest, segment: SegmentPaths, own: Mapping[str, str], roots:
     Raises:
         MountRefused: it would be shown what it may not see.
         ProgramMissing: this node lacks the folder that it is to start in.
-        StartFailed: this node has nothing that runs it.
+        EngineMissing: this node has nothing that runs it.
     """
     return _contained(guest, segment, own, roots) if guest.launch.spec.image else _plain(guest, segment, own)
 
@@ -38,14 +38,14 @@ def runtime_of(spec: JobSpec, find: Callable[[str], str | None] = shutil.which) 
     """Return what is to run *spec*; *find* tells where a program is.
 
     Raises:
-        StartFailed: it is an image, and nothing here runs images.
+        EngineMissing: nothing here runs images.
     """
     match spec.runtime:
         case RuntimeWish.AUTO if spec.image:
             for engine in ENGINES:
                 if find(engine):
                     return engine
-            raise StartFailed(
+            raise EngineMissing(
                 f"neither {' nor '.join(ENGINES)} is on this node, and the job is the image {spec.image!r}"
             )
         case RuntimeWish.AUTO | RuntimeWish.PROCESS:
@@ -57,7 +57,7 @@ def runtime_of(spec: JobSpec, find: Callable[[str], str | None] = shutil.which) 
 
 
 def engine_of(guest: Guest) -> RuntimeName:
-    """Return what runs *guest*: what froze it, if that is known; raise StartFailed if this node has nothing."""
+    """Return what runs *guest*: what froze it, if that is known; raise EngineMissing if this node has nothing."""
     thaw_from = guest.launch.thaw_from
     bound_to = None if thaw_from is None else thaw_from.bound_to
     if bound_to is not None and bound_to.runtime:

@@ -5,7 +5,16 @@ import shutil
 from idleq.ids import Millis
 from idleq.machines import obstacles
 from idleq.migration import snapshot
-from idleq.migration.errors import MountRefused, ProgramMissing, SnapshotDamaged, SnapshotUnfit, StartFailed, ThawFailed
+from idleq.migration.errors import (
+    EngineMissing,
+    ImageMissing,
+    MountRefused,
+    ProgramMissing,
+    SnapshotDamaged,
+    SnapshotUnfit,
+    StartFailed,
+    ThawFailed,
+)
 from idleq.migration.manifest import Manifest, needs_of
 from idleq.migration.ports import Order
 from idleq.scheduler.agent import closing, mishaps, saves, saving
@@ -174,7 +183,7 @@ def _on_thawed(node: Node, guest: Guest, thaw_from: Snapshot, result: Trouble | 
         case InputsGone():
             node.finish(guest, _exited(guest, node.clock.now(), NO_INPUT, "workload", str(result)))
         case OSError() | StartFailed():
-            _fail(node, guest, f"cannot thaw: {result}")
+            _fail(node, guest, f"cannot thaw: {result}", result)
         case Manifest(kind=saving.FROM_OUTSIDE):
             guest.saves.new_lines()  # told before it was frozen
             _is_running(node, guest, thaw_ms)
@@ -230,7 +239,7 @@ def _on_started(node: Node, guest: Guest, thaw_ms: Millis, trouble: StartFailed 
         case InputsGone():
             node.finish(guest, _exited(guest, now, NO_INPUT, "workload", str(trouble)))
         case StartFailed():
-            _fail(node, guest, str(trouble))
+            _fail(node, guest, str(trouble), trouble)
 
 
 def _is_running(node: Node, guest: Guest, thaw_ms: Millis) -> None:
@@ -253,14 +262,14 @@ def order_for(node: Node, guest: Guest) -> Order:
     return order_of(guest, segment, node.environment, node.settings.mount_roots)
 
 
-def _fail(node: Node, guest: Guest, reason: str) -> None:
-    _refuse(node, guest.launch, reason)
+def _fail(node: Node, guest: Guest, reason: str, trouble: OSError | StartFailed) -> None:
+    _refuse(node, guest.launch, reason, image_missing=isinstance(trouble, ImageMissing | EngineMissing))
     node.clear(guest)
 
 
-def _refuse(node: Node, launch: Launch, reason: str) -> None:
+def _refuse(node: Node, launch: Launch, reason: str, *, image_missing: bool = False) -> None:
     node.log.warning("agent.launch_failed", job=launch.job, fence=launch.fence, reason=reason)
-    node.reports.add(CommandFailed(command=launch.id, reason=reason, transient=True))
+    node.reports.add(CommandFailed(command=launch.id, reason=reason, transient=True, image_missing=image_missing))
 
 
 def _exited(guest: Guest, now: Millis, code: int, cause: Cause, reason: str) -> Exited:

@@ -66,8 +66,11 @@ def apply_job(state: State, at: Millis, fact: PassageFact) -> None:
         _stand_anew(state, entry, after)
     else:
         _keep_books(state, entry, job, after)
-    if isinstance(fact, SegmentLost) and fact.launch_failed and before is not None:
-        state.allocations[before.allocation].failed_launches += 1
+    if isinstance(fact, SegmentLost):
+        if fact.launch_failed and before is not None:
+            state.allocations[before.allocation].failed_launches += 1
+        if fact.move is not None:
+            heappush(state.alarms, (fact.move.until, Alarm.MOVE, job.id))
 
 
 def _step(job: Job, segment: Segment | None, fact: PassageFact, entry: Entry, *, at: Millis, kept: int) -> Job:
@@ -118,7 +121,7 @@ def _after_segment(
     if segment is None:  # late news of a segment that was given up
         assert isinstance(fact, SegmentFrozen)
         return _with_snapshot(job, fact.snapshot, kept)
-    state: JobState = Queued() if fact.delayed_until is None else Delayed(fact.delayed_until)
+    state: JobState = Queued() if fact.delayed_until is None else Delayed(fact.delayed_until, fact.reason)
     if isinstance(job.state, Freezing) and job.state.hold:
         state = Held(job.state.reason)
     match fact:
@@ -126,7 +129,9 @@ def _after_segment(
             # One that never ran says nothing about the workload.
             has_tried = segment.since is not None
             stalled = 0 if segment.has_saved else job.stalled + has_tried
-            return replace(job, state=state, stalled=stalled, step=_saved_step(job))
+            misses = 0 if fact.move is None else job.misses + 1
+            move = job.move if fact.move is None else fact.move
+            return replace(job, state=state, stalled=stalled, step=_saved_step(job), move=move, misses=misses)
         case SegmentFrozen():
             stalled = 0 if fact.has_moved else job.stalled + 1
             return replace(_with_snapshot(job, fact.snapshot, kept), state=state, stalled=stalled)

@@ -34,7 +34,7 @@ def apply_start(state: State, _at: Millis, fact: SegmentRunning) -> None:
     now = replace(segment, since=fact.since)
     following = Running(now) if isinstance(job.state, Starting) else _with_segment(job.state, now)
     check(job, fact, following)
-    state.jobs[job.id] = job.in_state(following)
+    state.jobs[job.id] = replace(job, state=following, misses=0)
     thawed = next((snapshot for snapshot in job.snapshots if snapshot.id == segment.thaw_from), None)
     if thawed is not None:
         state.costs.learn_thaw(state.entries[job.entry].kinds, fact.thaw_ms, thawed.bytes)

@@ -81,8 +81,8 @@ def _sentences(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[st
             yield f"It waits for {', '.join(open_ones)} to be done."
         case Held(reason=reason):
             yield f"It is held: {reason}. `idleq release {job.id}` lets it go."
-        case Delayed(until=until):
-            yield f"It is tried again in {span(until - now)}."
+        case Delayed(until=until, reason=reason):
+            yield f"It is tried again in {span(until - now)}. Its last segment ended so: {reason}."
         case Queued():
             if job.move is not None:
                 yield _on_its_way(job.move)

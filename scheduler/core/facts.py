@@ -197,7 +197,10 @@ class SegmentFrozen(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class SegmentLost(Struct, frozen=True, kw_only=True, gc=False):
-    """The segment is over without a result or a fault of the workload's; *launch_failed*: its agent could not start it."""
+    """The segment is over without a result or a fault of the workload's.
+
+    *launch_failed*: its agent could not start it; *move*: nor could another there, as its node lacks the job's image.
+    """
 
     job: JobId
     fence: Fence
@@ -205,6 +208,7 @@ class SegmentLost(Struct, frozen=True, kw_only=True, gc=False):
     ended_at: Millis
     delayed_until: Millis | None
     launch_failed: bool = False
+    move: Move | None = None
 
 
 class SegmentFailed(Struct, frozen=True, kw_only=True, gc=False):

@@ -256,11 +256,12 @@ class SnapshotRejected(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class CommandFailed(Struct, frozen=True, kw_only=True, gc=False):
-    """*command* could not be carried out; *transient* if trying again may help."""
+    """*command* could not be carried out; *transient* if trying again may help, *image_missing* if the node lacks the job's image or what runs it."""
 
     command: CommandId
     reason: str
     transient: bool
+    image_missing: bool = False
 
 
 class Reconciled(Struct, frozen=True, kw_only=True, gc=False):

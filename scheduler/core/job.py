@@ -65,9 +65,10 @@ class Held(Struct, frozen=True, gc=False):
 
 
 class Delayed(Struct, frozen=True, gc=False):
-    """It may start again from *until* on; unlike Held this ends by itself."""
+    """It may start again from *until* on; unlike Held this ends by itself. *reason* is how its last segment ended."""
 
     until: Millis
+    reason: str
 
 
 class Starting(Struct, frozen=True, gc=False):
@@ -145,6 +146,7 @@ class Job(Struct, frozen=True, gc=False):
         step: how far the workload says it is.
         total: how far it wants to get, if it says so.
         move: where alone it is to go on, None for anywhere.
+        misses: nodes in a row that lacked its image.
     """
 
     id: JobId
@@ -159,6 +161,7 @@ class Job(Struct, frozen=True, gc=False):
     step: int = 0
     total: int | None = None
     move: Move | None = None
+    misses: int = 0
 
     @property
     def segment(self) -> Segment | None:

@@ -71,8 +71,8 @@ def _reason(job: Job) -> str:
             return reason
         case Failed(reason=reason) | Cancelled(reason=reason):
             return reason
-        case Delayed():
-            return "tried again after a while"
+        case Delayed(reason=reason):
+            return f"tried again after a while: {reason}"
         case Queued() if job.move is not None:
             return f"moves off {job.move.off}" if job.move.to is None else f"moves to {job.move.to}"
         case _:

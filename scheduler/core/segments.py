@@ -11,6 +11,12 @@ from idleq.scheduler.core.facts import (
 from idleq.scheduler.core.job import Held, Job, Killing
 from idleq.scheduler.core.sitefacts import AllocationClosing
 from idleq.scheduler.core.state import Hold
+from idleq.scheduler.core.wishes import Move
+
+MISSED_FOR = Millis(10 * 60_000)
+"""Nobody tells when an image has come to a node: so long at most after it was missed it is looked for again."""
+
+MOST_DOUBLED = 16
 
 LAUNCHES_TRIED = 2
 """An agent that could not start so many segments in a row has trouble of its own (a full disk, say)."""
@@ -47,7 +53,27 @@ def fail_launch(draft: Draft, job: Job, reason: str) -> None:
         draft.record(AllocationClosing(allocation=allocation.id, reason=f"jobs do not start on it: {reason}"))
 
 
-def _lose(draft: Draft, job: Job, reason: str, *, delayed_until: Millis | None, launch_failed: bool) -> None:
+def miss_image(draft: Draft, job: Job, reason: str) -> None:
+    """The node lacks the job's image, which is no fault of the agent's: the job goes elsewhere if it can, and waits longer each time."""
+    segment, policy = job.segment, draft.state.policy
+    assert segment is not None  # called for active jobs
+    if isinstance(job.state, Killing):
+        end_segment(draft, job, reason)
+        return
+    delayed_until = Millis(draft.now + min(policy.retry_ms << min(job.misses, MOST_DOUBLED), MISSED_FOR))
+    move = Move(segment.node, None, Millis(delayed_until + policy.patience_ms))
+    _lose(draft, job, f"{segment.node}: {reason}", delayed_until=delayed_until, launch_failed=False, move=move)
+
+
+def _lose(
+    draft: Draft,
+    job: Job,
+    reason: str,
+    *,
+    delayed_until: Millis | None,
+    launch_failed: bool,
+    move: Move | None = None,
+) -> None:
     segment = job.segment
     assert segment is not None  # called for active jobs
     draft.record(
@@ -58,6 +84,7 @@ def _lose(draft: Draft, job: Job, reason: str, *, delayed_until: Millis | None, 
             ended_at=draft.now,
             delayed_until=delayed_until,
             launch_failed=launch_failed,
+            move=move,
         )
     )
 

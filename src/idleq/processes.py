@@ -65,6 +65,32 @@ def boot_id() -> str:
     return (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
+MOST_DIGITS = 10
+"""Of the number of a process."""
+
+
+def keeper() -> str:
+    """Return what names this very process, for whoever finds later what it has left (see `is_gone`)."""
+    return f"{os.uname().nodename} {os.getuid()} {boot_id()} {_numbering()} {os.getpid()} {started(os.getpid())}"
+
+
+def is_gone(other: str) -> bool:
+    """Whether it is certain that what `keeper` said is about a process of this user on this machine that lives no more."""
+    match other.split():
+        case [host, user, boot, numbering, pid, since] if (host, user) == (os.uname().nodename, str(os.getuid())):
+            if boot != boot_id():
+                return True
+            is_number = pid.isdecimal() and len(pid) <= MOST_DIGITS
+            return numbering == _numbering() and is_number and str(started(int(pid))) != since
+        case _:
+            return False
+
+
+def _numbering() -> str:
+    """Return which numbering of processes ours is: a number of another one says nothing here."""
+    return str((PROC / "self/ns/pid").readlink())
+
+
 def read_program(pid: int) -> str:
     """Return the name of the program file that *pid* runs; empty if it lives no more or is not ours to look at."""
     try:

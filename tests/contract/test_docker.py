@@ -1,21 +1,23 @@
 """What holds of docker's containers beyond what all runtimes hold: whose fault it is when one is killed."""
 
+import gc
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from contract.test_runtimes import C1, COUNT, DOCKER, Bench, bench_of
-from idleq.migration.docker import KILLED_AROUND, DockerRuntime
+from contract.test_runtimes import C1, COUNT, DOCKER, Bench, bench_of, programs
+from idleq.migration.docker import ENDED_UNSEEN, KILLED_AROUND, DockerRuntime
 from idleq.migration.dockerengine import DockerEngine
-from idleq.migration.errors import ThawFailed
+from idleq.migration.errors import StartFailed, ThawFailed
 from idleq.migration.ports import Ended
-from idleq.processes import read_process, read_processes, read_program
+from idleq.processes import read_argv, read_process, read_processes, read_program
 from testbed.waiting import wait_for
 
 pytestmark = DOCKER
@@ -65,6 +67,55 @@ def test_a_thaw_that_would_never_end_is_given_up_and_what_was_frozen_goes_on_at_
 
     assert bench.survivors() == []
     bench.runtime.thaw(order, images)
+    assert bench.wait_for_end() == [Ended(C1, 0)]
+    assert bench.lines() == [str(number) for number in range(30)]
+
+
+@contextmanager
+def engine_away() -> Iterator[None]:
+    """Docker's engine is killed, and comes back."""
+    (engine,) = programs("dockerd")
+    argv = read_argv(engine)
+    os.kill(engine, signal.SIGKILL)
+    wait_for("the engine to be gone", lambda: not programs("dockerd"), seconds=30)
+    try:
+        yield
+    finally:
+        with Path("/var/log/dockerd.log").open("ab") as log:
+            subprocess.run(["setsid", "--fork", *argv], check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for("the engine", answers, seconds=60)
+        gc.collect()
+
+
+def answers() -> bool:
+    return subprocess.run(["docker", "version"], check=False, capture_output=True).returncode == 0
+
+
+AWAY = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # docker's client, where nobody answers
+
+
+@AWAY
+def test_what_ends_while_the_engine_is_away_is_told_as_lost_once_that_is_back(bench: Bench) -> None:
+    bench.runtime.start(bench.order("/bin/sh", "-c", "echo 1 > counted; until [ -e go ]; do sleep 0.1; done; exit 7"))
+    bench.wait_for_lines(1)
+    with engine_away():
+        (bench.folder / "work" / "go").touch()
+        wait_for("its end", lambda: not bench.survivors(), seconds=30)
+
+    assert bench.wait_for_end() == [Ended(C1, -signal.SIGKILL, ENDED_UNSEEN)]
+
+
+@AWAY
+def test_where_the_engine_is_away_what_was_frozen_is_not_blamed_and_goes_on_once_that_is_back(bench: Bench) -> None:
+    order, images = bench.python(COUNT, "30"), bench.images()
+    bench.runtime.start(order)
+    bench.wait_for_lines(5)
+    bench.runtime.freeze(C1, images)
+    with engine_away(), pytest.raises(StartFailed, match="docker's engine does not answer"):
+        bench.runtime.thaw(order, images)
+
+    bench.runtime.thaw(order, images)
+
     assert bench.wait_for_end() == [Ended(C1, 0)]
     assert bench.lines() == [str(number) for number in range(30)]
 

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from threading import Thread
 from typing import Protocol
@@ -25,12 +27,12 @@ import pytest
 from idleq.migration.cgroups import freezer_of
 from idleq.migration.confinement import OWNER_LABEL
 from idleq.migration.docker import DockerRuntime
-from idleq.migration.errands import Errands
-from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed, ThawFailed
+from idleq.migration.errands import MONITOR, Errands
+from idleq.migration.errors import FreezeFailed, ImageMissing, ProgramMissing, StartFailed, ThawFailed
 from idleq.migration.podman import PodmanRuntime
 from idleq.migration.ports import ContainerName, Ended, Freezer, Mount, Order, Runtime, RuntimeName
 from idleq.migration.process import ProcessRuntime
-from idleq.processes import read_processes, read_program, read_variable
+from idleq.processes import read_process, read_processes, read_program, read_variable
 from testbed.waiting import wait_for
 
 INSIDE = Path("/run/idleq")
@@ -236,9 +238,10 @@ def bench_of(kind: str, folder: Path, runtime: FullRuntime | None = None) -> Ite
     wait_for("everything to be gone", lambda: not bench.survivors(), seconds=PATIENCE_SECONDS)
 
 
-def containers_of(bench: Bench) -> list[str]:
-    """What the bench's engine still knows of its containers, whether they run or not."""
-    ask = [bench.kind, "ps", "--all", "--quiet", f"--filter=label={OWNER_LABEL}={bench.folder}"]
+def containers_of(bench: Bench, *wanted: str, owner: Path | None = None) -> list[str]:
+    """What the bench's engine still knows of its containers, or of those of *owner*, whether they run or not, if they are as *wanted*."""
+    label = f"--filter=label={OWNER_LABEL}={owner or bench.folder}"
+    ask = [bench.kind, "ps", "--all", "--quiet", label, *(f"--filter={one}" for one in wanted)]
     return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.split()
 
 
@@ -273,6 +276,19 @@ def test_the_exit_code_is_told_once(bench: Bench) -> None:
 
     assert bench.wait_for_end() == [Ended(C1, 5)]
     assert bench.runtime.ended() == []
+
+
+def test_an_exit_code_that_engines_have_for_their_own_troubles_is_told_as_its_own(bench: Bench) -> None:
+    for number, code in enumerate((125, 128, 255), start=1):
+        order = replace(bench.order("/bin/sh", "-c", f"exit {code}"), name=ContainerName(f"{JOB}/{number}"))
+        bench.runtime.start(order)
+    bench.wait_for_ends(3)
+
+    assert sorted((ended.name, ended.code, ended.lost) for ended in bench.told) == [
+        (f"{JOB}/1", 125, ""),
+        (f"{JOB}/2", 128, ""),
+        (f"{JOB}/3", 255, ""),
+    ]
 
 
 def test_one_that_is_ended_by_a_signal_is_told_with_it(bench: Bench) -> None:
@@ -398,6 +414,76 @@ def test_a_program_that_is_not_there_is_refused(bench: Bench) -> None:
     with pytest.raises(ProgramMissing, match="no-such-program"):
         bench.runtime.start(bench.order("no-such-program"))
     assert bench.runtime.ended() == []
+
+
+def test_where_its_image_is_missing_it_does_not_start_and_what_was_frozen_waits_for_it(container: Bench) -> None:
+    order, images = container.python(COUNT, "30"), container.images()
+    elsewhere = replace(order, image="idleq-no-such-image")
+    missing = "the image 'idleq-no-such-image' is not on this node: bring it there by `idleq image load`"
+    with pytest.raises(ImageMissing, match=missing):
+        container.runtime.start(elsewhere)
+    container.runtime.start(order)
+    container.wait_for_lines(5)
+    container.runtime.freeze(C1, images)
+
+    with pytest.raises(ImageMissing, match=missing):
+        container.runtime.thaw(elsewhere, images)
+
+    container.runtime.thaw(order, images)
+    assert container.wait_for_end() == [Ended(C1, 0)]
+    assert container.lines() == [str(number) for number in range(30)]
+
+
+def start_and_be_killed(bench: Bench, owner: Path, *, with_all: bool) -> None:
+    """Be an agent that is killed: once its container has ended, or *with_all* there is of it."""
+    order = bench.python(COUNT, "100000" if with_all else "1")
+    runtime_of(bench.kind, owner).start(order)
+    bench.wait_for_lines(1)
+    if with_all:
+        guests = [process for pid in bench.survivors() if (process := read_process(pid)) is not None]
+        for pid in (*(one.parent for one in guests), *(one.pid for one in guests)):
+            os.kill(pid, signal.SIGKILL)
+    else:
+        is_over = partial(containers_of, bench, "status=exited", owner=owner)
+        wait_for("its end", is_over, seconds=PATIENCE_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def has_reaped() -> bool:
+    """Do for orphans what a node's first process does for them; whether there are none of containers any more."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    return not programs(MONITOR)
+
+
+@pytest.mark.parametrize("when", ["later", "with it"])
+def test_what_an_agent_that_was_killed_has_left_the_next_one_on_the_node_removes(container: Bench, when: str) -> None:
+    owner = container.folder / "killed"
+    agent = get_context("fork").Process(
+        target=start_and_be_killed, args=(container, owner), kwargs={"with_all": when == "with it"}
+    )
+    agent.start()
+    agent.join()
+    wait_for("its orphans to be gone", has_reaped, seconds=PATIENCE_SECONDS)
+    assert (agent.exitcode, len(containers_of(container, owner=owner))) == (-signal.SIGKILL, 1)
+
+    def next_has_removed_it() -> bool:
+        runtime_of(container.kind, container.folder / "next").close()
+        return containers_of(container, owner=owner) == []
+
+    wait_for(
+        "it to be removed", next_has_removed_it, seconds=PATIENCE_SECONDS
+    )  # an engine may not know yet that it has ended
+
+
+def test_what_has_ended_of_an_agent_that_lives_is_left_to_it(container: Bench) -> None:
+    container.runtime.start(container.order("/bin/sh", "-c", "exit 5"))
+    wait_for("its end", partial(containers_of, container, "status=exited"), seconds=PATIENCE_SECONDS)
+
+    runtime_of(container.kind, container.folder / "next").close()
+
+    assert container.wait_for_end() == [Ended(C1, 5)]
 
 
 def test_it_has_the_environment_that_was_ordered_and_its_mark(bench: Bench) -> None:

@@ -10,7 +10,7 @@ import structlog
 
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis, NodeName
 from idleq.machines import Machine
-from idleq.migration.errors import ThawFailed
+from idleq.migration.errors import MigrationError
 from idleq.migration.packer import Packer
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
 from idleq.scheduler import codec
@@ -58,7 +58,8 @@ class Recorder:
 
     failure: Exception | None = None
     over_now: list[Ended] = field(default_factory=list)
-    thaw_failure: ThawFailed | None = None
+    thaw_failure: MigrationError | None = None
+    start_failure: MigrationError | None = None
     is_listening: bool = False
     meanwhile: Callable[[], object] = lambda: None
     asked: list[tuple[object, ...]] = field(default_factory=list)
@@ -66,6 +67,8 @@ class Recorder:
     def start(self, order: Order) -> None:
         self.asked.append(("start", order.name))
         self.meanwhile()
+        if self.start_failure is not None:
+            raise self.start_failure
 
     def signal(self, name: ContainerName, number: int) -> None:
         self.asked.append(("signal", name, number))

@@ -13,6 +13,8 @@ from idleq.processes import (
     PROC,
     Process,
     boot_id,
+    is_gone,
+    keeper,
     parse_stat,
     read_argv,
     read_descendants,
@@ -149,3 +151,17 @@ def test_the_words_of_a_process_are_as_it_was_started_with_them_and_none_of_one_
         process.stdout.readline()  # for an instant after its start the kernel knows no words of it
         assert read_argv(process.pid) == [sys.executable, "-I", "-c", code, "a b", ""]
     assert read_argv(process.pid) == []
+
+
+def test_whoever_left_something_is_gone_only_if_that_is_certain() -> None:
+    host, user, boot, numbering, pid, since = keeper().split()
+    gone = str(2**22 + 1)
+    assert not is_gone(keeper())
+    assert is_gone(f"{host} {user} {boot} {numbering} {gone} {since}")
+    assert is_gone(f"{host} {user} {boot} {numbering} {pid} {int(since) + 1}"), "the number is another process's now"
+    assert is_gone(f"{host} {user} an-earlier-boot {numbering} {pid} {since}")
+    assert not is_gone(f"{host} {int(user) + 1} {boot} {numbering} {gone} {since}"), "it is another user's"
+    assert not is_gone(f"{host} {user} {boot} pid:[1] {gone} {since}"), "its numbers are not ours"
+    assert not is_gone(f"another {user} {boot} {numbering} {gone} {since}"), "stores may be shared, and boots differ"
+    assert not is_gone("<no value>")
+    assert not is_gone("")

@@ -461,6 +461,16 @@ class World(RuleBasedStateMachine):
             del self.guests[job, fence]
             self.tell(SnapshotRejected(job=job, fence=fence, snapshot=launch.thaw_from.id, reason="a bit flipped"))
 
+    @precondition(lambda self: self.guests)
+    @rule(data=st.data(), lacks=st.booleans())
+    def fail_a_launch(self, *, data: st.DataObject, lacks: bool) -> None:
+        job, fence = self.any_guest(data)
+        launch = self.guests[job, fence]
+        segment = self.told.engine.state.jobs[job].segment
+        if segment is not None and segment.fence == fence and segment.since is None:
+            del self.guests[job, fence]
+            self.tell(CommandFailed(command=launch.id, reason="no image", transient=True, image_missing=lacks))
+
     @rule(data=st.data())
     def remove_a_snapshot(self, data: st.DataObject) -> None:
         jobs = self.told.engine.state.jobs.values()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from idleq.migration.cgroups import GroupFreezer, cgroup_of, freezer_in, freezer_of
+from idleq.migration.cgroups import GroupFreezer, cgroup_of, freezer_in, freezer_of, members_of
 
 OF_VERSION_1 = "6:freezer:/slurm/job_5/libpod-1\n4:memory:/slurm/job_5/libpod-1\n0::/\n"
 OF_VERSION_2 = "0::/system.slice/job_5/user/libpod-1\n"
@@ -74,3 +74,11 @@ def test_a_caller_at_the_root_leaves_it_to_the_engine() -> None:
     assert cgroup_of("12:pids:/\n5:freezer:/\n0::/\n") == ""
     assert cgroup_of("0::/\n") == ""
     assert cgroup_of("0::/init\n") == ""
+
+
+def test_who_is_in_a_containers_group_is_known_by_its_whole_number_alone() -> None:
+    number = 64 * "a"
+    memberships = {1: "0::/\n", 7: f"4:memory:/slurm/job_5/libpod-{number}\n", 8: "4:memory:/nodes/n1/job_5\n"}
+    assert members_of(number, memberships) == [7]
+    for word in ("", "n1", "job_5", number[:63], f"{number}a"):
+        assert members_of(word, memberships) == []

@@ -25,7 +25,9 @@ ORDER = Order(
 
 
 def confined(order: Order = ORDER) -> Confinement:
-    return confine(order, whose="abc", owner="/scratch", user="2001:2001", cgroup_parent="/slurm/job_7")
+    return confine(
+        order, whose="abc", owner="/scratch", keeper="0 b n 1 2", user="2001:2001", cgroup_parent="/slurm/job_7"
+    )
 
 
 def test_docker_is_asked_for_a_container_without_any_right() -> None:
@@ -36,7 +38,7 @@ def test_docker_is_asked_for_a_container_without_any_right() -> None:
         "Env": ["A=1", "B=two words", "IDLEQ_MARK=a1/17/2/abc"],
         "WorkingDir": "/idleq/output",
         "User": "2001:2001",
-        "Labels": {"org.idleq.mark": "a1/17/2/abc", "org.idleq.owner": "/scratch"},
+        "Labels": {"org.idleq.mark": "a1/17/2/abc", "org.idleq.owner": "/scratch", "org.idleq.keeper": "0 b n 1 2"},
         "AttachStdout": True,
         "AttachStderr": True,
         "HostConfig": {

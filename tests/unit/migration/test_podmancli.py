@@ -13,6 +13,9 @@ from idleq.migration.podmancli import (
     State,
     checkpoint_argv,
     criu_log_of,
+    has_image_argv,
+    kept_argv,
+    kept_in,
     mount_option,
     moved_config,
     moved_spec,
@@ -92,6 +95,38 @@ def test_what_is_left_of_an_allocation_is_removed_by_its_label() -> None:
     assert remove_all_argv("/scratch/a1") == [
         *("podman", "rm", "--force", "--time=0", "--filter=label=org.idleq.owner=/scratch/a1"),
     ]
+
+
+def test_podman_is_asked_whose_the_containers_are_that_it_knows() -> None:
+    assert kept_argv() == [
+        *("podman", "ps", "--all", "--no-trunc", "--filter=label=org.idleq.keeper", "--format=json"),
+    ]
+    said = [
+        {"Id": "1f", "Names": ["idleq-0123456789abcdef"], "Pid": 4711, "Labels": {"org.idleq.keeper": "n1 0 b x 7 99"}},
+        {"Id": "2e", "Names": ["idleq-fedcba9876543210"], "Pid": 0, "Labels": {"org.idleq.keeper": "junk\n--all 0"}},
+        {"Id": "3d", "Names": ["by-hand-of-our-image"], "Pid": 0, "Labels": {"org.idleq.keeper": "n1 0 b x 8 99"}},
+        {
+            "Id": "4c",
+            "Names": ["idleq-0123456789abcdef --all"],
+            "Pid": 0,
+            "Labels": {"org.idleq.keeper": "n1 0 b x 8 9"},
+        },
+    ]
+    assert kept_in(json.dumps(said)) == [
+        ("idleq-0123456789abcdef", 4711, "n1 0 b x 7 99"),
+        ("idleq-fedcba9876543210", 0, "junk\n--all 0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "said", ["", "[", "null", '[{"Names": []}]', '[{"Names": ["idleq-0123456789abcdef"], "Pid": null}]']
+)
+def test_what_is_no_answer_about_containers_names_none(said: str) -> None:
+    assert kept_in(said) == []
+
+
+def test_podman_is_asked_for_an_image_whatever_that_is_called() -> None:
+    assert has_image_argv("--all") == ["podman", "image", "exists", "--", "--all"]
 
 
 @pytest.mark.parametrize(

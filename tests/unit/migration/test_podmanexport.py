@@ -36,7 +36,7 @@ def order_of(tmp_path: Path, *, is_writable: bool = True) -> Order:
 
 
 def confined(order: Order) -> Confinement:
-    return confine(order, whose="me", owner="us", user="0:0", cgroup_parent="/here")
+    return confine(order, whose="me", owner="us", keeper="0 b n 1 2", user="0:0", cgroup_parent="/here")
 
 
 def leave(images: Path) -> None:

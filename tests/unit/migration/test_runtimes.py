@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
+from idleq.migration.errors import FreezeFailed, StartFailed
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order, RuntimeName
 from idleq.migration.runtimes import Runtimes
 
@@ -183,7 +183,7 @@ def test_what_this_node_lacks_neither_starts_nor_goes_on() -> None:
     bench = Bench()
     with pytest.raises(StartFailed, match="this node has no podman"):
         bench.runtimes.start(order(DOCKER, RuntimeName.PODMAN))
-    with pytest.raises(ThawFailed, match="this node has no podman"):
+    with pytest.raises(StartFailed, match="this node has no podman"):
         bench.runtimes.thaw(order(DOCKER, RuntimeName.PODMAN), Path("/images"))
 
 

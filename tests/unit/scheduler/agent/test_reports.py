@@ -32,7 +32,7 @@ def test_nothing_is_offered_before_it_is_on_the_disk(tmp_path: Path) -> None:
     assert json.loads(report.line) == {
         "number": 1,
         "kind": "CommandFailed",
-        "body": {"command": 3, "reason": "no room", "transient": True},
+        "body": {"command": 3, "reason": "no room", "transient": True, "image_missing": False},
     }
 
 

@@ -9,13 +9,14 @@ import pytest
 from msgspec.structs import replace
 
 from idleq.ids import CommandId, Fence, JobId
+from idleq.migration.errors import ImageMissing
 from idleq.migration.ports import ContainerName, Ended
-from idleq.scheduler.agent import reactor
+from idleq.scheduler.agent import freezing, reactor
 from idleq.scheduler.agent.background import NORMAL
 from idleq.scheduler.agent.decide import Stop
 from idleq.scheduler.agent.folders import Folders, Scratch
 from idleq.scheduler.agent.starting import on_launch
-from idleq.scheduler.core.inputs import CommandFailed, Exited, Launched
+from idleq.scheduler.core.inputs import CommandFailed, Exited, Frozen, Launched
 from idleq.scheduler.core.submission import FreezeMethod, RuntimeWish
 from support.one_guest import Bench, Recorder
 
@@ -127,3 +128,32 @@ def test_a_launch_that_a_full_disk_stops_leaves_nothing_there_and_holds_no_room(
     assert (said.command, "No space left on device" in said.reason) == (CommandId(2), True)
     assert list((tmp_path / "scratch").iterdir()) == [bench.guest.folders.root]
     assert (bench.node.guests, bench.node.room.free) == ({bench.guest.key: bench.guest}, free)
+
+
+def test_one_that_was_frozen_and_whose_image_is_not_there_keeps_its_snapshot(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, Recorder())
+    freezing.begin(bench.node, bench.guest, "the gap ends")
+    (frozen,) = bench.told
+    assert isinstance(frozen, Frozen)
+    bench.runtime.thaw_failure = ImageMissing.of("i")
+
+    again = replace(bench.guest.launch, id=CommandId(2), fence=Fence(2), thaw_from=frozen.snapshot)
+    on_launch(bench.node, again, "")
+
+    reason = "cannot thaw: the image 'i' is not on this node: bring it there by `idleq image load`"
+    assert bench.told[1:] == [CommandFailed(command=CommandId(2), reason=reason, transient=True, image_missing=True)]
+    assert bench.node.guests == {}
+
+
+def test_one_whose_image_is_not_there_is_sent_back_and_the_daemon_hears_that_it_is_the_image(
+    containers: Containers,
+) -> None:
+    containers.bench.runtime.start_failure = ImageMissing.of("i")
+
+    containers.later.do()
+
+    reason = "the image 'i' is not on this node: bring it there by `idleq image load`"
+    assert containers.bench.told == [
+        CommandFailed(command=CommandId(2), reason=reason, transient=True, image_missing=True)
+    ]
+    assert JobId("2") not in {job for job, _ in containers.bench.node.guests}

@@ -157,14 +157,14 @@ def test_every_state_explains_itself() -> None:
     assert explain(told.engine.state, JobId("77"), told.now) is None
 
 
-def test_a_delayed_job_says_for_how_long() -> None:
+def test_a_delayed_job_says_for_how_long_and_why() -> None:
     told = Told(Policy(retry_ms=Millis(90_000)))
     told.see(report("n1"))
     told.submit_job(retries=1)
     told.grant("a1", "n1")
     told.tell(Exited(job=JobId("1"), fence=Fence(1), code=1, at=told.now, cause="workload"))
-    assert why(told, "1").sentences == ("It is tried again in 1 min 30 s.",)
-    assert next(iter(job_rows(told.engine.state))).reason == "tried again after a while"
+    assert why(told, "1").sentences == ("It is tried again in 1 min 30 s. Its last segment ended so: exit code 1.",)
+    assert next(iter(job_rows(told.engine.state))).reason == "tried again after a while: exit code 1"
 
 
 def test_a_running_job_says_when_it_freezes_and_saves() -> None:
