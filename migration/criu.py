@@ -24,6 +24,10 @@ ENGINE_OPTIONS = ("--file-locks", "--manage-cgroups=ignore")
 HARMLESS = ("tun: Unable to create tun", "rlimit: Can't setup RLIMIT_NOFILE for self")
 """Begin what criu calls errors and goes on from."""
 
+NOT_HELD = "Timeout reached. Try to interrupt"
+"""Said by criu when some process did not stand still within 10 s. One that has begun another by vfork, as shells do, cannot before that
+runs its own program, which a freeze may have stopped on the way."""
+
 _VERSION = re.compile(r"^Version:\s*(\d+)\.(\d+)", re.MULTILINE)
 _RELEASE = re.compile(r"^(\d+)\.(\d+)")
 _STOPPED = re.compile(r"Frozen time:\s*(\d+) us")
@@ -66,6 +70,11 @@ def stopped_ms(said: str) -> int:
     """Return for how long processes stood still, by what a dump printed; 0 if it did not say."""
     found = _STOPPED.search(said)
     return round(int(found[1]) / 1000) if found else 0
+
+
+def may_pass(why: str) -> bool:
+    """Whether the next freeze may well succeed, by what this one failed of."""
+    return NOT_HELD in why
 
 
 def reason(log: str, otherwise: str) -> str:

@@ -20,6 +20,7 @@ from typing import BinaryIO, TypeVar
 
 from docker.errors import APIError
 
+from idleq.migration import criu
 from idleq.migration.cgroups import GroupFreezer, cgroup_of, end_all_in, freezer_of
 from idleq.migration.confinement import Confinement, confine
 from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, is_away, size_of, words_of
@@ -148,6 +149,8 @@ class DockerRuntime:
         if running is None:
             raise FreezeFailed(f"{name} does not run here")
         running.is_freezing = True
+        if running.freezer:
+            running.freezer.open()  # a freeze before this one has failed
         try:
             with self._engine() as engine:
                 began = time.monotonic()
@@ -196,7 +199,9 @@ class DockerRuntime:
             why = f"docker cannot freeze {running.order.name}: {words_of(error)}"
             if not engine.first_of(running.number):
                 running.lost = f"{why}; and it does not go on"
-            raise FreezeFailed(running.lost or why, is_broken=bool(running.lost)) from error
+            if running.lost:
+                raise FreezeFailed(running.lost, is_broken=True) from error
+            raise FreezeFailed(why, may_pass=criu.may_pass(why)) from error
 
     def _moved(self, engine: DockerEngine, running: _Running, images: Path, into: Path) -> None:
         """Take *images* out of the engine's folder; where that fails, the container goes on from them."""

@@ -84,7 +84,8 @@ def freeze(errands: Errands, order: Order, outer: int, into: Path) -> FrozenStat
     except OSError as error:
         raise FreezeFailed(f"it cannot be frozen into {into}: {error.strerror}") from error
     if ran.code != 0:
-        raise FreezeFailed(f"criu: {_why(ran, into / criu.DUMP_LOG)}", is_broken=ran.code < 0)
+        why = _why(ran, into / criu.DUMP_LOG)
+        raise FreezeFailed(f"criu: {why}", is_broken=ran.code < 0, may_pass=ran.code > 0 and criu.may_pass(why))
     (into / criu.DUMP_LOG).unlink(missing_ok=True)
     size = sum(path.stat().st_size for path in into.iterdir())
     return FrozenState(bytes=size, stopped_ms=criu.stopped_ms(ran.stdout + ran.stderr))

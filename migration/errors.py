@@ -92,14 +92,17 @@ class SnapshotDamaged(MigrationError):
 
 
 class FreezeFailed(MigrationError):
-    """The container goes on as if nothing had been; if it *is_broken*, nobody knows how, and it has been killed."""
+    """The container goes on as if nothing had been; if it *is_broken*, nobody knows how, and it has been killed.
+
+    What *may_pass* was in the way for a moment only: the same freeze may succeed at once.
+    """
 
     exit_code: ClassVar[int] = 25
     transient: ClassVar[bool] = True
 
-    def __init__(self, message: str, *, is_broken: bool = False) -> None:
+    def __init__(self, message: str, *, is_broken: bool = False, may_pass: bool = False) -> None:
         super().__init__(message)
-        self.is_broken = is_broken
+        self.is_broken, self.may_pass = is_broken, may_pass
 
 
 class ThawFailed(MigrationError):

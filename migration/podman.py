@@ -228,7 +228,7 @@ class PodmanRuntime:
             running.lost = f"podman: {why}; and it does not go on"
             _kill(running.pid)  # if podman only could not say that it does
             raise FreezeFailed(running.lost, is_broken=True)
-        raise FreezeFailed(f"podman: {why}")
+        raise FreezeFailed(f"podman: {why}", may_pass=criu.may_pass(why))
 
     def _told(self, running: _Running) -> Ended | None:
         """Return how it ended; None if podman was killed over that question, which is asked again then."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from idleq.migration.errors import FreezeFailed, StartFailed
 from idleq.migration.ports import ContainerName, Ended, Freezer, FrozenState, Meter, Order, Runtime, RuntimeName
+from idleq.migration.tree import empty
 
 
 class FullRuntime(Runtime, Freezer, Meter, Protocol):
@@ -70,10 +71,17 @@ class Runtimes:
         return found
 
     def freeze(self, name: ContainerName, into: Path) -> FrozenState:
-        """See Freezer."""
+        """See Freezer; what may pass is tried once more."""
         if name not in self._where:
             raise FreezeFailed(f"{name} does not run here")
-        state = self._made[self._where[name]].freeze(name, into)
+        runtime = self._made[self._where[name]]
+        try:
+            state = runtime.freeze(name, into)
+        except FreezeFailed as failure:
+            if not failure.may_pass:
+                raise
+            empty(into)
+            state = runtime.freeze(name, into)
         self._where.pop(name, None)
         return state
 

@@ -20,7 +20,7 @@ from idleq.migration.manifest import FileEntry, Manifest, Origin, decode, digest
 from idleq.migration.packer import PLAIN, Packer
 from idleq.migration.packing import Unpacking
 from idleq.migration.sealing import NO_KEYS, Keyring
-from idleq.migration.tree import Item
+from idleq.migration.tree import Item, empty
 
 MANIFEST = "manifest.json"
 FILES = "files"
@@ -117,7 +117,7 @@ def restore(snapshot: Path, digest: str, folders: Mapping[str, Path], keys: Keyr
             stored.restore(snapshot / FILES / entry.path, _place(entry.path, folders), entry, unpacking)
     except BaseException:
         for folder in folders.values():
-            _empty(folder)
+            empty(folder)
         raise
     return manifest
 
@@ -232,11 +232,3 @@ def _place(path: str, folders: Mapping[str, Path]) -> Path:
     if first not in folders:
         raise SnapshotDamaged(f"it holds {path!r}, which has no place")
     return folders[first] / rest
-
-
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)

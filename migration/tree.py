@@ -1,6 +1,7 @@
 """What a folder holds, for taking it along: plain files and folders, and nothing that leads elsewhere."""
 
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -67,3 +68,12 @@ def _refusal(path: str, entry: "os.DirEntry[str]", mode: int) -> str:
     if stat.S_ISLNK(mode):
         return f"{path!r} is a symbolic link (to {str(Path(entry.path).readlink())!r}): only files and folders are kept; copy what it leads to"
     return f"{path!r} is neither a file nor a folder: only files and folders are kept; put it into TMPDIR"
+
+
+def empty(folder: Path) -> None:
+    """Remove all that *folder* holds, as far as that can be removed."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from idleq.ids import Fence, JobId, index_of
-from idleq.migration.tree import is_empty
+from idleq.migration.tree import empty, is_empty
 from idleq.scheduler.core.commands import SegmentPlan
 from idleq.scheduler.core.submission import PYTHON, JobSpec
 from idleq.scheduler.paths import AGENT_PID
@@ -145,11 +145,7 @@ class Scratch:
         """Make it an empty folder."""
         self._pristine.clear()
         self.root.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
-        for leftover in self.root.iterdir():
-            if leftover.is_dir() and not leftover.is_symlink():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink(missing_ok=True)
+        empty(self.root)
 
     def move_in(self, pid: int) -> None:
         """Make it the empty folder of the agent with that number, which stands in it until it is cleared: nobody else removes it before."""

@@ -32,6 +32,7 @@ from idleq.migration.errors import FreezeFailed, ImageMissing, ProgramMissing, S
 from idleq.migration.podman import PodmanRuntime
 from idleq.migration.ports import ContainerName, Ended, Freezer, Mount, Order, Runtime, RuntimeName
 from idleq.migration.process import ProcessRuntime
+from idleq.migration.tree import empty
 from idleq.processes import read_process, read_processes, read_program, read_variable
 from testbed.waiting import wait_for
 
@@ -74,6 +75,19 @@ import signal, sys, time
 from pathlib import Path
 signal.signal(signal.SIGUSR1, lambda *_: sys.exit(7))
 Path("counted").write_text("ready\\n")
+while True:
+    time.sleep(600)
+"""
+
+BEGINS_ANOTHER = """
+import os, signal, sys, time
+from pathlib import Path
+signal.signal(signal.SIGUSR1, lambda *_: sys.exit(7))
+os.mkfifo("gate")
+Path("counted").write_text("ready\\n")
+os.posix_spawn("/bin/true", ["true"], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 0, "gate", os.O_RDONLY, 0)])
+os.wait()
+Path("counted").write_text("ready\\nbegun\\n")
 while True:
     time.sleep(600)
 """
@@ -538,6 +552,23 @@ def test_one_that_has_a_connection_cannot_be_frozen_and_goes_on(freezer: Bench) 
         assert freezer.runtime.hears(C1, signal.SIGUSR1)
         freezer.runtime.signal(C1, signal.SIGUSR1)
         assert freezer.wait_for_end() == [Ended(C1, 7)]
+
+
+def test_one_that_is_just_beginning_another_program_goes_on_and_can_be_frozen_once_that_runs(freezer: Bench) -> None:
+    freezer.runtime.start(freezer.python(BEGINS_ANOTHER))
+    freezer.wait_for_lines(1)
+
+    with pytest.raises(FreezeFailed) as failure:
+        freezer.runtime.freeze(C1, freezer.images())
+    assert failure.value.may_pass
+    with (freezer.folder / "work" / "gate").open("w"):
+        freezer.wait_for_lines(2)
+    empty(freezer.folder / "images")
+    freezer.runtime.freeze(C1, freezer.folder / "images")
+
+    freezer.runtime.thaw(replace(freezer.python(BEGINS_ANOTHER), name=C2), freezer.folder / "images")
+    freezer.runtime.signal(C2, signal.SIGUSR1)
+    assert freezer.wait_for_end() == [Ended(C2, 7)]
 
 
 def shut(pid: int) -> None:

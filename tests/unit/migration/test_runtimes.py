@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -21,6 +22,7 @@ class Recorder:
 
     asked: list[tuple[object, ...]] = field(default_factory=list)
     ends: list[Ended] = field(default_factory=list)
+    failures: list[FreezeFailed] = field(default_factory=list)
 
     def start(self, order: Order) -> None:
         self.asked.append(("start", order.name))
@@ -45,6 +47,9 @@ class Recorder:
 
     def freeze(self, name: ContainerName, into: Path) -> FrozenState:
         self.asked.append(("freeze", name, into))
+        if self.failures:
+            (into / "half").write_bytes(b"")
+            raise self.failures.pop(0)
         return FrozenState(bytes=7, stopped_ms=1)
 
     def thaw(self, order: Order, images: Path) -> None:
@@ -192,3 +197,20 @@ def test_all_that_were_made_end_together() -> None:
     bench.start_both()
     bench.runtimes.close()
     assert (bench.processes.asked, bench.docker.asked) == ([("close",)], [("close",)])
+
+
+def frozen_after(tmp_path: Path, *failures: FreezeFailed) -> Bench:
+    bench = Bench()
+    bench.start_both()
+    bench.docker.failures.extend(failures)
+    with nullcontext() if len(failures) < 2 and all(one.may_pass for one in failures) else pytest.raises(FreezeFailed):
+        bench.runtimes.freeze(DOCKER, tmp_path)
+    return bench
+
+
+def test_a_freeze_that_failed_of_what_may_pass_is_tried_once_more(tmp_path: Path) -> None:
+    passing = FreezeFailed("Timeout reached", may_pass=True)
+    assert len(frozen_after(tmp_path, passing).docker.asked) == 2
+    assert list(tmp_path.iterdir()) == [], "of the first nothing is left"
+    assert len(frozen_after(tmp_path, passing, passing).docker.asked) == 2
+    assert len(frozen_after(tmp_path, FreezeFailed("it has a connection")).docker.asked) == 1
