@@ -1,11 +1,12 @@
 """Guests that no daemon has sent and no allocation holds: what drills and trials run."""
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from idleq.ids import AllocationId, CommandId, Fence, JobId, Millis
-from idleq.migration.ports import Order
+from idleq.migration.ports import Ended, Order
 from idleq.scheduler.agent.folders import Folders, segment_text
 from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.node import AgentRuntime
@@ -19,6 +20,11 @@ from idleq.scheduler.ports import Clock
 
 SAID = 2000
 """So much of what a program said last is told."""
+
+LOOK_SECONDS = 0.02
+
+ENDS_MS = Millis(5_000)
+"""What was killed is gone long before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,28 @@ class Alone:
     def order(self, guest: Guest) -> Order:
         """Return the order for *guest*; raises what `order_of` does."""
         return order_of(guest, SegmentPaths(guest.folders.root), self.environment, self.roots)
+
+    def start(self, guest: Guest) -> None:
+        """Start *guest*; raises what its runtime does."""
+        self.runtime.start(self.order(guest))
+
+    def thaw(self, guest: Guest) -> None:
+        """Let *guest* go on from its images; raises what its runtime does."""
+        self.runtime.thaw(self.order(guest), guest.folders.images)
+
+    def watch(self, most_ms: Millis, is_enough: Callable[[], bool] = lambda: False) -> Ended | None:
+        """Return how what runs has ended, None if it has not before it *is_enough* or *most_ms* are over."""
+        until = self.clock.now() + most_ms
+        while (ended := next(iter(self.runtime.ended()), None)) is None:
+            if is_enough() or self.clock.now() >= until:
+                break
+            time.sleep(LOOK_SECONDS)
+        return ended
+
+    def end(self, guest: Guest) -> None:
+        """End *guest*, and wait until nothing of it lives any more."""
+        self.runtime.kill([guest.name])
+        self.watch(ENDS_MS)
 
 
 def lone_guest(

@@ -1,7 +1,6 @@
 """Thaws a copy of a snapshot, sees that the program goes on from it, and throws the copy away."""
 
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from idleq.ids import Fence, JobId, Millis
@@ -22,8 +21,6 @@ from idleq.scheduler.agent.staged import bring
 from idleq.scheduler.agent.tail import Tail, whole_number
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import JobSpec
-
-LOOK_SECONDS = 0.05
 
 STEPS = 2
 """Steps that the program shall make: the first may be the one that was saved, told again."""
@@ -104,25 +101,25 @@ class Drill:
 
     def _started(self, guest: Guest, taken: Snapshot) -> Drilled:
         """Start it from what it had saved, and let it save itself again."""
-        progress = _progress_of(guest)
-        self.alone.runtime.start(self.alone.order(guest))
-        ended, told = self._watch(progress, STEPS, self.alone.patience_ms)
+        steps = _Steps.of(guest)
+        self.alone.start(guest)
+        ended = self.alone.watch(self.alone.patience_ms, lambda: len(steps.told()) >= STEPS)
         if ended is None:
             self.alone.runtime.signal(guest.name, number_of(guest.launch.spec.signal))
-            ended, more = self._watch(progress, None, self.alone.patience_ms)
-            told += more
+            ended = self.alone.watch(self.alone.patience_ms)
         if ended is None:
-            self._end(guest, progress)
-        return _judged(taken.step, told, ended, last_words(guest.folders))
+            self.alone.end(guest)
+        return _judged(taken.step, steps.told(), ended, last_words(guest.folders))
 
     def _thawed(self, guest: Guest, taken: Snapshot) -> Drilled:
         """Let its processes go on for a while."""
-        progress = _progress_of(guest)
-        self.alone.runtime.thaw(self.alone.order(guest), guest.folders.images)
+        steps = _Steps.of(guest)
+        self.alone.thaw(guest)
         most_ms = self.alone.patience_ms if taken.step else min(LIVES_MS, self.alone.patience_ms)
-        ended, told = self._watch(progress, STEPS, most_ms)
+        ended = self.alone.watch(most_ms, lambda: len(steps.told()) >= STEPS)
+        told = steps.told()
         if ended is None:
-            self._end(guest, progress)
+            self.alone.end(guest)
             came_to = max(told, default=taken.step)
             how_far = f"from step {taken.step} to {came_to}" if told else f"and told of no step in {most_ms / 1000:g} s"
             is_good = came_to > taken.step or not (told or taken.step)
@@ -131,32 +128,28 @@ class Drill:
             return _bad(taken, ended.lost)
         return _judged(taken.step, told, ended, last_words(guest.folders))
 
-    def _end(self, guest: Guest, progress: Tail) -> None:
-        self.alone.runtime.kill([guest.name])
-        self._watch(progress, None, self.alone.patience_ms)  # until nothing of it lives any more
 
-    def _watch(self, progress: Tail, enough: int | None, most_ms: Millis) -> tuple[Ended | None, list[int]]:
-        """Return how it ended, if it did before *enough* steps or *most_ms* were over, and the steps that it told."""
-        told: list[int] = []
-        until = self.alone.clock.now() + most_ms
-        while self.alone.clock.now() < until:
-            ended = next(iter(self.alone.runtime.ended()), None)
-            told += [step for line in progress.new_lines() if (step := whole_number(line, "step")) is not None]
-            if ended is not None or (enough is not None and len(told) >= enough):
-                return ended, told
-            time.sleep(LOOK_SECONDS)
-        return None, told
+@dataclass(slots=True)
+class _Steps:
+    """The steps that a guest tells of from now on."""
+
+    _lines: Tail
+    _told: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, guest: Guest) -> "_Steps":
+        lines = Tail(guest.folders.progress_file)
+        lines.new_lines()  # those that were there before
+        return cls(lines)
+
+    def told(self) -> list[int]:
+        """Return all until now."""
+        self._told += [step for line in self._lines.new_lines() if (step := whole_number(line, "step")) is not None]
+        return self._told
 
 
 def _bad(taken: Snapshot, why: str) -> Drilled:
     return Drilled(is_good=False, step=taken.step, came_to=taken.step, code=None, found=why)
-
-
-def _progress_of(guest: Guest) -> Tail:
-    """Return what reads the steps that it will tell."""
-    progress = Tail(guest.folders.progress_file)
-    progress.new_lines()  # those that were there before
-    return progress
 
 
 def _judged(step: int, told: list[int], ended: Ended | None, errors: str) -> Drilled:

@@ -1,6 +1,5 @@
 """Tries whether a command can be a guest: undisturbed, and stopped half-way and gone on with in new folders, in each way there is."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -13,7 +12,6 @@ from idleq.migration import snapshot
 from idleq.migration.errors import MigrationError, StartFailed
 from idleq.migration.here import origin_here
 from idleq.migration.manifest import APP
-from idleq.migration.ports import Ended
 from idleq.migration.tree import Item
 from idleq.scheduler.agent import saves
 from idleq.scheduler.agent.alone import Alone, last_words, lone_guest
@@ -28,13 +26,8 @@ from idleq.scheduler.paths import SegmentPaths
 
 WAYS = (FreezeMethod.CRIU, FreezeMethod.APP)
 
-LOOK_SECONDS = 0.02
-
 LEAST_MS = Millis(500)
 """What is over sooner has hardly begun when it is stopped half-way."""
-
-ENDS_MS = Millis(5_000)
-"""What was killed is gone long before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +101,12 @@ class Trial:
 
     def _undisturbed(self, spec: JobSpec) -> tuple[Left, Millis]:
         guest = self._guest(spec, 1)
-        self._start(guest)
+        self.alone.start(guest)
         since = self.alone.clock.now()  # a container's start may take longer than its program
-        ended = self._watch(self.alone.patience_ms)
+        ended = self.alone.watch(self.alone.patience_ms)
         took_ms = Millis(self.alone.clock.now() - since)
         if ended is None:
-            self._end(guest)
+            self.alone.end(guest)
             seconds = f"{self.alone.patience_ms / 1000:g} s"
             raise TrialFailed(f"after {seconds} it has not ended; try it with less to do, or with more --seconds")
         if ended.code != 0:
@@ -127,13 +120,13 @@ class Trial:
         if way is FreezeMethod.CRIU and self.alone.without_criu:
             return _no(way, self.alone.without_criu)
         first = self._guest(structs.replace(spec, freeze=way), 1)
-        self._start(first)
-        if self._watch(half_ms) is not None:
+        self.alone.start(first)
+        if self.alone.watch(half_ms) is not None:
             return _no(way, "it was over before it could be frozen")
         try:
             return self._from_outside(first, left) if way is FreezeMethod.CRIU else self._by_itself(first, left)
         except MigrationError as error:
-            self._end(first)
+            self.alone.end(first)
             return _no(way, str(error))
 
     def _from_outside(self, first: Guest, left: Left) -> Tried:
@@ -142,7 +135,7 @@ class Trial:
         first.folders.images.mkdir()
         self.alone.runtime.freeze(first.name, first.folders.images)
         then = self._moved(first, saves.from_outside(first.folders), FROM_OUTSIDE)
-        self.alone.runtime.thaw(self.alone.order(then), then.folders.images)
+        self.alone.thaw(then)
         return self._compared(left, [first, then])
 
     def _by_itself(self, first: Guest, left: Left) -> Tried:
@@ -150,14 +143,14 @@ class Trial:
         spec = first.launch.spec
         number = number_of(spec.signal)
         if not self.alone.runtime.hears(first.name, number):
-            self._end(first)
+            self.alone.end(first)
             return _no(
                 FreezeMethod.APP, f"it has no handler for {spec.signal}, by which it would be asked to save itself"
             )
         self.alone.runtime.signal(first.name, number)
-        ended = self._watch(self.alone.patience_ms)
+        ended = self.alone.watch(self.alone.patience_ms)
         if ended is None:
-            self._end(first)
+            self.alone.end(first)
             return _no(
                 FreezeMethod.APP, f"it did not save itself within {self.alone.patience_ms / 1000:g} s of {spec.signal}"
             )
@@ -171,16 +164,16 @@ class Trial:
             case Broken(reason=reason):
                 return _no(FreezeMethod.APP, f"asked by {spec.signal} to save itself: {reason}")
         then = self._moved(first, saves.whole(first.folders), APP)
-        self._start(then)
+        self.alone.start(then)
         return self._compared(left, [first, then])
 
     def _compared(self, left: Left, guests: Sequence[Guest]) -> Tried:
         spec = guests[-1].launch.spec
-        way, ended = spec.freeze, self._watch(self.alone.patience_ms)
+        way, ended = spec.freeze, self.alone.watch(self.alone.patience_ms)
         if ended is not None and ended.lost:
             return _no(way, ended.lost)
         if ended is None:
-            self._end(guests[-1])
+            self.alone.end(guests[-1])
             return _no(way, "it went on, and did not come to its end in time")
         if ended.code != 0:
             return _no(
@@ -220,20 +213,6 @@ class Trial:
         # Again, as what was restored tells of the last one.
         then.folders.tell(segment_text(then.launch.fence, then.plan, then.launch.spec))
         return then
-
-    def _start(self, guest: Guest) -> None:
-        self.alone.runtime.start(self.alone.order(guest))
-
-    def _end(self, guest: Guest) -> None:
-        self.alone.runtime.kill([guest.name])
-        self._watch(ENDS_MS)
-
-    def _watch(self, most_ms: Millis) -> Ended | None:
-        """Return how what runs has ended, None if after *most_ms* it has not."""
-        until = self.alone.clock.now() + most_ms
-        while (ended := next(iter(self.alone.runtime.ended()), None)) is None and self.alone.clock.now() < until:
-            time.sleep(LOOK_SECONDS)
-        return ended
 
 
 def _no(way: FreezeMethod, found: str) -> Tried:
