@@ -73,11 +73,6 @@ def why_no_criu(machine: Machine | None = None) -> str:
     return "" if found.works else found.detail
 
 
-def can_criu(machine: Machine | None = None) -> bool:
-    """Whether plain processes can be frozen from outside here."""
-    return _criu(machine or Machine()).works
-
-
 def criu_version(machine: Machine | None = None) -> str:
     """Return the version of the criu that can freeze here; empty if none can."""
     found = _criu(machine or Machine())

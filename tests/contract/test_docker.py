@@ -12,12 +12,13 @@ from threading import Thread
 
 import pytest
 
-from contract.test_runtimes import C1, COUNT, DOCKER, Bench, bench_of, programs
+from contract.test_runtimes import C1, COUNT, Bench, bench_of, programs
 from idleq.migration.docker import ENDED_UNSEEN, KILLED_AROUND, DockerRuntime
 from idleq.migration.dockerengine import DockerEngine
 from idleq.migration.errors import StartFailed, ThawFailed
 from idleq.migration.ports import Ended
 from idleq.processes import read_argv, read_process, read_processes, read_program
+from support.containers import DOCKER
 from testbed.waiting import wait_for
 
 pytestmark = DOCKER

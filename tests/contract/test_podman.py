@@ -13,13 +13,14 @@ from threading import Event
 
 import pytest
 
-from contract.test_runtimes import C1, C2, COUNT, PODMAN, Bench, bench_of, containers_of, programs
+from contract.test_runtimes import C1, C2, COUNT, Bench, bench_of, containers_of, programs
 from idleq.migration.errands import MONITOR, Done, Errands
 from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed
 from idleq.migration.podman import MONITOR_LOST, PodmanRuntime
 from idleq.migration.podmancli import inspect_argv
 from idleq.migration.ports import Ended
 from idleq.processes import read_argv
+from support.containers import PODMAN
 from testbed.waiting import wait_for
 
 pytestmark = PODMAN

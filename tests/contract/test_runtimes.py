@@ -5,7 +5,6 @@ Where there is no criu, what is frozen is left out here; the testbed's nodes hav
 
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -34,6 +33,7 @@ from idleq.migration.ports import ContainerName, Ended, Freezer, Mount, Order, R
 from idleq.migration.process import ProcessRuntime
 from idleq.migration.tree import empty
 from idleq.processes import read_process, read_processes, read_program, read_variable
+from support.containers import CRIU, IMAGE, IMAGES, ROOT
 from testbed.waiting import wait_for
 
 INSIDE = Path("/run/idleq")
@@ -57,7 +57,6 @@ while time.monotonic() < end:
     pass
 print(time.process_time())
 """
-IMAGE = "idleq-workloads"
 
 COUNT = """
 import sys, time
@@ -126,13 +125,6 @@ while not Path("counted").exists():
     time.sleep(0.01)
 os._exit(3)
 """
-
-
-def has_image(engine: str) -> bool:
-    if shutil.which(engine) is None or os.geteuid() != 0:
-        return False
-    said = subprocess.run([engine, "image", "inspect", IMAGE], capture_output=True, check=False)
-    return said.returncode == 0
 
 
 class FullRuntime(Runtime, Freezer, Protocol):
@@ -213,14 +205,6 @@ class Bench:
         ]
 
 
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
-PODMAN, DOCKER = (
-    pytest.mark.skipif(not has_image(engine), reason=f"{engine} here has no image {IMAGE}: the testbed's nodes have it")
-    for engine in ("podman", "docker")
-)
-CRIU = pytest.mark.skipif(shutil.which("criu") is None, reason="there is no criu here")
-
-
 @contextmanager
 def full_disk(folder: Path) -> Iterator[Path]:
     folder.mkdir()
@@ -262,9 +246,6 @@ def containers_of(bench: Bench, *wanted: str, owner: Path | None = None) -> list
 def cpu_seconds(pid: int) -> float:
     times = psutil.Process(pid).cpu_times()
     return times.user + times.system
-
-
-IMAGES = [pytest.param("podman", marks=PODMAN), pytest.param("docker", marks=DOCKER)]
 
 
 @pytest.fixture(params=["process", pytest.param("enclosed", marks=ROOT), *IMAGES])

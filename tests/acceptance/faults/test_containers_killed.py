@@ -15,7 +15,6 @@ from signal import SIGKILL
 
 import pytest
 
-from contract.test_runtimes import CRIU, DOCKER, IMAGE, PODMAN
 from idleq.ids import JobId
 from idleq.migration.ports import MARK
 from idleq.processes import Process, read_processes, read_program, read_variable
@@ -24,6 +23,7 @@ from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec, RuntimeWish, Submission
 from idleq.scheduler.errors import Refused
 from support.accepted import MIB, Crowd
+from support.containers import CRIU, DOCKER, IMAGE, PODMAN
 from support.faults import SAME
 from support.real_server import RealServer, quick
 

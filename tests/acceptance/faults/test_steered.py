@@ -5,10 +5,10 @@ import random
 import pytest
 
 from idleq.ids import EntryId
-from idleq.migration.capabilities import why_no_criu
 from idleq.scheduler.core.facts import FreezeGivenUp, SegmentFrozen
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec, Submission
 from support.accepted import ROOM, Crowd, count, job_of, row_of, running, starts, state_of
+from support.containers import NO_CRIU
 from support.faults import SAME
 from support.real_server import RealServer
 
@@ -56,7 +56,7 @@ def test_a_job_that_is_frozen_and_moved_twice_gives_the_undisturbed_result(
     assert (server.end(), server.faults.verdict.read_text()) == ({}, SAME)
 
 
-@pytest.mark.skipif(not why_no_criu(), reason="criu could freeze it here")
+@NO_CRIU
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_a_job_that_its_node_cannot_freeze_runs_on_when_that_is_wished_and_ends_its_segment_when_it_is_held(
     server: RealServer, *, is_killed: bool

@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 
-from contract.test_runtimes import IMAGE, PODMAN
 from idleq.ids import Fence, JobId, Millis, SnapshotId
 from idleq.migration import snapshot
-from idleq.migration.capabilities import why_no_criu
 from idleq.migration.errors import SnapshotDamaged
 from idleq.migration.here import machine_here, origin_here
 from idleq.migration.manifest import APP
@@ -27,10 +25,10 @@ from idleq.scheduler.clock import SteadyClock
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import JobSpec, Mount, RuntimeWish
 from support.agents import MEBI, python, saver, spec
+from support.containers import CRIU, IMAGE, PODMAN
 from testbed.waiting import wait_for
 
 NO_CRIU = "there is none"
-CRIU = pytest.mark.skipif(bool(why_no_criu()), reason=f"criu cannot freeze here: {why_no_criu()}")
 LONG, SHORT = Millis(60_000), Millis(300)
 
 

@@ -15,7 +15,6 @@ import pytest
 
 from idleq.ids import Fence, JobId, Millis
 from idleq.migration import snapshot
-from idleq.migration.capabilities import can_criu
 from idleq.migration.here import origin_here
 from idleq.migration.tree import Item, list_folder
 from idleq.scheduler.core.commands import Replan, SegmentPlan
@@ -23,20 +22,9 @@ from idleq.scheduler.core.inputs import Exited, Frozen, Launched, Progressed, Sn
 from idleq.scheduler.core.submission import FreezeMethod, Inputs, JobSpec, RuntimeWish
 from idleq.scheduler.staging import KIND, PLACE
 from support.agents import MEBI, SAVER, FakeDaemon, StartAgent, now, python, spec
+from support.containers import CRIU, IMAGE, NO_CRIU, PODMAN
 from testbed.waiting import wait_for
 
-IMAGE = "idleq-workloads"
-
-
-def has_image() -> bool:
-    if shutil.which("podman") is None or not can_criu():
-        return False
-    return subprocess.run(["podman", "image", "exists", IMAGE], capture_output=True, check=False).returncode == 0
-
-
-CRIU = pytest.mark.skipif(not can_criu(), reason="criu cannot be used here")
-PODMAN = pytest.mark.skipif(not has_image(), reason=f"there is no podman here with criu and the image {IMAGE}")
-NO_CRIU = pytest.mark.skipif(can_criu(), reason="here criu can be used")
 BUSY_TREE = Path(__file__).parents[2] / "support" / "busy_tree.py"
 PATIENCE_SECONDS = 60
 

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from contract.test_runtimes import DOCKER, IMAGE, PODMAN
 from idleq.ids import Millis
-from idleq.migration.capabilities import why_no_criu
 from idleq.migration.confinement import OWNER_LABEL
 from idleq.processes import read_children
 from idleq.scheduler.agent.alone import Alone
@@ -19,6 +17,7 @@ from idleq.scheduler.agent.trial import Trial, Tried, Tryout
 from idleq.scheduler.clock import SteadyClock
 from idleq.scheduler.core.submission import FreezeMethod, JobSpec, Mount, RuntimeWish
 from support.agents import python, saver, shell
+from support.containers import CRIU, IMAGE, IMAGES
 
 SAME = "frozen half-way and gone on with elsewhere, its result is the same"
 NO_HANDLER = "it has no handler for SIGUSR1, by which it would be asked to save itself"
@@ -161,7 +160,7 @@ def test_an_image_is_refused_where_a_job_of_it_would_be(
         tried(tmp_path, structs.replace(shell("sleep 1"), image=IMAGE, **given))
 
 
-@pytest.mark.skipif(bool(why_no_criu()), reason=f"criu cannot freeze here: {why_no_criu()}")
+@CRIU
 def test_by_criu_what_knows_nothing_of_idleq_goes_on_to_the_same_result(tmp_path: Path) -> None:
     script = 'exec 3> out; for i in $(seq 40); do echo "$i"; echo "$i" >&3; sleep 0.05; done'
 
@@ -171,12 +170,12 @@ def test_by_criu_what_knows_nothing_of_idleq_goes_on_to_the_same_result(tmp_path
     assert came.advice is FreezeMethod.CRIU
 
 
-@pytest.mark.skipif(bool(why_no_criu()), reason=f"criu cannot freeze here: {why_no_criu()}")
+@CRIU
 def test_what_both_criu_and_the_program_can_freeze_is_best_left_to_the_node(tmp_path: Path) -> None:
     assert tried(tmp_path, saver(60), without_criu="").advice is FreezeMethod.AUTO
 
 
-@pytest.mark.parametrize("engine", [pytest.param("podman", marks=PODMAN), pytest.param("docker", marks=DOCKER)])
+@pytest.mark.parametrize("engine", IMAGES)
 def test_an_image_is_tried_by_criu_in_its_engine_and_nothing_of_it_is_left(tmp_path: Path, engine: str) -> None:
     script = 'exec 3> out; for i in $(seq 60); do echo "$i"; echo "$i" >&3; sleep 0.05; done'
     job = structs.replace(shell(script), image=IMAGE, runtime=RuntimeWish(engine))
@@ -192,7 +191,7 @@ def test_an_image_is_tried_by_criu_in_its_engine_and_nothing_of_it_is_left(tmp_p
     assert subprocess.run(mine, capture_output=True, text=True, check=True).stdout == ""
 
 
-@pytest.mark.parametrize("engine", [pytest.param("podman", marks=PODMAN), pytest.param("docker", marks=DOCKER)])
+@pytest.mark.parametrize("engine", IMAGES)
 def test_an_image_that_is_not_here_is_refused(tmp_path: Path, engine: str) -> None:
     with pytest.raises(TrialFailed, match=r"it cannot be tried: .*nonesuch"):
         tried(tmp_path, structs.replace(shell("sleep 1"), image="nonesuch:1", runtime=RuntimeWish(engine)))

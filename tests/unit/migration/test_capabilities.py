@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from idleq.migration.capabilities import Capability, Machine, can_criu, criu_version, probe
+from idleq.migration.capabilities import Capability, Machine, criu_version, probe, why_no_criu
 
 PLACES = {"criu": "/usr/sbin/criu", "nsenter": "/usr/bin/nsenter", "podman": "/usr/bin/podman"}
 
@@ -54,7 +54,7 @@ def test_a_node_with_criu_can_freeze_plain_processes() -> None:
 )
 def test_where_criu_cannot_be_used_the_reason_is_said(looked_at: Machine, why: str) -> None:
     assert [line.detail for line in probe(looked_at) if line.name == "criu" and not line.works] == [why]
-    assert not can_criu(looked_at)
+    assert why_no_criu(looked_at)
 
 
 def line(name: str, looked_at: Machine) -> Capability:
@@ -78,7 +78,7 @@ def test_podman_of_an_ordinary_user_runs_what_saves_itself() -> None:
 
 
 def test_an_older_kernel_does_with_an_older_criu() -> None:
-    assert can_criu(machine("3.17.1", release="6.1.0-28-amd64"))
+    assert not why_no_criu(machine("3.17.1", release="6.1.0-28-amd64"))
     assert criu_version(machine("3.17.1", release="6.1.0-28-amd64")) == "3.17"
     assert criu_version(machine("3.17.1")) == ""
 
