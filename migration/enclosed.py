@@ -1,6 +1,7 @@
 """Freezes and thaws plain process trees by criu."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -147,7 +148,15 @@ def _why(ran: Done, log: Path) -> str:
     except OSError:
         text = ""
     said = (ran.stderr or ran.stdout).strip().splitlines()
-    return criu.reason(text, said[-1] if said else f"it ended with {ran.code}")
+    return criu.reason(text, said[-1] if said else _full(log.parent) or f"it ended with {ran.code}")
+
+
+def _full(folder: Path) -> str:
+    """Say so if *folder*'s disk is full: criu cannot write down then what it has failed of."""
+    try:
+        return "" if os.statvfs(folder).f_bavail else os.strerror(errno.ENOSPC)
+    except OSError:
+        return ""
 
 
 def _inner_number(pid: int) -> int | None:

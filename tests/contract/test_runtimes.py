@@ -206,9 +206,9 @@ class Bench:
 
 
 @contextmanager
-def full_disk(folder: Path) -> Iterator[Path]:
+def full_disk(folder: Path, size: str = "1m") -> Iterator[Path]:
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "small", str(folder)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "small", str(folder)], check=True)
     try:
         yield folder
     finally:
@@ -578,8 +578,9 @@ def test_one_that_a_broken_freeze_has_left_standing_still_goes_on(container: Ben
     assert container.wait_for_end() == [Ended(C1, 7)]
 
 
-def test_when_the_disk_is_full_it_goes_on(freezer: Bench) -> None:
-    with full_disk(freezer.folder / "full") as full:
+@pytest.mark.parametrize("size", ["1m", pytest.param("16k", id="also for criu's log")])
+def test_when_the_disk_is_full_it_goes_on(freezer: Bench, size: str) -> None:
+    with full_disk(freezer.folder / "full", size) as full:
         freezer.runtime.start(freezer.python(COUNT, "100"))
         freezer.wait_for_lines(1)
 
