@@ -78,7 +78,8 @@ def engine_away() -> Iterator[None]:
     (engine,) = programs("dockerd")
     argv = read_argv(engine)
     os.kill(engine, signal.SIGKILL)
-    wait_for("the engine to be gone", lambda: not programs("dockerd"), seconds=30)
+    # One that is dying or a zombie has no program any more, and yet the next refuses to start beside it.
+    wait_for("the engine to be gone", lambda: engine not in read_processes(), seconds=30)
     try:
         yield
     finally:
