@@ -1,8 +1,10 @@
 """Files written and read piece by piece, hashed on the way, and on the disk when the call returns."""
 
 import contextlib
+import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,8 @@ HALF_WRITTEN = ".tmp-"
 """Begins the name of what is not yet published."""
 
 PRIVATE = 0o600
+
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 WRITTEN_BACK = 8 << 20
 """Bytes after which the kernel is asked to begin writing: it would wait much longer, and the fsync then takes all the time."""
@@ -100,6 +104,38 @@ def remove_half_written(folder: Path) -> None:
 def new_file(path: Path) -> contextlib.AbstractContextManager[int]:
     """Open the new file *path* for writing, for nobody but us."""
     return opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+
+
+@contextlib.contextmanager
+def plain_file(path: Path, below: Path) -> Iterator[int]:
+    """Open the plain file *path* for reading, which somebody may exchange for anything meanwhile who can write in *below*.
+
+    On the way from there no link is followed, and no pipe is waited for.
+
+    Raises:
+        OSError: it is not there, or something else is.
+    """
+    *folders, name = path.relative_to(below).parts
+    here = os.open(below, _FOLDER)
+    try:
+        for folder in folders:
+            here, above = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=here), here
+            os.close(above)
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
+    finally:
+        os.close(here)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file any more", str(path))
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def read_plain(path: Path) -> bytes:
+    """Return what the plain file *path* holds, which somebody else may exchange for anything meanwhile; raises what `plain_file` does."""
+    with plain_file(path, path.parent) as reading:
+        return b"".join(read_pieces(reading))
 
 
 @contextlib.contextmanager

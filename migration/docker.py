@@ -81,13 +81,12 @@ class DockerRuntime:
         with self._engine() as engine:
             for number in engine.of_owner(self.owner):
                 engine.remove(number)
-            for number, whose in engine.ended().items():
-                if is_gone(whose):
-                    engine.forget(number)
+            _end_abandoned(engine)
 
     def start(self, order: Order) -> None:
         """See Runtime."""
         with self._engine() as engine:
+            _end_abandoned(engine)
             number = engine.create(own_name(), self._confined(order))
             try:
                 self._follow(order, number, lambda: engine.start(number))
@@ -157,14 +156,15 @@ class DockerRuntime:
                 images = self._checkpointed(engine, running)
                 stopped_ms = round((time.monotonic() - began) * 1000)
                 self._moved(engine, running, images, into)
+                self._forget(running)
         finally:
             running.is_freezing = False
-        self._forget(running)
         return FrozenState(bytes=size_of(into), stopped_ms=stopped_ms)
 
     def thaw(self, order: Order, images: Path) -> None:
         """See Freezer."""
         with self._engine() as engine:
+            _end_abandoned(engine)
             number = engine.create(own_name(), self._confined(order))
             try:
                 shutil.copytree(images, engine.checkpoints(number) / CHECKPOINT, copy_function=_link_or_copy)
@@ -295,6 +295,17 @@ def _go_on(engine: DockerEngine, number: str, order: Order) -> None:
         if is_away(error):
             raise
         raise ThawFailed(f"docker cannot let {order.name} go on here: {words_of(error)}") from error
+
+
+def _end_abandoned(engine: DockerEngine) -> None:
+    """End and remove what agents have left that were killed: it is no child of theirs, and nothing else may ever end it.
+
+    Of what goes on the next segment may be about to start here.
+    """
+    for number, whose in engine.kept().items():
+        if is_gone(whose):
+            with contextlib.suppress(*EngineError):  # one that it cannot remove stays
+                engine.remove(number)
 
 
 def _discard(engine: DockerEngine, number: str) -> None:

@@ -151,17 +151,11 @@ class DockerEngine:
         found = self._api.containers(all=True, quiet=True, filters={"label": [f"{OWNER_LABEL}={owner}", MARK_LABEL]})
         return [str(one["Id"]) for one in found]
 
-    def ended(self) -> dict[str, str]:
-        """Return the numbers of idleq's containers that do not run, whosever they are, and the keeper of each."""
-        filters = {"label": [KEEPER_LABEL], "status": ["created", "exited", "dead"]}
-        found = self._api.containers(all=True, filters=filters)
+    def kept(self) -> dict[str, str]:
+        """Return the numbers of idleq's containers, whosever they are and whether they run or not, and the keeper of each."""
+        found = self._api.containers(all=True, filters={"label": [KEEPER_LABEL]})
         made_here = [one for one in found if any(is_own(name.lstrip("/")) for name in one["Names"] or ())]
         return {str(one["Id"]): str(one["Labels"][KEEPER_LABEL]) for one in made_here}
-
-    def forget(self, number: str) -> None:
-        """Forget a container of somebody else's if it does not run; one that the engine cannot remove stays."""
-        with contextlib.suppress(*EngineError):
-            self._api.remove_container(number, v=True)
 
     def checkpoint(self, number: str) -> Path:
         """Freeze the container, and return the folder with what it held; it does not run any more then.

@@ -33,6 +33,9 @@ QUIET = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
 
 KILLED_BY_US = 128 + signal.SIGKILL
 
+MOST_UNWRITTEN = 1 << 20
+"""Of what a container prints while the disk is full, so many bytes are kept."""
+
 MONITOR_LOST = "podman's monitor of it was killed, and it with that"
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
@@ -54,6 +57,7 @@ class _Running:
     monitor: int
     lines: cli.LogLines = field(default_factory=cli.LogLines)
     read_bytes: int = 0
+    printed: list[bytes] = field(default_factory=lambda: [b"", b""])
     is_freezing: bool = False
     is_over: bool = False
     freezer: GroupFreezer | None = None
@@ -74,6 +78,7 @@ class PodmanRuntime:
     _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="idleq-podman-")))
     _running: dict[ContainerName, _Running] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
+    _printing: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         try:
@@ -154,9 +159,9 @@ class PodmanRuntime:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _forget_abandoned(self) -> None:
-        """Remove what has ended and nobody will ever ask for, since who had started it was killed; of a killed monitor podman says that it runs."""
+        """End and remove what nobody will ever ask for, since who had started it was killed; of a killed monitor podman says that it runs."""
         kept = cli.kept_in(self._podman(cli.kept_argv()).stdout)
-        abandoned = [name for name, first, whose in kept if is_gone(whose) and started(first) is None]
+        abandoned = [name for name, whose in kept if is_gone(whose)]
         if abandoned:
             self._remove(*abandoned)
 
@@ -262,18 +267,20 @@ class PodmanRuntime:
         self.errands.adopted.discard(running.monitor)
 
     def _write_down(self, running: _Running) -> None:
-        """Append what it has printed to its order's files."""
-        try:
-            with running.log.open("rb") as log:
-                log.seek(running.read_bytes)
-                content = log.read()
-        except OSError:
-            return
-        running.read_bytes += len(content)
-        for path, text in zip((running.order.stdout, running.order.stderr), running.lines.feed(content), strict=True):
-            if text or not path.exists():
-                with path.open("ab") as file:
-                    file.write(text)
+        """Append what it has printed to its order's files; what there is no room for is tried again at the next look, and then lost."""
+        with self._printing:  # a freeze in another thread, and the loop
+            try:
+                with running.log.open("rb") as log:
+                    log.seek(running.read_bytes)
+                    content = log.read()
+            except OSError:
+                return
+            running.read_bytes += len(content)
+            running.printed = [
+                before + text for before, text in zip(running.printed, running.lines.feed(content), strict=True)
+            ]
+            for number, path in enumerate((running.order.stdout, running.order.stderr)):
+                running.printed[number] = _appended(path, running.printed[number])
 
     def _state(self, name: str) -> cli.State | None:
         return cli.state_of(self._podman(cli.inspect_argv(name)).stdout)
@@ -292,6 +299,15 @@ class PodmanRuntime:
 
     def _files(self) -> cli.Files:
         return cli.Files(self._folder / secrets.token_hex(8))
+
+
+def _appended(path: Path, text: bytes) -> bytes:
+    """Append *text* to *path*, and return what of it there was no room for."""
+    if not text and path.exists():
+        return b""
+    with contextlib.suppress(OSError), path.open("ab", buffering=0) as file:
+        text = text[file.write(text) or 0 :]
+    return text[-MOST_UNWRITTEN:]
 
 
 def _number_in(path: Path) -> int:

@@ -168,10 +168,10 @@ def kept_argv() -> list[str]:
     ]
 
 
-def kept_in(said: str) -> list[tuple[str, int, str]]:
-    """Return of each container that `kept_argv` printed its own name, the number of its first process (0 if it has none), and its keeper."""
+def kept_in(said: str) -> list[tuple[str, str]]:
+    """Return of each container that `kept_argv` printed its own name and its keeper."""
     try:
-        found = [(str(one["Names"][0]), int(one["Pid"]), str(one["Labels"][KEEPER_LABEL])) for one in json.loads(said)]
+        found = [(str(one["Names"][0]), str(one["Labels"][KEEPER_LABEL])) for one in json.loads(said)]
     except (ValueError, KeyError, TypeError, IndexError):
         return []
     return [one for one in found if is_own(one[0])]

@@ -25,7 +25,7 @@ from pathlib import Path
 from idleq.migration import enclosed
 from idleq.migration.descent import leaders_first, owners
 from idleq.migration.errands import Errands
-from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed, ThawFailed
+from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed
 from idleq.migration.ports import MARK, ContainerName, Ended, FrozenState, Order
 from idleq.processes import (
     Process,
@@ -127,7 +127,7 @@ class ProcessRuntime:
             self._enclosed[order.name] = order
             self._leaders[order.name] = outer
         except OSError as error:
-            raise ThawFailed(f"it cannot go on here: {error}") from error
+            raise StartFailed(f"it cannot go on here: {error}") from error
         finally:
             self.errands.end(begun)
 

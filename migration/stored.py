@@ -17,7 +17,10 @@ from idleq.migration.tree import Item
 
 def store(item: Item, place: Path, packing: Packing) -> FileEntry:
     """Store the file *item* as the new file *place*, on the disk; return what the manifest says of it."""
-    with copying.opened(item.source, os.O_RDONLY) as reading, copying.new_file(place) as writing:
+    with (
+        copying.plain_file(item.source, item.below or item.source.parent) as reading,
+        copying.new_file(place) as writing,
+    ):
         found = os.fstat(reading)
         data = extents_of(reading) if item.length is None else None
         counted = _Counted(

@@ -19,20 +19,26 @@ class Item:
         source: where it is.
         is_folder: whether it is a folder.
         length: only so many bytes of the file; None for all of it.
+        below: the folder on the way from which nobody's links are followed; None for the one that it lies in.
     """
 
     path: str
     source: Path
     is_folder: bool
     length: int | None = None
+    below: Path | None = None
 
 
 def list_folder(
-    folder: Path, prefix: str = "", *, left_out: "Callable[[os.DirEntry[str]], bool]" = lambda _: False
+    folder: Path,
+    prefix: str = "",
+    *,
+    left_out: "Callable[[os.DirEntry[str]], bool]" = lambda _: False,
+    below: Path | None = None,
 ) -> list[Item]:
     """Return all that is in *folder*, by path, folders before what is in them; nothing if there is no such folder.
 
-    Of what lies directly in it, *left_out* says what is to be passed over.
+    Of what lies directly in it, *left_out* says what is to be passed over. It lies *below* a folder that nobody exchanges, or is one.
 
     Raises:
         FolderRefused: it holds a symbolic link, a pipe, a socket or a device.
@@ -40,7 +46,7 @@ def list_folder(
     """
     if not os.path.lexists(folder):
         return []
-    return list(_walk(folder, prefix, left_out))
+    return list(_walk(folder, prefix, below or folder, left_out))
 
 
 def is_empty(folder: Path) -> bool:
@@ -50,7 +56,7 @@ def is_empty(folder: Path) -> bool:
 
 
 def _walk(
-    folder: Path, prefix: str, left_out: "Callable[[os.DirEntry[str]], bool]" = lambda _: False
+    folder: Path, prefix: str, below: Path, left_out: "Callable[[os.DirEntry[str]], bool]" = lambda _: False
 ) -> Iterator[Item]:
     with os.scandir(folder) as entries:
         ordered = sorted((entry for entry in entries if not left_out(entry)), key=lambda entry: entry.name)
@@ -59,9 +65,9 @@ def _walk(
         mode = entry.stat(follow_symlinks=False).st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise FolderRefused(_refusal(path, entry, mode))
-        yield Item(path=path, source=Path(entry.path), is_folder=stat.S_ISDIR(mode))
+        yield Item(path=path, source=Path(entry.path), is_folder=stat.S_ISDIR(mode), below=below)
         if stat.S_ISDIR(mode):
-            yield from _walk(Path(entry.path), path)
+            yield from _walk(Path(entry.path), path, below)
 
 
 def _refusal(path: str, entry: "os.DirEntry[str]", mode: int) -> str:

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-URGENT, NORMAL, IDLE = 0, 1, 2
-"""Freezes come first; then what others wait for; then tidying up."""
+AT_ONCE, URGENT, NORMAL, IDLE = range(4)
+"""What stands still is put away first: nothing of it is saved before. Then come freezes; what others wait for; tidying up."""
 
 
 @dataclass(order=True, slots=True)

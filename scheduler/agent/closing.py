@@ -9,7 +9,7 @@ from idleq.migration.ports import Ended
 from idleq.migration.snapshot import Published
 from idleq.migration.tree import Item, is_empty
 from idleq.scheduler.agent import mishaps
-from idleq.scheduler.agent.background import NORMAL, URGENT
+from idleq.scheduler.agent.background import AT_ONCE, NORMAL
 from idleq.scheduler.agent.decide import Cause, Phase
 from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.agent.node import Node
@@ -109,7 +109,7 @@ def _save(node: Node, guest: Guest) -> None:
     since = guest.asked_at if guest.asked_at is not None else guest.ended_at
     name, run_ms = guest.next_snapshot(), guest.run_ms(since)
     node.background.submit(
-        URGENT,
+        AT_ONCE,
         lambda: take_whole(node, guest, name, run_ms),
         lambda result: on_snapshot(node, guest, since, result),
         mishaps.of(node, guest),

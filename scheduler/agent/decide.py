@@ -39,7 +39,8 @@ class GuestView:
         phase: where it is.
         plan: when to act by ourselves.
         can_freeze: whether asking it to save makes sense.
-        asked_at: when it was asked to save; None if it was not.
+        asked_at: when it was to be frozen; None if it was not.
+        signalled_at: when it was asked by its signal to save itself; None while it was not, as criu's work takes as long as it has memory.
         is_stopping: whether it is being killed already.
         unsaved_ms: work since its last save.
         bytes: what its snapshot weighs, as far as known.
@@ -52,6 +53,7 @@ class GuestView:
     plan: SegmentPlan
     can_freeze: bool
     asked_at: Millis | None = None
+    signalled_at: Millis | None = None
     is_stopping: bool = False
     unsaved_ms: Millis = Millis(0)
     bytes: int = 0
@@ -149,7 +151,9 @@ def _times(guests: Sequence[GuestView], situation: Situation) -> Iterator[Millis
     for guest in guests:
         times = [guest.plan.freeze_at, guest.plan.ends_at]
         if guest.asked_at is not None:
-            times += [_gap_end(guest, situation), Millis(guest.asked_at + PATIENCE_MS)]
+            times.append(_gap_end(guest, situation))
+        if guest.signalled_at is not None:
+            times.append(Millis(guest.signalled_at + PATIENCE_MS))
         yield from (time for time in times if time is not None)
 
 
@@ -186,7 +190,7 @@ def _why_stop(guest: GuestView, situation: Situation) -> str:
     for end, reason in ends:
         if end is not None and situation.now >= end:
             return reason if guest.asked_at is None else f"{reason} before it had saved"
-    if guest.asked_at is not None and situation.now >= guest.asked_at + PATIENCE_MS:
+    if guest.signalled_at is not None and situation.now >= guest.signalled_at + PATIENCE_MS:
         return f"did not save within {PATIENCE_MS // 1000} s of being asked"
     return ""
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from idleq.ids import Fence, JobId, index_of
+from idleq.migration import copying
 from idleq.migration.tree import empty, is_empty
 from idleq.scheduler.core.commands import SegmentPlan
 from idleq.scheduler.core.submission import PYTHON, JobSpec
@@ -96,10 +98,18 @@ class Folders:
             folder.mkdir(mode=PRIVATE)
 
     def tell(self, text: str) -> None:
-        """Replace segment.json; a workload that reads it sees the old one or the new one."""
-        beside = self.segment_file.with_suffix(".new")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(self.segment_file)
+        """Replace segment.json; a workload that reads it sees the old one or the new one.
+
+        The folder is the guest's to write: the new one gets a name that it cannot have made a link or a pipe of before.
+        """
+        beside = self.segment_file.with_suffix(f".{secrets.token_hex(8)}")
+        try:
+            with copying.new_file(beside) as writing:
+                copying.write_all(writing, text.encode())
+            beside.replace(self.segment_file)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
 
     @property
     def has_checkpoint(self) -> bool:

@@ -6,7 +6,7 @@ from idleq.ids import Millis
 from idleq.migration.errors import FolderRefused, FreezeFailed, MigrationError
 from idleq.migration.ports import FrozenState
 from idleq.scheduler.agent import closing, mishaps, saves, saving, starting
-from idleq.scheduler.agent.background import IDLE, URGENT
+from idleq.scheduler.agent.background import AT_ONCE, IDLE, URGENT
 from idleq.scheduler.agent.decide import Phase, Stop
 from idleq.scheduler.agent.folders import PRIVATE
 from idleq.scheduler.agent.guest import Guest
@@ -32,7 +32,7 @@ def begin(node: Node, guest: Guest, reason: str) -> None:
             mishaps.of(node, guest),
         )
     elif guest.launch.spec.freeze is FreezeMethod.APP:
-        node.runtime.signal(guest.name, number_of(guest.launch.spec.signal))
+        _ask(node, guest)
     else:
         _ask_if_it_hears(node, guest)
 
@@ -69,7 +69,7 @@ def _on_frozen(node: Node, guest: Guest, result: FrozenState | FreezeFailed) -> 
     since = guest.asked_at if guest.asked_at is not None else now
     name, run_ms = guest.next_snapshot(), guest.run_ms(since)
     node.background.submit(
-        URGENT,
+        AT_ONCE,
         lambda: saving.take_frozen(node, guest, name, run_ms),
         lambda taken: _on_taken(node, guest, since, taken),
         mishaps.of(node, guest),
@@ -102,15 +102,21 @@ def _fall_back(node: Node, guest: Guest, failure: FreezeFailed) -> None:
 def _ask_if_it_hears(node: Node, guest: Guest) -> None:
     if guest.may_save and _hears(node, guest):
         guest.method = FreezeMethod.APP
-        node.runtime.signal(guest.name, number_of(guest.launch.spec.signal))
+        _ask(node, guest)
         return
-    guest.method, guest.phase, guest.asked_at = FreezeMethod.NONE, Phase.RUNNING, None
+    guest.method, guest.phase, guest.asked_at, guest.signalled_at = FreezeMethod.NONE, Phase.RUNNING, None, None
     guest.trouble = guest.trouble or f"it has no handler for {guest.launch.spec.signal}"
     if guest.wish is not None and not guest.must_go:
         tell_in_vain(node, guest)
     if guest.must_go and guest.stop is None:
         guest.stop = Stop(guest.launch.job, guest.launch.fence, guest.ask_reason)
         node.runtime.kill([guest.name])
+
+
+def _ask(node: Node, guest: Guest) -> None:
+    """Let the workload save itself."""
+    node.runtime.signal(guest.name, number_of(guest.launch.spec.signal))
+    guest.signalled_at = node.clock.now()
 
 
 def _hears(node: Node, guest: Guest) -> bool:

@@ -25,7 +25,8 @@ class Guest:
         plan: when to act by ourselves; moves with the gap's end.
         phase: where it is.
         started_at: when its process started.
-        asked_at: when it was asked to save; None if it was not.
+        asked_at: when it was to be frozen; None if it was not.
+        signalled_at: when it was asked by its signal to save itself; None if it was not.
         ask_reason: why.
         stop: why it is being killed; None if it is not.
         early_end: how it ended, if that was seen before it was known that it had begun.
@@ -50,6 +51,7 @@ class Guest:
     phase: Phase = Phase.PREPARING
     started_at: Millis = Millis(0)
     asked_at: Millis | None = None
+    signalled_at: Millis | None = None
     ask_reason: str = ""
     stop: Stop | None = None
     early_end: Ended | None = None
@@ -109,6 +111,7 @@ class Guest:
             plan=self.plan,
             can_freeze=self.can_freeze,
             asked_at=self.asked_at,
+            signalled_at=self.signalled_at,
             is_stopping=self.stop is not None,
             unsaved_ms=Millis(max(now - self.saved_at, 0)),
             bytes=self.saved_bytes,

@@ -9,8 +9,10 @@ Otherwise this one snapshot is left out; the next save or the freeze brings anot
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from idleq.migration.copying import read_plain
 from idleq.migration.errors import FolderRefused
 from idleq.migration.tree import Item, list_folder
 from idleq.scheduler.agent.folders import Folders
@@ -67,7 +69,7 @@ def as_saved(folders: Folders) -> list[Item]:
         OSError: the workload has moved something away meanwhile; the same applies.
     """
     told = folders.saved_file.stat().st_mtime_ns
-    step = _last_step(folders.saved_file.read_bytes())
+    step = _last_step(read_plain(folders.saved_file))
     generation = _newest(folders.checkpoint, told)
     if folders.saved_file.stat().st_mtime_ns != told:
         raise Inconsistent("the workload saved again meanwhile")
@@ -75,7 +77,7 @@ def as_saved(folders: Folders) -> list[Item]:
     return [
         Item(path=CHECKPOINT, source=folders.checkpoint, is_folder=True),
         Item(path=name, source=generation, is_folder=True),
-        *list_folder(generation, name),
+        *list_folder(generation, name, below=folders.checkpoint),
         Item(path=OUTPUT, source=folders.output, is_folder=True),
         *(_as_it_was(item, folders, step, instant) for item in list_output(folders, OUTPUT)),
     ]
@@ -115,8 +117,8 @@ def _as_it_was(item: Item, folders: Folders, step: int, instant: int) -> Item:
     if item.is_folder:
         return item
     if item.source == folders.progress_file:
-        length = _length_up_to(item.source.read_bytes(), step)
-        return Item(path=item.path, source=item.source, is_folder=False, length=length)
+        length = _length_up_to(read_plain(item.source), step)
+        return replace(item, length=length)
     _check_age(item, instant)
     return item
 

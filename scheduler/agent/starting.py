@@ -137,11 +137,13 @@ def _prepare(node: Node, launch: Launch) -> Folders:
     return folders
 
 
-def _thaw(node: Node, guest: Guest, thaw_from: Snapshot) -> Trouble | Manifest:
+def _thaw(node: Node, guest: Guest, thaw_from: Snapshot) -> Trouble | Stop | Manifest:
     """In the background: fill the guest's folders with what was frozen, and let its processes go on if they are in it.
 
-    Return what was in it, or what went wrong.
+    Return what was in it, what went wrong, or why it is not to live any more.
     """
+    if guest.stop is not None:
+        return guest.stop
     where, images = node.paths.job(guest.launch.job).snapshot(thaw_from.id), guest.folders.images
     try:
         check_fit(node, guest, thaw_from)
@@ -149,6 +151,8 @@ def _thaw(node: Node, guest: Guest, thaw_from: Snapshot) -> Trouble | Manifest:
         manifest = snapshot.restore(where.root, thaw_from.digest, saves.places(guest.folders), node.packer.keys)
         if manifest.kind == saving.FROM_OUTSIDE:
             _bring_inputs(node, guest)
+            if guest.stop is not None:  # said while its memory was read
+                return guest.stop
             node.runtime.thaw(order_for(node, guest), images)
         shutil.rmtree(images, ignore_errors=True)
     except (SnapshotDamaged, ThawFailed, StartFailed, MountRefused, OSError) as error:
@@ -171,12 +175,18 @@ def check_fit(node: Node, guest: Guest, thaw_from: Snapshot) -> None:
         raise SnapshotUnfit(f"snapshot {thaw_from.id} cannot be thawed here: {'; '.join(reasons)}")
 
 
-def _on_thawed(node: Node, guest: Guest, thaw_from: Snapshot, result: Trouble | Manifest) -> None:
+def _on_thawed(node: Node, guest: Guest, thaw_from: Snapshot, result: Trouble | Stop | Manifest) -> None:
     launch, thaw_ms = guest.launch, Millis(node.clock.now() - guest.taken_at)
     match result:
         case SnapshotDamaged() | ThawFailed():
             node.log.warning("agent.snapshot_rejected", job=launch.job, snapshot=thaw_from.id, reason=str(result))
-            rejected = SnapshotRejected(job=launch.job, fence=launch.fence, snapshot=thaw_from.id, reason=str(result))
+            rejected = SnapshotRejected(
+                job=launch.job,
+                fence=launch.fence,
+                snapshot=thaw_from.id,
+                reason=str(result),
+                is_whole=isinstance(result, ThawFailed),
+            )
             node.finish(guest, rejected)
         case MountRefused():
             node.finish(guest, _exited(guest, node.clock.now(), NOT_SHOWN, "workload", str(result)))
@@ -184,6 +194,8 @@ def _on_thawed(node: Node, guest: Guest, thaw_from: Snapshot, result: Trouble | 
             node.finish(guest, _exited(guest, node.clock.now(), NO_INPUT, "workload", str(result)))
         case OSError() | StartFailed():
             _fail(node, guest, f"cannot thaw: {result}", result)
+        case Stop():
+            node.finish(guest, _exited(guest, node.clock.now(), KILLED, "agent", result.reason))
         case Manifest(kind=saving.FROM_OUTSIDE):
             guest.saves.new_lines()  # told before it was frozen
             _is_running(node, guest, thaw_ms)

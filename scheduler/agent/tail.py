@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from idleq.migration.copying import plain_file, read_pieces
+
 MOST = 1 << 20
 """Bytes read at once; of a longer stretch only the last part, for what counts is the newest line."""
 
@@ -34,9 +36,9 @@ class Tail:
         skipped = size - self._offset > MOST
         start = size - MOST if skipped else self._offset
         try:
-            with self.path.open("rb") as file:
-                file.seek(start)
-                whole, newline, _ = file.read(size - start).rpartition(b"\n")
+            with plain_file(self.path, self.path.parent) as reading:
+                os.lseek(reading, start, os.SEEK_SET)
+                whole, newline, _ = b"".join(read_pieces(reading, size - start)).rpartition(b"\n")
         except OSError:
             return []
         self._offset = start + len(whole) + len(newline)

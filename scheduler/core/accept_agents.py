@@ -26,7 +26,7 @@ from idleq.scheduler.core.inputs import (
     SnapshotRejected,
 )
 from idleq.scheduler.core.job import Delayed, Freezing, Held, Job, Killing, Queued, Running, Segment, Starting
-from idleq.scheduler.core.segments import end_segment, hold_if_stalled, lose_segment
+from idleq.scheduler.core.segments import end_segment, hold_if_stalled, lose_segment, send_elsewhere
 from idleq.scheduler.core.sitefacts import AgentArrived, AllocationClosing
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.state import Allocation, Hold
@@ -242,11 +242,14 @@ def _fail(draft: Draft, job: Job, what: Exited) -> None:
 
 
 def reject_snapshot(draft: Draft, what: SnapshotRejected) -> None:
-    """A snapshot does not verify: go on from the one before."""
+    """A snapshot does not verify: go on from the one before. One that is whole is tried on another node first: it may be this one's fault."""
     found = _present(draft, what.job, what.fence)
     if found is None or not isinstance(found[0].state, Starting | Freezing | Killing):
         return
     job, _ = found
+    if what.is_whole and isinstance(job.state, Starting) and not job.misses:
+        send_elsewhere(draft, job, f"snapshot {what.snapshot} did not go on there ({what.reason})")
+        return
     reason = f"snapshot {what.snapshot} is damaged ({what.reason}); the one before it is used"
     if isinstance(job.state, Starting):
         draft.record(SnapshotDropped(job=what.job, snapshot=what.snapshot, reason=what.reason))

@@ -23,7 +23,7 @@ from idleq.scheduler.core.inputs import (
     ViewChanged,
 )
 from idleq.scheduler.core.job import Freezing, Job, Segment
-from idleq.scheduler.core.segments import end_segment, fail_launch, miss_image
+from idleq.scheduler.core.segments import end_segment, fail_launch, send_elsewhere
 from idleq.scheduler.core.sitefacts import (
     AllocationClosing,
     AllocationEnded,
@@ -224,7 +224,7 @@ def fail_command(draft: Draft, what: CommandFailed) -> None:
             job = state.jobs[name]
             segment = job.segment
             if segment is not None and segment.launch == what.command and segment.since is None:
-                lose = miss_image if what.image_missing else fail_launch
+                lose = send_elsewhere if what.image_missing else fail_launch
                 lose(draft, job, what.reason)
             elif segment is not None and segment.command == what.command:
                 _give_up_freezing(draft, job, segment, what.reason)

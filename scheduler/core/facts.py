@@ -199,7 +199,7 @@ class SegmentFrozen(Struct, frozen=True, kw_only=True, gc=False):
 class SegmentLost(Struct, frozen=True, kw_only=True, gc=False):
     """The segment is over without a result or a fault of the workload's.
 
-    *launch_failed*: its agent could not start it; *move*: nor could another there, as its node lacks the job's image.
+    *launch_failed*: its agent could not start it; *move*: nor could another there, as its node lacks something for the job.
     """
 
     job: JobId

@@ -244,12 +244,13 @@ class Exited(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class SnapshotRejected(Struct, frozen=True, kw_only=True, gc=False):
-    """The segment could not be thawed: its snapshot did not verify."""
+    """The segment could not be thawed: its snapshot did not verify; or it did and *is_whole*, and its processes did not go on there."""
 
     job: JobId
     fence: Fence
     snapshot: SnapshotId
     reason: str
+    is_whole: bool = False
 
 
 # What the shell says.

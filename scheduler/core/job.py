@@ -146,7 +146,7 @@ class Job(Struct, frozen=True, gc=False):
         step: how far the workload says it is.
         total: how far it wants to get, if it says so.
         move: where alone it is to go on, None for anywhere.
-        misses: nodes in a row that lacked its image.
+        misses: nodes in a row that lacked its image, or could not let it go on.
     """
 
     id: JobId

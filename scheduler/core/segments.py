@@ -14,7 +14,7 @@ from idleq.scheduler.core.state import Hold
 from idleq.scheduler.core.wishes import Move
 
 MISSED_FOR = Millis(10 * 60_000)
-"""Nobody tells when an image has come to a node: so long at most after it was missed it is looked for again."""
+"""Nobody tells when a node has got what it lacked, an image, say: so long at most after it was missed it is tried again."""
 
 MOST_DOUBLED = 16
 
@@ -53,8 +53,8 @@ def fail_launch(draft: Draft, job: Job, reason: str) -> None:
         draft.record(AllocationClosing(allocation=allocation.id, reason=f"jobs do not start on it: {reason}"))
 
 
-def miss_image(draft: Draft, job: Job, reason: str) -> None:
-    """The node lacks the job's image, which is no fault of the agent's: the job goes elsewhere if it can, and waits longer each time."""
+def send_elsewhere(draft: Draft, job: Job, reason: str) -> None:
+    """The node lacks something for this job, which is no fault of the agent's: the job goes elsewhere if it can, and waits longer each time."""
     segment, policy = job.segment, draft.state.policy
     assert segment is not None  # called for active jobs
     if isinstance(job.state, Killing):

@@ -429,16 +429,16 @@ def test_where_its_image_is_missing_it_does_not_start_and_what_was_frozen_waits_
     assert container.lines() == [str(number) for number in range(30)]
 
 
-def start_and_be_killed(bench: Bench, owner: Path, *, with_all: bool) -> None:
-    """Be an agent that is killed: once its container has ended, or *with_all* there is of it."""
-    order = bench.python(COUNT, "100000" if with_all else "1")
+def start_and_be_killed(bench: Bench, owner: Path, when: str) -> None:
+    """Be an agent that is killed: its container ended before, is killed *with it*, or goes on."""
+    order = bench.python(COUNT, "1" if when == "before" else "100000")
     runtime_of(bench.kind, owner).start(order)
     bench.wait_for_lines(1)
-    if with_all:
+    if when == "with it":
         guests = [process for pid in bench.survivors() if (process := read_process(pid)) is not None]
         for pid in (*(one.parent for one in guests), *(one.pid for one in guests)):
             os.kill(pid, signal.SIGKILL)
-    else:
+    if when == "before":
         is_over = partial(containers_of, bench, "status=exited", owner=owner)
         wait_for("its end", is_over, seconds=PATIENCE_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -452,24 +452,25 @@ def has_reaped() -> bool:
     return not programs(MONITOR)
 
 
-@pytest.mark.parametrize("when", ["later", "with it"])
-def test_what_an_agent_that_was_killed_has_left_the_next_one_on_the_node_removes(container: Bench, when: str) -> None:
+@pytest.mark.parametrize("when", ["before", "with it", "never"])
+def test_what_an_agent_that_was_killed_has_left_the_next_one_on_the_node_ends(container: Bench, when: str) -> None:
     owner = container.folder / "killed"
-    agent = get_context("fork").Process(
-        target=start_and_be_killed, args=(container, owner), kwargs={"with_all": when == "with it"}
-    )
+    agent = get_context("fork").Process(target=start_and_be_killed, args=(container, owner, when))
     agent.start()
     agent.join()
-    wait_for("its orphans to be gone", has_reaped, seconds=PATIENCE_SECONDS)
+    if when == "never":
+        assert len(container.survivors()) == 1
+    else:
+        wait_for("its orphans to be gone", has_reaped, seconds=PATIENCE_SECONDS)
     assert (agent.exitcode, len(containers_of(container, owner=owner))) == (-signal.SIGKILL, 1)
 
     def next_has_removed_it() -> bool:
         runtime_of(container.kind, container.folder / "next").close()
         return containers_of(container, owner=owner) == []
 
-    wait_for(
-        "it to be removed", next_has_removed_it, seconds=PATIENCE_SECONDS
-    )  # an engine may not know yet that it has ended
+    # An engine may not know yet that it has ended.
+    wait_for("it to be removed", next_has_removed_it, seconds=PATIENCE_SECONDS)
+    assert container.survivors() == []
 
 
 def test_what_has_ended_of_an_agent_that_lives_is_left_to_it(container: Bench) -> None:

@@ -72,7 +72,7 @@ AROUND_PODMAN = [
 IN_PODMAN = random.Random(SEED).sample(AROUND_PODMAN * 2, 26)
 IN_DOCKER = points(
     RuntimeWish.DOCKER,
-    {"run": (SHIM, SHIM), "freeze": ("criu", "runc"), "thaw": ("criu", "runc")},
+    {"run": (SHIM, SHIM, AGENT), "freeze": ("criu", "runc"), "thaw": ("criu", "runc")},
 )
 
 

@@ -45,7 +45,7 @@ class Engine:
     def of_owner(self, _owner: str) -> list[str]:
         return []
 
-    def ended(self) -> dict[str, str]:
+    def kept(self) -> dict[str, str]:
         return {}
 
     def create(self, _name: str, _container: object) -> str:

@@ -113,13 +113,13 @@ def test_podman_is_asked_whose_the_containers_are_that_it_knows() -> None:
         },
     ]
     assert kept_in(json.dumps(said)) == [
-        ("idleq-0123456789abcdef", 4711, "n1 0 b x 7 99"),
-        ("idleq-fedcba9876543210", 0, "junk\n--all 0"),
+        ("idleq-0123456789abcdef", "n1 0 b x 7 99"),
+        ("idleq-fedcba9876543210", "junk\n--all 0"),
     ]
 
 
 @pytest.mark.parametrize(
-    "said", ["", "[", "null", '[{"Names": []}]', '[{"Names": ["idleq-0123456789abcdef"], "Pid": null}]']
+    "said", ["", "[", "null", '[{"Names": []}]', '[{"Names": ["idleq-0123456789abcdef"], "Labels": null}]']
 )
 def test_what_is_no_answer_about_containers_names_none(said: str) -> None:
     assert kept_in(said) == []

@@ -155,13 +155,19 @@ def test_the_end_of_the_allocation_ends_its_guests() -> None:
 
 
 def test_a_guest_that_never_listens_is_killed_after_some_patience() -> None:
-    deaf = guest(phase=Phase.FREEZING, asked_at=Millis(1000))
+    deaf = guest(phase=Phase.FREEZING, asked_at=Millis(500), signalled_at=Millis(1000))
     situation = replace(CALM, lease=Lease(Millis(9_960_000), Millis(40_000)))
     patient = replace(situation, now=Millis(1000 + PATIENCE_MS - 1))
     assert next_actions([deaf], patient) == []
     assert next_actions([deaf], replace(patient, now=Millis(1000 + PATIENCE_MS))) == [
         stop("1", "did not save within 300 s of being asked")
     ]
+
+
+def test_one_that_is_frozen_from_outside_takes_as_long_as_its_memory_takes() -> None:
+    large = guest(phase=Phase.FREEZING, asked_at=Millis(1000))
+    situation = replace(CALM, now=Millis(10_000_000), lease=Lease(Millis(9_990_000), Millis(400_000)))
+    assert next_actions([large], situation) == []
 
 
 def test_too_much_memory_is_the_workloads_own_failure() -> None:

@@ -1,7 +1,10 @@
 """A segment's folders, and what a workload is told."""
 
 import json
+import os
 from pathlib import Path
+
+import pytest
 
 from idleq.ids import Fence, JobId, Millis
 from idleq.scheduler.agent.folders import Folders, Scratch, argv_of, environment_of, segment_text
@@ -104,3 +107,28 @@ def test_folders_are_gone_where_somebody_removed_them_and_not_where_a_guest_remo
     assert folders.are_gone
     folders.remove()
     assert folders.are_gone
+
+
+def test_what_a_guest_puts_where_it_is_told_things_is_neither_followed_nor_waited_for(tmp_path: Path) -> None:
+    folders = Folders(tmp_path / "1")
+    folders.create()
+    (tmp_path / "others").write_text("untouched")
+    os.mkfifo(folders.control / "segment.new")
+    folders.segment_file.symlink_to(tmp_path / "others")
+
+    folders.tell("{}")
+
+    assert (folders.segment_file.read_text(), folders.segment_file.is_symlink()) == ("{}", False)
+    assert (tmp_path / "others").read_text() == "untouched"
+    assert sorted(path.name for path in folders.control.iterdir()) == ["segment.json", "segment.new"]
+
+
+def test_where_nothing_can_be_told_nothing_is_left(tmp_path: Path) -> None:
+    folders = Folders(tmp_path / "1")
+    folders.create()
+    (folders.segment_file / "in the way").mkdir(parents=True)
+
+    with pytest.raises(OSError):
+        folders.tell("{}")
+
+    assert [path.name for path in folders.control.iterdir()] == ["segment.json"]

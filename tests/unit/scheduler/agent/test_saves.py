@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from idleq.migration.errors import FolderRefused
+from idleq.ids import Millis
+from idleq.migration.errors import FolderRefused, SnapshotNotWritten
+from idleq.migration.here import origin_here
+from idleq.migration.snapshot import publish
 from idleq.migration.tree import Item
 from idleq.scheduler.agent.folders import Folders
 from idleq.scheduler.agent.saves import Inconsistent, as_saved, check_unchanged, whole
@@ -101,3 +104,26 @@ def test_of_a_workload_that_has_ended_everything_is_taken(folders: Folders) -> N
         "output/progress.jsonl",
         "output/result",
     }
+
+
+def test_what_a_guest_exchanges_for_a_pipe_is_not_waited_for(folders: Folders) -> None:
+    told = folders.saved_file.stat()
+    folders.saved_file.unlink()
+    os.mkfifo(folders.saved_file)
+    os.utime(folders.saved_file, ns=(told.st_atime_ns, told.st_mtime_ns))
+
+    with pytest.raises(OSError, match="no plain file"):
+        as_saved(folders)
+
+
+def test_of_a_checkpoint_that_a_guest_exchanges_for_a_link_nothing_is_stored(folders: Folders, tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "state").write_text("secret")
+    items = as_saved(folders)
+    (folders.checkpoint / "generation-2").rename(folders.checkpoint / "moved")
+    (folders.checkpoint / "generation-2").symlink_to(tmp_path / "secrets")
+
+    with pytest.raises(SnapshotNotWritten, match="Not a directory"):
+        publish(items, tmp_path / "snapshot", kind="app", origin=origin_here(Millis(0)))
+
+    assert not (tmp_path / "snapshot").exists()

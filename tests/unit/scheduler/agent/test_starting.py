@@ -9,14 +9,14 @@ import pytest
 from msgspec.structs import replace
 
 from idleq.ids import CommandId, Fence, JobId
-from idleq.migration.errors import ImageMissing
+from idleq.migration.errors import ImageMissing, ThawFailed
 from idleq.migration.ports import ContainerName, Ended
 from idleq.scheduler.agent import freezing, reactor
 from idleq.scheduler.agent.background import NORMAL
 from idleq.scheduler.agent.decide import Stop
 from idleq.scheduler.agent.folders import Folders, Scratch
 from idleq.scheduler.agent.starting import on_launch
-from idleq.scheduler.core.inputs import CommandFailed, Exited, Frozen, Launched
+from idleq.scheduler.core.inputs import CommandFailed, Exited, Frozen, Launched, SnapshotRejected
 from idleq.scheduler.core.submission import FreezeMethod, RuntimeWish
 from support.one_guest import Bench, Recorder
 
@@ -157,3 +157,43 @@ def test_one_whose_image_is_not_there_is_sent_back_and_the_daemon_hears_that_it_
         CommandFailed(command=CommandId(2), reason=reason, transient=True, image_missing=True)
     ]
     assert JobId("2") not in {job for job, _ in containers.bench.node.guests}
+
+
+@dataclass(slots=True)
+class Thawing:
+    """A node on which what was frozen of job 1 waits to be thawed."""
+
+    bench: Bench
+    later: Later = field(default_factory=Later)
+
+    def __post_init__(self) -> None:
+        freezing.begin(self.bench.node, self.bench.guest, "the gap ends")
+        (frozen,) = self.bench.told
+        assert isinstance(frozen, Frozen)
+        self.bench.node.arrivals = self.later  # type: ignore[assignment]  # as in one_guest
+        self.bench.runtime.asked.clear()
+        again = replace(self.bench.guest.launch, id=CommandId(2), fence=Fence(2), thaw_from=frozen.snapshot)
+        on_launch(self.bench.node, again, "")
+
+
+def test_one_that_is_to_go_before_it_is_thawed_does_not_live_again(tmp_path: Path) -> None:
+    thawing = Thawing(Bench(tmp_path, Recorder()))
+    reactor.act(thawing.bench.node, [Stop(JobId("1"), Fence(2), "the lease ran out")])
+    thawing.bench.runtime.asked.clear()
+
+    thawing.later.do()
+
+    assert thawing.bench.runtime.asked == []
+    said = thawing.bench.told[-1]
+    assert isinstance(said, Exited)
+    assert (said.cause, said.reason) == ("agent", "the lease ran out")
+
+
+def test_of_a_snapshot_that_verifies_and_does_not_go_on_it_is_said_that_it_is_whole(tmp_path: Path) -> None:
+    thawing = Thawing(Bench(tmp_path, Recorder(thaw_failure=ThawFailed("no space left"))))
+
+    thawing.later.do()
+
+    said = thawing.bench.told[-1]
+    assert isinstance(said, SnapshotRejected)
+    assert (said.is_whole, said.reason) == (True, "no space left")

@@ -46,3 +46,9 @@ def test_of_a_flood_only_the_end_is_read(tmp_path: Path) -> None:
 def test_only_whole_numbers_that_make_sense_count() -> None:
     line = {"a": 3, "b": True, "c": -1, "d": 1.5, "e": "3", "f": 1 << 60}
     assert {key: whole_number(line, key) for key in "abcdefg"} == {"a": 3} | dict.fromkeys("bcdefg")
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text('{"step": 1}\n')
+    (tmp_path / "progress.jsonl").symlink_to("elsewhere")
+    assert Tail(tmp_path / "progress.jsonl").new_lines() == []

@@ -555,3 +555,27 @@ def test_holding_a_job_that_is_being_frozen_anyway_keeps_it_back() -> None:
     told.tell(JobHeld(target=JobId("1"), reason="look"))
     told.tell(frozen(told))
     assert told.state_of("1") == "Held"
+
+
+def test_a_whole_snapshot_that_did_not_go_on_is_tried_on_another_node_before_it_is_dropped() -> None:
+    told = running()
+    told.tell(frozen(told))
+    saved = told.engine.state.jobs[JobId("1")].snapshots
+    told.see(report("n1"), report("n2"))
+
+    def reject(fence: int) -> None:
+        told.tell(
+            SnapshotRejected(
+                job=JobId("1"), fence=Fence(fence), snapshot=saved[-1].id, reason="no space left", is_whole=True
+            )
+        )
+
+    told.commands.clear()
+    reject(2)
+    assert (told.state_of("1"), told.engine.state.jobs[JobId("1")].snapshots) == ("Delayed", saved)
+    told.tick(1_000)
+    told.grant("a2", "n2")
+    assert [(one.allocation, one.thaw_from) for one in told.commands if isinstance(one, Launch)] == [("a2", saved[-1])]
+
+    reject(3)
+    assert told.engine.state.jobs[JobId("1")].snapshots == ()
