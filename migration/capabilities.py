@@ -73,6 +73,13 @@ def why_no_criu(machine: Machine | None = None) -> str:
     return "" if found.works else found.detail
 
 
+def can_docker_freeze(machine: Machine | None = None) -> bool:
+    """Whether docker's engine here freezes containers; by default it does not."""
+    asked = machine or Machine()
+    path = asked.find("docker")
+    return path is not None and _engine_of_docker(asked, path)[1]
+
+
 def criu_version(machine: Machine | None = None) -> str:
     """Return the version of the criu that can freeze here; empty if none can."""
     found = _criu(machine or Machine())
@@ -106,12 +113,17 @@ def _docker(machine: Machine) -> Capability:
     path = machine.find("docker")
     if path is None:
         return Capability("docker", works=False, detail="not found: images need podman or docker")
-    said = machine.ask([path, "version", "--format", "{{.Server.Version}} {{.Server.Experimental}}"]).split()
-    if not said or not said[0][:1].isdigit():
+    version, freezes = _engine_of_docker(machine, path)
+    if not version:
         return Capability("docker", works=False, detail=f"found at {path}, but no engine answers")
-    freezes = said[-1] == "true"
-    detail = said[0] if freezes else f"{said[0]}; it freezes nothing until experimental is true in its daemon.json"
+    detail = version if freezes else f"{version}; it freezes nothing until experimental is true in its daemon.json"
     return Capability("docker", works=True, detail=detail)
+
+
+def _engine_of_docker(machine: Machine, path: str) -> tuple[str, bool]:
+    """Return its version, empty if it does not answer, and whether it freezes."""
+    said = machine.ask([path, "version", "--format", "{{.Server.Version}} {{.Server.Experimental}}"]).split()
+    return (said[0], said[-1] == "true") if said and said[0][:1].isdigit() else ("", False)
 
 
 def _criu(machine: Machine) -> Capability:

@@ -34,6 +34,11 @@ _NUMBER = re.compile("[0-9a-f]{64}", re.ASCII)
 """How podman and docker number their containers."""
 
 
+def parent_here() -> str:
+    """Return the control group to put containers of this process below; see `cgroup_of`."""
+    return cgroup_of(Path("/proc/self/cgroup").read_text(encoding="utf-8"))
+
+
 def groups_in(membership: str) -> dict[str, str]:
     """Return the control group for each set of controllers, the empty one for version 2, by what /proc/PID/cgroup says."""
     return {controllers: path for _, controllers, path in (line.split(":", 2) for line in membership.splitlines())}

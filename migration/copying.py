@@ -81,6 +81,15 @@ def write_all(descriptor: int, content: bytes | memoryview) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
+def append(path: Path, text: bytes) -> bytes:
+    """Append *text* to *path*, which is there then; return what of it there was no room for."""
+    if not text and path.exists():
+        return b""
+    with contextlib.suppress(OSError), path.open("ab", buffering=0) as file:
+        return text[file.write(text) or 0 :]
+    return text
+
+
 def sync_folder(path: Path) -> None:
     """Make the names in *path* last through a power cut."""
     with opened(path, os.O_RDONLY | os.O_DIRECTORY) as folder:

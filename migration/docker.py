@@ -21,7 +21,7 @@ from typing import BinaryIO, TypeVar
 from docker.errors import APIError
 
 from idleq.migration import criu
-from idleq.migration.cgroups import GroupFreezer, cgroup_of, end_all_in, freezer_of
+from idleq.migration.cgroups import GroupFreezer, end_all_in, freezer_of, parent_here
 from idleq.migration.confinement import Confinement, confine
 from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, is_away, size_of, words_of
 from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
@@ -71,7 +71,7 @@ class DockerRuntime:
 
     owner: str
     connect: Callable[[], DockerEngine] = DockerEngine
-    cgroup_parent: str = field(default_factory=lambda: cgroup_of(Path("/proc/self/cgroup").read_text(encoding="utf-8")))
+    cgroup_parent: str = field(default_factory=parent_here)
     _keeper: str = field(default_factory=keeper)
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
     _running: dict[ContainerName, _Running] = field(default_factory=dict)

@@ -17,9 +17,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from idleq.migration import criu, podmanexport
+from idleq.migration import copying, criu, podmanexport
 from idleq.migration import podmancli as cli
-from idleq.migration.cgroups import GroupFreezer, cgroup_of, end_all_in, freezer_of
+from idleq.migration.cgroups import GroupFreezer, end_all_in, freezer_of, parent_here
 from idleq.migration.confinement import Confinement, confine
 from idleq.migration.descent import owners
 from idleq.migration.errands import MONITOR, Done, Errands
@@ -67,12 +67,16 @@ class _Running:
 
 @dataclass(slots=True)
 class PodmanRuntime:
-    """The containers of this process by podman; *owner* is the same for one that takes its place after a crash."""
+    """The containers of this process by podman; *owner* is the same for one that takes its place after a crash.
+
+    An ordinary user's podman can make no control groups, and leaves containers in ours.
+    """
 
     owner: str
     errands: Errands
     start_seconds: float = START_SECONDS
-    cgroup_parent: str = field(default_factory=lambda: cgroup_of(Path("/proc/self/cgroup").read_text(encoding="utf-8")))
+    user: str = field(default_factory=lambda: cli.user_in(os.getuid(), os.getgid()))
+    cgroup_parent: str = field(default_factory=lambda: parent_here() if os.geteuid() == 0 else "")
     _keeper: str = field(default_factory=keeper)
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
     _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="idleq-podman-")))
@@ -280,7 +284,7 @@ class PodmanRuntime:
                 before + text for before, text in zip(running.printed, running.lines.feed(content), strict=True)
             ]
             for number, path in enumerate((running.order.stdout, running.order.stderr)):
-                running.printed[number] = _appended(path, running.printed[number])
+                running.printed[number] = copying.append(path, running.printed[number])[-MOST_UNWRITTEN:]
 
     def _state(self, name: str) -> cli.State | None:
         return cli.state_of(self._podman(cli.inspect_argv(name)).stdout)
@@ -292,22 +296,17 @@ class PodmanRuntime:
             raise StartFailed(f"podman cannot be run on this node: {error.strerror}") from error
 
     def _confined(self, order: Order) -> Confinement:
-        user = f"{os.getuid()}:{os.getgid()}"
         return confine(
-            order, whose=self._mine, owner=self.owner, keeper=self._keeper, user=user, cgroup_parent=self.cgroup_parent
+            order,
+            whose=self._mine,
+            owner=self.owner,
+            keeper=self._keeper,
+            user=self.user,
+            cgroup_parent=self.cgroup_parent,
         )
 
     def _files(self) -> cli.Files:
         return cli.Files(self._folder / secrets.token_hex(8))
-
-
-def _appended(path: Path, text: bytes) -> bytes:
-    """Append *text* to *path*, and return what of it there was no room for."""
-    if not text and path.exists():
-        return b""
-    with contextlib.suppress(OSError), path.open("ab", buffering=0) as file:
-        text = text[file.write(text) or 0 :]
-    return text[-MOST_UNWRITTEN:]
 
 
 def _number_in(path: Path) -> int:

@@ -75,6 +75,11 @@ class Files:
             path.unlink(missing_ok=True)
 
 
+def user_in(user: int, group: int) -> str:
+    """Return as whom a container of ours runs so that our folders are its own: an ordinary user's podman shows its caller as root in there."""
+    return "0:0" if user else f"{user}:{group}"
+
+
 def run_argv(name: str, container: Confinement, files: Files) -> list[str]:
     """Return what starts *container*."""
     limits = [] if container.memory is None else [f"--memory={container.memory}b", f"--memory-swap={container.memory}b"]

@@ -328,6 +328,8 @@ def container_problem(spec: JobSpec) -> str:
         return 'image: a job with runtime = "process" has none'
     if not spec.image and spec.runtime in {RuntimeWish.PODMAN, RuntimeWish.DOCKER}:
         return f'runtime: "{spec.runtime}" runs images, and this job has none; give image = "NAME"'
+    if spec.image and spec.resources.gpus:
+        return "gpus: idleq does not show a node's GPUs to containers yet; run the program without an image, or without GPUs"
     if not spec.image and spec.mounts:
         return "mounts: only a job with an image has that; others see the node's own files"
     return ""

@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from idleq.ids import Millis
 from idleq.machines import Machine
-from idleq.migration.capabilities import criu_version, why_no_criu
+from idleq.migration.capabilities import can_docker_freeze, criu_version, why_no_criu
 from idleq.migration.errands import Errands
 from idleq.migration.here import machine_here
 from idleq.migration.packer import Packer
@@ -150,7 +150,8 @@ def machine_of(abilities: Collection[str]) -> Machine:
     """Return what this node is like, and what guests can be frozen in as they run."""
     if CRIU not in abilities:
         return machine_here()
-    runtimes = (RuntimeName.PROCESS, *(name for name in RuntimeName if name in abilities))
+    freezing = {name for name in abilities if name != DOCKER or can_docker_freeze()}
+    runtimes = (RuntimeName.PROCESS, *(name for name in RuntimeName if name in freezing))
     return replace(machine_here(), criu=criu_version(), runtimes=tuple(map(str, runtimes)))
 
 

@@ -1,13 +1,14 @@
 """Jobs in containers, by the real daemon and its agents, in allocations of a real Slurm."""
 
+import json
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from support.on_slurm import config_of
-from support.site import Person, main_job, served, undisturbed
+from support.site import IDLEQ, Person, main_job, served, undisturbed
 from testbed.cluster import Testbed
 from testbed.images import NAME
 from testbed.waiting import wait_for
@@ -127,3 +128,55 @@ def test_a_node_lost_in_the_middle_of_a_freeze_and_another_in_that_of_a_thaw_cos
 
         assert person.states() == ["done"]
         assert person.result(1) == undisturbed(slurm, steps=STEPS)
+
+
+OF_THE_NODES_SHELL = """
+set -e
+mkdir -p "$HOME/.config/containers" "$XDG_RUNTIME_DIR" root/bin
+chmod 700 "$XDG_RUNTIME_DIR"
+printf '[storage]\\ndriver = "vfs"\\n' >"$HOME/.config/containers/storage.conf"  # overlay needs a privilege that this user lacks
+cp /bin/dash root/bin/sh
+cp /bin/sleep /bin/id root/bin/
+ldd root/bin/* | grep --only-matching '/[^ :]*lib[^ :]*' | sort --unique | xargs cp --parents --target-directory=root --dereference
+tar --directory=root --owner=0 --group=0 --create . | podman import --quiet - tiny
+"""
+
+SAVES_ITSELF = """
+trap 'echo saved >$IDLEQ_CHECKPOINT_DIR/state; exit 85' USR1
+id -u >who
+[ -e $IDLEQ_CHECKPOINT_DIR/state ] && exit 0
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 0.1; done
+"""
+
+
+@pytest.fixture
+def rootless(slurm: Testbed) -> Iterator[Callable[..., str]]:
+    """Lets alice type something on a node on which she has a podman and an image of her own; her user has one number in it, and that is her own."""
+    node = slurm.nodes["n1"]
+    own = ("env", "HOME=/shared/home/alice/podman", "XDG_RUNTIME_DIR=/shared/home/alice/podman/run", "PODMAN_IGNORE_CGROUPSV1_WARNING=1")  # fmt: skip
+    node.run("sed", "--in-place=.kept", "/alice/d", "/etc/subuid", "/etc/subgid")
+    node.run("install", "--directory", "--owner=alice", "--mode=700", "/shared/home/alice/podman")
+
+    def type_there(*words: str) -> str:
+        return node.run(*own, "sh", "-c", 'cd "$HOME" && exec "$@"', "-", *words, user="alice", seconds=120)
+
+    type_there("sh", "-c", OF_THE_NODES_SHELL)
+    yield type_there
+    assert type_there("podman", "ps", "--all", "--quiet") == ""
+    type_there("podman", "system", "reset", "--force")
+    node.run("rm", "--recursive", "--force", "/shared/home/alice/podman")
+    for name in ("subuid", "subgid"):
+        node.run("mv", f"/etc/{name}.kept", f"/etc/{name}")
+
+
+def test_an_ordinary_users_podman_runs_what_saves_itself_and_its_files_are_that_users(
+    rootless: Callable[..., str],
+) -> None:
+    said = rootless(
+        *(IDLEQ, "try", "--image", "tiny", "--runtime", "podman", "--json", "--"),
+        *("/bin/sh", "-c", SAVES_ITSELF),
+    )
+
+    told = json.loads(said)
+    assert [(one["way"], one["works"]) for one in told["tried"]] == [("criu", False), ("app", True)]
+    assert told["advice"] == "app"
