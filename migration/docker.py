@@ -24,7 +24,7 @@ from idleq.migration import criu
 from idleq.migration.cgroups import GroupFreezer, end_all_in, freezer_of, parent_here
 from idleq.migration.confinement import Confinement, confine
 from idleq.migration.dockerengine import CHECKPOINT, DockerEngine, EngineError, is_away, size_of, words_of
-from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
+from idleq.migration.errors import FreezeFailed, ImageMissing, StartFailed, ThawFailed
 from idleq.migration.ownnames import own_name
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
 from idleq.processes import caught_signals, is_gone, keeper
@@ -47,6 +47,10 @@ AGAIN_SECONDS = 0.5
 
 MOST_REFUSALS = 120
 """An engine that is there and so often will not say how a container ended never will."""
+
+
+IMAGE = "idleq-image"
+"""Beside criu's images: the number of the image that they are of."""
 
 
 @dataclass(slots=True)
@@ -152,10 +156,10 @@ class DockerRuntime:
             running.freezer.open()  # a freeze before this one has failed
         try:
             with self._engine() as engine:
-                began = time.monotonic()
+                image, began = engine.image_of(running.number), time.monotonic()
                 images = self._checkpointed(engine, running)
                 stopped_ms = round((time.monotonic() - began) * 1000)
-                self._moved(engine, running, images, into)
+                self._moved(engine, running, images, into, image)
                 self._forget(running)
         finally:
             running.is_freezing = False
@@ -167,6 +171,7 @@ class DockerRuntime:
             _end_abandoned(engine)
             number = engine.create(own_name(), self._confined(order))
             try:
+                _see_image(engine, number, order, images)
                 shutil.copytree(images, engine.checkpoints(number) / CHECKPOINT, copy_function=_link_or_copy)
                 self._follow(order, number, lambda: _go_on(engine, number, order))
             except (*EngineError, OSError) as error:
@@ -203,9 +208,10 @@ class DockerRuntime:
                 raise FreezeFailed(running.lost, is_broken=True) from error
             raise FreezeFailed(why, may_pass=criu.may_pass(why)) from error
 
-    def _moved(self, engine: DockerEngine, running: _Running, images: Path, into: Path) -> None:
-        """Take *images* out of the engine's folder; where that fails, the container goes on from them."""
+    def _moved(self, engine: DockerEngine, running: _Running, images: Path, into: Path, image: str) -> None:
+        """Take *images* out of the engine's folder, with the number of their *image*; where that fails, the container goes on from them."""
         try:
+            (into / IMAGE).write_text(image, encoding="utf-8")
             shutil.copytree(images, into, copy_function=_link_or_copy, dirs_exist_ok=True)
         except OSError as error:
             message = f"what {running.order.name} held cannot be put into {into}: {error.strerror or error}"
@@ -295,6 +301,14 @@ def _go_on(engine: DockerEngine, number: str, order: Order) -> None:
         if is_away(error):
             raise
         raise ThawFailed(f"docker cannot let {order.name} go on here: {words_of(error)}") from error
+
+
+def _see_image(engine: DockerEngine, number: str, order: Order, images: Path) -> None:
+    """Raise ImageMissing if what was frozen into *images* was another image's than the container *number* of *order* is."""
+    path = images / IMAGE
+    had = path.read_text(encoding="utf-8") if path.exists() else ""
+    if missing := ImageMissing.unlike(order.image, had, engine.image_of(number)):
+        raise missing
 
 
 def _end_abandoned(engine: DockerEngine) -> None:

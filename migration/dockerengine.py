@@ -139,6 +139,10 @@ class DockerEngine:
         """Return the number, on this node, of the container's first process; 0 if it does not run."""
         return int(self._api.inspect_container(number)["State"]["Pid"])
 
+    def image_of(self, number: str) -> str:
+        """Return the number of the image that the container is of, the digest of what that is made of."""
+        return str(self._api.inspect_container(number)["Image"])
+
     def has_run_out_of_memory(self, number: str) -> bool:
         """Whether the kernel has ended it, or something in it, at its memory's limit; of one that was removed nobody says so."""
         try:

@@ -58,6 +58,16 @@ class ImageMissing(StartFailed):
         """Return what is said of *image* where an engine does not have it."""
         return cls(f"the image {image!r} is not on this node: bring it there by `idleq image load`")
 
+    @classmethod
+    def unlike(cls, image: str, had: str, here: str) -> "ImageMissing | None":
+        """Return what is said where *image* is the one numbered *here*, and not that which was *had* by what was frozen; None if it is."""
+        if not had or had == here:
+            return None
+        old, new = (number.removeprefix("sha256:")[:12] for number in (had, here))
+        return cls(
+            f"the image {image!r} on this node is another one ({new}) than what was frozen had ({old}): bring that one there"
+        )
+
 
 class ImageRefused(MigrationError):
     """An engine would not list, load or build an image."""

@@ -148,9 +148,9 @@ class PodmanRuntime:
 
     def thaw(self, order: Order, images: Path) -> None:
         """See Freezer."""
-        self._see_image(order)  # podman would try to fetch it
+        number = self._see_image(order)  # podman would try to fetch it
         files = self._files()
-        with podmanexport.of_here(images, order, self._confined(order), files) as printed:
+        with podmanexport.of_here(images, order, self._confined(order), files, number) as printed:
             name, seconds = own_name(), thaw_seconds(podmanexport.size_of(images))
             running = self._begin(order, name, files, cli.restore_argv(name, images), _thaw_failure, seconds)
         running.read_bytes = printed
@@ -204,10 +204,12 @@ class PodmanRuntime:
             self._running[order.name] = running
         return running
 
-    def _see_image(self, order: Order) -> None:
-        """Raise ImageMissing if the image of *order* is not on this node."""
-        if self._podman(cli.has_image_argv(order.image)).code == cli.NO_SUCH_IMAGE:
+    def _see_image(self, order: Order) -> str:
+        """Return the number of the image of *order*, empty if podman does not say; raise ImageMissing if it is not on this node."""
+        ran = self._podman(cli.image_number_argv(order.image))
+        if ran.code != 0 and self._podman(cli.has_image_argv(order.image)).code == cli.NO_SUCH_IMAGE:
             raise ImageMissing.of(order.image)
+        return ran.stdout.strip()
 
     def _give_up(self, name: str, files: cli.Files) -> None:
         """End what there is of a container that did not start: podman forgets its monitor, and what criu was restoring."""

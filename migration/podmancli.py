@@ -156,6 +156,11 @@ def has_image_argv(image: str) -> list[str]:
     return ["podman", "image", "exists", "--", image]
 
 
+def image_number_argv(image: str) -> list[str]:
+    """Return what asks for the number of *image*, the digest of what it is made of."""
+    return ["podman", "image", "inspect", "--format={{.Id}}", "--", image]
+
+
 def remove_argv(*names: str) -> list[str]:
     """Return what ends them and forgets them."""
     return ["podman", "rm", "--force", "--time=0", "--ignore", *names]

@@ -16,7 +16,7 @@ from typing import Any
 
 from idleq.migration import podmancli as cli
 from idleq.migration.confinement import Confinement
-from idleq.migration.errors import FreezeFailed, ThawFailed
+from idleq.migration.errors import FreezeFailed, ImageMissing, ThawFailed
 from idleq.migration.ports import Mount, Order
 
 CHECKPOINT = "checkpoint"
@@ -57,17 +57,20 @@ def give_back_pages(bundle: Path, into: Path) -> None:
 
 
 @contextlib.contextmanager
-def of_here(images: Path, order: Order, container: Confinement, files: cli.Files) -> Iterator[int]:
+def of_here(images: Path, order: Order, container: Confinement, files: cli.Files, image: str) -> Iterator[int]:
     """While this lasts, podman can let *images* go on as *container* here; gives the bytes of what it had printed, which are told already.
+
+    *image* is the number of its image here, empty if that is not known.
 
     Raises:
         ThawFailed: *images* are not whole.
+        ImageMissing: they were another image's.
     """
     brought: list[Path] = []
     try:
         try:
             links = {page.name: _brought(page, order, brought) for page in sorted(images.glob("pages-*.img"))}
-            printed = _changed(images / cli.EXPORT, container, files, links)
+            printed = _changed(images / cli.EXPORT, container, files, links, image)
         except (OSError, tarfile.TarError, KeyError, TypeError, ValueError) as error:
             raise ThawFailed(f"what was frozen is not whole: {error}") from error
         yield printed
@@ -107,7 +110,7 @@ def _link_or_copy(page: Path, path: Path) -> None:
         shutil.copyfile(page, path)
 
 
-def _changed(export: Path, container: Confinement, files: cli.Files, links: dict[str, str]) -> int:
+def _changed(export: Path, container: Confinement, files: cli.Files, links: dict[str, str], image: str) -> int:
     """Append what podman shall know of the container here, and where its memory is: of two members of one name it takes the later.
 
     Return the bytes of what it had printed before.
@@ -115,6 +118,8 @@ def _changed(export: Path, container: Confinement, files: cli.Files, links: dict
     with tarfile.open(export, "r:") as tar:
         printed = tar.getmember(cli.LOG).size if cli.LOG in tar.getnames() else 0
         config, spec = (_member(tar, name) for name in (cli.CONFIG, cli.SPEC))
+    if image and (missing := ImageMissing.unlike(container.image, str(config.get("rootfsImageID", "")), image)):
+        raise missing
     changed = {cli.CONFIG: cli.moved_config(config, container, files), cli.SPEC: cli.moved_spec(spec, container)}
     with tarfile.open(export, "a:") as tar:
         for name, body in changed.items():

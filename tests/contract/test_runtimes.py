@@ -429,6 +429,30 @@ def test_where_its_image_is_missing_it_does_not_start_and_what_was_frozen_waits_
     assert container.lines() == [str(number) for number in range(30)]
 
 
+def test_what_was_frozen_in_an_image_does_not_go_on_in_another_of_the_same_name(container: Bench) -> None:
+    name = f"idleq-contract-{os.getpid()}"
+    order, images = replace(container.python(COUNT, "30"), image=name), container.images()
+    engine = partial(subprocess.run, check=True, capture_output=True, text=True)
+    empty_archive = container.folder / "empty.tar"
+    engine(["tar", "--create", "--file", str(empty_archive), "--files-from", "/dev/null"])
+    try:
+        engine([container.kind, "tag", IMAGE, name])
+        container.runtime.start(order)
+        container.wait_for_lines(5)
+        container.runtime.freeze(C1, images)
+        engine([container.kind, "import", str(empty_archive), name])
+
+        with pytest.raises(ImageMissing, match="on this node is another one"):
+            container.runtime.thaw(order, images)
+
+        engine([container.kind, "tag", IMAGE, name])
+        container.runtime.thaw(order, images)
+        assert container.wait_for_end() == [Ended(C1, 0)]
+        assert container.lines() == [str(number) for number in range(30)]
+    finally:
+        engine([container.kind, "image", "rm", "--force", name])
+
+
 def start_and_be_killed(bench: Bench, owner: Path, when: str) -> None:
     """Be an agent that is killed: its container ended before, is killed *with it*, or goes on."""
     order = bench.python(COUNT, "1" if when == "before" else "100000")

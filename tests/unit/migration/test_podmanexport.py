@@ -10,10 +10,11 @@ import pytest
 from idleq.migration import podmancli as cli
 from idleq.migration import podmanexport
 from idleq.migration.confinement import Confinement, confine
-from idleq.migration.errors import FreezeFailed, ThawFailed
+from idleq.migration.errors import FreezeFailed, ImageMissing, ThawFailed
 from idleq.migration.ports import ContainerName, Mount, Order
 
-CONFIG: dict[str, dict[str, object]] = {"spec": {"mounts": [], "linux": {}}, "labels": {}}
+NUMBER = 64 * "1"
+CONFIG: dict[str, object] = {"spec": {"mounts": [], "linux": {}}, "labels": {}, "rootfsImageID": NUMBER}
 PRINTED = b"told before\n"
 
 
@@ -96,7 +97,7 @@ def test_while_it_is_thawed_the_container_sees_its_memory_and_no_longer(tmp_path
     order, images = order_of(tmp_path), tmp_path / "images"
     leave(images)
 
-    with podmanexport.of_here(images, order, confined(order), cli.Files(tmp_path / "x")) as printed:
+    with podmanexport.of_here(images, order, confined(order), cli.Files(tmp_path / "x"), NUMBER) as printed:
         seen = {path.name: path.read_bytes() for path in (tmp_path / "work").iterdir()}
 
     assert printed == len(PRINTED)
@@ -111,10 +112,25 @@ def test_what_an_earlier_version_has_left_has_all_of_it_in_the_export(tmp_path: 
     leave(images)
     (images / "pages-1.img").unlink()
 
-    with podmanexport.of_here(images, order, confined(order), cli.Files(tmp_path / "x")):
+    with podmanexport.of_here(images, order, confined(order), cli.Files(tmp_path / "x"), NUMBER):
         pass
 
     assert links_in(images) == {}
+
+
+def test_what_another_image_of_that_name_has_left_waits_for_that_one(tmp_path: Path) -> None:
+    order, images = order_of(tmp_path), tmp_path / "images"
+    leave(images)
+
+    with (
+        pytest.raises(
+            ImageMissing, match=f"another one \\(aaaaaaaaaaaa\\) than what was frozen had \\({NUMBER[:12]}\\)"
+        ),
+        podmanexport.of_here(images, order, confined(order), cli.Files(tmp_path / "x"), 64 * "a"),
+    ):
+        pass
+
+    assert list((tmp_path / "work").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -130,7 +146,7 @@ def test_what_is_not_whole_is_not_thawed_and_nothing_of_it_is_left(
 
     with (
         pytest.raises(ThawFailed, match=f"what was frozen is not whole: .*{message}"),
-        podmanexport.of_here(images, order, confined(order), cli.Files(tmp_path / "x")),
+        podmanexport.of_here(images, order, confined(order), cli.Files(tmp_path / "x"), NUMBER),
     ):
         pass
 
