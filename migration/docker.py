@@ -67,6 +67,7 @@ class _Running:
     freezer: GroupFreezer | None = None
     is_killed: bool = False
     lost: str = ""
+    ran_out: bool = False
 
 
 @dataclass(slots=True)
@@ -138,7 +139,8 @@ class DockerRuntime:
             if running.is_freezing:
                 self._ends.put((running, code))
             else:
-                told.append(Ended(running.order.name, -SIGKILL if running.lost else code, running.lost))
+                own = -SIGKILL if running.lost else code
+                told.append(Ended(running.order.name, own, running.lost, ran_out=running.ran_out))
                 self._forget(running)
         return told
 
@@ -258,8 +260,9 @@ class DockerRuntime:
             try:
                 with self._engine() as asked:
                     code = _code(asked.wait(running.number) if seen is None else seen)
+                    running.ran_out = asked.has_run_out_of_memory(running.number)
                     # The kernel spares a container's first process every SIGKILL from within.
-                    if code == -SIGKILL and not running.is_killed and not asked.has_run_out_of_memory(running.number):
+                    if code == -SIGKILL and not running.is_killed and not running.ran_out:
                         running.lost = running.lost or KILLED_AROUND
             except (StartFailed, *EngineError) as error:
                 refusals += isinstance(error, APIError)

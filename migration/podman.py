@@ -321,7 +321,7 @@ def _end_of(running: _Running, state: cli.State | None) -> Ended:
     if lost or state is None or state.is_running or state.is_frozen or state.code < 0:
         return Ended(name, -signal.SIGKILL, lost or ("" if running.is_killed else MONITOR_LOST))
     is_by_us = running.is_killed and state.code == KILLED_BY_US
-    return Ended(name, -signal.SIGKILL if is_by_us else state.code)
+    return Ended(name, -signal.SIGKILL if is_by_us else state.code, ran_out=state.ran_out)
 
 
 def _end_orphan(pid: int) -> None:

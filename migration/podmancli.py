@@ -40,12 +40,13 @@ _LOGS = {"checkpoint": criu.DUMP_LOG, "restore": criu.RESTORE_LOG}
 class State:
     """A container as podman sees it: whether it runs, whether it stands still for good, and its exit code once it has ended.
 
-    Of one that stands still podman says that it has ended with 0.
+    Of one that stands still podman says that it has ended with 0. Something in one that *ran_out* of memory was ended for that.
     """
 
     is_running: bool
     code: int
     is_frozen: bool = False
+    ran_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def run_argv(name: str, container: Confinement, files: Files) -> list[str]:
     return [
         *("podman", "run", "--detach", f"--name={name}", "--pull=never", "--network=none"),
         *("--cap-drop=all", "--security-opt=no-new-privileges", "--read-only", "--read-only-tmpfs=false"),
+        "--passwd=false",  # users that podman adds to the image's are not there where it goes on, and then it does not
         *(f"--tmpfs={TEMPORARY}:{TEMPORARY_OPTIONS}", f"--pids-limit={MOST_PROCESSES}"),
         *(f"--user={container.user}", f"--workdir={container.folder}"),
         *(f"--label={key}={value}" for key, value in sorted(container.labels.items())),
@@ -202,7 +204,12 @@ def state_of(said: str) -> State | None:
     """Return the state that `inspect_argv` printed, None if that is none."""
     try:
         body = json.loads(said)
-        return State(bool(body["Running"]), int(body["ExitCode"]), bool(body.get("Checkpointed")))
+        return State(
+            bool(body["Running"]),
+            int(body["ExitCode"]),
+            bool(body.get("Checkpointed")),
+            ran_out=bool(body.get("OOMKilled")),
+        )
     except (ValueError, KeyError, TypeError):
         return None
 

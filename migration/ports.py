@@ -76,11 +76,13 @@ class Ended:
         name: its caller's name for it.
         code: its exit code, or minus the signal that ended it.
         lost: what went wrong around it, where that has ended it and not its program; empty otherwise.
+        ran_out: whether the kernel has ended something in it that wanted more memory than it was ordered, it itself or not.
     """
 
     name: ContainerName
     code: int
     lost: str = ""
+    ran_out: bool = False
 
 
 class Runtime(Protocol):

@@ -47,6 +47,7 @@ def _end(guest: Guest, ended: Ended) -> End:
     return End(
         code=ended.code,
         lost=ended.lost,
+        ran_out=ended.ran_out,
         is_uprooted=guest.folders.are_gone,
         can_freeze=guest.may_save,
         has_checkpoint=guest.folders.has_checkpoint,

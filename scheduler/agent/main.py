@@ -128,16 +128,28 @@ def runtimes_of(owner: str, *, niceness: int = 0) -> Runtimes:
     return Runtimes(
         {
             RuntimeName.PROCESS: lambda: processes,
-            RuntimeName.PODMAN: lambda: PodmanRuntime(owner, errands),
+            RuntimeName.PODMAN: lambda: _podman(owner, errands),
             RuntimeName.DOCKER: lambda: _docker(owner),
         }
     )
 
 
+def _podman(owner: str, errands: Errands) -> FullRuntime:
+    leave_word(owner, RuntimeName.PODMAN)
+    return PodmanRuntime(owner, errands)
+
+
 def _docker(owner: str) -> FullRuntime:
     from idleq.migration.docker import DockerRuntime
 
+    leave_word(owner, RuntimeName.DOCKER)
     return DockerRuntime(owner=owner)
+
+
+def leave_word(scratch: str, engine: RuntimeName) -> None:
+    """Let whoever finds the *scratch* of an agent that was killed know that something of it may go on in *engine*."""
+    with contextlib.suppress(OSError):  # a full disk: then it is ended when the next there starts something in it
+        (Path(scratch) / engine).touch()
 
 
 def abilities_here() -> tuple[str, ...]:

@@ -25,6 +25,7 @@ class End:
         stop_reason: why it was killed; empty if it was not.
         stop_cause: whose fault that was.
         lost: what went wrong around it, where that has ended it; empty otherwise.
+        ran_out: whether something of it was ended for wanting more memory than it had asked for.
         is_uprooted: whether its folders were gone by then, with all that it has left.
     """
 
@@ -35,6 +36,7 @@ class End:
     stop_reason: str = ""
     stop_cause: Cause = "agent"
     lost: str = ""
+    ran_out: bool = False
     is_uprooted: bool = False
 
 
@@ -66,6 +68,9 @@ def judge(end: End) -> Verdict:
         # Not even a good end counts: its result is gone, too.
         reason = f"its folders on the node were removed while it ran ({_in_words(end.code)})"
         return Broken(end.code or NOT_KEPT, "agent", reason)
+    if end.ran_out and not end.stop_reason:
+        # A program may take no notice of a part of itself that is gone; its result is not to be trusted.
+        return Broken(end.code or KILLED, "workload", f"used more memory than asked for ({_in_words(end.code)})")
     if end.code == 0:
         return Done()
     if end.code in SAVED_CODES and end.can_freeze:

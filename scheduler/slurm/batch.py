@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from idleq.ids import AllocationId, Millis, NodeName
+from idleq.migration.confinement import OWNER_LABEL
+from idleq.migration.ports import RuntimeName
 from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.paths import AGENT_PID
@@ -191,6 +193,10 @@ scratch=$(mktemp -d "${{TMPDIR:-/tmp}}/idleq-$SLURM_JOB_ID-XXXXXX") || exit 1
 code=$?
 # Where Slurm has given the node up, srun ends, and not the agent: it and its guests are still at home in the scratch.
 while agent=$(cat "$scratch/{AGENT_PID}" 2>/dev/null) && [ "$agent" -gt 1 ] 2>/dev/null && kill -0 "$agent" 2>/dev/null; do sleep 1; done
+# Of an agent that was killed, containers go on: no step's children, and nothing that Slurm ends where a job does not end by Slurm.
+owner="label={OWNER_LABEL}=$scratch"
+[ -e "$scratch/{RuntimeName.PODMAN}" ] && podman rm --force --time=0 --filter "$owner" >/dev/null 2>&1
+[ -e "$scratch/{RuntimeName.DOCKER}" ] && docker ps --all --quiet --filter "$owner" | xargs -r docker rm --force >/dev/null 2>&1
 rm -rf "$scratch"
 exit $code
 """

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,8 @@ from support.containers import PODMAN
 from testbed.waiting import wait_for
 
 pytestmark = PODMAN
+
+FEW_STEPS = "i=0; while [ $i -lt 20 ]; do i=$((i + 1)); echo $i >>counted; sleep 0.1; done"
 
 KILLED_STARTS = 6
 
@@ -169,3 +172,20 @@ def test_a_caller_of_the_same_owner_ends_what_an_earlier_one_has_left(bench: Ben
 
     assert bench.survivors() == []
     assert len(bench.wait_for_end()) == 1
+
+
+def test_one_of_an_image_that_knows_no_users_goes_on_too(bench: Bench) -> None:
+    name, root = f"idleq-contract-{os.getpid()}", bench.folder / "root"
+    order, images = replace(bench.order("/bin/sh", "-c", FEW_STEPS), image=name), bench.images()
+    copy = 'mkdir -p "$0/bin"; cp /bin/dash "$0/bin/sh"; cp /bin/sleep "$0/bin/"; ldd "$0"/bin/* | grep -o "/[^ :]*lib[^ :]*" | sort -u | xargs cp --parents -L -t "$0"'
+    subprocess.run(["sh", "-c", f'{copy}; tar -C "$0" -c . | podman import --quiet - {name}', root], check=True)
+    try:
+        bench.runtime.start(order)
+        bench.wait_for_lines(3)
+        bench.runtime.freeze(C1, images)
+        bench.runtime.thaw(order, images)
+        assert bench.wait_for_end() == [Ended(C1, 0)]
+    finally:
+        subprocess.run(["podman", "image", "rm", "--force", name], check=True, capture_output=True)
+
+    assert bench.lines() == [str(number) for number in range(1, 21)]

@@ -453,6 +453,13 @@ def test_what_was_frozen_in_an_image_does_not_go_on_in_another_of_the_same_name(
         engine([container.kind, "image", "rm", "--force", name])
 
 
+def test_of_one_that_goes_on_without_a_part_that_took_too_much_memory_that_is_told(container: Bench) -> None:
+    eats = "python3 -c 'held = [bytearray(b\"x\" * 2**20) for _ in range(2**10)]'; exit 0"
+    container.runtime.start(replace(container.order("/bin/sh", "-c", eats), memory=2**26))
+
+    assert container.wait_for_end() == [Ended(C1, 0, ran_out=True)]
+
+
 def start_and_be_killed(bench: Bench, owner: Path, when: str) -> None:
     """Be an agent that is killed: its container ended before, is killed *with it*, or goes on."""
     order = bench.python(COUNT, "1" if when == "before" else "100000")

@@ -71,6 +71,19 @@ def test_a_named_job_in_the_sites_image_is_moved_off_a_node_that_is_wanted_and_h
 
 
 @ENGINES
+def test_nothing_of_it_outlives_an_agent_that_is_killed(slurm: Testbed, root: Person, engine: str) -> None:
+    root.idleq("submit", "--image", NAME, "--runtime", engine, "--", "{python}", "-c", SLEEPS)
+    node = wait_until_running(root, 1)
+    wait_for("its program to live", lambda: sleepers(slurm) == [node], seconds=30)
+    root.idleq("pause")
+
+    slurm.nodes[node].run("pkill", "-KILL", "--full", "agent --allocation")
+
+    wait_for("its program to die", lambda: sleepers(slurm) == [], seconds=30)
+    assert containers(slurm, engine) == []
+
+
+@ENGINES
 def test_it_sees_what_its_job_shows_and_no_way_out_and_nothing_of_it_outlives_its_allocation(
     slurm: Testbed, root: Person, engine: str
 ) -> None:

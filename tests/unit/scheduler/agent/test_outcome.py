@@ -54,6 +54,9 @@ def end(code: int, **more: Any) -> End:
             Broken(-10, "agent", "the signal to save ended it: it does not listen to that signal, or not yet"),
         ),
         (end(-10), Broken(-10, "workload", "ended by signal 10")),
+        (end(137, ran_out=True), Broken(137, "workload", "used more memory than asked for (exit code 137)")),
+        (end(0, ran_out=True), Broken(-9, "workload", "used more memory than asked for (exit code 0)")),
+        (end(-9, ran_out=True, stop_reason="the gap ended"), Broken(-9, "agent", "the gap ended")),
     ],
 )
 def test_an_end_is_judged_by_its_code_and_by_what_was_asked(how: End, verdict: Verdict) -> None:

@@ -14,5 +14,9 @@ srun --export=ALL --ntasks=1 --cpus-per-task=4 --cpu-bind=none --overlap /opt/id
 code=$?
 # Where Slurm has given the node up, srun ends, and not the agent: it and its guests are still at home in the scratch.
 while agent=$(cat "$scratch/agent.pid" 2>/dev/null) && [ "$agent" -gt 1 ] 2>/dev/null && kill -0 "$agent" 2>/dev/null; do sleep 1; done
+# Of an agent that was killed, containers go on: no step's children, and nothing that Slurm ends where a job does not end by Slurm.
+owner="label=org.idleq.owner=$scratch"
+[ -e "$scratch/podman" ] && podman rm --force --time=0 --filter "$owner" >/dev/null 2>&1
+[ -e "$scratch/docker" ] && docker ps --all --quiet --filter "$owner" | xargs -r docker rm --force >/dev/null 2>&1
 rm -rf "$scratch"
 exit $code
