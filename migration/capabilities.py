@@ -15,6 +15,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 PATIENCE_SECONDS = 20
 
+_GROUPS_AND_RUNTIME = re.compile(r"^(cgroupfs|systemd|disabled) (\S+)$", re.MULTILINE)
 _WORD_WITH_DIGITS = re.compile(r"\d[\w.+~-]*")
 
 
@@ -102,8 +103,12 @@ def _podman(machine: Machine) -> Capability:
     if path is None:
         return Capability("podman", works=False, detail="not found: images need podman or docker")
     version = _WORD_WITH_DIGITS.search(machine.ask([path, "--version"]))
-    said = machine.ask([path, "info", "--format", "{{.Host.CgroupManager}} {{.Host.OCIRuntime.Name}}"]).split()
-    manager, runtime = said[-2:] if len(said) > 1 else ("no", "no")
+    said = machine.ask([path, "info", "--format", "{{.Host.CgroupManager}} {{.Host.OCIRuntime.Name}}"])
+    answer = _GROUPS_AND_RUNTIME.search(said)
+    if answer is None:
+        why = said.strip().splitlines()[-1].removeprefix("Error: ") if said.strip() else "it says nothing"
+        return Capability("podman", works=False, detail=f"found at {path}, but it does not work: {why}")
+    manager, runtime = answer.groups()
     whose = "rootful" if machine.is_root else "rootless: its containers must save themselves (app)"
     detail = f"{version[0] if version else 'of unknown version'}, {whose}; {manager} control groups, {runtime}"
     return Capability("podman", works=True, detail=detail)

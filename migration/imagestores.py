@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,20 +68,27 @@ def read_loaded(said: str) -> tuple[str, ...]:
     return tuple(line.removeprefix(LOADED).strip() for line in said.splitlines() if line.startswith(LOADED))
 
 
-def images_here(engines: Iterable[str], run: Run) -> tuple[Image, ...]:
-    """Return the images of *engines*.
+def images_here(engines: Collection[str], run: Run) -> tuple[Image, ...]:
+    """Return the images of *engines*, of those that answer.
 
     Raises:
-        ImageRefused: one of them does not answer.
+        ImageRefused: none of them does.
     """
     found: list[Image] = []
+    refusals: list[ImageRefused] = []
     for engine in engines:
-        names = run(listing_argv(engine))
+        try:
+            names = run(listing_argv(engine))
+        except ImageRefused as refusal:  # a client without its engine, say; why it has told by itself
+            refusals.append(refusal)
+            continue
         if engine == "podman":
             found += read_podmans(names)
         elif names.strip():
             numbers = {json.loads(line)["ID"] for line in names.splitlines()}
             found += read_dockers(names, run([engine, "image", "inspect", *sorted(numbers)]))
+    if refusals and len(refusals) == len(engines):
+        raise refusals[0]
     return tuple(sorted(found, key=lambda image: (image.name, image.engine)))
 
 

@@ -207,8 +207,10 @@ class PodmanRuntime:
     def _see_image(self, order: Order) -> str:
         """Return the number of the image of *order*, empty if podman does not say; raise ImageMissing if it is not on this node."""
         ran = self._podman(cli.image_number_argv(order.image))
-        if ran.code != 0 and self._podman(cli.has_image_argv(order.image)).code == cli.NO_SUCH_IMAGE:
-            raise ImageMissing.of(order.image)
+        if ran.code != 0:
+            asked = self._podman(cli.has_image_argv(order.image))
+            if cli.says_no_such_image(asked.code, asked.stderr):
+                raise ImageMissing.of(order.image)
         return ran.stdout.strip()
 
     def _give_up(self, name: str, files: cli.Files) -> None:
@@ -360,6 +362,10 @@ def _is_over(monitor: int) -> bool:
 
 
 def _start_failure(order: Order, ran: Done) -> StartFailed:
+    if cli.says_no_such_folder(ran.stderr):
+        return ProgramMissing(
+            f"it is to start in {str(order.folder)!r}, which the image {order.image} does not have", NOT_FOUND
+        )
     if ran.code == NOT_FOUND or (ran.code == NOT_EXECUTABLE and cli.says_not_executable(ran.stderr)):
         what = "there is no program" if ran.code == NOT_FOUND else "the image cannot run"
         return ProgramMissing(f"{what} {order.argv[0]!r} in the image {order.image}", ran.code)

@@ -32,6 +32,7 @@ NO_SUCH_IMAGE = 1
 """How `has_image_argv` ends where there is none of that name."""
 
 _RAN = re.compile(r"\b(?P<verb>checkpoint|restore) --image-path \S+ --work-path (?P<folder>/\S+)")
+_NO_FOLDER = re.compile(r"workdir \".*\" does not exist on container")
 _NOT_EXECUTABLE = ("permission denied", "exec format error", "is a directory")
 _LOGS = {"checkpoint": criu.DUMP_LOG, "restore": criu.RESTORE_LOG}
 
@@ -187,6 +188,16 @@ def kept_in(said: str) -> list[tuple[str, str]]:
     except (ValueError, KeyError, TypeError, IndexError):
         return []
     return [one for one in found if is_own(one[0])]
+
+
+def says_no_such_image(code: int, errors: str) -> bool:
+    """Whether that is the answer to `has_image_argv`: a podman that does not work ends with the same code, and says why."""
+    return code == NO_SUCH_IMAGE and "Error: " not in errors
+
+
+def says_no_such_folder(said: str) -> bool:
+    """Whether it did not start as the folder to start in is not there."""
+    return _NO_FOLDER.search(said) is not None
 
 
 def says_not_executable(said: str) -> bool:

@@ -73,7 +73,7 @@ def _walk(
 def _refusal(path: str, entry: "os.DirEntry[str]", mode: int) -> str:
     if stat.S_ISLNK(mode):
         return f"{path!r} is a symbolic link (to {str(Path(entry.path).readlink())!r}): only files and folders are kept; copy what it leads to"
-    return f"{path!r} is neither a file nor a folder: only files and folders are kept; put it into TMPDIR"
+    return f"{path!r} is neither a file nor a folder: only files and folders are kept; what saves itself has room for it in TMPDIR"
 
 
 def empty(folder: Path) -> None:

@@ -31,10 +31,12 @@ def begin(node: Node, guest: Guest, reason: str) -> None:
             lambda result: _on_frozen(node, guest, result),
             mishaps.of(node, guest),
         )
-    elif guest.launch.spec.freeze is FreezeMethod.APP:
-        _ask(node, guest)
-    else:
+    elif guest.launch.spec.freeze is not FreezeMethod.APP:
         _ask_if_it_hears(node, guest)
+    elif guest.wish is not None and not _hears(node, guest):
+        _leave_alone(node, guest)
+    else:
+        _ask(node, guest)  # one that must go may yet learn to listen
 
 
 def _freeze(node: Node, guest: Guest) -> FrozenState | FreezeFailed:
@@ -111,6 +113,13 @@ def _ask_if_it_hears(node: Node, guest: Guest) -> None:
     if guest.must_go and guest.stop is None:
         guest.stop = Stop(guest.launch.job, guest.launch.fence, guest.ask_reason)
         node.runtime.kill([guest.name])
+
+
+def _leave_alone(node: Node, guest: Guest) -> None:
+    """It does not listen yet, and nobody needs it to go: to ask it would only end it after a while."""
+    guest.phase, guest.asked_at = Phase.RUNNING, None
+    guest.trouble = f"it has no handler for {guest.launch.spec.signal}"
+    tell_in_vain(node, guest)
 
 
 def _ask(node: Node, guest: Guest) -> None:

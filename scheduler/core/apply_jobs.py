@@ -94,10 +94,12 @@ def _step(job: Job, segment: Segment | None, fact: PassageFact, entry: Entry, *,
             return replace(job, state=Starting(begun), fence=fact.fence, move=None)
         case SegmentFrozen() | SegmentLost() | SegmentFailed():
             return _after_segment(job, segment, fact, kept)
-        case SnapshotDropped(snapshot=dropped):
+        case SnapshotDropped(snapshot=dropped, reason=reason):
             left = tuple(snapshot for snapshot in job.snapshots if snapshot.id != dropped)
             run_ms = left[-1].run_ms if left else Millis(0)
-            return replace(job, snapshots=left, run_ms=job.run_ms if job.is_final else run_ms)
+            then = "it goes on from the one before" if left else "it begins anew"
+            said = f"its snapshot {dropped} cannot be used ({reason}), and {then}"
+            return replace(job, snapshots=left, run_ms=job.run_ms if job.is_final else run_ms, dropped=said)
         case JobDone(fence=fence, ended_at=ended_at):
             return job.in_state(Done(fence, ended_at))
         case JobFailed(reason=reason, code=code, ended_at=ended_at):
@@ -143,7 +145,7 @@ def _after_segment(
 
 def _with_snapshot(job: Job, snapshot: Snapshot, kept: int) -> Job:
     snapshots = (*job.snapshots, snapshot)[-kept:]
-    return replace(job, snapshots=snapshots, run_ms=snapshot.run_ms, step=snapshot.step or job.step)
+    return replace(job, snapshots=snapshots, run_ms=snapshot.run_ms, step=snapshot.step or job.step, dropped="")
 
 
 def _saved_step(job: Job) -> int:

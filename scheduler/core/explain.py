@@ -107,6 +107,8 @@ def _sentences(state: State, entry: Entry, job: Job, now: Millis) -> Iterator[st
         yield _which_way(state, entry)
     if entry.spec.freeze is FreezeMethod.NONE and job.stalled and not job.is_final:
         yield from _what_it_lost(state, entry, job)
+    if job.dropped and not job.is_final:
+        yield f"{job.dropped[0].upper()}{job.dropped[1:]}."
     if job.snapshots and not job.is_final:
         yield f"It has {span(job.run_ms)} of work in {_counted(len(job.snapshots), 'snapshot')} and goes on from the newest."
 

@@ -147,6 +147,7 @@ class Job(Struct, frozen=True, gc=False):
         total: how far it wants to get, if it says so.
         move: where alone it is to go on, None for anywhere.
         misses: nodes in a row that lacked its image, or could not let it go on.
+        dropped: what became of a snapshot that could not be used, until there is a newer one.
     """
 
     id: JobId
@@ -162,6 +163,7 @@ class Job(Struct, frozen=True, gc=False):
     total: int | None = None
     move: Move | None = None
     misses: int = 0
+    dropped: str = ""
 
     @property
     def segment(self) -> Segment | None:

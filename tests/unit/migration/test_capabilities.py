@@ -77,6 +77,14 @@ def test_podman_of_an_ordinary_user_runs_what_saves_itself() -> None:
     assert not line("podman", machine("4.1.1", find={}.get)).works
 
 
+def test_a_podman_that_does_not_work_is_not_taken_at_its_words() -> None:
+    words = 'level=warning msg="in control groups, $PATH"\nError: command required for rootless mode: newuidmap\n'
+    broken = line("podman", machine("4.1.1", ask=lambda _: words))
+    assert broken == Capability(
+        "podman", False, "found at /usr/bin/podman, but it does not work: command required for rootless mode: newuidmap"
+    )
+
+
 def test_an_older_kernel_does_with_an_older_criu() -> None:
     assert not why_no_criu(machine("3.17.1", release="6.1.0-28-amd64"))
     assert criu_version(machine("3.17.1", release="6.1.0-28-amd64")) == "3.17"

@@ -72,3 +72,14 @@ def test_an_engine_that_is_not_there_or_fails_is_told() -> None:
         run_engine(["no-such-engine", "load"])
     with pytest.raises(ImageRefused, match="false ended with 1"):
         run_engine(["false"])
+
+
+def test_an_engine_that_is_off_hides_no_other_ones_images() -> None:
+    def run(argv: Sequence[str]) -> str:
+        if argv[0] == "docker":
+            raise ImageRefused("docker ended with 1; what is wrong it has said above")
+        return PODMANS
+
+    assert {image.engine for image in images_here(("podman", "docker"), run)} == {"podman"}
+    with pytest.raises(ImageRefused, match="docker ended with 1"):
+        images_here(("docker",), run)

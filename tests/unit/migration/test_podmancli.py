@@ -22,6 +22,8 @@ from idleq.migration.podmancli import (
     remove_all_argv,
     restore_argv,
     run_argv,
+    says_no_such_folder,
+    says_no_such_image,
     says_not_executable,
     state_of,
     stopped_ms,
@@ -128,6 +130,17 @@ def test_what_is_no_answer_about_containers_names_none(said: str) -> None:
 
 def test_podman_is_asked_for_an_image_whatever_that_is_called() -> None:
     assert has_image_argv("--all") == ["podman", "image", "exists", "--", "--all"]
+
+
+def test_a_podman_that_does_not_work_says_nothing_of_an_image() -> None:
+    assert says_no_such_image(1, "")
+    assert not says_no_such_image(1, "Error: configure storage: runroot must be set\n")
+    assert not says_no_such_image(125, "")
+
+
+def test_a_folder_to_start_in_that_an_image_lacks_is_the_jobs_fault() -> None:
+    assert says_no_such_folder('Error: workdir "/nothere" does not exist on container 2cb6')
+    assert not says_no_such_folder("Error: no such container")
 
 
 @pytest.mark.parametrize(

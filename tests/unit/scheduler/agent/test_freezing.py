@@ -221,3 +221,14 @@ def test_whoever_is_to_go_in_any_case_by_the_time_a_wished_freeze_fails_is_ended
 
     assert bench.guest.stop == Stop(JobId("1"), Fence(1), "moved")
     assert bench.told == []
+
+
+def test_one_that_somebody_wishes_frozen_and_that_does_not_listen_runs_on(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, Recorder(), FreezeMethod.APP)
+    bench.guest.method, bench.guest.wish = FreezeMethod.APP, CommandId(7)
+
+    freezing.begin(bench.node, bench.guest, "frozen by its user")
+
+    assert (bench.guest.phase, bench.runtime.asked) == (Phase.RUNNING, [])
+    reason = "it has no handler for SIGUSR1"
+    assert bench.told == [CommandFailed(command=CommandId(7), reason=reason, transient=False)]

@@ -16,6 +16,7 @@ from idleq.scheduler.core.commands import (
     Replan,
     RequestAllocation,
 )
+from idleq.scheduler.core.explain import explain
 from idleq.scheduler.core.facts import JobDone, SegmentProgressed
 from idleq.scheduler.core.inputs import (
     AgentLeaving,
@@ -579,3 +580,6 @@ def test_a_whole_snapshot_that_did_not_go_on_is_tried_on_another_node_before_it_
 
     reject(3)
     assert told.engine.state.jobs[JobId("1")].snapshots == ()
+    explained = explain(told.engine.state, JobId("1"), told.now)
+    assert explained is not None
+    assert "Its snapshot 1-1-1 cannot be used (no space left), and it begins anew." in explained.sentences
