@@ -329,7 +329,7 @@ def container_problem(spec: JobSpec) -> str:
     if not spec.image and spec.runtime in {RuntimeWish.PODMAN, RuntimeWish.DOCKER}:
         return f'runtime: "{spec.runtime}" runs images, and this job has none; give image = "NAME"'
     if spec.image and spec.resources.gpus:
-        return "gpus: idleq does not show a node's GPUs to containers yet; run the program without an image, or without GPUs"
+        return 'gpus: no container is shown a node\'s GPUs yet; run it without an image (runtime = "process"), or without GPUs'
     if not spec.image and spec.mounts:
         return "mounts: only a job with an image has that; others see the node's own files"
     return ""

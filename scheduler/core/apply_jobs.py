@@ -125,7 +125,8 @@ def _after_segment(
         return _with_snapshot(job, fact.snapshot, kept)
     state: JobState = Queued() if fact.delayed_until is None else Delayed(fact.delayed_until, fact.reason)
     if isinstance(job.state, Freezing) and job.state.hold:
-        state = Held(job.state.reason)
+        lost = "" if isinstance(fact, SegmentFrozen) else f"; what it had not saved is lost ({fact.reason})"
+        state = Held(f"{job.state.reason}{lost}")
     match fact:
         case SegmentLost():
             # One that never ran says nothing about the workload.

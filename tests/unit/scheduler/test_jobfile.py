@@ -58,7 +58,7 @@ def test_every_key_reaches_the_submission() -> None:
         args = ["--quick", "--seed", "3"]
         cores = 4
         memory = "1.5G"
-        gpus = 1
+        gpus = 0
         environment = { B = "2", A = "1" }
         labels = { project = "iact" }
         priority = -5
@@ -80,7 +80,7 @@ def test_every_key_reaches_the_submission() -> None:
     spec = JobSpec(
         name="mine",
         argv=("{python}", "-m", "train", "--quick", "--seed", "3"),
-        resources=Resources(4, 3 * 2**29, 1),
+        resources=Resources(4, 3 * 2**29),
         environment=(("A", "1"), ("B", "2"), ("OMP_NUM_THREADS", "1")),
         labels=(("project", "iact"),),
         priority=-5,
