@@ -18,6 +18,10 @@ LOOKS_AHEAD = 2
 """What counts is the rate when the interval is over, as it falls meanwhile; looked at so often, the interval hardly moves any more."""
 
 
+WORTH_TELLING = Millis(1000)
+"""A freeze that moves by less is not worth a message; the margin covers it."""
+
+
 def end_of(state: State, allocation: Allocation) -> Millis | None:
     """Return when *allocation* must be empty: its own end, or the gap's, whichever is first; None if neither is known."""
     return _end(allocation, _node_of(state, allocation))
@@ -56,19 +60,24 @@ def segment_plans(state: State, allocation: Allocation) -> dict[JobId, SegmentPl
     guests, jobs, entries = allocation.guests, state.jobs, state.entries
     if len(guests) == 1:
         return {name: plan_alone(state, allocation, entries[jobs[name].entry], jobs[name]) for name in guests}
-    end = end_of(state, allocation)
-    savers = {
-        name: state.typical(entry, jobs[name])
-        for name in guests
-        if (entry := entries[jobs[name].entry]).submission.spec.freeze is not FreezeMethod.NONE
-    }
+    end, savers = end_of(state, allocation), savers_of(state, allocation)
     starts: dict[JobId, Millis] = {}
     if end is not None:
-        costs = [_cost(state.policy, typical) for typical in savers.values()]
-        starts = dict(zip(savers, pack_backwards(Millis(end - state.policy.margin_ms), costs), strict=True))
+        costs = [freeze_cost(state.policy, typical) for typical in savers.values()]
+        starts = dict(zip(savers, pack_backwards(_written_by(state.policy, allocation, end), costs), strict=True))
     intervals = _intervals(state, allocation, savers)
     return {
         job: SegmentPlan(freeze_at=starts.get(job), ends_at=end, save_every_ms=intervals.get(job)) for job in guests
+    }
+
+
+def savers_of(state: State, allocation: Allocation) -> dict[JobId, Typical]:
+    """Return who of the guests of *allocation* can be frozen, and what plans take each to be like."""
+    jobs, entries = state.jobs, state.entries
+    return {
+        name: state.typical(entry, jobs[name])
+        for name in allocation.guests
+        if (entry := entries[jobs[name].entry]).submission.spec.freeze is not FreezeMethod.NONE
     }
 
 
@@ -80,7 +89,8 @@ def plan_alone(state: State, allocation: Allocation, entry: Entry, job: Job | No
     if entry.submission.spec.freeze is not FreezeMethod.NONE:
         policy, typical = state.policy, state.typical(entry, job)
         if end is not None:
-            freeze_at = Millis(end - policy.margin_ms - _transfer_ms(policy, typical) - typical.freeze_ms)
+            written_by = _written_by(policy, allocation, end)
+            freeze_at = Millis(written_by - _transfer_ms(policy, typical) - typical.freeze_ms)
         if _saves(policy, allocation, typical):
             every = _save_every(state, typical, _outlook(state, node))
     return SegmentPlan(freeze_at=freeze_at, ends_at=end, save_every_ms=every)
@@ -104,12 +114,20 @@ def _outlook(state: State, node: Node | None) -> Outlook:
     return node.outlook(node.gap)
 
 
-def _cost(policy: Policy, typical: Typical) -> FreezeCost:
+def _written_by(policy: Policy, allocation: Allocation, end: Millis) -> Millis:
+    """Return when what the guests of *allocation* save has to be written: in its turn, if it was given one."""
+    if allocation.transfer is not None and policy.shared_bandwidth:
+        return allocation.transfer.until
+    return Millis(end - policy.margin_ms)
+
+
+def freeze_cost(policy: Policy, typical: Typical) -> FreezeCost:
+    """Return what a freeze of a job like *typical* takes at a known end."""
     return FreezeCost(typical.freeze_ms, _transfer_ms(policy, typical))
 
 
 def _transfer_ms(policy: Policy, typical: Typical) -> Millis:
-    return Millis(typical.bytes * 1000 // policy.bandwidth)
+    return Millis(typical.bytes * 1000 // policy.write_rate)
 
 
 def _saves(policy: Policy, allocation: Allocation, typical: Typical) -> bool:

@@ -1,0 +1,92 @@
+"""In which stretch the guests of each allocation write, where the file system that all nodes share bears only so much at once.
+
+Whoever was told a stretch keeps it as long as its own node and guests stay as they are: nobody is told anew because others came or
+went. Which those are is in the journal, so a restart plans around the same.
+"""
+
+from collections.abc import Iterator
+
+from idleq.ids import Millis
+from idleq.scheduler.core.draft import Draft
+from idleq.scheduler.core.freeze import pack_backwards
+from idleq.scheduler.core.placement import entry_and_job, stretch
+from idleq.scheduler.core.queue import Candidate
+from idleq.scheduler.core.sitefacts import TransfersPlanned
+from idleq.scheduler.core.state import Allocation, Hold, State
+from idleq.scheduler.core.submission import FreezeMethod
+from idleq.scheduler.core.timing import WORTH_TELLING, end_of, freeze_cost, savers_of
+from idleq.scheduler.core.transfers import Transfer, Wish, place
+
+
+def stagger(draft: Draft) -> None:
+    """Give the allocations on nodes whose gap or guests have changed the stretches that they need now."""
+    state = draft.state
+    if not state.policy.shared_bandwidth:
+        return
+    planned, wishes = state.transfers.copy(), []
+    looked_at: list[Allocation] = []
+    for allocation in _on_moved_nodes(state):
+        wish = _wish(state, allocation)
+        if allocation.transfer is not None:
+            if wish is not None and _has_begun(allocation.transfer, wish, draft.now):
+                continue
+            planned.remove(allocation.transfer)
+        looked_at.append(allocation)
+        if wish is not None:
+            wishes.append(wish)
+    placed = place(planned, wishes, state.policy.writers, draft.now)
+    changed = tuple((one.id, after) for one in looked_at if (after := placed.get(one.id)) != one.transfer)
+    if changed:
+        draft.record(TransfersPlanned(transfers=changed))
+
+
+def pays_in_its_turn(state: State, allocation: Allocation | None, end: Millis | None, candidate: Candidate) -> bool:
+    """Whether the time until *candidate* would have to be frozen, in what it or (None) a new allocation lasts until *end*, pays for it.
+
+    Where others write until the end, it would be frozen long before: those who end before that are welcome all the same.
+    """
+    policy = state.policy
+    if not policy.shared_bandwidth or end is None:
+        return True
+    entry, job = entry_and_job(state, candidate)
+    length_ms = Millis(end - state.now)
+    if entry.spec.freeze is FreezeMethod.NONE or stretch(state, entry, job, length_ms).ends_here:
+        return True
+    due = Millis(end - policy.margin_ms)
+    transfer_ms = freeze_cost(policy, state.typical(entry, job)).transfer_ms
+    planned, there = state.transfers, None if allocation is None else allocation.transfer
+    if there is not None:
+        planned = planned.copy()
+        planned.remove(there)
+        transfer_ms = Millis(transfer_ms + there.until - there.since)
+    until = planned.latest(due, transfer_ms, policy.writers)
+    return stretch(state, entry, job, Millis(length_ms - (due - until))).pays
+
+
+def _on_moved_nodes(state: State) -> Iterator[Allocation]:
+    """Yield what we hold of them, but where guests are told to go anyway."""
+    for name in state.agenda.moved:
+        node = state.nodes.get(name)
+        if node is None or node.allocation is None or node.is_taken:
+            continue
+        allocation = state.allocations.get(node.allocation)
+        if allocation is not None and allocation.hold is Hold.READY:
+            yield allocation
+
+
+def _wish(state: State, allocation: Allocation) -> Wish | None:
+    """Return what its guests need; None if nobody knows when it ends, or nobody there has anything to write."""
+    end = end_of(state, allocation)
+    if end is None:
+        return None
+    costs = [freeze_cost(state.policy, typical) for typical in savers_of(state, allocation).values()]
+    length_ms = Millis(sum(cost.transfer_ms for cost in costs))
+    if not length_ms:
+        return None
+    lead_ms = Millis(-min(pack_backwards(Millis(0), costs)))
+    return Wish(allocation.id, Millis(end - state.policy.margin_ms), length_ms, lead_ms)
+
+
+def _has_begun(transfer: Transfer, wish: Wish, now: Millis) -> bool:
+    """Whether the first of its guests is being frozen for an end that still holds: it writes when it was to, whatever is free by now."""
+    return transfer.until - wish.lead_ms <= now and abs(wish.due - transfer.due) <= WORTH_TELLING
