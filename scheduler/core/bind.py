@@ -24,6 +24,7 @@ AHEAD_AT_ONCE = 4
 STARTED = (Starting, Running)
 """Jobs in these states follow their plans; the others were told to end."""
 
+
 def bind(draft: Draft) -> None:
     """Give the room of agents to jobs."""
     state = draft.state

@@ -2,19 +2,22 @@
 
 Whoever was told a stretch keeps it as long as its own node and guests stay as they are: nobody is told anew because others came or
 went. Which those are is in the journal, so a restart plans around the same.
+
+What a freeze takes besides its writing is known as the time that nearly all freezes keep, writing and waiting for others included. So it
+is kept free at the end, behind the stretches of all, and not before each one's own: a guest that was thought to be slow, and is not, would
+write while it is others' turn.
 """
 
 from collections.abc import Iterator
 
 from idleq.ids import Millis
 from idleq.scheduler.core.draft import Draft
-from idleq.scheduler.core.freeze import pack_backwards
 from idleq.scheduler.core.placement import entry_and_job, stretch
 from idleq.scheduler.core.queue import Candidate
 from idleq.scheduler.core.sitefacts import TransfersPlanned
 from idleq.scheduler.core.state import Allocation, Hold, State
 from idleq.scheduler.core.submission import FreezeMethod
-from idleq.scheduler.core.timing import WORTH_TELLING, end_of, freeze_cost, savers_of
+from idleq.scheduler.core.timing import WORTH_TELLING, end_of, savers_of, transfer_ms
 from idleq.scheduler.core.transfers import Transfer, Wish, place
 
 
@@ -52,14 +55,14 @@ def pays_in_its_turn(state: State, allocation: Allocation | None, end: Millis | 
     length_ms = Millis(end - state.now)
     if entry.spec.freeze is FreezeMethod.NONE or stretch(state, entry, job, length_ms).ends_here:
         return True
-    due = Millis(end - policy.margin_ms)
-    transfer_ms = freeze_cost(policy, state.typical(entry, job)).transfer_ms
+    typical = state.typical(entry, job)
+    due, takes_ms = Millis(end - policy.margin_ms - typical.freeze_ms), transfer_ms(policy, typical)
     planned, there = state.transfers, None if allocation is None else allocation.transfer
     if there is not None:
         planned = planned.copy()
         planned.remove(there)
-        transfer_ms = Millis(transfer_ms + there.until - there.since)
-    until = planned.latest(due, transfer_ms, policy.writers)
+        takes_ms = Millis(takes_ms + there.until - there.since)
+    until = planned.latest(due, takes_ms, policy.writers)
     return stretch(state, entry, job, Millis(length_ms - (due - until))).pays
 
 
@@ -79,14 +82,14 @@ def _wish(state: State, allocation: Allocation) -> Wish | None:
     end = end_of(state, allocation)
     if end is None:
         return None
-    costs = [freeze_cost(state.policy, typical) for typical in savers_of(state, allocation).values()]
-    length_ms = Millis(sum(cost.transfer_ms for cost in costs))
+    savers = savers_of(state, allocation).values()
+    length_ms = Millis(sum(transfer_ms(state.policy, typical) for typical in savers))
     if not length_ms:
         return None
-    lead_ms = Millis(-min(pack_backwards(Millis(0), costs)))
-    return Wish(allocation.id, Millis(end - state.policy.margin_ms), length_ms, lead_ms)
+    kept_free_ms = state.policy.margin_ms + max(typical.freeze_ms for typical in savers)
+    return Wish(allocation.id, Millis(end - kept_free_ms), length_ms)
 
 
 def _has_begun(transfer: Transfer, wish: Wish, now: Millis) -> bool:
     """Whether the first of its guests is being frozen for an end that still holds: it writes when it was to, whatever is free by now."""
-    return transfer.until - wish.lead_ms <= now and abs(wish.due - transfer.due) <= WORTH_TELLING
+    return transfer.until - wish.length_ms <= now and abs(wish.due - transfer.due) <= WORTH_TELLING

@@ -1,6 +1,6 @@
 """How long what we hold lasts, and when its guests freeze."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from idleq.ids import JobId, Millis
 from idleq.scheduler.core.commands import Mode, SegmentPlan
@@ -13,6 +13,7 @@ from idleq.scheduler.core.job import Job
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.state import Allocation, Node, State
 from idleq.scheduler.core.submission import FreezeMethod
+from idleq.scheduler.core.transfers import Transfer
 
 LOOKS_AHEAD = 2
 """What counts is the rate when the interval is over, as it falls meanwhile; looked at so often, the interval hardly moves any more."""
@@ -63,8 +64,7 @@ def segment_plans(state: State, allocation: Allocation) -> dict[JobId, SegmentPl
     end, savers = end_of(state, allocation), savers_of(state, allocation)
     starts: dict[JobId, Millis] = {}
     if end is not None:
-        costs = [freeze_cost(state.policy, typical) for typical in savers.values()]
-        starts = dict(zip(savers, pack_backwards(_written_by(state.policy, allocation, end), costs), strict=True))
+        starts = dict(zip(savers, _freeze_starts(state.policy, allocation, end, savers.values()), strict=True))
     intervals = _intervals(state, allocation, savers)
     return {
         job: SegmentPlan(freeze_at=starts.get(job), ends_at=end, save_every_ms=intervals.get(job)) for job in guests
@@ -89,8 +89,10 @@ def plan_alone(state: State, allocation: Allocation, entry: Entry, job: Job | No
     if entry.submission.spec.freeze is not FreezeMethod.NONE:
         policy, typical = state.policy, state.typical(entry, job)
         if end is not None:
-            written_by = _written_by(policy, allocation, end)
-            freeze_at = Millis(written_by - _transfer_ms(policy, typical) - typical.freeze_ms)
+            takes_ms = transfer_ms(policy, typical)
+            freeze_at = Millis(end - policy.margin_ms - takes_ms - typical.freeze_ms)
+            if (turn := _turn(policy, allocation)) is not None:
+                freeze_at = min(freeze_at, Millis(turn.until - takes_ms))
         if _saves(policy, allocation, typical):
             every = _save_every(state, typical, _outlook(state, node))
     return SegmentPlan(freeze_at=freeze_at, ends_at=end, save_every_ms=every)
@@ -114,19 +116,26 @@ def _outlook(state: State, node: Node | None) -> Outlook:
     return node.outlook(node.gap)
 
 
-def _written_by(policy: Policy, allocation: Allocation, end: Millis) -> Millis:
-    """Return when what the guests of *allocation* save has to be written: in its turn, if it was given one."""
-    if allocation.transfer is not None and policy.shared_bandwidth:
-        return allocation.transfer.until
-    return Millis(end - policy.margin_ms)
+def _freeze_starts(
+    policy: Policy, allocation: Allocation, end: Millis, typicals: Iterable[Typical]
+) -> Sequence[Millis]:
+    """Return when to freeze each guest of *allocation*, which lasts until *end*: in its turn, if it was given one, and never later than without."""
+    costs = [FreezeCost(typical.freeze_ms, transfer_ms(policy, typical)) for typical in typicals]
+    latest = pack_backwards(Millis(end - policy.margin_ms), costs)
+    turn = _turn(policy, allocation)
+    if turn is None:
+        return latest
+    # What a freeze takes besides is kept free behind the turns of all (see `staggering`), so each may write as soon as it is asked.
+    in_turn = pack_backwards(turn.until, [FreezeCost(Millis(0), cost.transfer_ms) for cost in costs])
+    return [min(both) for both in zip(latest, in_turn, strict=True)]
 
 
-def freeze_cost(policy: Policy, typical: Typical) -> FreezeCost:
-    """Return what a freeze of a job like *typical* takes at a known end."""
-    return FreezeCost(typical.freeze_ms, _transfer_ms(policy, typical))
+def _turn(policy: Policy, allocation: Allocation) -> Transfer | None:
+    return allocation.transfer if policy.shared_bandwidth else None
 
 
-def _transfer_ms(policy: Policy, typical: Typical) -> Millis:
+def transfer_ms(policy: Policy, typical: Typical) -> Millis:
+    """Return how long a snapshot of a job like *typical* takes on its way to the file system."""
     return Millis(typical.bytes * 1000 // policy.write_rate)
 
 

@@ -14,7 +14,7 @@ class Transfer(Struct, frozen=True, gc=False):
     """The stretch in which the guests of one allocation write, one after the other.
 
     Attributes:
-        since: when the first of them may begin to write.
+        since: when the first of them is asked to freeze.
         until: when the last of them has written.
         due: when that has to be; *until* is earlier where others have what comes after it.
     """
@@ -31,13 +31,11 @@ class Wish(Struct, frozen=True, gc=False):
         allocation: which.
         due: when all has to be written.
         length_ms: how long that takes.
-        lead_ms: how long before all is written the first freeze begins.
     """
 
     allocation: AllocationId
     due: Millis
     length_ms: Millis
-    lead_ms: Millis
 
 
 @dataclass(slots=True)
@@ -94,20 +92,18 @@ class Transfers:
         return self.counts[step - 1] if step else 0
 
 
-def place(
-    planned: Transfers, wishes: Iterable[Wish], writers: int, now: Millis
-) -> dict[AllocationId, Transfer | None]:
+def place(planned: Transfers, wishes: Iterable[Wish], writers: int, now: Millis) -> dict[AllocationId, Transfer | None]:
     """Give each of *wishes* the latest stretch in which no more than *writers* write, and add it to what is *planned*.
 
     What is planned keeps its place. Of those that come together whoever is due last is placed first, as it can use what is of no use to
     the others, and of those due at once whoever has written soonest: so the least is lost to waiting, as in `freeze.pack_backwards`.
-    None is for those whose first freeze would have to begin before *now*: they are not staggered.
+    None is for those who would have to begin before *now*: they are not staggered.
     """
     placed: dict[AllocationId, Transfer | None] = {}
     for wish in sorted(wishes, key=lambda one: (-one.due, one.length_ms, len(one.allocation), one.allocation)):
         until = planned.latest(wish.due, wish.length_ms, writers)
         transfer = Transfer(Millis(until - wish.length_ms), until, wish.due)
-        if until - wish.lead_ms < now:
+        if transfer.since < now:
             placed[wish.allocation] = None
         else:
             placed[wish.allocation] = transfer
