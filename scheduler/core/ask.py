@@ -10,7 +10,7 @@ from idleq.scheduler.core.accept_cluster import give_back
 from idleq.scheduler.core.commands import Mode, RequestAllocation, Sharing
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.gaps import Gap
-from idleq.scheduler.core.placement import first_paying, shortest_paying
+from idleq.scheduler.core.placement import entry_and_job, first_paying, shortest_paying
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.queue import Line
 from idleq.scheduler.core.resources import Resources
@@ -159,7 +159,7 @@ def _first_of_use(state: State, demand: Demand, gap: Gap, now: Millis) -> tuple[
         if not jobs or not line.need.fits_in(gap.free) or not line.suits(node.machine, gap.node):
             continue
         found = first_paying(state, line, length_ms, node.abilities)
-        if found is not None and pays_in_its_turn(state, None, gap.end.likely, found[0]):
+        if found is not None and pays_in_its_turn(state, None, gap.end.likely, *entry_and_job(state, found[0])):
             return line, shortest_paying(state, *found)
     return None
 

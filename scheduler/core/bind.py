@@ -55,7 +55,7 @@ def _fill(draft: Draft, allocation: Allocation) -> None:
         candidate = choose(state, allocation.room, length_ms, draft.now, looks, user)
         if candidate is None or room_is_kept(state, allocation, candidate, draft.now, user):
             return
-        if not pays_in_its_turn(state, allocation, end_of(state, allocation), candidate):
+        if not pays_in_its_turn(state, allocation, end_of(state, allocation), *entry_and_job(state, candidate)):
             return
         took(looks)
         _start(draft, allocation, candidate)

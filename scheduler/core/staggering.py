@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 from idleq.ids import Millis
 from idleq.scheduler.core.draft import Draft
-from idleq.scheduler.core.placement import entry_and_job, stretch
-from idleq.scheduler.core.queue import Candidate
+from idleq.scheduler.core.entry import Entry
+from idleq.scheduler.core.job import Job
+from idleq.scheduler.core.placement import stretch
 from idleq.scheduler.core.sitefacts import TransfersPlanned
 from idleq.scheduler.core.state import Allocation, Hold, State
 from idleq.scheduler.core.submission import FreezeMethod
@@ -43,15 +44,16 @@ def stagger(draft: Draft) -> None:
         draft.record(TransfersPlanned(transfers=changed))
 
 
-def pays_in_its_turn(state: State, allocation: Allocation | None, end: Millis | None, candidate: Candidate) -> bool:
-    """Whether the time until *candidate* would have to be frozen, in what it or (None) a new allocation lasts until *end*, pays for it.
+def pays_in_its_turn(
+    state: State, allocation: Allocation | None, end: Millis | None, entry: Entry, job: Job | None
+) -> bool:
+    """Whether the time until *job* of *entry* (None: a fresh one) would be frozen in *allocation* (None: a new one), which lasts until *end*, pays.
 
     Where others write until the end, it would be frozen long before: those who end before that are welcome all the same.
     """
     policy = state.policy
     if not policy.shared_bandwidth or end is None:
         return True
-    entry, job = entry_and_job(state, candidate)
     length_ms = Millis(end - state.now)
     if entry.spec.freeze is FreezeMethod.NONE or stretch(state, entry, job, length_ms).ends_here:
         return True

@@ -7,6 +7,7 @@ import pytest
 from idleq.ids import AllocationId, Fence, JobId, Millis
 from idleq.scheduler.core.commands import Launch, Replan, RequestAllocation
 from idleq.scheduler.core.engine import Engine
+from idleq.scheduler.core.explain import explain
 from idleq.scheduler.core.facts import SegmentStarted
 from idleq.scheduler.core.inputs import AgentLeaving, AllocationLost, Exited, Frozen, Progressed, Reconciled
 from idleq.scheduler.core.policy import HOUR, SECOND, Policy
@@ -87,7 +88,8 @@ class Site:
         """Between how many seconds before the usual end the guests of each allocation write, None where they have no turn."""
         turns = {one.id: one.transfer for one in self.told.engine.state.allocations.values()}
         return {
-            name: turn and ((END - turn.since) // SECOND, (END - turn.until) // SECOND) for name, turn in turns.items()
+            name: None if turn is None else ((END - turn.since) // SECOND, (END - turn.until) // SECOND)
+            for name, turn in turns.items()
         }
 
 
@@ -307,6 +309,37 @@ def test_a_limit_that_is_taken_away_holds_for_nobody() -> None:
     site.told.engine.configure(replace(POLICY, shared_bandwidth=0), site.told.now)
     site.save("3", megabytes=100)
     assert site.begins_s() == dict.fromkeys("123", 17)
+
+
+def test_explain_says_that_a_freeze_is_early_because_others_write_after_it() -> None:
+    site = Site(2, replace(POLICY, shared_bandwidth=10 * MB))
+    site.plan_ends(1, 2)
+    site.told.now = Millis(END - 100 * SECOND)
+
+    def said(job: str) -> tuple[str, ...]:
+        explained = explain(site.told.engine.state, JobId(job), site.told.now)
+        assert explained is not None
+        return explained.sentences[1:3]
+
+    assert said("2") == (
+        "It will be frozen in 1 min 13 s, before the gap ends in 1 min 40 s.",
+        "That is 10.0 s early: guests of other nodes write to the shared file system after it.",
+    )
+    assert "early" not in "".join(said("1"))
+
+
+def test_explain_says_of_a_node_that_others_write_before_its_gap_ends() -> None:
+    site = Site(2, replace(POLICY, shared_bandwidth=10 * MB))
+    for job in "12":
+        site.save(job, megabytes=1500)
+    site.told.now = Millis(END - 310 * SECOND)
+    site.plan_ends(1, 2)
+    site.submit(cores=4)
+    site.told.see(report("n3", planned=END))
+    explained = explain(site.told.engine.state, JobId("3"), site.told.now)
+    assert explained is not None
+    (why,) = [node.because for node in explained.nodes if node.node == "n3"]
+    assert why == ("its gap of 5 min 9 s is too short for it, as others write to the shared file system before it ends")
 
 
 def wish(name: str, due: int, length: int) -> Wish:
