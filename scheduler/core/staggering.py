@@ -59,11 +59,13 @@ def pays_in_its_turn(
         return True
     typical = state.typical(entry, job)
     due, takes_ms = Millis(end - policy.margin_ms - typical.freeze_ms), transfer_ms(policy, typical)
-    planned, there = state.transfers, None if allocation is None else allocation.transfer
-    if there is not None:
+    planned = state.transfers
+    if allocation is not None and allocation.transfer is not None:
         planned = planned.copy()
-        planned.remove(there)
-        takes_ms = Millis(takes_ms + there.until - there.since)
+        planned.remove(allocation.transfer)
+        takes_ms = Millis(
+            takes_ms + sum(transfer_ms(policy, beside) for beside in savers_of(state, allocation).values())
+        )
     until = planned.latest(due, takes_ms, policy.writers)
     return stretch(state, entry, job, Millis(length_ms - (due - until))).pays
 

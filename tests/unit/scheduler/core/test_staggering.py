@@ -50,12 +50,12 @@ class Site:
     def fence(self, job: str) -> Fence:
         return self.told.engine.state.jobs[JobId(job)].fence
 
-    def save(self, job: str, megabytes: int = 100) -> None:
+    def save(self, job: str, megabytes: int = 100, took_ms: Millis | None = None) -> None:
         self.snapshots += 1
         saved = snapshot(job, self.fence(job), self.snapshots, 60_000, size=megabytes * MB)
         self.told.tell(
             Progressed(
-                job=JobId(job), fence=self.fence(job), step=self.snapshots, total=None, saved=saved, save_ms=None
+                job=JobId(job), fence=self.fence(job), step=self.snapshots, total=None, saved=saved, save_ms=took_ms
             )
         )
 
@@ -262,6 +262,16 @@ def test_one_more_guest_is_started_beside_others_where_all_of_them_can_still_wri
     site.save("2", megabytes=100)
     assert site.begins_s() == {"1": 17, "2": 27}
     assert site.turns_s() == {"a1": (27, 7)}
+
+
+def test_who_comes_after_another_may_have_the_turn_of_that_one() -> None:
+    site = Site(3, replace(POLICY, shared_bandwidth=10 * MB))
+    site.save("1", megabytes=100, took_ms=Millis(1))  # so as much is expected of others of its name
+    site.submit(cores=4)
+    site.plan_ends(1, 2, 3)
+    site.told.now = Millis(END - 40 * SECOND)
+    site.end("1")
+    assert site.begins_s() == {"2": 27, "3": 37, "4": 17}
 
 
 def test_nothing_is_asked_for_that_would_have_to_be_frozen_before_it_has_paid() -> None:
