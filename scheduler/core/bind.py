@@ -8,7 +8,7 @@ from idleq.scheduler.core.facts import PlanMoved, SegmentStarted
 from idleq.scheduler.core.job import Running, Starting
 from idleq.scheduler.core.placement import Looks, choose, entry_and_job, owner_of, room_is_kept, took
 from idleq.scheduler.core.queue import Candidate
-from idleq.scheduler.core.staggering import pays_in_its_turn
+from idleq.scheduler.core.staggering import pays_in_its_turn, stagger
 from idleq.scheduler.core.state import Allocation, Hold, State
 from idleq.scheduler.core.timing import WORTH_TELLING, end_of, length_of, plan_alone, segment_plans
 
@@ -37,6 +37,8 @@ def bind(draft: Draft) -> None:
         allocation = state.allocations.get(name)
         if allocation is not None and allocation.hold is Hold.READY:
             _fill(draft, allocation)
+            if allocation.node is not None and allocation.node in state.agenda.moved:
+                stagger(draft, (allocation.node,))  # whoever is bound elsewhere in this turn finds it planned
 
 
 def _is_of_use(state: State, name: AllocationId) -> bool:

@@ -147,7 +147,7 @@ def _go_on(draft: Draft) -> None:
     if agenda.demand:
         ask(draft)
     if agenda.moved:
-        stagger(draft)
+        stagger(draft, agenda.moved)
         replan(draft)
     if due or state.is_paused:
         give_back_idle(draft, due)

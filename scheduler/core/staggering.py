@@ -8,9 +8,10 @@ is kept free at the end, behind the stretches of all, and not before each one's 
 write while it is others' turn.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from idleq.ids import Millis
+from idleq.ids import Millis, NodeName
+from idleq.scheduler.core.costs import Typical
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.job import Job
@@ -22,14 +23,14 @@ from idleq.scheduler.core.timing import WORTH_TELLING, end_of, savers_of, transf
 from idleq.scheduler.core.transfers import Transfer, Wish, place
 
 
-def stagger(draft: Draft) -> None:
-    """Give the allocations on nodes whose gap or guests have changed the stretches that they need now."""
+def stagger(draft: Draft, changed: Iterable[NodeName]) -> None:
+    """Give what we hold of the nodes whose gap or guests have *changed* the stretches that it needs now."""
     state = draft.state
     if not state.policy.shared_bandwidth:
         return
     planned, wishes = state.transfers.copy(), []
     looked_at: list[Allocation] = []
-    for allocation in _on_moved_nodes(state):
+    for allocation in _held(state, changed):
         wish = _wish(state, allocation)
         if allocation.transfer is not None:
             if wish is not None and _has_begun(allocation.transfer, wish, draft.now):
@@ -39,9 +40,9 @@ def stagger(draft: Draft) -> None:
         if wish is not None:
             wishes.append(wish)
     placed = place(planned, wishes, state.policy.writers, draft.now)
-    changed = tuple((one.id, after) for one in looked_at if (after := placed.get(one.id)) != one.transfer)
-    if changed:
-        draft.record(TransfersPlanned(transfers=changed))
+    news = tuple((one.id, after) for one in looked_at if (after := placed.get(one.id)) != one.transfer)
+    if news:
+        draft.record(TransfersPlanned(transfers=news))
 
 
 def pays_in_its_turn(
@@ -60,19 +61,19 @@ def pays_in_its_turn(
     typical = state.typical(entry, job)
     due, takes_ms = Millis(end - policy.margin_ms - typical.freeze_ms), transfer_ms(policy, typical)
     planned = state.transfers
-    if allocation is not None and allocation.transfer is not None:
-        planned = planned.copy()
-        planned.remove(allocation.transfer)
-        takes_ms = Millis(
-            takes_ms + sum(transfer_ms(policy, beside) for beside in savers_of(state, allocation).values())
-        )
+    if allocation is not None:
+        takes_ms = Millis(takes_ms + _length_ms(state, savers_of(state, allocation).values()))
+        if allocation.transfer is not None:
+            planned = planned.copy()
+            planned.remove(allocation.transfer)
     until = planned.latest(due, takes_ms, policy.writers)
-    return stretch(state, entry, job, Millis(length_ms - (due - until))).pays
+    # It may be the first of those there that is asked.
+    return stretch(state, entry, job, Millis(length_ms - (due - until) - takes_ms)).pays
 
 
-def _on_moved_nodes(state: State) -> Iterator[Allocation]:
-    """Yield what we hold of them, but where guests are told to go anyway."""
-    for name in state.agenda.moved:
+def _held(state: State, names: Iterable[NodeName]) -> Iterator[Allocation]:
+    """Yield what we hold of these nodes, but where guests are told to go anyway."""
+    for name in names:
         node = state.nodes.get(name)
         if node is None or node.allocation is None or node.is_taken:
             continue
@@ -87,13 +88,17 @@ def _wish(state: State, allocation: Allocation) -> Wish | None:
     if end is None:
         return None
     savers = savers_of(state, allocation).values()
-    length_ms = Millis(sum(transfer_ms(state.policy, typical) for typical in savers))
+    length_ms = _length_ms(state, savers)
     if not length_ms:
         return None
     kept_free_ms = state.policy.margin_ms + max(typical.freeze_ms for typical in savers)
-    return Wish(allocation.id, Millis(end - kept_free_ms), length_ms)
+    return Wish(allocation.id, end, Millis(end - kept_free_ms), length_ms)
+
+
+def _length_ms(state: State, savers: Iterable[Typical]) -> Millis:
+    return Millis(sum(transfer_ms(state.policy, typical) for typical in savers))
 
 
 def _has_begun(transfer: Transfer, wish: Wish, now: Millis) -> bool:
-    """Whether the first of its guests is being frozen for an end that still holds: it writes when it was to, whatever is free by now."""
-    return transfer.until - wish.length_ms <= now and abs(wish.due - transfer.due) <= WORTH_TELLING
+    """Whether the first of its guests is being frozen for an end that still holds: they write when they were to, whatever is free by now."""
+    return transfer.until - wish.length_ms <= now and abs(wish.ends_at - transfer.ends_at) <= WORTH_TELLING

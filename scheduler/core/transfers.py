@@ -17,11 +17,13 @@ class Transfer(Struct, frozen=True, gc=False):
         since: when the first of them is asked to freeze.
         until: when the last of them has written.
         due: when that has to be; *until* is earlier where others have what comes after it.
+        ends_at: when the allocation ends, for which it was planned.
     """
 
     since: Millis
     until: Millis
     due: Millis
+    ends_at: Millis
 
 
 class Wish(Struct, frozen=True, gc=False):
@@ -29,11 +31,13 @@ class Wish(Struct, frozen=True, gc=False):
 
     Attributes:
         allocation: which.
+        ends_at: when it ends.
         due: when all has to be written.
         length_ms: how long that takes.
     """
 
     allocation: AllocationId
+    ends_at: Millis
     due: Millis
     length_ms: Millis
 
@@ -102,7 +106,7 @@ def place(planned: Transfers, wishes: Iterable[Wish], writers: int, now: Millis)
     placed: dict[AllocationId, Transfer | None] = {}
     for wish in sorted(wishes, key=lambda one: (-one.due, one.length_ms, len(one.allocation), one.allocation)):
         until = planned.latest(wish.due, wish.length_ms, writers)
-        transfer = Transfer(Millis(until - wish.length_ms), until, wish.due)
+        transfer = Transfer(Millis(until - wish.length_ms), until, wish.due, wish.ends_at)
         if transfer.since < now:
             placed[wish.allocation] = None
         else:

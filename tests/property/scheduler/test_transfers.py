@@ -16,7 +16,8 @@ MB = 1_000_000
 
 wishes = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 12)), max_size=12).map(
     lambda drawn: [
-        Wish(AllocationId(f"a{number}"), Millis(due), Millis(length)) for number, (due, length) in enumerate(drawn)
+        Wish(AllocationId(f"a{number}"), Millis(due + 7), Millis(due), Millis(length))
+        for number, (due, length) in enumerate(drawn)
     ]
 )
 writers = st.integers(1, 3)
@@ -48,7 +49,7 @@ def test_each_is_given_the_latest_stretch_that_what_was_planned_before_it_leaves
             for until in range(-800, wish.due + 1)
             if all(writing(turns, at) < most for at in range(until - wish.length_ms, until))
         ]
-        assert turn == Transfer(Millis(max(fits) - wish.length_ms), Millis(max(fits)), wish.due)
+        assert turn == Transfer(Millis(max(fits) - wish.length_ms), Millis(max(fits)), wish.due, wish.ends_at)
         turns.append(turn)
 
 

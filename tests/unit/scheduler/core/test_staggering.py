@@ -65,10 +65,10 @@ class Site:
     def end(self, job: str) -> None:
         self.told.tell(Exited(job=JobId(job), fence=self.fence(job), code=0, at=self.told.now, cause="workload"))
 
-    def freeze(self, job: str) -> None:
+    def freeze(self, job: str, took_s: int = 5) -> None:
         self.snapshots += 1
         left = snapshot(job, self.fence(job), self.snapshots, 90_000, size=100 * MB)
-        took = Millis(5 * SECOND)
+        took = Millis(took_s * SECOND)
         self.told.tell(
             Frozen(job=JobId(job), fence=self.fence(job), snapshot=left, at=self.told.now, freeze_ms=took, reason="x")
         )
@@ -199,6 +199,27 @@ def test_whoever_is_in_its_turn_stays_in_it_though_others_have_left() -> None:
     site.told.now = Millis(END - 20 * SECOND)
     site.save("2", megabytes=100)
     assert site.turns_s()["a2"] == (27, 17)
+
+
+def test_whoever_is_in_its_turn_stays_in_it_though_freezes_turn_out_to_take_longer() -> None:
+    site = Site(2, replace(POLICY, shared_bandwidth=10 * MB))
+    site.plan_ends(1, 2)
+    site.told.now = Millis(END - 20 * SECOND)
+    site.freeze("1", took_s=15)
+    site.save("2", megabytes=100)
+    assert site.turns_s()["a2"] == (27, 17)
+
+
+def test_guests_that_are_bound_in_one_turn_know_of_each_others() -> None:
+    site = Site(2, replace(POLICY, shared_bandwidth=10 * MB))
+    site.save("1", megabytes=100, took_ms=Millis(1))
+    site.plan_ends(1, 2)
+    site.told.see(report("n3", planned=END), report("n4", planned=END))
+    for _ in "34":
+        site.submit(cores=2)
+    site.told.now = Millis(END - 48 * SECOND)
+    site.told.grant("a3", "n3")
+    assert site.begins_s() == {"1": 17, "2": 27, "3": 37}
 
 
 def test_when_the_end_moves_away_turns_begin_anew() -> None:
@@ -353,11 +374,11 @@ def test_explain_says_of_a_node_that_others_write_before_its_gap_ends() -> None:
 
 
 def wish(name: str, due: int, length: int) -> Wish:
-    return Wish(AllocationId(name), Millis(due), Millis(length))
+    return Wish(AllocationId(name), Millis(due + 7), Millis(due), Millis(length))
 
 
 def turn(since: int, until: int, due: int) -> Transfer:
-    return Transfer(Millis(since), Millis(until), Millis(due))
+    return Transfer(Millis(since), Millis(until), Millis(due), Millis(due + 7))
 
 
 def test_a_hole_that_is_long_enough_is_filled_and_one_that_is_not_is_left() -> None:
