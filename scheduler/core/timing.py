@@ -93,7 +93,7 @@ def plan_alone(state: State, allocation: Allocation, entry: Entry, job: Job | No
             freeze_at = Millis(end - policy.margin_ms - takes_ms - typical.freeze_ms)
             if (turn := _turn(policy, allocation)) is not None:
                 freeze_at = min(freeze_at, Millis(turn.until - takes_ms))
-        if _saves(policy, allocation, typical):
+        if _saves(state, allocation, typical):
             every = _save_every(state, typical, _outlook(state, node))
     return SegmentPlan(freeze_at=freeze_at, ends_at=end, save_every_ms=every)
 
@@ -104,7 +104,7 @@ def _intervals(state: State, allocation: Allocation, savers: Mapping[JobId, Typi
     of_like: dict[Typical, Millis | None] = {}
     for typical in savers.values():
         if typical not in of_like:
-            saves = _saves(state.policy, allocation, typical)
+            saves = _saves(state, allocation, typical)
             of_like[typical] = _save_every(state, typical, outlook) if saves else None
     return {job: of_like[typical] for job, typical in savers.items()}
 
@@ -139,9 +139,16 @@ def transfer_ms(policy: Policy, typical: Typical) -> Millis:
     return Millis(typical.bytes * 1000 // policy.write_rate)
 
 
-def _saves(policy: Policy, allocation: Allocation, typical: Typical) -> bool:
-    """Whether it has to save as insurance: not where the grace is long enough to freeze on demand, nor where nobody can end it early."""
-    return allocation.mode is not Mode.WINDOW and policy.grace_ms < typical.longest_freeze_ms + policy.margin_ms
+def _saves(state: State, allocation: Allocation, typical: Typical) -> bool:
+    """Whether it has to save as insurance: not where the grace is long enough to freeze on demand, nor where nobody can end it early.
+
+    On demand there are no turns, and a main job may want all that we hold: what freezes in turns took says nothing of that.
+    """
+    policy = state.policy
+    takes_ms = typical.longest_freeze_ms + policy.margin_ms
+    if policy.shared_bandwidth:
+        takes_ms += transfer_ms(policy, typical) * (len(state.allocations) - 1) // policy.writers
+    return allocation.mode is not Mode.WINDOW and policy.grace_ms < takes_ms
 
 
 def _save_every(state: State, typical: Typical, outlook: Outlook) -> Millis:

@@ -285,6 +285,17 @@ def test_one_more_guest_is_started_beside_others_where_all_of_them_can_still_wri
     assert site.turns_s() == {"a1": (27, 7)}
 
 
+@pytest.mark.parametrize(("nodes", "shared", "saves"), [(2, 10 * MB, False), (5, 10 * MB, True), (5, 0, False)])
+def test_guests_save_as_insurance_where_the_grace_is_too_short_for_all_that_we_hold_to_be_frozen_at_once(
+    *, nodes: int, shared: int, saves: bool
+) -> None:
+    site = Site(nodes, replace(POLICY, shared_bandwidth=shared, grace_ms=Millis(30 * SECOND)))
+    site.plan_ends(1)
+    segment = site.told.engine.state.jobs[JobId("1")].segment
+    assert segment is not None
+    assert (segment.plan.save_every_ms is not None) is saves
+
+
 def test_who_comes_after_another_may_have_the_turn_of_that_one() -> None:
     site = Site(3, replace(POLICY, shared_bandwidth=10 * MB))
     site.save("1", megabytes=100, took_ms=Millis(1))  # so as much is expected of others of its name
