@@ -28,6 +28,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "max_pending": (1, NO_END),
     "ramp_start": (1, NO_END),
     "max_array": (1, NO_END),
+    "bandwidth": (1, NO_END),
     "nodes": (1, 100_000),
     "cores": (1, 4096),
     "memory": (1, 2**60),

@@ -77,11 +77,11 @@ class GuestCosts:
         shared_ms = 0 if self.bandwidth is None else -(-self.size_of(spec) * together * SECOND // self.bandwidth)
         return Millis(self.freeze_ms + self.writing_of(spec) + shared_ms)
 
-    def node_bandwidth(self, together: int = 1) -> int | None:
-        """Return the bytes a second that guests of one agent write while so many nodes do; None if nothing waits for that."""
-        # In milliseconds for so many bytes: first the agent's own path, then its part of the file system.
+    def node_bandwidth(self) -> int | None:
+        """Return the bytes a second that guests of one agent write while nobody else does; None if nothing waits for that."""
+        # In milliseconds for so many bytes: first the agent's own path, then the file system.
         own = self.freeze_ms_per_gb / GB
-        shared = 0.0 if self.bandwidth is None else SECOND * together / self.bandwidth
+        shared = 0.0 if self.bandwidth is None else SECOND / self.bandwidth
         return max(1, int(SECOND / (own + shared))) if own + shared else None
 
     def save_of(self, spec: JobSpec) -> Millis:

@@ -27,7 +27,7 @@ def engine_policy(grace_ms: Millis, costs: GuestCosts, specs: Sequence[JobSpec] 
     """Return how a site would set idleq up for guests of such *specs*, where allocations are limited by nothing but the plan.
 
     What a freeze and a thaw take is that of the largest of them: what has not been measured must not come too late. So many
-    nodes as *together* say write to the file system at once.
+    nodes as *together* say write to the file system at once, where they have no turns: when gaps close that no plan named.
     """
     freeze_ms = max((costs.freeze_of(spec, together) for spec in specs), default=costs.freeze_ms)
     thaw_ms = max((costs.thaw_of(spec) for spec in specs), default=costs.thaw_ms)
@@ -36,7 +36,8 @@ def engine_policy(grace_ms: Millis, costs: GuestCosts, specs: Sequence[JobSpec] 
         grace_ms=grace_ms,
         freeze_ms=freeze_ms,
         thaw_ms=thaw_ms,
-        bandwidth=costs.node_bandwidth(together) or NOBODY_WAITS,
+        bandwidth=costs.node_bandwidth() or NOBODY_WAITS,
+        shared_bandwidth=costs.bandwidth or 0,
         # A gap in which a thawed guest would not do as much as it costs is not worth asking for.
         min_gap_ms=Millis(2 * (least_cost_ms(costs, specs) + SECOND)),
         max_allocation_ms=LONGEST_MS,

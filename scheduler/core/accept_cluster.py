@@ -238,14 +238,17 @@ def _give_up_freezing(draft: Draft, job: Job, segment: Segment, reason: str) -> 
 
 def reconcile(draft: Draft, what: Reconciled) -> None:
     """After a start: ask again for what never arrived, and count as over what is no longer there."""
-    there = set(what.allocations)
-    for allocation in list(draft.state.allocations.values()):
+    state, there = draft.state, set(what.allocations)
+    for allocation in list(state.allocations.values()):
         if allocation.hold is Hold.ASKED and allocation.id not in there:
             draft.tell_again(_request(allocation))
         elif allocation.hold is Hold.RELEASED and allocation.id in there:
             release_again(draft, allocation)
         elif allocation.id not in there:
             lose_allocation(draft, AllocationLost(allocation=AllocationId(allocation.id), reason="it is gone"))
+    if state.policy.shared_bandwidth:
+        # It may not have been limited when these were planned, or not so much.
+        state.agenda.moved.update((one.node, None) for one in state.allocations.values() if one.node is not None)
 
 
 def release_again(draft: Draft, allocation: Allocation) -> None:

@@ -23,8 +23,10 @@ from idleq.scheduler.core.sitefacts import (
     NodesSeen,
     ReleaseDelayed,
     RequestsSlowed,
+    TransfersPlanned,
 )
 from idleq.scheduler.core.state import Alarm, Allocation, Hold, Node, Offer, State
+from idleq.scheduler.core.transfers import Transfer
 
 
 def _slow(state: State, at: Millis, slowed: RequestsSlowed) -> None:
@@ -230,6 +232,7 @@ def _release(state: State, _at: Millis, fact: AllocationReleased) -> None:
 
 def _end(state: State, _at: Millis, fact: AllocationEnded) -> None:
     allocation = _moving(state, fact)
+    _plan_transfer(state, allocation, None)
     del state.allocations[allocation.id]
     state.coming.pop(allocation.id, None)
     state.asked.pop(allocation.id, None)
@@ -276,6 +279,19 @@ def _remember(state: State, _at: Millis, fact: MainJobHeldUp) -> None:
     state.harm.remember(fact)
 
 
+def _plan_transfers(state: State, _at: Millis, fact: TransfersPlanned) -> None:
+    for name, transfer in fact.transfers:
+        _plan_transfer(state, state.allocations[name], transfer)
+
+
+def _plan_transfer(state: State, allocation: Allocation, transfer: Transfer | None) -> None:
+    if allocation.transfer is not None:
+        state.transfers.remove(allocation.transfer)
+    if transfer is not None:
+        state.transfers.add(transfer)
+    allocation.transfer = transfer
+
+
 def _delay_release(state: State, _at: Millis, fact: ReleaseDelayed) -> None:
     heappush(state.alarms, (fact.again_at, Alarm.RELEASE, fact.allocation))
 
@@ -293,5 +309,6 @@ APPLIED_BY: dict[type, Callable[[State, Millis, Any], None]] = {
     AllocationEnded: _end,
     ReleaseDelayed: _delay_release,
     RequestsSlowed: _slow,
+    TransfersPlanned: _plan_transfers,
 }
 """Who applies each kind of fact about nodes and allocations."""

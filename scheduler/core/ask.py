@@ -10,11 +10,12 @@ from idleq.scheduler.core.accept_cluster import give_back
 from idleq.scheduler.core.commands import Mode, RequestAllocation, Sharing
 from idleq.scheduler.core.draft import Draft
 from idleq.scheduler.core.gaps import Gap
-from idleq.scheduler.core.placement import first_paying, shortest_paying
+from idleq.scheduler.core.placement import entry_and_job, first_paying, shortest_paying
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.queue import Line
 from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.sitefacts import AllocationAsked
+from idleq.scheduler.core.staggering import pays_in_its_turn
 from idleq.scheduler.core.state import Alarm, Hold, Offer, State
 from idleq.scheduler.core.timing import length_in
 from idleq.scheduler.core.turns import in_turn
@@ -49,7 +50,9 @@ def ask(draft: Draft) -> None:
         offer = state.open_gaps.offers[gap.node]
         found = None if offer in useless else _first_of_use(state, demand, gap, draft.now)
         if found is None:
-            if not state.moving:  # a job that is moved may not want this node, and want another that offers the same
+            # A job that is moved may not want this node, and want another that offers the same; and where others write at the end
+            # of this gap, they need not at that of a shorter one.
+            if not state.moving and not state.policy.shared_bandwidth:
                 useless.add(offer)
             continue
         wanted, shortest_ms = found
@@ -155,7 +158,8 @@ def _first_of_use(state: State, demand: Demand, gap: Gap, now: Millis) -> tuple[
     for line, jobs in zip(demand.lines, demand.jobs, strict=True):
         if not jobs or not line.need.fits_in(gap.free) or not line.suits(node.machine, gap.node):
             continue
-        if (found := first_paying(state, line, length_ms, node.abilities)) is not None:
+        found = first_paying(state, line, length_ms, node.abilities)
+        if found is not None and pays_in_its_turn(state, None, gap.end.likely, *entry_and_job(state, found[0])):
             return line, shortest_paying(state, *found)
     return None
 

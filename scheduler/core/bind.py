@@ -8,8 +8,9 @@ from idleq.scheduler.core.facts import PlanMoved, SegmentStarted
 from idleq.scheduler.core.job import Running, Starting
 from idleq.scheduler.core.placement import Looks, choose, entry_and_job, owner_of, room_is_kept, took
 from idleq.scheduler.core.queue import Candidate
+from idleq.scheduler.core.staggering import pays_in_its_turn, stagger
 from idleq.scheduler.core.state import Allocation, Hold, State
-from idleq.scheduler.core.timing import length_of, plan_alone, segment_plans
+from idleq.scheduler.core.timing import WORTH_TELLING, end_of, length_of, plan_alone, segment_plans
 
 AHEAD_MS = Millis(500)
 """How long a job that was bound ahead may have to wait for room, though another node may have some."""
@@ -22,9 +23,6 @@ AHEAD_AT_ONCE = 4
 
 STARTED = (Starting, Running)
 """Jobs in these states follow their plans; the others were told to end."""
-
-WORTH_TELLING = Millis(1000)
-"""A freeze that moves by less is not worth a message; the margin covers it."""
 
 
 def bind(draft: Draft) -> None:
@@ -39,6 +37,8 @@ def bind(draft: Draft) -> None:
         allocation = state.allocations.get(name)
         if allocation is not None and allocation.hold is Hold.READY:
             _fill(draft, allocation)
+            if allocation.node is not None and allocation.node in state.agenda.moved:
+                stagger(draft, (allocation.node,))  # whoever is bound elsewhere in this turn finds it planned
 
 
 def _is_of_use(state: State, name: AllocationId) -> bool:
@@ -56,6 +56,8 @@ def _fill(draft: Draft, allocation: Allocation) -> None:
         user = owner_of(state, allocation)
         candidate = choose(state, allocation.room, length_ms, draft.now, looks, user)
         if candidate is None or room_is_kept(state, allocation, candidate, draft.now, user):
+            return
+        if not pays_in_its_turn(state, allocation, end_of(state, allocation), *entry_and_job(state, candidate)):
             return
         took(looks)
         _start(draft, allocation, candidate)
@@ -112,8 +114,8 @@ def _start(draft: Draft, allocation: Allocation, candidate: Candidate, *, is_ahe
     started = state.jobs[name]
     assert started.segment is not None  # it has just been given one
     draft.commands.append(launch_command(draft, started, started.segment))
-    if len(allocation.guests) == 1:
-        # It is alone there, as its plan takes it to be.
+    if len(allocation.guests) == 1 and not state.policy.shared_bandwidth:
+        # It is alone there, as its plan takes it to be; where others write at once, it has no turn yet.
         state.agenda.moved.pop(node, None)
 
 

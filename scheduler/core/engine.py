@@ -64,6 +64,7 @@ from idleq.scheduler.core.inputs import (
 from idleq.scheduler.core.moves import ease
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.settle import next_alarm, ring, settle
+from idleq.scheduler.core.staggering import stagger
 from idleq.scheduler.core.state import State
 from idleq.scheduler.core.vain import give_back_vain
 from idleq.scheduler.core.wishes import ChangeWished, FreezeWished, MoveWished
@@ -146,6 +147,7 @@ def _go_on(draft: Draft) -> None:
     if agenda.demand:
         ask(draft)
     if agenda.moved:
+        stagger(draft, agenda.moved)
         replan(draft)
     if due or state.is_paused:
         give_back_idle(draft, due)

@@ -121,13 +121,16 @@ def _while_running(state: State, entry: Entry, job: Job, segment: Segment, now: 
     if plan.ends_at is None:
         yield "No end of its gap is known."
     else:
-        until = state.allocations[segment.allocation].until
+        allocation = state.allocations[segment.allocation]
+        until, turn = allocation.until, allocation.transfer
         what = "our allocation there" if until is not None and until <= plan.ends_at else "the gap"
         ends = f"{what} ends in {span(plan.ends_at - now)}"
         if plan.freeze_at is None:
             yield f"It cannot be frozen: if it is not done when {ends}, it begins anew."
         else:
             yield f"It will be frozen in {span(plan.freeze_at - now)}, before {ends}."
+            if turn is not None and turn.until < turn.due and state.policy.shared_bandwidth:
+                yield f"That is {span(turn.due - turn.until)} early: guests of other nodes write to the shared file system after it."
             yield _reckoned(state, entry, job)
     if plan.save_every_ms is not None:
         yield f"It saves every {span(plan.save_every_ms)}, since the node may be taken with less notice than a freeze needs."

@@ -19,6 +19,7 @@ from idleq.scheduler.core.sitefacts import (
     ReleaseDelayed,
     RequestsSlowed,
     StrayGranted,
+    TransfersPlanned,
 )
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import JobSpec, Submission
@@ -299,4 +300,5 @@ Fact = (
     | StrayGranted
     | ReleaseDelayed
     | RequestsSlowed
+    | TransfersPlanned
 )

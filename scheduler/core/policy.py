@@ -39,6 +39,7 @@ class Policy:
         freeze_ms: how long a freeze takes as long as nothing has been measured.
         thaw_ms: how long a thaw takes as long as nothing has been measured.
         bandwidth: bytes a second that one node can count on writing to the shared file system.
+        shared_bandwidth: bytes a second that the shared file system takes from all nodes together: at known ends no more of them write at once than that bears; 0 if it is no limit.
         generations: how many snapshots of a job are kept: the newest, and those to fall back to when one is damaged.
         margin_ms: kept free between a freeze's expected end and the gap's, for clocks and polls.
     """
@@ -67,8 +68,25 @@ class Policy:
     freeze_ms: Millis = Millis(10 * SECOND)
     thaw_ms: Millis = Millis(10 * SECOND)
     bandwidth: int = 200_000_000
+    shared_bandwidth: int = 0
     generations: int = 2
     margin_ms: Millis = Millis(2 * SECOND)
+
+    @property
+    def writers(self) -> int:
+        """How many nodes may write to the shared file system at once, where that is limited.
+
+        Who writes at once gets equal parts, so a whole number does: the nearest, as each gets less than a node could write with one
+        too many, and what one too few leave is of no use to anybody.
+        """
+        return max((2 * self.shared_bandwidth + self.bandwidth) // (2 * self.bandwidth), 1)
+
+    @property
+    def write_rate(self) -> int:
+        """Bytes a second that one node can count on, while no more write than may."""
+        if not self.shared_bandwidth:
+            return self.bandwidth
+        return min(self.bandwidth, self.shared_bandwidth // self.writers)
 
     def counted_ms(self, length_ms: Millis) -> Millis:
         """Return how long the site makes an allocation that could be so long."""

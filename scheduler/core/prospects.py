@@ -12,9 +12,10 @@ from idleq.scheduler.core.entry import Entry
 from idleq.scheduler.core.gaps import Gap
 from idleq.scheduler.core.job import Job
 from idleq.scheduler.core.placement import owner_of, stretch
+from idleq.scheduler.core.staggering import pays_in_its_turn
 from idleq.scheduler.core.state import Allocation, State
 from idleq.scheduler.core.submission import FreezeMethod
-from idleq.scheduler.core.timing import length_in, length_of
+from idleq.scheduler.core.timing import end_of, length_in, length_of
 
 MOST_NAMED = 3
 """Of jobs; more would not be read."""
@@ -93,6 +94,9 @@ def _because(state: State, entry: Entry, job: Job, name: NodeName, now: Millis) 
             return False, f"{short}, and it cannot be frozen"
         takes = f"thawing and freezing take {span(worth.overhead_ms)}, {state.basis(entry, job)}"
         return False, f"{short}: {takes}"
+    end = node.gap.end.likely if held is None else end_of(state, held)
+    if not pays_in_its_turn(state, held, end, entry, job):
+        return False, f"{what} is too short for it, as others write to the shared file system before it ends"
     return True, f"{what} is long enough ({node.gap.end.source})"
 
 

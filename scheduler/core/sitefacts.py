@@ -8,6 +8,7 @@ from idleq.scheduler.core.cause import CauseKind
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.inputs import NodeReport
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.transfers import Transfer
 
 
 class NodesSeen(Struct, frozen=True, kw_only=True, gc=False):
@@ -133,3 +134,9 @@ class RequestsSlowed(Struct, frozen=True, kw_only=True, gc=False):
     until: Millis
     reason: str
     for_harm: bool = False
+
+
+class TransfersPlanned(Struct, frozen=True, kw_only=True, gc=False):
+    """The guests of these allocations are to write in these stretches, instead of those that they had; None: whenever they have to."""
+
+    transfers: tuple[tuple[AllocationId, Transfer | None], ...]

@@ -18,6 +18,7 @@ from idleq.scheduler.core.job import Cancelled, Held, Job, JobState, Queued, Wai
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.queue import Queue
 from idleq.scheduler.core.resources import NOTHING, Resources
+from idleq.scheduler.core.transfers import Transfer, Transfers
 
 FAR = Millis(2**62)
 """Later than every end: sorts gaps without an end behind all others."""
@@ -65,6 +66,7 @@ class Allocation:
         failed_launches: how many launches in a row failed there.
         abilities: what its node can do, once its agent has said so.
         machine: what its node is like, None until its agent has said so.
+        transfer: when its guests write to the file system that all nodes share; None if whenever they have to.
     """
 
     id: AllocationId
@@ -87,6 +89,7 @@ class Allocation:
     failed_launches: int = 0
     abilities: frozenset[str] = frozenset()
     machine: Machine | None = None
+    transfer: Transfer | None = None
 
     @property
     def room(self) -> Resources:
@@ -243,7 +246,7 @@ class State:
 
     Besides what the names say: *asked* are the allocations that wait in the site's queue, *coming* those and the granted ones
     whose agent is not up, *roomy* those whose agent could take a job; *requests* are the first and the last entry of each submit, by its key;
-    *dependents* the entries that wait for an entry; *moving* the jobs in line that are to go on elsewhere than before; *ramp* is how many allocations may be asked for at once.
+    *transfers* the stretches of all allocations that were given one; *dependents* the entries that wait for an entry; *moving* the jobs in line that are to go on elsewhere than before; *ramp* is how many allocations may be asked for at once.
     """
 
     policy: Policy
@@ -270,6 +273,7 @@ class State:
     asked: dict[AllocationId, None] = field(default_factory=dict)
     coming: dict[AllocationId, None] = field(default_factory=dict)
     roomy: dict[AllocationId, None] = field(default_factory=dict)
+    transfers: Transfers = field(default_factory=Transfers)
     costs: Costs = field(default_factory=Costs)
     foresight: Foresight = field(default_factory=Foresight)
     harm: HarmMemory = field(default_factory=HarmMemory)

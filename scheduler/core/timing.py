@@ -1,6 +1,6 @@
 """How long what we hold lasts, and when its guests freeze."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from idleq.ids import JobId, Millis
 from idleq.scheduler.core.commands import Mode, SegmentPlan
@@ -13,9 +13,14 @@ from idleq.scheduler.core.job import Job
 from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.state import Allocation, Node, State
 from idleq.scheduler.core.submission import FreezeMethod
+from idleq.scheduler.core.transfers import Transfer
 
 LOOKS_AHEAD = 2
 """What counts is the rate when the interval is over, as it falls meanwhile; looked at so often, the interval hardly moves any more."""
+
+
+WORTH_TELLING = Millis(1000)
+"""A freeze that moves by less is not worth a message; the margin covers it."""
 
 
 def end_of(state: State, allocation: Allocation) -> Millis | None:
@@ -56,19 +61,23 @@ def segment_plans(state: State, allocation: Allocation) -> dict[JobId, SegmentPl
     guests, jobs, entries = allocation.guests, state.jobs, state.entries
     if len(guests) == 1:
         return {name: plan_alone(state, allocation, entries[jobs[name].entry], jobs[name]) for name in guests}
-    end = end_of(state, allocation)
-    savers = {
-        name: state.typical(entry, jobs[name])
-        for name in guests
-        if (entry := entries[jobs[name].entry]).submission.spec.freeze is not FreezeMethod.NONE
-    }
+    end, savers = end_of(state, allocation), savers_of(state, allocation)
     starts: dict[JobId, Millis] = {}
     if end is not None:
-        costs = [_cost(state.policy, typical) for typical in savers.values()]
-        starts = dict(zip(savers, pack_backwards(Millis(end - state.policy.margin_ms), costs), strict=True))
+        starts = dict(zip(savers, _freeze_starts(state.policy, allocation, end, savers.values()), strict=True))
     intervals = _intervals(state, allocation, savers)
     return {
         job: SegmentPlan(freeze_at=starts.get(job), ends_at=end, save_every_ms=intervals.get(job)) for job in guests
+    }
+
+
+def savers_of(state: State, allocation: Allocation) -> dict[JobId, Typical]:
+    """Return who of the guests of *allocation* can be frozen, and what plans take each to be like."""
+    jobs, entries = state.jobs, state.entries
+    return {
+        name: state.typical(entry, jobs[name])
+        for name in allocation.guests
+        if (entry := entries[jobs[name].entry]).submission.spec.freeze is not FreezeMethod.NONE
     }
 
 
@@ -80,8 +89,11 @@ def plan_alone(state: State, allocation: Allocation, entry: Entry, job: Job | No
     if entry.submission.spec.freeze is not FreezeMethod.NONE:
         policy, typical = state.policy, state.typical(entry, job)
         if end is not None:
-            freeze_at = Millis(end - policy.margin_ms - _transfer_ms(policy, typical) - typical.freeze_ms)
-        if _saves(policy, allocation, typical):
+            takes_ms = transfer_ms(policy, typical)
+            freeze_at = Millis(end - policy.margin_ms - takes_ms - typical.freeze_ms)
+            if (turn := _turn(policy, allocation)) is not None:
+                freeze_at = min(freeze_at, Millis(turn.until - takes_ms))
+        if _saves(state, allocation, typical):
             every = _save_every(state, typical, _outlook(state, node))
     return SegmentPlan(freeze_at=freeze_at, ends_at=end, save_every_ms=every)
 
@@ -92,7 +104,7 @@ def _intervals(state: State, allocation: Allocation, savers: Mapping[JobId, Typi
     of_like: dict[Typical, Millis | None] = {}
     for typical in savers.values():
         if typical not in of_like:
-            saves = _saves(state.policy, allocation, typical)
+            saves = _saves(state, allocation, typical)
             of_like[typical] = _save_every(state, typical, outlook) if saves else None
     return {job: of_like[typical] for job, typical in savers.items()}
 
@@ -104,17 +116,39 @@ def _outlook(state: State, node: Node | None) -> Outlook:
     return node.outlook(node.gap)
 
 
-def _cost(policy: Policy, typical: Typical) -> FreezeCost:
-    return FreezeCost(typical.freeze_ms, _transfer_ms(policy, typical))
+def _freeze_starts(
+    policy: Policy, allocation: Allocation, end: Millis, typicals: Iterable[Typical]
+) -> Sequence[Millis]:
+    """Return when to freeze each guest of *allocation*, which lasts until *end*: in its turn, if it was given one, and never later than without."""
+    costs = [FreezeCost(typical.freeze_ms, transfer_ms(policy, typical)) for typical in typicals]
+    latest = pack_backwards(Millis(end - policy.margin_ms), costs)
+    turn = _turn(policy, allocation)
+    if turn is None:
+        return latest
+    # What a freeze takes besides is kept free behind the turns of all (see `staggering`), so each may write as soon as it is asked.
+    in_turn = pack_backwards(turn.until, [FreezeCost(Millis(0), cost.transfer_ms) for cost in costs])
+    return [min(both) for both in zip(latest, in_turn, strict=True)]
 
 
-def _transfer_ms(policy: Policy, typical: Typical) -> Millis:
-    return Millis(typical.bytes * 1000 // policy.bandwidth)
+def _turn(policy: Policy, allocation: Allocation) -> Transfer | None:
+    return allocation.transfer if policy.shared_bandwidth else None
 
 
-def _saves(policy: Policy, allocation: Allocation, typical: Typical) -> bool:
-    """Whether it has to save as insurance: not where the grace is long enough to freeze on demand, nor where nobody can end it early."""
-    return allocation.mode is not Mode.WINDOW and policy.grace_ms < typical.longest_freeze_ms + policy.margin_ms
+def transfer_ms(policy: Policy, typical: Typical) -> Millis:
+    """Return how long a snapshot of a job like *typical* takes on its way to the file system."""
+    return Millis(typical.bytes * 1000 // policy.write_rate)
+
+
+def _saves(state: State, allocation: Allocation, typical: Typical) -> bool:
+    """Whether it has to save as insurance: not where the grace is long enough to freeze on demand, nor where nobody can end it early.
+
+    On demand there are no turns, and a main job may want all that we hold: what freezes in turns took says nothing of that.
+    """
+    policy = state.policy
+    takes_ms = typical.longest_freeze_ms + policy.margin_ms
+    if policy.shared_bandwidth:
+        takes_ms += transfer_ms(policy, typical) * (len(state.allocations) - 1) // policy.writers
+    return allocation.mode is not Mode.WINDOW and policy.grace_ms < takes_ms
 
 
 def _save_every(state: State, typical: Typical, outlook: Outlook) -> Millis:

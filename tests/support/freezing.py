@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from idleq.ids import AllocationId, Millis
-from idleq.scheduler.core.bind import WORTH_TELLING
 from idleq.scheduler.core.commands import SegmentPlan
 from idleq.scheduler.core.freeze import FreezeCost
+from idleq.scheduler.core.timing import WORTH_TELLING
 
 NOT_JUDGED = FreezeCost(Millis(0), Millis(0))
 

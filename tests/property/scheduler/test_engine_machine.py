@@ -1,6 +1,8 @@
 """Whatever happens, in whatever order: no job is lost or done twice, nothing is over-committed, freezes come in time."""
 
 from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -54,6 +56,7 @@ from idleq.scheduler.core.policy import Policy
 from idleq.scheduler.core.resources import NOTHING, Resources
 from idleq.scheduler.core.state import Allocation, Hold
 from idleq.scheduler.core.submission import ArrayRange, FreezeMethod, Submission
+from idleq.scheduler.core.transfers import Transfers
 from idleq.scheduler.core.wishes import Changes, ChangeWished, FreezeWished, MoveWished
 from support.engines import GB, Told, snapshot, spec
 from support.engines import report as shown_as
@@ -113,9 +116,11 @@ def report(name: str, *, free: Resources = NODE, planned: int | None = None, is_
 class World(RuleBasedStateMachine):
     """A cluster that does what it is told, or fails to, and tells it late and twice."""
 
+    policy = POLICY
+
     def __init__(self) -> None:
         super().__init__()
-        self.told = Told(POLICY)
+        self.told = Told(self.policy)
         self.history: list[Input] = []
         self.pending: dict[AllocationId, RequestAllocation] = {}
         self.agents: dict[AllocationId, NodeName] = {}
@@ -240,7 +245,7 @@ class World(RuleBasedStateMachine):
                 continue
             typical, its_own = state.typical(entry, state.jobs[job]), state.jobs[job].bytes
             size = typical.bytes if its_own is None else its_own
-            seat.cost = FreezeCost(typical.freeze_ms, Millis(size * 1000 // POLICY.bandwidth))
+            seat.cost = FreezeCost(typical.freeze_ms, Millis(size * 1000 // self.policy.write_rate))
             savers.append(seat)
         self.deadlines[allocation.id] = None if end is None else judge(savers, end, POLICY.margin_ms, self.told.now)
 
@@ -654,8 +659,30 @@ class World(RuleBasedStateMachine):
                 self.tell(Exited(job=job, fence=fence, code=0, at=self.told.now, cause="workload"))
 
 
-# It restores the engine from its facts after each of 2,000 steps.
-TestEngine = pytest.mark.timeout(600)(World.TestCase)
-TestEngine.settings = settings(
+class WorldOfTurns(World):
+    """The same, where but one node may write to the shared file system at once."""
+
+    policy = replace(POLICY, shared_bandwidth=POLICY.bandwidth)
+
+    @invariant()
+    def one_node_writes_at_once(self) -> None:
+        state = self.told.engine.state
+        turns = sorted(
+            (one.transfer for one in state.allocations.values() if one.transfer), key=lambda turn: turn.since
+        )
+        assert all(before.until <= after.since for before, after in pairwise(turns))
+        assert all(turn.since < turn.until <= turn.due for turn in turns)
+        again = Transfers()
+        for turn in turns:
+            again.add(turn)
+        assert state.transfers == again
+
+
+# They restore the engine from its facts after each of 2,000 steps.
+SETTINGS = settings(
     max_examples=50, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+TestEngine = pytest.mark.timeout(600)(World.TestCase)
+TestEngine.settings = SETTINGS
+TestEngineInTurns = pytest.mark.timeout(600)(WorldOfTurns.TestCase)
+TestEngineInTurns.settings = SETTINGS

@@ -56,14 +56,15 @@ def test_what_is_not_measured_yet_costs_what_it_does_for_the_largest_guest() -> 
     policy = engine_policy(Millis(0), costs, (SMALL, LARGE), together=3)
     assert policy.freeze_ms == costs.freeze_of(LARGE, 3) == 100 + 4 * (250 + 3 * 250)
     assert policy.thaw_ms == costs.thaw_of(LARGE) == 10 + 4 * 7
-    assert policy.bandwidth == GB
+    assert (policy.bandwidth, policy.shared_bandwidth, policy.writers) == (2 * GB, 4 * GB, 2)
     assert least_cost_ms(costs, (SMALL, LARGE)) == 10 + 7 + 100 + 250 + 250
     assert policy.min_gap_ms == 2 * (10 + 7 + 100 + 250 + 250 + 1000)
 
 
 def test_where_nothing_is_shared_freezes_need_not_follow_each_other() -> None:
     policy = engine_policy(Millis(0), equal_costs(Millis(500)), (SMALL,))
-    assert (policy.freeze_ms, policy.thaw_ms, policy.bandwidth) == (500, 500, NOBODY_WAITS)
+    assert (policy.freeze_ms, policy.thaw_ms) == (500, 500)
+    assert (policy.bandwidth, policy.shared_bandwidth) == (NOBODY_WAITS, 0)
 
 
 def test_a_site_is_set_up_for_so_many_nodes_as_hardly_ever_more_close_together() -> None:
