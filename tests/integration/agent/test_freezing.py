@@ -59,7 +59,12 @@ def printed(daemon: FakeDaemon, job: str, fence: int) -> list[str]:
 
 
 def wait_for_lines(daemon: FakeDaemon, least: int, *, job: str = "1", fence: int = 1) -> None:
-    wait_for("it to print", lambda: len(printed(daemon, job, fence)) >= least, seconds=PATIENCE_SECONDS)
+    def is_running() -> bool:
+        # A container that goes on may print before its agent knows that it does: who is asked to go then is only ended.
+        told = [said for said in daemon.said if isinstance(said, Launched) and (said.job, said.fence) == (job, fence)]
+        return bool(told) and len(printed(daemon, job, fence)) >= least
+
+    wait_for("it to run and print", is_running, seconds=PATIENCE_SECONDS)
 
 
 def frozen(daemon: FakeDaemon, job: str = "1", fence: int = 1) -> Frozen:
