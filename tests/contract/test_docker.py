@@ -55,7 +55,7 @@ def stop_when_seen(program: str) -> list[int]:
 
 
 def test_a_thaw_that_would_never_end_is_given_up_and_what_was_frozen_goes_on_at_the_next(bench: Bench) -> None:
-    order, images = bench.python(COUNT, "30"), bench.images()
+    order, images = bench.python(COUNT, "200"), bench.images()
     bench.runtime.start(order)
     bench.wait_for_lines(5)
     bench.runtime.freeze(C1, images)
@@ -69,7 +69,7 @@ def test_a_thaw_that_would_never_end_is_given_up_and_what_was_frozen_goes_on_at_
     assert bench.survivors() == []
     bench.runtime.thaw(order, images)
     assert bench.wait_for_end() == [Ended(C1, 0)]
-    assert bench.lines() == [str(number) for number in range(30)]
+    assert bench.lines() == [str(number) for number in range(200)]
 
 
 def is_reaped(pid: int) -> bool:
@@ -116,7 +116,7 @@ def test_what_ends_while_the_engine_is_away_is_told_as_lost_once_that_is_back(be
 
 @AWAY
 def test_where_the_engine_is_away_what_was_frozen_is_not_blamed_and_goes_on_once_that_is_back(bench: Bench) -> None:
-    order, images = bench.python(COUNT, "30"), bench.images()
+    order, images = bench.python(COUNT, "200"), bench.images()
     bench.runtime.start(order)
     bench.wait_for_lines(5)
     bench.runtime.freeze(C1, images)
@@ -126,7 +126,7 @@ def test_where_the_engine_is_away_what_was_frozen_is_not_blamed_and_goes_on_once
     bench.runtime.thaw(order, images)
 
     assert bench.wait_for_end() == [Ended(C1, 0)]
-    assert bench.lines() == [str(number) for number in range(30)]
+    assert bench.lines() == [str(number) for number in range(200)]
 
 
 def test_one_that_takes_more_memory_than_it_has_is_ended_by_its_own_fault(bench: Bench) -> None:

@@ -412,7 +412,7 @@ def test_a_program_that_is_not_there_is_refused(bench: Bench) -> None:
 
 
 def test_where_its_image_is_missing_it_does_not_start_and_what_was_frozen_waits_for_it(container: Bench) -> None:
-    order, images = container.python(COUNT, "30"), container.images()
+    order, images = container.python(COUNT, "200"), container.images()
     elsewhere = replace(order, image="idleq-no-such-image")
     missing = "the image 'idleq-no-such-image' is not on this node: bring it there by `idleq image load`"
     with pytest.raises(ImageMissing, match=missing):
@@ -426,12 +426,12 @@ def test_where_its_image_is_missing_it_does_not_start_and_what_was_frozen_waits_
 
     container.runtime.thaw(order, images)
     assert container.wait_for_end() == [Ended(C1, 0)]
-    assert container.lines() == [str(number) for number in range(30)]
+    assert container.lines() == [str(number) for number in range(200)]
 
 
 def test_what_was_frozen_in_an_image_does_not_go_on_in_another_of_the_same_name(container: Bench) -> None:
     name = f"idleq-contract-{os.getpid()}"
-    order, images = replace(container.python(COUNT, "30"), image=name), container.images()
+    order, images = replace(container.python(COUNT, "200"), image=name), container.images()
     engine = partial(subprocess.run, check=True, capture_output=True, text=True)
     empty_archive = container.folder / "empty.tar"
     engine(["tar", "--create", "--file", str(empty_archive), "--files-from", "/dev/null"])
@@ -448,7 +448,7 @@ def test_what_was_frozen_in_an_image_does_not_go_on_in_another_of_the_same_name(
         engine([container.kind, "tag", IMAGE, name])
         container.runtime.thaw(order, images)
         assert container.wait_for_end() == [Ended(C1, 0)]
-        assert container.lines() == [str(number) for number in range(30)]
+        assert container.lines() == [str(number) for number in range(200)]
     finally:
         engine([container.kind, "image", "rm", "--force", name])
 
