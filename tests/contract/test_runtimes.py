@@ -734,7 +734,7 @@ def test_threads_of_the_freezer_do_not_disturb_who_looks_for_ends(freezer: Bench
 
 
 def test_one_that_is_frozen_as_soon_as_it_is_started_goes_on_later(freezer: Bench) -> None:
-    order, images = freezer.python(COUNT, "20"), freezer.images()
+    order, images = freezer.python(COUNT, "100"), freezer.images()
     freezer.runtime.start(order)
     freezer.runtime.freeze(C1, images)
     assert (freezer.survivors(), freezer.runtime.ended()) == ([], [])
@@ -742,7 +742,7 @@ def test_one_that_is_frozen_as_soon_as_it_is_started_goes_on_later(freezer: Benc
     freezer.runtime.thaw(order, images)
 
     assert freezer.wait_for_end() == [Ended(C1, 0)]
-    assert freezer.lines() == [str(number) for number in range(20)]
+    assert freezer.lines() == [str(number) for number in range(100)]
 
 
 @ROOT
