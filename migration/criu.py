@@ -1,4 +1,4 @@
-"""What is said to criu, and what it says: pure functions."""
+"""What is said to criu, what it says, and what it leaves."""
 
 import re
 from pathlib import Path
@@ -6,6 +6,9 @@ from pathlib import Path
 from idleq.migration.enclosure import LEADER
 
 DUMP_LOG, RESTORE_LOG = "dump.log", "restore.log"
+
+INVENTORY = "inventory.img"
+"""Criu's list of its images, which it writes last: what it is to freeze goes on, or ends by itself, until that is there."""
 
 GHOST_LIMIT = 1 << 30
 """Files that are open and deleted (temporary ones) are kept up to this size; criu's own limit is one megabyte."""
@@ -70,6 +73,11 @@ def stopped_ms(said: str) -> int:
     """Return for how long processes stood still, by what a dump printed; 0 if it did not say."""
     found = _STOPPED.search(said)
     return round(int(found[1]) / 1000) if found else 0
+
+
+def is_whole(images: Path) -> bool:
+    """Whether a freeze into *images* has come to its end; if not, nothing was frozen."""
+    return (images / INVENTORY).exists()
 
 
 def may_pass(why: str) -> bool:

@@ -29,7 +29,10 @@ from idleq.processes import adopt_orphans, caught_signals, is_gone, keeper
 
 QUIET = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
 
-KILLED_BY_US = 128 + signal.SIGKILL
+SIGNALLED = 128
+"""Podman tells a signal as this and its number."""
+
+KILLED_BY_US = SIGNALLED + signal.SIGKILL
 
 MOST_UNWRITTEN = 1 << 20
 """Of what a container prints while the disk is full, so many bytes are kept."""
@@ -223,6 +226,8 @@ class PodmanRuntime:
         if running.freezer:
             running.freezer.open()  # otherwise podman says that it does not run
         state = self._state(running.own_name)
+        if state is not None and _has_ended_itself(running, state):
+            raise FreezeFailed(f"{running.order.name} ended before it could be frozen")
         if state is not None and not state.is_running:
             podmanexport.give_back_pages(running.log.parent, into)
             with self.errands.engine():
@@ -300,6 +305,12 @@ class PodmanRuntime:
 
     def _files(self) -> cli.Files:
         return cli.Files(self._folder / secrets.token_hex(8))
+
+
+def _has_ended_itself(running: _Running, state: cli.State) -> bool:
+    """Whether a freeze that failed came too late: nothing was frozen, and no signal has ended what a criu that was killed had hold of."""
+    is_own = state.code <= SIGNALLED or state.ran_out or running.is_killed
+    return state.has_ended and is_own and not criu.is_whole(running.log.parent / podmanexport.CHECKPOINT)
 
 
 def _end_of(running: _Running, state: cli.State | None) -> Ended:

@@ -49,6 +49,11 @@ class State:
     is_frozen: bool = False
     ran_out: bool = False
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over, and nobody has frozen it as far as podman knows."""
+        return not self.is_running and not self.is_frozen
+
 
 @dataclass(frozen=True, slots=True)
 class Files:

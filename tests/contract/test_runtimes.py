@@ -111,6 +111,9 @@ while True:
     time.sleep(600)
 """
 
+WAITS = ("/bin/sh", "-c", "echo 1 > counted; until [ -e go ]; do sleep 0.1; done; exit 7")
+"""See `end_by_itself`."""
+
 LEAVES = """
 import os, time
 from pathlib import Path
@@ -241,6 +244,12 @@ def containers_of(bench: Bench, *wanted: str, owner: Path | None = None) -> list
     label = f"--filter=label={OWNER_LABEL}={owner or bench.folder}"
     ask = [bench.kind, "ps", "--all", "--quiet", label, *(f"--filter={one}" for one in wanted)]
     return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.split()
+
+
+def end_by_itself(bench: Bench) -> None:
+    """Let one that `WAITS` end, and wait until it has."""
+    (bench.folder / "work" / "go").touch()
+    wait_for("its end", lambda: not bench.survivors(), seconds=PATIENCE_SECONDS)
 
 
 def cpu_seconds(pid: int) -> float:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from idleq.migration.criu import dump_argv, oldest_for, reason, restore_argv, stopped_ms, version_of
+from idleq.migration.criu import dump_argv, is_whole, oldest_for, reason, restore_argv, stopped_ms, version_of
 
 DATA = Path(__file__).parents[2] / "data" / "criu"
 
@@ -63,3 +63,10 @@ def test_the_reason_is_the_first_error_from_which_criu_did_not_go_on(log: str, w
 
 def test_where_the_log_has_no_error_what_is_known_otherwise_is_the_reason() -> None:
     assert reason("(00.000004) Version: 4.1.1\n", "it ended with 1") == "it ended with 1"
+
+
+def test_a_freeze_is_whole_once_criu_has_listed_its_images(tmp_path: Path) -> None:
+    (tmp_path / "pages-1.img").touch()
+    assert not is_whole(tmp_path)
+    (tmp_path / "inventory.img").touch()
+    assert is_whole(tmp_path)
