@@ -78,6 +78,7 @@ def docker_request(container: Confinement) -> dict[str, Any]:
         "WorkingDir": container.folder,
         "User": container.user,
         "Labels": dict(container.labels),
+        "Healthcheck": {"Test": ["NONE"]},
         "AttachStdout": True,
         "AttachStderr": True,
         "HostConfig": {

@@ -95,6 +95,7 @@ def run_argv(name: str, container: Confinement, files: Files) -> list[str]:
     return [
         *("podman", "run", "--detach", f"--name={name}", "--pull=never", "--network=none"),
         *("--cap-drop=all", "--security-opt=no-new-privileges", "--read-only", "--read-only-tmpfs=false"),
+        *("--image-volume=ignore", "--no-healthcheck"),  # what an image asks to have beside itself no snapshot holds
         "--passwd=false",  # users that podman adds to the image's are not there where it goes on, and then it does not
         *(f"--tmpfs={TEMPORARY}:{TEMPORARY_OPTIONS}", f"--pids-limit={MOST_PROCESSES}"),
         *(f"--user={container.user}", f"--workdir={container.folder}"),
@@ -171,12 +172,12 @@ def image_number_argv(image: str) -> list[str]:
 
 def remove_argv(*names: str) -> list[str]:
     """Return what ends them and forgets them."""
-    return ["podman", "rm", "--force", "--time=0", "--ignore", *names]
+    return ["podman", "rm", "--force", "--volumes", "--time=0", "--ignore", *names]
 
 
 def remove_all_argv(owner: str) -> list[str]:
     """Return what ends everything of *owner*."""
-    return ["podman", "rm", "--force", "--time=0", f"--filter=label={OWNER_LABEL}={owner}"]
+    return ["podman", "rm", "--force", "--volumes", "--time=0", f"--filter=label={OWNER_LABEL}={owner}"]
 
 
 def kept_argv() -> list[str]:

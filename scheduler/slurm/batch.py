@@ -200,8 +200,8 @@ while agent=$(cat "$scratch/{AGENT_PID}" 2>/dev/null) && [ "$agent" -gt 1 ] 2>/d
 owner="label={OWNER_LABEL}=$scratch"
 # What an engine that hangs still has is left to the next agent of this user here: the node is to be given back.
 soon="timeout --kill-after={KILL_SECONDS} {END_SECONDS}"
-[ -e "$scratch/{RuntimeName.PODMAN}" ] && $soon podman rm --force --time=0 --filter "$owner" >/dev/null 2>&1
-[ -e "$scratch/{RuntimeName.DOCKER}" ] && $soon docker ps --all --quiet --filter "$owner" | xargs -r $soon docker rm --force >/dev/null 2>&1
+[ -e "$scratch/{RuntimeName.PODMAN}" ] && $soon podman rm --force --volumes --time=0 --filter "$owner" >/dev/null 2>&1
+[ -e "$scratch/{RuntimeName.DOCKER}" ] && $soon docker ps --all --quiet --filter "$owner" | xargs -r $soon docker rm --force --volumes >/dev/null 2>&1
 rm -rf "$scratch"
 exit $code
 """

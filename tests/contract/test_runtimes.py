@@ -462,6 +462,33 @@ def test_what_was_frozen_in_an_image_does_not_go_on_in_another_of_the_same_name(
         engine([container.kind, "image", "rm", "--force", name])
 
 
+def volumes(bench: Bench) -> list[str]:
+    return subprocess.run(
+        [bench.kind, "volume", "ls", "--quiet"], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+def test_of_the_volumes_that_an_image_asks_for_nothing_stays(container: Bench) -> None:
+    name, before = f"idleq-contract-{os.getpid()}", volumes(container)
+    order, images = replace(container.python(COUNT, "100"), image=name), container.images()
+    recipe = container.folder / "recipe"
+    recipe.mkdir()
+    (recipe / "Dockerfile").write_text(f"FROM {IMAGE}\nVOLUME /var/kept\n")
+    engine = partial(subprocess.run, check=True, capture_output=True, text=True)
+    engine([container.kind, "build", "--tag", name, str(recipe)])
+    try:
+        container.runtime.start(order)
+        container.wait_for_lines(5)
+        assert container.kind == "docker" or volumes(container) == before  # docker makes one whatever it is told
+        container.runtime.freeze(C1, images)
+        container.runtime.thaw(order, images)
+        assert container.wait_for_end() == [Ended(C1, 0)]
+        assert container.lines() == [str(number) for number in range(100)]
+    finally:
+        engine([container.kind, "image", "rm", "--force", name])
+    assert volumes(container) == before
+
+
 def test_of_one_that_goes_on_without_a_part_that_took_too_much_memory_that_is_told(container: Bench) -> None:
     eats = "python3 -c 'held = [bytearray(b\"x\" * 2**20) for _ in range(2**10)]'; exit 0"
     container.runtime.start(replace(container.order("/bin/sh", "-c", eats), memory=2**26))

@@ -39,6 +39,7 @@ def test_docker_is_asked_for_a_container_without_any_right() -> None:
         "WorkingDir": "/idleq/output",
         "User": "2001:2001",
         "Labels": {"org.idleq.mark": "a1/17/2/abc", "org.idleq.owner": "/scratch", "org.idleq.keeper": "0 b n 1 2"},
+        "Healthcheck": {"Test": ["NONE"]},
         "AttachStdout": True,
         "AttachStderr": True,
         "HostConfig": {

@@ -59,7 +59,7 @@ def test_a_container_is_started_with_next_to_no_rights_in_the_control_group_of_i
     assert run_argv("idleq-1f", container(), FILES) == [
         *("podman", "run", "--detach", "--name=idleq-1f", "--pull=never", "--network=none"),
         *("--cap-drop=all", "--security-opt=no-new-privileges", "--read-only", "--read-only-tmpfs=false"),
-        "--passwd=false",
+        *("--image-volume=ignore", "--no-healthcheck", "--passwd=false"),
         *("--tmpfs=/tmp:rw,nosuid,nodev,mode=1777", "--pids-limit=4096", "--user=0:0"),
         *("--workdir=/run/idleq/output", "--label=org.idleq.mark=a1/1/1/beef"),
         *("--memory=1024b", "--memory-swap=1024b", "--cpuset-cpus=1,3", "--cgroup-parent=/slurm/job_5"),
@@ -96,7 +96,7 @@ def test_a_freeze_exports_without_compressing_and_a_thaw_takes_another_name() ->
 
 def test_what_is_left_of_an_allocation_is_removed_by_its_label() -> None:
     assert remove_all_argv("/scratch/a1") == [
-        *("podman", "rm", "--force", "--time=0", "--filter=label=org.idleq.owner=/scratch/a1"),
+        *("podman", "rm", "--force", "--volumes", "--time=0", "--filter=label=org.idleq.owner=/scratch/a1"),
     ]
 
 

@@ -18,7 +18,7 @@ while agent=$(cat "$scratch/agent.pid" 2>/dev/null) && [ "$agent" -gt 1 ] 2>/dev
 owner="label=org.idleq.owner=$scratch"
 # What an engine that hangs still has is left to the next agent of this user here: the node is to be given back.
 soon="timeout --kill-after=5 60"
-[ -e "$scratch/podman" ] && $soon podman rm --force --time=0 --filter "$owner" >/dev/null 2>&1
-[ -e "$scratch/docker" ] && $soon docker ps --all --quiet --filter "$owner" | xargs -r $soon docker rm --force >/dev/null 2>&1
+[ -e "$scratch/podman" ] && $soon podman rm --force --volumes --time=0 --filter "$owner" >/dev/null 2>&1
+[ -e "$scratch/docker" ] && $soon docker ps --all --quiet --filter "$owner" | xargs -r $soon docker rm --force --volumes >/dev/null 2>&1
 rm -rf "$scratch"
 exit $code
