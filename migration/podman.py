@@ -12,7 +12,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from idleq.migration import copying, criu, monitors, podmanexport
@@ -94,7 +94,10 @@ class PodmanRuntime:
 
     def start(self, order: Order) -> None:
         """See Runtime."""
-        container, name, files = self._confined(order), own_name(), self._files()
+        # By its number: before it runs, its name could come to mean another image than the one that was looked at.
+        number = self._see_image(order)
+        container = replace(self._confined(order), image=number or order.image)
+        name, files = own_name(), self._files()
         files.variables.touch(mode=0o600)
         files.variables.write_text(cli.variables_text(container.environment), encoding="utf-8")
         self._begin(order, name, files, cli.run_argv(name, container, files), _start_failure)
