@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,12 +21,16 @@ from idleq.migration.confinement import Confinement, confine
 from idleq.migration.errands import Done, Errands
 from idleq.migration.errors import FreezeFailed, ImageMissing, ProgramMissing, StartFailed, ThawFailed
 from idleq.migration.monitors import Monitor
+from idleq.migration.ownfolders import own_folder, remove_abandoned
 from idleq.migration.ownnames import own_name
 from idleq.migration.patience import ANSWER_SECONDS, FREEZE_SECONDS, START_SECONDS, thaw_seconds
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
 from idleq.processes import adopt_orphans, caught_signals, is_gone, keeper
 
 QUIET = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
+
+FOLDERS = "idleq-podman-"
+"""Begins the names of the folders for podman's files of containers."""
 
 SIGNALLED = 128
 """Podman tells a signal as this and its number."""
@@ -79,7 +82,7 @@ class PodmanRuntime:
     cgroup_parent: str = field(default_factory=lambda: parent_here() if os.geteuid() == 0 else "")
     _keeper: str = field(default_factory=keeper)
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
-    _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="idleq-podman-")))
+    _folder: Path = field(default_factory=lambda: own_folder(FOLDERS))
     _running: dict[ContainerName, _Running] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _printing: threading.Lock = field(default_factory=threading.Lock)
@@ -91,6 +94,7 @@ class PodmanRuntime:
             raise StartFailed(str(error.strerror)) from error
         self._podman(cli.remove_all_argv(self.owner), FREEZE_SECONDS)  # as many as a node has
         self._forget_abandoned()
+        remove_abandoned(FOLDERS)
 
     def start(self, order: Order) -> None:
         """See Runtime."""

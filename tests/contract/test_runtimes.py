@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -520,8 +521,12 @@ def has_reaped() -> bool:
 
 
 @pytest.mark.parametrize("when", ["before", "with it", "never"])
-def test_what_an_agent_that_was_killed_has_left_the_next_one_on_the_node_ends(container: Bench, when: str) -> None:
-    owner = container.folder / "killed"
+def test_what_an_agent_that_was_killed_has_left_the_next_one_on_the_node_ends(
+    container: Bench, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    owner, temporary = container.folder / "killed", container.folder / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     agent = get_context("fork").Process(target=start_and_be_killed, args=(container, owner, when))
     agent.start()
     agent.join()
@@ -538,6 +543,7 @@ def test_what_an_agent_that_was_killed_has_left_the_next_one_on_the_node_ends(co
     # An engine may not know yet that it has ended.
     wait_for("it to be removed", next_has_removed_it, seconds=PATIENCE_SECONDS)
     assert container.survivors() == []
+    assert list(temporary.iterdir()) == []
 
 
 def test_what_has_ended_of_an_agent_that_lives_is_left_to_it(container: Bench) -> None:
