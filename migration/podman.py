@@ -104,7 +104,14 @@ class PodmanRuntime:
         name, files = own_name(), self._files()
         files.variables.touch(mode=0o600)
         files.variables.write_text(cli.variables_text(container.environment), encoding="utf-8")
-        self._begin(order, name, files, cli.run_argv(name, container, files), _start_failure)
+        self._begin(
+            order,
+            name,
+            files,
+            cli.run_argv(name, container, files),
+            _start_failure,
+            carried=cli.carried(container.environment),
+        )
         files.variables.unlink()
 
     def signal(self, name: ContainerName, number: int) -> None:
@@ -196,9 +203,10 @@ class PodmanRuntime:
         argv: list[str],
         failure: Callable[[Order, Done], StartFailed | ThawFailed],
         seconds: float | None = None,
+        carried: Mapping[str, str] | None = None,
     ) -> _Running:
         with self.errands.engine():
-            ran = self._podman(argv, self.start_seconds if seconds is None else seconds)
+            ran = self._podman(argv, self.start_seconds if seconds is None else seconds, carried)
             found = self._podman(cli.log_argv(name)) if ran.code == 0 else ran
             if found.code != 0:
                 self._give_up(name, files)
@@ -294,9 +302,11 @@ class PodmanRuntime:
     def _state(self, name: str) -> cli.State | None:
         return cli.state_of(self._podman(cli.inspect_argv(name)).stdout)
 
-    def _podman(self, argv: list[str], seconds: float = ANSWER_SECONDS) -> Done:
+    def _podman(
+        self, argv: list[str], seconds: float = ANSWER_SECONDS, carried: Mapping[str, str] | None = None
+    ) -> Done:
         try:
-            return self.errands.run(argv, seconds=seconds, environment={**os.environ, **QUIET})
+            return self.errands.run(argv, seconds=seconds, environment={**os.environ, **(carried or {}), **QUIET})
         except OSError as error:
             raise StartFailed(f"podman cannot be run on this node: {error.strerror}") from error
 

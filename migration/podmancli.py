@@ -31,9 +31,20 @@ CONFIG, SPEC, LOG = "config.dump", "spec.dump", "ctr.log"
 NO_SUCH_IMAGE = 1
 """How `has_image_argv` ends where there is none of that name."""
 
+LONGEST_LINE = 60_000
+"""Podman reads no longer ones in a file of variables (64 KiB, with the name)."""
+
 _RAN = re.compile(r"\b(?P<verb>checkpoint|restore) --image-path \S+ --work-path (?P<folder>/\S+)")
 _NO_FOLDER = re.compile(r"workdir \".*\" does not exist on container")
 _NOT_EXECUTABLE = ("permission denied", "exec format error", "is a directory")
+_HEEDED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|TERM|TMPDIR|TZ|TZDIR|LANG|LANGUAGE|LOCPATH|NLSPATH|HOSTALIASES|LOCALDOMAIN|CONTAINER|GO[A-Z]+|ENV"
+    r"|_*(BASH|LD|LC|GLIBC|GCONV|MALLOC|RES|XDG|DBUS|NOTIFY|LISTEN|SYSTEMD|SSL|SSH|CONTAINERS?|STORAGE|REGISTRY|DOCKER|PODMAN|LIBPOD|BUILDAH"
+    r"|CONMON|OCI|RUNC|CRUN|CRIU)_\w*|\w+_PROXY",
+    re.IGNORECASE,
+)
+"""What podman, its libraries or what it runs may go by: no variable of a job is podman's own by such a name."""
+
 _LOGS = {"checkpoint": criu.DUMP_LOG, "restore": criu.RESTORE_LOG}
 
 
@@ -101,7 +112,7 @@ def run_argv(name: str, container: Confinement, files: Files) -> list[str]:
         *(f"--user={container.user}", f"--workdir={container.folder}"),
         *(f"--label={key}={value}" for key, value in sorted(container.labels.items())),
         *(*limits, *cores, *parent),
-        *(f"--env-file={files.variables}", *_many_lined(container.environment)),
+        *(f"--env-file={files.variables}", *_beside_file(container.environment)),
         *(f"--mount={mount_option(mount)}" for mount in container.mounts),
         *("--log-driver=k8s-file", f"--pidfile={files.pid}"),
         f"--conmon-pidfile={files.monitor}",
@@ -110,12 +121,27 @@ def run_argv(name: str, container: Confinement, files: Files) -> list[str]:
 
 
 def variables_text(environment: Mapping[str, str]) -> str:
-    """Return the file of those variables that have one line each, so that nobody else on the node reads them in an argv."""
-    return "".join(f"{name}={value}\n" for name, value in sorted(environment.items()) if "\n" not in value)
+    """Return the file of those variables that are a line each, so that nobody else on the node reads them in an argv."""
+    return "".join(f"{name}={value}\n" for name, value in sorted(environment.items()) if _is_line(value))
 
 
-def _many_lined(environment: Mapping[str, str]) -> list[str]:
-    return [f"--env={name}={value}" for name, value in sorted(environment.items()) if "\n" in value]
+def carried(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that podman is given as its own, to take them from there by their names."""
+    return {name: value for name, value in environment.items() if not _is_line(value) and not _is_heeded(name)}
+
+
+def _beside_file(environment: Mapping[str, str]) -> list[str]:
+    told = carried(environment)
+    others = ((name, value) for name, value in sorted(environment.items()) if not _is_line(value))
+    return [f"--env={name}" if name in told else f"--env={name}={value}" for name, value in others]
+
+
+def _is_line(value: str) -> bool:
+    return "\n" not in value and not value.endswith("\r") and len(value.encode()) < LONGEST_LINE
+
+
+def _is_heeded(name: str) -> bool:
+    return _HEEDED.fullmatch(name) is not None
 
 
 def mount_option(mount: Mount) -> str:

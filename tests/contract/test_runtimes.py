@@ -566,6 +566,15 @@ def test_it_has_the_environment_that_was_ordered_and_its_mark(bench: Bench) -> N
     )
 
 
+def test_variables_of_many_lines_or_that_are_long_arrive_as_they_are(bench: Bench) -> None:
+    wanted = {"POEM": "one\ntwo\n", "ENDS": "x\r", "LONG": "x" * 100_000, "TZ": "UTC\n", "QUOTED": "'\"$HOME `\\"}
+    order = bench.python(f"import os\nfor name in {sorted(wanted)}: print(ascii(os.environ[name]))")
+    bench.runtime.start(replace(order, environment={**order.environment, **wanted}))
+
+    assert bench.wait_for_end() == [Ended(C1, 0)]
+    assert order.stdout.read_text().splitlines() == [ascii(wanted[name]) for name in sorted(wanted)]
+
+
 def test_what_is_mounted_can_be_written_only_if_that_was_ordered(bench: Bench) -> None:
     if not bench.may_freeze:
         pytest.skip("it sees this machine as it is")

@@ -11,6 +11,7 @@ from idleq.migration.podmancli import (
     Files,
     LogLines,
     State,
+    carried,
     checkpoint_argv,
     criu_log_of,
     has_image_argv,
@@ -63,15 +64,39 @@ def test_a_container_is_started_with_next_to_no_rights_in_the_control_group_of_i
         *("--tmpfs=/tmp:rw,nosuid,nodev,mode=1777", "--pids-limit=4096", "--user=0:0"),
         *("--workdir=/run/idleq/output", "--label=org.idleq.mark=a1/1/1/beef"),
         *("--memory=1024b", "--memory-swap=1024b", "--cpuset-cpus=1,3", "--cgroup-parent=/slurm/job_5"),
-        *("--env-file=/run/own/1f.env", "--env=POEM=one\ntwo"),
+        *("--env-file=/run/own/1f.env", "--env=POEM"),
         "--mount=type=bind,src=/scratch/7/output,dst=/run/idleq/out,ro=false,bind-propagation=rprivate",
         *("--log-driver=k8s-file", "--pidfile=/run/own/1f.pid", "--conmon-pidfile=/run/own/1f.monitor"),
         *('--entrypoint=["train"]', "--", "workloads", "--steps", "9"),
     ]
 
 
-def test_variables_that_have_one_line_each_are_kept_out_of_the_command() -> None:
-    assert variables_text({"B": "x y", "A": "=", "POEM": "one\ntwo"}) == "A==\nB=x y\n"
+def test_variables_are_kept_out_of_the_command_in_a_file_if_they_are_a_line_and_else_as_podmans_own() -> None:
+    long = "x" * 65_536
+    environment = {"B": "x y", "A": "=", "POEM": "one\ntwo", "ENDS": "x\r", "LONG": long}
+    assert variables_text(environment) == "A==\nB=x y\n"
+    assert carried(environment) == {"POEM": "one\ntwo", "ENDS": "x\r", "LONG": long}
+    argv = run_argv("n", container(environment=environment), FILES)
+    assert [word for word in argv if word.startswith("--env=")] == ["--env=ENDS", "--env=LONG", "--env=POEM"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "LD_PRELOAD",
+        "PATH",
+        "CONTAINERS_CONF",
+        "GODEBUG",
+        "http_proxy",
+        "LC_ALL",
+        "TMPDIR",
+        "_CONTAINERS_USERNS_CONFIGURED",
+    ],
+)
+def test_no_variable_of_a_job_is_podmans_own_that_podman_may_go_by(name: str) -> None:
+    environment = {name: "/tmp/mine.so:\n"}
+    assert (carried(environment), variables_text(environment)) == ({}, "")
+    assert f"--env={name}=/tmp/mine.so:\n" in run_argv("n", container(environment=environment), FILES)
 
 
 def test_a_comma_in_a_path_makes_no_other_option_of_the_rest() -> None:
