@@ -537,6 +537,7 @@ def test_what_an_agent_that_was_killed_has_left_the_next_one_on_the_node_ends(
     assert (agent.exitcode, len(containers_of(container, owner=owner))) == (-signal.SIGKILL, 1)
 
     def next_has_removed_it() -> bool:
+        has_reaped()  # what had not ended when its monitor did
         runtime_of(container.kind, container.folder / "next").close()
         return containers_of(container, owner=owner) == []
 
