@@ -33,7 +33,7 @@ from idleq.migration.ports import ContainerName, Ended, Freezer, Mount, Order, R
 from idleq.migration.process import ProcessRuntime
 from idleq.migration.tree import empty
 from idleq.processes import read_process, read_processes, read_program, read_variable
-from support.containers import CRIU, IMAGE, IMAGES, ROOT
+from support.containers import CRIU, IMAGE, IMAGES, NAMESPACES
 from testbed.waiting import wait_for
 
 INSIDE = Path("/run/idleq")
@@ -248,7 +248,7 @@ def cpu_seconds(pid: int) -> float:
     return times.user + times.system
 
 
-@pytest.fixture(params=["process", pytest.param("enclosed", marks=ROOT), *IMAGES])
+@pytest.fixture(params=["process", pytest.param("enclosed", marks=NAMESPACES), *IMAGES])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     with bench_of(request.param, tmp_path) as bench:
         yield bench
@@ -260,7 +260,7 @@ def container(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]
         yield bench
 
 
-@pytest.fixture(params=[pytest.param("enclosed", marks=[ROOT, CRIU]), *IMAGES])
+@pytest.fixture(params=[pytest.param("enclosed", marks=[NAMESPACES, CRIU]), *IMAGES])
 def freezer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     with bench_of(request.param, tmp_path) as bench:
         yield bench
@@ -745,7 +745,7 @@ def test_one_that_is_frozen_as_soon_as_it_is_started_goes_on_later(freezer: Benc
     assert freezer.lines() == [str(number) for number in range(100)]
 
 
-@ROOT
+@NAMESPACES
 @CRIU
 def test_enclosed_processes_that_are_frozen_one_after_the_other_are_never_looked_for_when_gone(tmp_path: Path) -> None:
     with bench_of("enclosed", tmp_path) as freezer:
