@@ -71,7 +71,7 @@ class _Capabilities(ctypes.Structure):
 def main(arguments: Sequence[str]) -> NoReturn:
     """Be the outer process for what *arguments* describe (`spec_text`), or run a program inside (`enter_argv`)."""
     if arguments[0] == _ENTER:
-        _enter(int(arguments[1]), arguments[2:])
+        _enter(int(arguments[1]), list(arguments[2:]))
     spec = json.loads(arguments[0])
     _die_with_parent()
     if os.getppid() != spec["parent"]:
@@ -161,7 +161,7 @@ def _unshare(clocks: Mapping[str, float]) -> None:
             _OFFSETS.write_text(f"{name} {ahead // 10**9} {ahead % 10**9}", encoding="ascii")
 
 
-def _enter(first: int, argv: Sequence[str]) -> NoReturn:
+def _enter(first: int, argv: list[str]) -> NoReturn:
     """Be the parent, outside, of a program that runs inside."""
     try:
         kinds = (
