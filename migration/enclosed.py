@@ -81,6 +81,12 @@ def why_not() -> str:
     )
 
 
+def whose_here() -> list[int]:
+    """Return what processes of ours are, which criu cannot change for an ordinary user: user, group, and groups as they look inside."""
+    user, group = os.geteuid(), os.getegid()
+    return [user] if user == 0 else [user, group, *(one if one == group else -1 for one in os.getgroups())]
+
+
 def leader_of(outer: int) -> int | None:
     """Return the number here of the guest's leader, whose outer process is *outer*; None if it has none (yet)."""
     first = first_of(outer)
@@ -130,7 +136,9 @@ def freeze(errands: Errands, order: Order, outer: int, into: Path) -> FrozenStat
 
 def _write_down(order: Order, clocks: Mapping[str, float], into: Path) -> None:
     """Write what a thaw needs besides criu's images, over what may be there, so that it is never less than that."""
-    text = json.dumps({"stdout": str(order.stdout), "stderr": str(order.stderr), "clocks": dict(clocks)})
+    text = json.dumps(
+        {"stdout": str(order.stdout), "stderr": str(order.stderr), "clocks": dict(clocks), "whose": whose_here()}
+    )
     with os.fdopen(os.open(into / OUTPUTS, os.O_WRONLY | os.O_CREAT, 0o600), "w") as written:
         written.write(text.ljust(ROOM_BYTES))
 
@@ -167,9 +175,14 @@ def thaw(
     try:
         had = json.loads((images / OUTPUTS).read_text())
         restore = criu.restore_argv(program, images, had["stdout"], had["stderr"], is_root=os.geteuid() == 0)
-        clocks = {name: float(had.get("clocks", {})[name]) for name in enclosure.CLOCKS if had.get("clocks")}
+        # What an earlier version has frozen does not tell of clocks and users.
+        clocks = {name: float(clock) for name, clock in had.get("clocks", {}).items() if name in enclosure.CLOCKS}
+        whose = had.get("whose", whose_here())
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ThawFailed(f"what was frozen is not whole: {error}") from error
+    if whose != whose_here():
+        # Criu would wait for ever for what cannot change its user or groups.
+        raise ThawFailed("its user, or how many groups that user is in, is another here than where it was frozen")
     answers, told = os.pipe()
     try:
         outer = start(enclosed_argv(order, restore, clocks, told), told)

@@ -3,6 +3,7 @@
 Where there is no criu, what is frozen is left out here; the testbed's nodes have all of it, and run this very file.
 """
 
+import json
 import os
 import random
 import signal
@@ -26,6 +27,7 @@ import pytest
 from idleq.migration.cgroups import freezer_of
 from idleq.migration.confinement import OWNER_LABEL
 from idleq.migration.docker import DockerRuntime
+from idleq.migration.enclosed import OUTPUTS
 from idleq.migration.errands import MONITOR, Errands
 from idleq.migration.errors import FreezeFailed, ImageMissing, ProgramMissing, StartFailed, ThawFailed
 from idleq.migration.podman import PodmanRuntime
@@ -766,3 +768,19 @@ def test_enclosed_processes_that_are_frozen_one_after_the_other_are_never_looked
         freezer.runtime.kill([C1, C2])
         freezer.wait_for_ends(2)
         assert {ended.name for ended in freezer.told} == {C1, C2}
+
+
+@NAMESPACES
+@CRIU
+def test_what_another_user_has_frozen_is_refused_at_once_as_criu_would_wait_for_ever(tmp_path: Path) -> None:
+    with bench_of("enclosed", tmp_path) as freezer:
+        order, images = freezer.python(COUNT, "100"), freezer.images()
+        freezer.runtime.start(order)
+        freezer.wait_for_lines(1)
+        freezer.runtime.freeze(C1, images)
+        told = json.loads((images / OUTPUTS).read_text())
+        (images / OUTPUTS).write_text(json.dumps({**told, "whose": [*told["whose"], -1]}))
+
+        with pytest.raises(ThawFailed, match="its user, or how many groups"):
+            freezer.runtime.thaw(order, images)
+        assert (freezer.survivors(), freezer.runtime.ended()) == ([], [])

@@ -52,9 +52,11 @@ def test_every_runtime_that_a_node_has_holds_what_all_of_them_hold(
 def test_an_ordinary_user_freezes_plain_processes_as_root_does(
     slurm: Testbed, record_property: Callable[[str, object], None]
 ) -> None:
-    said = pytest_on(slurm.nodes["n1"], "/shared/idleq/tests/contract/test_runtimes.py", "-k", "enclosed", user="alice")
-    record_property("summary", said)
-    assert "23 passed" in said
+    contract = ("/shared/idleq/tests/contract/test_runtimes.py", "-k", "enclosed")
+    agent = ("/shared/idleq/tests/integration/agent/test_freezing.py", "-k", "criu")
+    said = [pytest_on(slurm.nodes["n1"], *words, user="alice") for words in (contract, agent)]
+    record_property("summary", "; ".join(said))
+    assert "23 passed" in said[0]
 
 
 def test_the_agent_freezes_and_thaws_by_criu_and_falls_back_where_that_fails(
