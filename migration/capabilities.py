@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from idleq.migration import criu
-from idleq.migration.enclosed import find_criu
+from idleq.migration import criu, enclosed
 
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -21,7 +20,7 @@ _WORD_WITH_DIGITS = re.compile(r"\d[\w.+~-]*")
 
 def find(name: str) -> str | None:
     """Return where the program *name* is."""
-    return find_criu() if name == "criu" else shutil.which(name)
+    return enclosed.find_criu() if name == "criu" else shutil.which(name)
 
 
 def ask(argv: Sequence[str]) -> str:
@@ -42,6 +41,7 @@ class Machine:
     Attributes:
         find: tells where a program is.
         ask: tells what a program prints.
+        why_no_namespaces: tells why none can be made for a guest; empty if they can.
         is_root: whether this is root.
         release: the kernel's.
         cgroups: where control groups are mounted.
@@ -49,6 +49,7 @@ class Machine:
 
     find: Callable[[str], str | None] = find
     ask: Callable[[Sequence[str]], str] = ask
+    why_no_namespaces: Callable[[], str] = enclosed.why_not
     is_root: bool = field(default_factory=lambda: os.geteuid() == 0)
     release: str = field(default_factory=lambda: os.uname().release)
     cgroups: Path = CGROUPS
@@ -135,15 +136,20 @@ def _criu(machine: Machine) -> Capability:
     path = machine.find("criu")
     if path is None:
         return Capability("criu", works=False, detail="not found: without it jobs must save themselves (app)")
-    version, oldest = criu.version_of(machine.ask([path, "--version"])), criu.oldest_for(machine.release)
+    version = criu.version_of(machine.ask([path, "--version"]))
+    oldest = criu.oldest_for(machine.release, is_root=machine.is_root)
     if version is None:
         return Capability("criu", works=False, detail=f"{path} does not say its version")
     name, wanted = ".".join(map(str, version)), ".".join(map(str, oldest))
     if version < oldest:
-        detail = f"{name} does not know the vDSO of the kernel {machine.release}: install {wanted} or newer"
-        return Capability("criu", works=False, detail=detail)
-    if not machine.is_root:
-        return Capability("criu", works=False, detail=f"{name}, which needs root: jobs must save themselves (app)")
-    if machine.find("nsenter") is None:
-        return Capability("criu", works=False, detail=f"{name}, but there is no nsenter (util-linux)")
-    return Capability("criu", works=True, detail=f"{name}: plain processes are frozen from outside (--freeze criu)")
+        lacks = f"does not know the vDSO of the kernel {machine.release}"
+        if oldest == criu.OLDEST_FOR_USERS:
+            lacks = "cannot freeze for an ordinary user"
+        return Capability("criu", works=False, detail=f"{name} {lacks}: install {wanted} or newer")
+    if why := machine.why_no_namespaces():
+        advice = "" if machine.is_root else "; an ordinary user needs user namespaces for it (user.max_user_namespaces)"
+        return Capability("criu", works=False, detail=f"{name}, but {why}{advice}")
+    whose = "" if machine.is_root else ", without root"
+    return Capability(
+        "criu", works=True, detail=f"{name}: plain processes are frozen from outside{whose} (--freeze criu)"
+    )

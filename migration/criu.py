@@ -24,7 +24,14 @@ OLDEST_FOR_VDSO = (4, 1)
 ENGINE_OPTIONS = ("--file-locks", "--manage-cgroups=ignore")
 """Locks on files are kept; the processes stay in the control groups of whoever thaws them, which are the allocation's."""
 
-HARMLESS = ("tun: Unable to create tun", "rlimit: Can't setup RLIMIT_NOFILE for self")
+OLDEST_FOR_USERS = (3, 19)
+"""The first that leaves a process's groups alone where they are right already; in a namespace of an ordinary user's none can be set."""
+
+HARMLESS = (
+    "tun: Unable to create tun",
+    "rlimit: Can't setup RLIMIT_NOFILE for self",
+    "net: Unexpected error: -1(Operation",
+)
 """Begin what criu calls errors and goes on from."""
 
 NOT_HELD = "Timeout reached. Try to interrupt"
@@ -37,23 +44,26 @@ _STOPPED = re.compile(r"Frozen time:\s*(\d+) us")
 _ERROR = re.compile(r"^(?:\(\d+\.\d+\)\s*)?(?:\s*\d+:\s*)?Error \([^)]*\): (?P<text>.+)$", re.MULTILINE)
 
 
-def dump_argv(program: str, first: int, images: Path) -> list[str]:
-    """Return what freezes the guest whose first process is *first* here; it is run among its namespaces, so that they are not part of it."""
+def dump_argv(program: str, images: Path, *, is_root: bool) -> list[str]:
+    """Return what freezes a guest if it is run among its namespaces, so that they are not part of it."""
     return [
-        *("nsenter", "--target", str(first), "--mount", "--pid", "--"),
         *(program, "dump", "--tree", str(LEADER), "--images-dir", str(images), "--log-file", DUMP_LOG, "-v4"),
-        *("--display-stats", "--ghost-limit", str(GHOST_LIMIT), *ENGINE_OPTIONS),
+        *("--display-stats", "--ghost-limit", str(GHOST_LIMIT), *_options(is_root=is_root)),
     ]
 
 
-def restore_argv(program: str, images: Path, stdout: str, stderr: str) -> list[str]:
+def restore_argv(program: str, images: Path, stdout: str, stderr: str, *, is_root: bool) -> list[str]:
     """Return what lets it go on; {stdout} and {stderr} are the open files that take the place of those it had at these paths."""
     outputs = (("{stdout}", stdout), ("{stderr}", stderr))
     inherited = [word for number, path in outputs for word in ("--inherit-fd", f"fd[{number}]:{path.lstrip('/')}")]
     return [
         *(program, "restore", "--images-dir", str(images), "--log-file", RESTORE_LOG, "-v4"),
-        *("--restore-detached", *inherited, *ENGINE_OPTIONS),
+        *("--restore-detached", *inherited, *_options(is_root=is_root)),
     ]
+
+
+def _options(*, is_root: bool) -> tuple[str, ...]:
+    return ENGINE_OPTIONS if is_root else (*ENGINE_OPTIONS, "--unprivileged")
 
 
 def version_of(said: str) -> tuple[int, int] | None:
@@ -62,11 +72,11 @@ def version_of(said: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def oldest_for(release: str) -> tuple[int, int]:
+def oldest_for(release: str, *, is_root: bool = True) -> tuple[int, int]:
     """Return the oldest criu that works on the kernel *release*."""
     found = _RELEASE.match(release)
     is_new = found is not None and (int(found[1]), int(found[2])) >= VDSO_CHANGED
-    return OLDEST_FOR_VDSO if is_new else OLDEST
+    return OLDEST_FOR_VDSO if is_new else OLDEST if is_root else OLDEST_FOR_USERS
 
 
 def stopped_ms(said: str) -> int:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from idleq.migration import criu, enclosure
@@ -21,7 +21,10 @@ from idleq.migration.ports import FrozenState, Order
 from idleq.processes import children_of, read_argv, read_processes, started
 
 OUTPUTS = "idleq.json"
-"""Where what was frozen had written to, beside criu's images."""
+"""Where what was frozen had written to, and what its clocks said, beside criu's images."""
+
+ROOM_BYTES = 8192
+"""More than that needs: written over, it needs no more of the disk."""
 
 GLANCE_SECONDS = 0.01
 """Between two looks at one that has just been started."""
@@ -36,7 +39,12 @@ def find_criu(path: str | None = None) -> str | None:
     return shutil.which("criu", path=os.pathsep.join((searched, *SYSTEM_FOLDERS)))
 
 
-def enclosed_argv(order: Order, restore: list[str] | None = None, answer: int | None = None) -> list[str]:
+def enclosed_argv(
+    order: Order,
+    restore: list[str] | None = None,
+    clocks: Mapping[str, float] | None = None,
+    answer: int | None = None,
+) -> list[str]:
     """Return what starts *order* in namespaces of its own, or lets it go on there by *restore*."""
     spec = enclosure.spec_text(
         parent=os.getpid(),
@@ -44,9 +52,39 @@ def enclosed_argv(order: Order, restore: list[str] | None = None, answer: int | 
         folder=str(order.folder),
         mounts=[(str(mount.source), str(mount.target), mount.is_writable) for mount in order.mounts],
         restore=restore or [],
+        clocks=clocks,
         answer=answer,
     )
-    return [sys.executable, "-I", "-S", enclosure.__file__, spec]
+    return _by_python(spec)
+
+
+def _by_python(*words: str) -> list[str]:
+    return [sys.executable, "-I", "-S", enclosure.__file__, *words]
+
+
+def why_not() -> str:
+    """Return why no namespaces can be made here by who asks; empty if they can. It is tried."""
+    ends = enclosure.spec_text(parent=os.getpid(), argv=["true"], folder="/", mounts=[])
+    try:
+        ran = subprocess.run(
+            _by_python(ends),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=BEGIN_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return (
+        "" if ran.returncode == 0 else ran.stderr.strip().removeprefix("idleq: ") or f"it ended with {ran.returncode}"
+    )
+
+
+def whose_here() -> list[int]:
+    """Return what processes of ours are, which criu cannot change for an ordinary user: user, group, and groups as they look inside."""
+    user, group = os.geteuid(), os.getegid()
+    return [user] if user == 0 else [user, group, *(one if one == group else -1 for one in os.getgroups())]
 
 
 def leader_of(outer: int) -> int | None:
@@ -80,16 +118,29 @@ def freeze(errands: Errands, order: Order, outer: int, into: Path) -> FrozenStat
         raise FreezeFailed("there is no criu on this node")
     first = _begun(outer)
     try:
-        (into / OUTPUTS).write_text(json.dumps({"stdout": str(order.stdout), "stderr": str(order.stderr)}))
-        ran = errands.run(criu.dump_argv(program, first, into), seconds=FREEZE_SECONDS)
+        clocks, begun = enclosure.clocks_of(first), time.monotonic()
+        _write_down(order, clocks, into)
+        dump = criu.dump_argv(program, into, is_root=os.geteuid() == 0)
+        ran = errands.run(_by_python(*enclosure.enter_argv(first, dump)), seconds=FREEZE_SECONDS)
     except OSError as error:
         raise FreezeFailed(f"it cannot be frozen into {into}: {error.strerror}") from error
     if ran.code != 0:
         why = _why(ran, into / criu.DUMP_LOG)
         raise FreezeFailed(f"criu: {why}", is_broken=ran.code < 0, may_pass=ran.code > 0 and criu.may_pass(why))
     (into / criu.DUMP_LOG).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # a disk that is full by now: its clocks step back then, by what the freeze took
+        _write_down(order, {name: clock + time.monotonic() - begun for name, clock in clocks.items()}, into)
     size = sum(path.stat().st_size for path in into.iterdir())
     return FrozenState(bytes=size, stopped_ms=criu.stopped_ms(ran.stdout + ran.stderr))
+
+
+def _write_down(order: Order, clocks: Mapping[str, float], into: Path) -> None:
+    """Write what a thaw needs besides criu's images, over what may be there, so that it is never less than that."""
+    text = json.dumps(
+        {"stdout": str(order.stdout), "stderr": str(order.stderr), "clocks": dict(clocks), "whose": whose_here()}
+    )
+    with os.fdopen(os.open(into / OUTPUTS, os.O_WRONLY | os.O_CREAT, 0o600), "w") as written:
+        written.write(text.ljust(ROOM_BYTES))
 
 
 def _begun(outer: int) -> int:
@@ -123,12 +174,18 @@ def thaw(
         raise ThawFailed("there is no criu on this node")
     try:
         had = json.loads((images / OUTPUTS).read_text())
-        restore = criu.restore_argv(program, images, had["stdout"], had["stderr"])
+        restore = criu.restore_argv(program, images, had["stdout"], had["stderr"], is_root=os.geteuid() == 0)
+        # What an earlier version has frozen does not tell of clocks and users.
+        clocks = {name: float(clock) for name, clock in had.get("clocks", {}).items() if name in enclosure.CLOCKS}
+        whose = had.get("whose", whose_here())
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ThawFailed(f"what was frozen is not whole: {error}") from error
+    if whose != whose_here():
+        # Criu would wait for ever for what cannot change its user or groups.
+        raise ThawFailed("its user, or how many groups that user is in, is another here than where it was frozen")
     answers, told = os.pipe()
     try:
-        outer = start(enclosed_argv(order, restore, told), told)
+        outer = start(enclosed_argv(order, restore, clocks, told), told)
     finally:
         os.close(told)
     with os.fdopen(answers, "rb") as reading:

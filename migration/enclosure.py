@@ -4,6 +4,9 @@ The outer one is the agent's child. It makes namespaces of its own for processes
 numbers are free wherever it goes on, and its folders lie at the same place; and it ends as the guest ends. The first one is
 process 1 in there: the parent of the guest's leader and of all orphans, and not part of what is frozen. If either dies, the
 kernel ends all that is inside; the outer one dies with the agent.
+
+An ordinary user may make them in a namespace of users of its own, whose only user is this one: in there criu has the rights
+that it needs, over these processes alone, and every file is opened with this user's own.
 """
 
 import contextlib
@@ -30,35 +33,57 @@ NOT_STARTED = 127
 RESTORED = "restored"
 """What is answered when a guest goes on; it may have ended before anybody looks."""
 
+CLOCKS = {"monotonic": time.CLOCK_MONOTONIC, "boottime": time.CLOCK_BOOTTIME}
+"""Those that begin at a node's start, by the names that the kernel gives them."""
+
 PATIENCE_SECONDS = 600
 """Of images that are not whole, criu may wait for ever for what is not there."""
 
 VISIT_SECONDS = 0.005
 """How often it is looked whether criu has left: the few milliseconds that it needs to come to its end."""
 
+_ENTER = "enter"
+
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_CLONE_NEWNS, _CLONE_NEWPID = 0x00020000, 0x20000000
+_CLONE_NEWTIME, _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWPID = 0x00000080, 0x00020000, 0x10000000, 0x20000000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_SLAVE = (
     1, 2, 4, 8, 32, 4096, 16384, 1 << 19,
 )  # fmt: skip
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
+_CAP_SETUID = 7
+_CAPABILITY_VERSION = 0x20080522
+
+_OFFSETS = Path("/proc/self/timens_offsets")
+"""Where a kernel that can give clocks of their own to what is inside says how far they are ahead."""
+
+_KEPT_WITH_A_BIND = (
+    (os.ST_NOSUID, _MS_NOSUID), (os.ST_NODEV, _MS_NODEV), (os.ST_NOEXEC, _MS_NOEXEC),
+    (os.ST_NOATIME, 1 << 10), (os.ST_NODIRATIME, 1 << 11),
+)  # fmt: skip
+"""What an ordinary user may not take from a mount when it is made read-only."""
+
+
+class _Capabilities(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable"))
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
-    """Be the outer process for what *arguments* describe (`spec_text`)."""
+    """Be the outer process for what *arguments* describe (`spec_text`), or run a program inside (`enter_argv`)."""
+    if arguments[0] == _ENTER:
+        _enter(int(arguments[1]), list(arguments[2:]))
     spec = json.loads(arguments[0])
     _die_with_parent()
     if os.getppid() != spec["parent"]:
         os._exit(CANNOT_BE_MADE)
     try:
-        _call("unshare", _CLONE_NEWNS | _CLONE_NEWPID)
+        _unshare(spec["clocks"])
         _mount("none", "/", None, _MS_REC | _MS_SLAVE)
         _see(spec["mounts"])
         ends, told = os.pipe()
         first = os.fork()
     except OSError as error:
-        _answer(spec, f"no namespaces can be made for it: {error}")
-        os._exit(CANNOT_BE_MADE)
+        _refuse(spec, f"no namespaces can be made for it: {error}")
     if first == 0:
         os.close(ends)
         _be_first(spec, told)
@@ -77,6 +102,7 @@ def spec_text(
     folder: str,
     mounts: Sequence[tuple[str, str, bool]],
     restore: Sequence[str] = (),
+    clocks: Mapping[str, float] | None = None,
     answer: int | None = None,
 ) -> str:
     """Return what `main` takes.
@@ -87,10 +113,89 @@ def spec_text(
         folder: where it starts.
         mounts: sources, targets, and whether they can be written.
         restore: what lets a frozen guest go on, instead of starting one.
+        clocks: what the clocks inside are to say first, in seconds since some time, by their names (`CLOCKS`); root's criu sees to them itself.
         answer: an open file to which a restore's end is written: `RESTORED`, or why it is not.
     """
     spec = {"parent": parent, "argv": argv, "folder": folder, "mounts": mounts, "restore": restore, "answer": answer}
-    return json.dumps(spec)
+    return json.dumps({**spec, "clocks": clocks or {}})
+
+
+def enter_argv(first: int, argv: Sequence[str]) -> list[str]:
+    """Return what `main` takes to run *argv* among the namespaces of the process *first*, with all rights that they give."""
+    return [_ENTER, str(first), *argv]
+
+
+def clocks_of(first: int) -> dict[str, float]:
+    """Return what the clocks inside say now, by their names; none where the kernel has one clock for all.
+
+    Raises:
+        OSError: *first* has ended.
+    """
+    if not _OFFSETS.exists():
+        return {}
+    here, inside = (
+        _offsets_in(path.read_text(encoding="ascii")) for path in (_OFFSETS, Path(f"/proc/{first}/timens_offsets"))
+    )
+    return {name: time.clock_gettime(CLOCKS[name]) - here[name] + inside[name] for name in CLOCKS}
+
+
+def _offsets_in(text: str) -> dict[str, float]:
+    return {
+        name: int(seconds) + int(nanoseconds) / 1e9 for name, seconds, nanoseconds in map(str.split, text.splitlines())
+    }
+
+
+def _unshare(clocks: Mapping[str, float]) -> None:
+    user, group = os.geteuid(), os.getegid()
+    wanted = _CLONE_NEWNS | _CLONE_NEWPID
+    if user == 0:
+        _call("unshare", wanted)
+        return
+    _call("unshare", wanted | _CLONE_NEWUSER | (_CLONE_NEWTIME if _OFFSETS.exists() else 0))
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        Path(f"/proc/self/{name}").write_text(text, encoding="ascii")
+    if clocks and _OFFSETS.exists():
+        here = _offsets_in(_OFFSETS.read_text(encoding="ascii"))
+        for name, wanted_time in clocks.items():
+            ahead = round((wanted_time - time.clock_gettime(CLOCKS[name]) + here[name]) * 1e9)
+            _OFFSETS.write_text(f"{name} {ahead // 10**9} {ahead % 10**9}", encoding="ascii")
+
+
+def _enter(first: int, argv: list[str]) -> NoReturn:
+    """Be the parent, outside, of a program that runs inside."""
+    try:
+        kinds = (
+            ("mnt", "pid") if os.geteuid() == 0 else ("user", "mnt", "pid", *(("time",) if _OFFSETS.exists() else ()))
+        )
+        places = [os.open(f"/proc/{first}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in kinds]
+        for place in places:
+            _call("setns", place, 0)
+        _keep_capabilities()
+        if (child := os.fork()) == 0:
+            os.execv(argv[0], argv)  # noqa: S606 - no shell is what is wanted
+    except OSError as error:
+        sys.stderr.write(f"idleq: cannot run {argv[0]} among the namespaces of a guest: {error}\n")
+        sys.stderr.flush()
+        os._exit(CANNOT_BE_MADE)
+    _, status = os.waitpid(child, 0)
+    _end_like(status)
+
+
+def _keep_capabilities() -> None:
+    """Let what is started from now on have the rights that this process has in here, though its user is not root."""
+    if os.geteuid() == 0:
+        return
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    halves = (_Capabilities * 2)()  # the lower 32 of them, and the others
+    _call("capget", header, halves)
+    for half in halves:
+        half.inheritable = half.permitted
+    _call("capset", header, halves)
+    # With this right criu would begin as root, whom there is none of in here.
+    permitted = (halves[0].permitted | halves[1].permitted << 32) & ~(1 << _CAP_SETUID)
+    for number in range(permitted.bit_length()):
+        if permitted >> number & 1:
+            _call("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, number, 0, 0)
 
 
 def _be_first(spec: Mapping[str, Any], told: int) -> NoReturn:
@@ -107,10 +212,15 @@ def _be_first(spec: Mapping[str, Any], told: int) -> NoReturn:
             time.sleep(VISIT_SECONDS)  # what has just frozen the guest would be ended with this process
         os.write(told, str(status).encode())
     except OSError as error:
-        _answer(spec, str(error))
-        sys.stderr.write(f"idleq: {error}\n")
-        os._exit(CANNOT_BE_MADE)
+        _refuse(spec, str(error))
     os._exit(0)
+
+
+def _refuse(spec: Mapping[str, Any], why: str) -> NoReturn:
+    _answer(spec, why)
+    sys.stderr.write(f"idleq: {why}\n")
+    sys.stderr.flush()
+    os._exit(CANNOT_BE_MADE)
 
 
 def _start(spec: Mapping[str, Any]) -> None:
@@ -136,6 +246,7 @@ def _restore(spec: Mapping[str, Any]) -> None:
     """Run criu, which leaves the guest as an orphan: this process's child."""
     if spec["answer"] is not None:
         os.set_inheritable(spec["answer"], False)
+    _keep_capabilities()
     stdout, stderr = os.dup(1), os.dup(2)
     # A file, not a pipe: where criu is killed half-way, what it has begun to restore keeps a pipe open for ever.
     with os.fdopen(os.memfd_create("criu"), "w+b") as said:
@@ -206,13 +317,41 @@ def _end_like(status: int) -> NoReturn:
 def _see(mounts: Sequence[tuple[str, str, bool]]) -> None:
     """Bind each source on its target; the targets lie in folders of this namespace only."""
     for parent in sorted({str(Path(target).parent) for _, target, _ in mounts}):
-        Path(parent).mkdir(parents=True, exist_ok=True)
+        _make(Path(parent))
         _mount("idleq", parent, "tmpfs", _MS_NOSUID | _MS_NODEV)
     for source, target, is_writable in mounts:
         Path(target).mkdir()
         _mount(source, target, None, _MS_BIND)
         if not is_writable:
-            _mount(source, target, None, _MS_BIND | _MS_REMOUNT | _MS_RDONLY)
+            had = os.statvfs(target).f_flag
+            kept = sum(flag for seen, flag in _KEPT_WITH_A_BIND if had & seen)
+            _mount(source, target, None, _MS_BIND | _MS_REMOUNT | _MS_RDONLY | kept)
+
+
+def _make(folder: Path) -> None:
+    """Make *folder*; what an ordinary user may not add to a folder of the node is added to one like it that takes its place in here."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except PermissionError:
+        _replace(next(above for above in folder.parents if above.is_dir()))
+        folder.mkdir(parents=True)
+
+
+def _replace(folder: Path) -> None:
+    """Mount a new folder over *folder*, in which all is as it was in the old one."""
+    old = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    _mount("idleq", str(folder), "tmpfs", _MS_NOSUID | _MS_NODEV)
+    for entry in list(os.scandir(f"/proc/self/fd/{old}")):
+        here = folder / entry.name
+        if entry.is_symlink():
+            here.symlink_to(os.readlink(entry.path))  # noqa: PTH115 - its Path would lose the way through the open folder
+            continue
+        if entry.is_dir():
+            here.mkdir()
+        else:
+            here.touch()
+        _mount(entry.path, str(here), None, _MS_BIND | _MS_REC)
+    os.close(old)
 
 
 def _next_number(pid: int) -> None:

@@ -3,6 +3,7 @@
 Where there is no criu, what is frozen is left out here; the testbed's nodes have all of it, and run this very file.
 """
 
+import json
 import os
 import random
 import signal
@@ -27,6 +28,7 @@ import pytest
 from idleq.migration.cgroups import freezer_of
 from idleq.migration.confinement import OWNER_LABEL
 from idleq.migration.docker import DockerRuntime
+from idleq.migration.enclosed import OUTPUTS
 from idleq.migration.errands import MONITOR, Errands
 from idleq.migration.errors import FreezeFailed, ImageMissing, ProgramMissing, StartFailed, ThawFailed
 from idleq.migration.podman import PodmanRuntime
@@ -34,7 +36,7 @@ from idleq.migration.ports import ContainerName, Ended, Freezer, Mount, Order, R
 from idleq.migration.process import ProcessRuntime
 from idleq.migration.tree import empty
 from idleq.processes import read_process, read_processes, read_program, read_variable
-from support.containers import CRIU, IMAGE, IMAGES, ROOT
+from support.containers import CRIU, IMAGE, IMAGES, NAMESPACES
 from testbed.waiting import wait_for
 
 INSIDE = Path("/run/idleq")
@@ -258,7 +260,7 @@ def cpu_seconds(pid: int) -> float:
     return times.user + times.system
 
 
-@pytest.fixture(params=["process", pytest.param("enclosed", marks=ROOT), *IMAGES])
+@pytest.fixture(params=["process", pytest.param("enclosed", marks=NAMESPACES), *IMAGES])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     with bench_of(request.param, tmp_path) as bench:
         yield bench
@@ -270,7 +272,7 @@ def container(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]
         yield bench
 
 
-@pytest.fixture(params=[pytest.param("enclosed", marks=[ROOT, CRIU]), *IMAGES])
+@pytest.fixture(params=[pytest.param("enclosed", marks=[NAMESPACES, CRIU]), *IMAGES])
 def freezer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     with bench_of(request.param, tmp_path) as bench:
         yield bench
@@ -662,6 +664,7 @@ def test_one_that_a_broken_freeze_has_left_standing_still_goes_on(container: Ben
     assert container.wait_for_end() == [Ended(C1, 7)]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
 @pytest.mark.parametrize("size", ["1m", pytest.param("16k", id="also for criu's log")])
 def test_when_the_disk_is_full_it_goes_on(freezer: Bench, size: str) -> None:
     with full_disk(freezer.folder / "full", size) as full:
@@ -797,7 +800,7 @@ def test_one_that_is_frozen_as_soon_as_it_is_started_goes_on_later(freezer: Benc
     assert freezer.lines() == [str(number) for number in range(100)]
 
 
-@ROOT
+@NAMESPACES
 @CRIU
 def test_enclosed_processes_that_are_frozen_one_after_the_other_are_never_looked_for_when_gone(tmp_path: Path) -> None:
     with bench_of("enclosed", tmp_path) as freezer:
@@ -817,3 +820,19 @@ def test_enclosed_processes_that_are_frozen_one_after_the_other_are_never_looked
         freezer.runtime.kill([C1, C2])
         freezer.wait_for_ends(2)
         assert {ended.name for ended in freezer.told} == {C1, C2}
+
+
+@NAMESPACES
+@CRIU
+def test_what_another_user_has_frozen_is_refused_at_once_as_criu_would_wait_for_ever(tmp_path: Path) -> None:
+    with bench_of("enclosed", tmp_path) as freezer:
+        order, images = freezer.python(COUNT, "100"), freezer.images()
+        freezer.runtime.start(order)
+        freezer.wait_for_lines(1)
+        freezer.runtime.freeze(C1, images)
+        told = json.loads((images / OUTPUTS).read_text())
+        (images / OUTPUTS).write_text(json.dumps({**told, "whose": [*told["whose"], -1]}))
+
+        with pytest.raises(ThawFailed, match="its user, or how many groups"):
+            freezer.runtime.thaw(order, images)
+        assert (freezer.survivors(), freezer.runtime.ended()) == ([], [])

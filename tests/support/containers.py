@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from idleq.migration.capabilities import why_no_criu
+from idleq.migration.enclosed import why_not
 
 IMAGE = "idleq-workloads"
 
@@ -19,7 +20,7 @@ def has_image(engine: str) -> bool:
     return said.returncode == 0
 
 
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
+NAMESPACES = pytest.mark.skipif(bool(why_not()), reason=f"no namespaces can be made here: {why_not()}")
 CRIU = pytest.mark.skipif(bool(why_no_criu()), reason=f"criu cannot freeze here: {why_no_criu()}")
 NO_CRIU = pytest.mark.skipif(not why_no_criu(), reason="here criu can freeze")
 PODMAN, DOCKER = (

@@ -4,7 +4,6 @@ The testbed's nodes have criu, and run this very file.
 """
 
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from idleq.scheduler.core.inputs import Exited, Frozen, Launched, Progressed, Sn
 from idleq.scheduler.core.submission import FreezeMethod, Inputs, JobSpec, RuntimeWish
 from idleq.scheduler.staging import KIND, PLACE
 from support.agents import MEBI, SAVER, FakeDaemon, StartAgent, now, python, spec
-from support.containers import CRIU, IMAGE, NO_CRIU, PODMAN
+from support.containers import CRIU, IMAGE, NO_CRIU, PODMAN, has_image
 from testbed.waiting import wait_for
 
 BUSY_TREE = Path(__file__).parents[2] / "support" / "busy_tree.py"
@@ -218,7 +217,7 @@ def podmans() -> list[str]:
     return [one for one in containers() if one not in EARLIER]
 
 
-EARLIER = frozenset(containers() if shutil.which("podman") else ())
+EARLIER = frozenset(containers() if has_image("podman") else ())
 
 
 @CRIU

@@ -21,20 +21,21 @@ STEPS, MOVES = 200, 5
 COUNT = ("--", PYTHON, "-m", "idleq.workloads.cli", "count", "--step-seconds", "0.1", "--steps")
 
 
-@pytest.fixture
-def root(slurm: Testbed) -> Iterator[Person]:
-    """Root, whose daemon runs: only root's agents can use criu."""
-    person = Person(slurm, "root", server="/shared/root/q")
+@pytest.fixture(params=["root", "alice"])
+def person(slurm: Testbed, request: pytest.FixtureRequest) -> Iterator[Person]:
+    """Somebody whose daemon runs."""
+    server = "/shared/root/q" if request.param == "root" else "/shared/home/alice/q"
+    person = Person(slurm, request.param, server=server)
     with served(person, config_of()):
         yield person
 
 
-def pytest_on(node: Node, *words: str, seconds: float = 280) -> str:
-    """What the tests say that are run on *node*, where criu and podman are."""
+def pytest_on(node: Node, *words: str, user: str = "root", seconds: float = 280) -> str:
+    """What the tests say that *user* runs on *node*, where criu and podman are."""
     argv = ("env", "PYTHONDONTWRITEBYTECODE=1", "PODMAN_IGNORE_CGROUPSV1_WARNING=1", PYTHON, "-m", "pytest", "-q")
     try:
         return node.run(
-            *argv, "-n", "0", "-p", "no:cacheprovider", "--rootdir=/shared/idleq", *words, seconds=seconds
+            *argv, "-n", "0", "-p", "no:cacheprovider", "--rootdir=/shared/idleq", *words, user=user, seconds=seconds
         ).splitlines()[-1]
     except CommandRefused as error:
         pytest.fail(error.said)
@@ -46,6 +47,16 @@ def test_every_runtime_that_a_node_has_holds_what_all_of_them_hold(
     files = (f"/shared/idleq/tests/contract/test_{name}.py" for name in ("runtimes", "podman", "docker"))
     said = pytest_on(with_docker.nodes["n1"], *files, "-k", "enclosed or podman or docker")
     record_property("summary", said)
+
+
+def test_an_ordinary_user_freezes_plain_processes_as_root_does(
+    slurm: Testbed, record_property: Callable[[str, object], None]
+) -> None:
+    contract = ("/shared/idleq/tests/contract/test_runtimes.py", "-k", "enclosed")
+    agent = ("/shared/idleq/tests/integration/agent/test_freezing.py", "-k", "criu")
+    said = [pytest_on(slurm.nodes["n1"], *words, user="alice") for words in (contract, agent)]
+    record_property("summary", "; ".join(said))
+    assert "23 passed" in said[0]
 
 
 def test_the_agent_freezes_and_thaws_by_criu_and_falls_back_where_that_fails(
@@ -73,35 +84,44 @@ def test_kills_around_guests_in_containers_and_under_criu_cost_no_job_and_double
     record_property("summary", said)
 
 
-def segment(node: Node, folder: str, number: int, until: int, *argv: str, around: Sequence[str] = ()) -> dict[str, Any]:
-    """One stretch of *argv* (none: the tree of processes) on *node*; what it said of its end."""
+def segment(
+    node: Node, folder: str, number: int, until: int, *argv: str, user: str, around: Sequence[str] = ()
+) -> dict[str, Any]:
+    """One stretch of *user*'s *argv* (none: the tree of processes) on *node*; what it said of its end."""
     python = ("env", "PYTHONPATH=/shared/idleq/tests", *around, PYTHON, "-m", "support.segment")
     words = argv or (*BUSY_TREE, str(STEPS))
     told: dict[str, Any] = json.loads(
-        node.run(*python, folder, str(number), "process", str(until), *words, seconds=100)
+        node.run(*python, folder, str(number), "process", str(until), *words, user=user, seconds=100)
     )
     return told
 
 
-def test_open_files_pipes_threads_and_children_survive_five_moves_between_two_nodes(
-    slurm: Testbed, record_property: Callable[[str, object], None]
-) -> None:
-    for trial in ("alone", "moved"):
-        (slurm.shared / "criu" / trial).mkdir(parents=True)
-    hosts, moved = slurm.compute[:2], slurm.shared / "criu" / "moved"
+USERS = pytest.mark.parametrize("user", ["root", "alice"])
 
-    segment(hosts[0], "/shared/criu/alone", 0, until=10**6)
-    ends = [
-        segment(hosts[number % 2], "/shared/criu/moved", number, until=25 * (number + 1)) for number in range(MOVES)
-    ]
-    last = segment(hosts[MOVES % 2], "/shared/criu/moved", MOVES, until=10**6)
+
+def folder_of(user: str, name: str, node: Node) -> str:
+    """A new folder of *user*'s that all nodes see."""
+    path = f"/shared/home/{user}/criu/{name}"
+    node.run("install", "--directory", f"--owner={user}", path)
+    return path
+
+
+@USERS
+def test_open_files_pipes_threads_and_children_survive_five_moves_between_two_nodes(
+    slurm: Testbed, user: str, record_property: Callable[[str, object], None]
+) -> None:
+    hosts = slurm.compute[:2]
+    alone, moved = (folder_of(user, trial, hosts[0]) for trial in ("alone", "moved"))
+
+    segment(hosts[0], alone, 0, until=10**6, user=user)
+    ends = [segment(hosts[number % 2], moved, number, until=25 * (number + 1), user=user) for number in range(MOVES)]
+    last = segment(hosts[MOVES % 2], moved, MOVES, until=10**6, user=user)
 
     assert last == {"code": 0, "left": 0}
     assert all((end["ended"], end["left"]) == (0, 0) for end in ends)
-    assert (moved / str(MOVES) / "output" / "result.txt").read_text() == (
-        slurm.shared / "criu" / "alone" / "0" / "output" / "result.txt"
-    ).read_text()
-    printed = "".join((moved / f"stdout-{number}").read_text() for number in range(MOVES + 1))
+    results = (f"{moved}/{MOVES}/output/result.txt", f"{alone}/0/output/result.txt")
+    assert len({hosts[0].run("cat", result) for result in results}) == 1
+    printed = "".join(hosts[0].run("cat", f"{moved}/stdout-{number}") for number in range(MOVES + 1))
     assert printed == "".join(f"{step}\n" for step in range(1, STEPS + 1))
     record_property("summary", f"it stood still for {[end['stopped_ms'] for end in ends]} ms")
 
@@ -116,52 +136,56 @@ with open("lines.txt", "a") as lines:
 """
 
 
-def test_the_monotonic_clock_of_a_guest_goes_on_where_it_stood_on_a_node_that_was_started_later(slurm: Testbed) -> None:
-    (slurm.shared / "criu" / "clock").mkdir(parents=True)
-    guest, ahead = (PYTHON, "-I", "-S", "-c", CLOCK), ("unshare", "--time", "--monotonic=100000", "--fork")
+@USERS
+def test_the_monotonic_clock_of_a_guest_goes_on_where_it_stood_on_a_node_that_was_started_later(
+    slurm: Testbed, user: str
+) -> None:
+    own = () if user == "root" else ("--user", "--map-current-user")
+    guest, ahead = (PYTHON, "-I", "-S", "-c", CLOCK), ("unshare", *own, "--time", "--monotonic=100000", "--fork")
+    folder = folder_of(user, "clock", slurm.compute[0])
 
-    segment(slurm.compute[0], "/shared/criu/clock", 0, 20, *guest, around=ahead)
-    segment(slurm.compute[1], "/shared/criu/clock", 1, 10**6, *guest)
+    segment(slurm.compute[0], folder, 0, 20, *guest, user=user, around=ahead)
+    segment(slurm.compute[1], folder, 1, 10**6, *guest, user=user)
 
-    times = [float(line) for line in (slurm.shared / "criu/clock/1/output/lines.txt").read_text().splitlines()]
+    times = [float(line) for line in slurm.login.run("cat", f"{folder}/1/output/lines.txt").splitlines()]
     assert len(times) == 100
     assert times == sorted(times)
     assert times[-1] - times[0] < 60, "it did not jump"
 
 
-def frozen_by_criu(root: Person) -> int:
+def frozen_by_criu(person: Person) -> int:
     """How often an agent has said that it has frozen a guest from outside."""
-    said = root.run("sh", "-c", f"cat {root.server}/allocations/*/agent.log")
+    said = person.run("sh", "-c", f"cat {person.server}/allocations/*/agent.log")
     return sum(json.loads(line)["event"] == "agent.frozen" for line in said.splitlines())
 
 
-def move(slurm: Testbed, root: Person) -> None:
+def move(slurm: Testbed, person: Person) -> None:
     """Let a main job take the node that the one guest runs on, and wait until the guest runs elsewhere."""
-    (before,) = (row for row in root.rows() if row["state"] == "running")
+    (before,) = (row for row in person.rows() if row["state"] == "running")
     main_job(slurm, f"--nodelist={before['node']}", seconds=5)
     wait_for(
         "the guest to run on another node",
-        lambda: any(row["state"] == "running" and row["fence"] > before["fence"] for row in root.rows()),
+        lambda: any(row["state"] == "running" and row["fence"] > before["fence"] for row in person.rows()),
         seconds=90,
         every=1,
     )
 
 
 def test_a_guest_that_main_jobs_drive_from_node_to_node_goes_on_by_criu_and_dies_with_its_allocation(
-    slurm: Testbed, root: Person
+    slurm: Testbed, person: Person
 ) -> None:
-    root.idleq("submit", "--freeze", "criu", *COUNT, "300", "--seed", "0")
-    wait_for("it to run", lambda: root.states() == ["running"], seconds=60, every=1)
-    move(slurm, root)
-    root.idleq("wait", "1", seconds=200)
-    assert root.result(1) == undisturbed(slurm, 0)
-    assert frozen_by_criu(root) >= 1
+    person.idleq("submit", "--freeze", "criu", *COUNT, "300", "--seed", "0")
+    wait_for("it to run", lambda: person.states() == ["running"], seconds=60, every=1)
+    move(slurm, person)
+    person.idleq("wait", "1", seconds=200)
+    assert person.result(1) == undisturbed(slurm, 0)
+    assert frozen_by_criu(person) >= 1
 
-    root.idleq("submit", "--freeze", "criu", *COUNT, "100000", "--seed", "1")
-    wait_for("it to run", lambda: root.states() == ["done", "running"], seconds=60, every=1)
-    move(slurm, root)
-    root.idleq("pause")
-    slurm.login.run("scancel", "--signal=KILL", "--full", "--user=root")
+    person.idleq("submit", "--freeze", "criu", *COUNT, "100000", "--seed", "1")
+    wait_for("it to run", lambda: person.states() == ["done", "running"], seconds=60, every=1)
+    move(slurm, person)
+    person.idleq("pause")
+    slurm.login.run("scancel", "--signal=KILL", "--full", f"--user={person.user}")
     wait_for("nothing of it to be left", lambda: not guests_on(slurm), seconds=30)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from idleq.migration.capabilities import Capability, Machine, criu_version, probe, why_no_criu
 
-PLACES = {"criu": "/usr/sbin/criu", "nsenter": "/usr/bin/nsenter", "podman": "/usr/bin/podman"}
+PLACES = {"criu": "/usr/sbin/criu", "podman": "/usr/bin/podman"}
 
 
 def machine(version: str, **differences: Any) -> Machine:
@@ -24,7 +24,7 @@ def machine(version: str, **differences: Any) -> Machine:
         words = " ".join(argv)
         return next((text for begin, text in said.items() if words.startswith(begin)), "")
 
-    known = {"find": PLACES.get, "ask": ask, "is_root": True, "release": "6.18.44"}
+    known = {"find": PLACES.get, "ask": ask, "why_no_namespaces": str, "is_root": True, "release": "6.18.44"}
     return Machine(**{**known, "cgroups": Path("/nowhere"), **differences})
 
 
@@ -39,6 +39,11 @@ def test_a_node_with_criu_can_freeze_plain_processes() -> None:
     )
 
 
+def test_an_ordinary_user_freezes_them_too() -> None:
+    said = "4.1: plain processes are frozen from outside, without root (--freeze criu)"
+    assert line("criu", machine("4.1.1", is_root=False)) == Capability("criu", True, said)
+
+
 @pytest.mark.parametrize(
     ("looked_at", "why"),
     [
@@ -46,8 +51,18 @@ def test_a_node_with_criu_can_freeze_plain_processes() -> None:
             machine("3.17.1"),
             "3.17 does not know the vDSO of the kernel 6.18.44: install 4.1 or newer",
         ),
-        (machine("4.1.1", is_root=False), "4.1, which needs root: jobs must save themselves (app)"),
-        (machine("4.1.1", find={"criu": "/usr/sbin/criu"}.get), "4.1, but there is no nsenter (util-linux)"),
+        (
+            machine("3.17.1", is_root=False, release="6.1.0"),
+            "3.17 cannot freeze for an ordinary user: install 3.19 or newer",
+        ),
+        (
+            machine("4.1.1", is_root=False, why_no_namespaces=lambda: "unshare: No space left on device"),
+            "4.1, but unshare: No space left on device; an ordinary user needs user namespaces for it (user.max_user_namespaces)",
+        ),
+        (
+            machine("4.1.1", why_no_namespaces=lambda: "unshare: Operation not permitted"),
+            "4.1, but unshare: Operation not permitted",
+        ),
         (machine("4.1.1", find={}.get), "not found: without it jobs must save themselves (app)"),
         (machine("of another kind"), "/usr/sbin/criu does not say its version"),
     ],

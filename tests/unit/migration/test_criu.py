@@ -13,9 +13,8 @@ def said(name: str) -> str:
     return (DATA / name).read_text()
 
 
-def test_a_dump_is_made_among_the_guests_namespaces_and_leaves_control_groups_alone() -> None:
-    assert dump_argv("/usr/sbin/criu", 57, Path("/scratch/1/images")) == [
-        *("nsenter", "--target", "57", "--mount", "--pid", "--"),
+def test_a_dump_leaves_control_groups_alone() -> None:
+    assert dump_argv("/usr/sbin/criu", Path("/scratch/1/images"), is_root=True) == [
         *("/usr/sbin/criu", "dump", "--tree", "300", "--images-dir", "/scratch/1/images"),
         *("--log-file", "dump.log", "-v4", "--display-stats", "--ghost-limit", "1073741824"),
         *("--file-locks", "--manage-cgroups=ignore"),
@@ -23,12 +22,19 @@ def test_a_dump_is_made_among_the_guests_namespaces_and_leaves_control_groups_al
 
 
 def test_a_restore_leaves_the_guest_to_its_caller_and_gives_it_new_files_to_print_to() -> None:
-    assert restore_argv("criu", Path("/scratch/2/images"), "/shared/1/stdout", "/shared/1/stderr") == [
+    assert restore_argv("criu", Path("/scratch/2/images"), "/shared/1/stdout", "/shared/1/stderr", is_root=True) == [
         *("criu", "restore", "--images-dir", "/scratch/2/images", "--log-file", "restore.log", "-v4"),
         "--restore-detached",
         *("--inherit-fd", "fd[{stdout}]:shared/1/stdout", "--inherit-fd", "fd[{stderr}]:shared/1/stderr"),
         *("--file-locks", "--manage-cgroups=ignore"),
     ]
+
+
+def test_for_an_ordinary_user_it_does_with_what_such_a_one_may_do() -> None:
+    assert dump_argv("criu", Path("/scratch/1/images"), is_root=False)[-1] == "--unprivileged"
+    assert (
+        restore_argv("criu", Path("/scratch/2/images"), "/1/stdout", "/1/stderr", is_root=False)[-1] == "--unprivileged"
+    )
 
 
 def test_the_version_is_read() -> None:
@@ -43,6 +49,7 @@ def test_the_version_is_read() -> None:
 )
 def test_new_kernels_need_a_new_criu(release: str, oldest: tuple[int, int]) -> None:
     assert oldest_for(release) == oldest
+    assert oldest_for(release, is_root=False) == max(oldest, (3, 19))
 
 
 def test_the_time_that_processes_stood_still_is_read() -> None:
@@ -54,6 +61,7 @@ def test_the_time_that_processes_stood_still_is_read() -> None:
     ("log", "why"),
     [
         ("dump-connected.log", "inet: Connected TCP socket, consider using --tcp-established option."),
+        ("dump-connected-user.log", "inet: Connected TCP socket, consider using --tcp-established option."),
         ("restore-grown.log", "File run/idleq/work/counted has bad size 25 (expect 20)"),
     ],
 )
