@@ -93,6 +93,12 @@ class Files:
             path.unlink(missing_ok=True)
 
 
+CORES_AND_TIME = ("cpus", "quota", "period")
+
+PERIOD_MICROSECONDS = 100_000
+"""In each of these a container may use its share of time, as podman has it."""
+
+
 def user_in(user: int, group: int) -> str:
     """Return as whom a container of ours runs so that our folders are its own: an ordinary user's podman shows its caller as root in there."""
     return "0:0" if user else f"{user}:{group}"
@@ -102,6 +108,7 @@ def run_argv(name: str, container: Confinement, files: Files) -> list[str]:
     """Return what starts *container*."""
     limits = [] if container.memory is None else [f"--memory={container.memory}b", f"--memory-swap={container.memory}b"]
     cores = [f"--cpuset-cpus={','.join(map(str, sorted(container.cores)))}"] if container.cores else []
+    time = [f"--cpus={container.core_time}"] if container.core_time else []
     parent = [f"--cgroup-parent={container.cgroup_parent}"] if container.cgroup_parent else []
     return [
         *("podman", "run", "--detach", f"--name={name}", "--pull=never", "--network=none"),
@@ -111,7 +118,7 @@ def run_argv(name: str, container: Confinement, files: Files) -> list[str]:
         *(f"--tmpfs={TEMPORARY}:{TEMPORARY_OPTIONS}", f"--pids-limit={MOST_PROCESSES}"),
         *(f"--user={container.user}", f"--workdir={container.folder}"),
         *(f"--label={key}={value}" for key, value in sorted(container.labels.items())),
-        *(*limits, *cores, *parent),
+        *(*limits, *cores, *time, *parent),
         *(f"--env-file={files.variables}", *_beside_file(container.environment)),
         *(f"--mount={mount_option(mount)}" for mount in container.mounts),
         *("--log-driver=k8s-file", f"--pidfile={files.pid}"),
@@ -269,8 +276,12 @@ def moved_config(config: Mapping[str, Any], container: Confinement, files: Files
     """Return what podman knew of a container (`CONFIG`), as it shall be for *container*: the labels, places, cores and memory of here."""
     spec = config["spec"]
     resources = {**spec["linux"].get("resources", {})}
+    cpu = {name: value for name, value in resources.get("cpu", {}).items() if name not in CORES_AND_TIME}
     if container.cores:
-        resources["cpu"] = {**resources.get("cpu", {}), "cpus": ",".join(map(str, sorted(container.cores)))}
+        cpu["cpus"] = ",".join(map(str, sorted(container.cores)))
+    if container.core_time:
+        cpu |= {"quota": container.core_time * PERIOD_MICROSECONDS, "period": PERIOD_MICROSECONDS}
+    resources["cpu"] = cpu
     if container.memory is not None:
         limit = {"limit": container.memory, "swap": container.memory}
         resources["memory"] = {**resources.get("memory", {}), **limit}

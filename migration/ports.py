@@ -51,6 +51,7 @@ class Order:
         image: what it sees as its root; empty for a plain process, which sees this machine's.
         mounts: what it sees besides. Of what is to be thawed elsewhere, the targets must be the same there; the sources need not.
         memory: the bytes that an engine limits it to; None for no such limit.
+        core_time: to how many cores' worth of time an engine limits it, where it is bound to none; None for no such limit.
         may_freeze: whether it is to be frozen with all that it holds, for which a plain process is started in namespaces of its own.
     """
 
@@ -65,6 +66,7 @@ class Order:
     image: str = ""
     mounts: Sequence[Mount] = ()
     memory: int | None = None
+    core_time: int | None = None
     may_freeze: bool = False
 
 

@@ -116,5 +116,6 @@ def _contained(guest: Guest, segment: SegmentPaths, own: Mapping[str, str], root
         image=spec.image,
         mounts=(*_own_folders(guest), *shown),
         memory=spec.resources.memory,
+        core_time=None if guest.share.cores else spec.resources.cores,
         may_freeze=guest.is_enclosed,
     )

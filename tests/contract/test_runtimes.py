@@ -25,7 +25,7 @@ from typing import Protocol
 import psutil
 import pytest
 
-from idleq.migration.cgroups import freezer_of
+from idleq.migration.cgroups import GROUPS, freezer_of, groups_in
 from idleq.migration.confinement import OWNER_LABEL
 from idleq.migration.docker import DockerRuntime
 from idleq.migration.enclosed import OUTPUTS
@@ -490,6 +490,29 @@ def test_of_the_volumes_that_an_image_asks_for_nothing_stays(container: Bench) -
     finally:
         engine([container.kind, "image", "rm", "--force", name])
     assert volumes(container) == before
+
+
+def time_of(pid: int) -> float:
+    """How many cores' worth of time the control group of *pid* gives."""
+    groups = groups_in(Path(f"/proc/{pid}/cgroup").read_text())
+    name = next((name for name in groups if "cpu" in name.split(",")), "")
+    folder = GROUPS / name / groups[name].lstrip("/")
+    files = ["cpu.cfs_quota_us", "cpu.cfs_period_us"] if name else ["cpu.max"]
+    quota, period = " ".join((folder / file).read_text().strip() for file in files).split()
+    return int(quota) / int(period)
+
+
+def test_one_that_is_bound_to_no_cores_has_the_time_of_as_many_also_once_it_goes_on(container: Bench) -> None:
+    order, images = replace(container.python(COUNT, "1000"), core_time=1), container.images()
+    container.runtime.start(order)
+    container.wait_for_lines(1)
+    assert [time_of(pid) for pid in container.survivors()] == [1]
+
+    container.runtime.freeze(C1, images)
+    container.runtime.thaw(replace(order, core_time=2), images)
+
+    assert [time_of(pid) for pid in container.survivors()] == [2]
+    container.runtime.kill([C1])
 
 
 def test_of_one_that_goes_on_without_a_part_that_took_too_much_memory_that_is_told(container: Bench) -> None:

@@ -21,11 +21,10 @@ STEPS, MOVES = 200, 5
 COUNT = ("--", PYTHON, "-m", "idleq.workloads.cli", "count", "--step-seconds", "0.1", "--steps")
 
 
-@pytest.fixture(params=["root", "alice"])
-def person(slurm: Testbed, request: pytest.FixtureRequest) -> Iterator[Person]:
-    """Somebody whose daemon runs."""
-    server = "/shared/root/q" if request.param == "root" else "/shared/home/alice/q"
-    person = Person(slurm, request.param, server=server)
+@pytest.fixture
+def alice(slurm: Testbed) -> Iterator[Person]:
+    """An ordinary user, whose daemon runs."""
+    person = Person(slurm, "alice")
     with served(person, config_of()):
         yield person
 
@@ -153,39 +152,39 @@ def test_the_monotonic_clock_of_a_guest_goes_on_where_it_stood_on_a_node_that_wa
     assert times[-1] - times[0] < 60, "it did not jump"
 
 
-def frozen_by_criu(person: Person) -> int:
+def frozen_by_criu(alice: Person) -> int:
     """How often an agent has said that it has frozen a guest from outside."""
-    said = person.run("sh", "-c", f"cat {person.server}/allocations/*/agent.log")
+    said = alice.run("sh", "-c", f"cat {alice.server}/allocations/*/agent.log")
     return sum(json.loads(line)["event"] == "agent.frozen" for line in said.splitlines())
 
 
-def move(slurm: Testbed, person: Person) -> None:
+def move(slurm: Testbed, alice: Person) -> None:
     """Let a main job take the node that the one guest runs on, and wait until the guest runs elsewhere."""
-    (before,) = (row for row in person.rows() if row["state"] == "running")
+    (before,) = (row for row in alice.rows() if row["state"] == "running")
     main_job(slurm, f"--nodelist={before['node']}", seconds=5)
     wait_for(
         "the guest to run on another node",
-        lambda: any(row["state"] == "running" and row["fence"] > before["fence"] for row in person.rows()),
+        lambda: any(row["state"] == "running" and row["fence"] > before["fence"] for row in alice.rows()),
         seconds=90,
         every=1,
     )
 
 
 def test_a_guest_that_main_jobs_drive_from_node_to_node_goes_on_by_criu_and_dies_with_its_allocation(
-    slurm: Testbed, person: Person
+    slurm: Testbed, alice: Person
 ) -> None:
-    person.idleq("submit", "--freeze", "criu", *COUNT, "300", "--seed", "0")
-    wait_for("it to run", lambda: person.states() == ["running"], seconds=60, every=1)
-    move(slurm, person)
-    person.idleq("wait", "1", seconds=200)
-    assert person.result(1) == undisturbed(slurm, 0)
-    assert frozen_by_criu(person) >= 1
+    alice.idleq("submit", "--freeze", "criu", *COUNT, "300", "--seed", "0")
+    wait_for("it to run", lambda: alice.states() == ["running"], seconds=60, every=1)
+    move(slurm, alice)
+    alice.idleq("wait", "1", seconds=200)
+    assert alice.result(1) == undisturbed(slurm, 0)
+    assert frozen_by_criu(alice) >= 1
 
-    person.idleq("submit", "--freeze", "criu", *COUNT, "100000", "--seed", "1")
-    wait_for("it to run", lambda: person.states() == ["done", "running"], seconds=60, every=1)
-    move(slurm, person)
-    person.idleq("pause")
-    slurm.login.run("scancel", "--signal=KILL", "--full", f"--user={person.user}")
+    alice.idleq("submit", "--freeze", "criu", *COUNT, "100000", "--seed", "1")
+    wait_for("it to run", lambda: alice.states() == ["done", "running"], seconds=60, every=1)
+    move(slurm, alice)
+    alice.idleq("pause")
+    slurm.login.run("scancel", "--signal=KILL", "--full", f"--user={alice.user}")
     wait_for("nothing of it to be left", lambda: not guests_on(slurm), seconds=30)
 
 

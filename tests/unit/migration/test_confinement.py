@@ -91,6 +91,11 @@ def test_a_job_cannot_take_another_name_for_itself() -> None:
     assert confined(order).environment == {"IDLEQ_MARK": "a1/17/2/abc"}
 
 
+def test_one_that_is_bound_to_no_cores_is_limited_to_their_time() -> None:
+    host = docker_request(confined(replace(ORDER, cores=frozenset(), core_time=2)))["HostConfig"]
+    assert (host["CpusetCpus"], host["NanoCpus"]) == ("", 2 * 10**9)
+
+
 def test_without_a_limit_of_memory_none_is_asked_for() -> None:
     host = docker_request(confined(replace(ORDER, memory=None)))["HostConfig"]
     assert not host.keys() & {"Memory", "MemorySwap"}

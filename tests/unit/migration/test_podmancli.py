@@ -51,6 +51,7 @@ def container(**differences: Any) -> Confinement:
         "labels": {"org.idleq.mark": "a1/1/1/beef"},
         "memory": 1024,
         "cores": frozenset({3, 1}),
+        "core_time": None,
         "cgroup_parent": "/slurm/job_5",
     }
     return Confinement(**{**known, **differences})
@@ -69,6 +70,11 @@ def test_a_container_is_started_with_next_to_no_rights_in_the_control_group_of_i
         *("--log-driver=k8s-file", "--pidfile=/run/own/1f.pid", "--conmon-pidfile=/run/own/1f.monitor"),
         *('--entrypoint=["train"]', "--", "workloads", "--steps", "9"),
     ]
+
+
+def test_one_that_is_bound_to_no_cores_is_limited_to_their_time() -> None:
+    argv = run_argv("idleq-1f", container(cores=frozenset(), core_time=2), FILES)
+    assert [word for word in argv if "cpu" in word] == ["--cpus=2"]
 
 
 def test_variables_are_kept_out_of_the_command_in_a_file_if_they_are_a_line_and_else_as_podmans_own() -> None:
@@ -215,6 +221,8 @@ def test_what_was_frozen_elsewhere_goes_on_with_the_folders_labels_cores_memory_
     }
     assert after["spec"]["linux"]["resources"]["cpu"] == {"cpus": "1,3"}
     assert after["spec"]["linux"]["resources"]["memory"] == {"limit": 1024, "swap": 1024}
+    elsewhere = moved_config(after, container(cores=frozenset(), core_time=2), FILES)
+    assert elsewhere["spec"]["linux"]["resources"]["cpu"] == {"quota": 200_000, "period": 100_000}
     unlimited = moved_config(before, container(memory=None), FILES)
     assert unlimited["spec"]["linux"]["resources"]["memory"] == before["spec"]["linux"]["resources"]["memory"]
 
