@@ -44,7 +44,7 @@ from idleq.scheduler.agent.settings import AgentSettings, Transport
 from idleq.scheduler.agent.spool_link import SpoolLink
 from idleq.scheduler.agent.wakeup import Wakeup
 from idleq.scheduler.clock import SteadyClock
-from idleq.scheduler.core.abilities import CRIU, DOCKER, DOCKER_CRIU, IMAGE_CRIU, PODMAN
+from idleq.scheduler.core.abilities import CRIU, DOCKER, DOCKER_CRIU, IMAGE_CRIU, PODMAN, PODMAN_CRIU
 from idleq.scheduler.logs import make_log, open_log
 from idleq.scheduler.paths import AllocationPaths, ServerPaths
 from idleq.scheduler.ports import Clock
@@ -152,22 +152,27 @@ def leave_word(scratch: str, engine: RuntimeName) -> None:
         (Path(scratch) / engine).touch()
 
 
+_FREEZING = {PODMAN: PODMAN_CRIU, DOCKER: DOCKER_CRIU}
+
+
 def abilities_here() -> tuple[str, ...]:
     """Return what this node can do, in the engine's words."""
     engines = tuple(name for name in (PODMAN, DOCKER) if shutil.which(name))
     if not criu_version():
         return engines
-    docker = (DOCKER_CRIU,) if DOCKER in engines and can_docker_freeze() else ()
+    freezing = tuple(
+        _FREEZING[name] for name in engines if os.geteuid() == 0 and (name != DOCKER or can_docker_freeze())
+    )
     # Where there are both, podman runs what names no engine.
-    return (CRIU, *engines, *docker, *((IMAGE_CRIU,) if PODMAN in engines or docker else ()))
+    images = (IMAGE_CRIU,) if freezing and freezing[0] == _FREEZING[engines[0]] else ()
+    return (CRIU, *engines, *freezing, *images)
 
 
 def machine_of(abilities: Collection[str]) -> Machine:
     """Return what this node is like, and what guests can be frozen in as they run."""
     if CRIU not in abilities:
         return machine_here()
-    freezing = {name for name in abilities if name != DOCKER or DOCKER_CRIU in abilities}
-    runtimes = (RuntimeName.PROCESS, *(name for name in RuntimeName if name in freezing))
+    runtimes = (RuntimeName.PROCESS, *(name for name, freezes in _FREEZING.items() if freezes in abilities))
     return replace(machine_here(), criu=criu_version(), runtimes=tuple(map(str, runtimes)))
 
 

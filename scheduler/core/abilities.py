@@ -1,6 +1,6 @@
 """What a node can do, in words that agents say and snapshots and jobs ask for; and which of them a job lacks."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from collections.abc import Set as AbstractSet
 
 from idleq.scheduler.core.job import Job
@@ -12,15 +12,16 @@ CRIU = "criu"
 PODMAN, DOCKER = "podman", "docker"
 """It can run images by that engine."""
 
-DOCKER_CRIU, IMAGE_CRIU = "docker-criu", "image-criu"
-"""Docker freezes from outside there, which it does not unless it is told to; so does whatever engine runs an image that names none."""
+PODMAN_CRIU, DOCKER_CRIU, IMAGE_CRIU = "podman-criu", "docker-criu", "image-criu"
+"""That engine freezes from outside there: for root alone, and docker only if it is told to. So does whichever runs an image that names none."""
 
 _ENGINES = {RuntimeWish.PODMAN: PODMAN, RuntimeWish.DOCKER: DOCKER}
-_FREEZING = {RuntimeWish.DOCKER: DOCKER_CRIU, RuntimeWish.AUTO: IMAGE_CRIU}
+_FREEZING = {RuntimeWish.PODMAN: PODMAN_CRIU, RuntimeWish.DOCKER: DOCKER_CRIU, RuntimeWish.AUTO: IMAGE_CRIU}
 _WORDS = {
     CRIU: "it cannot freeze by criu",
-    DOCKER_CRIU: "its docker freezes nothing until experimental is true in its daemon.json",
-    IMAGE_CRIU: "it has no podman, and no docker that freezes",
+    PODMAN_CRIU: "its podman freezes only for agents that are root",
+    DOCKER_CRIU: "its docker freezes only for agents that are root, and with experimental in its daemon.json",
+    IMAGE_CRIU: "no engine there freezes: they do for agents that are root, and docker with experimental in its daemon.json",
 }
 
 
@@ -33,6 +34,12 @@ def needs_of(spec: JobSpec, job: Job | None) -> tuple[str, ...]:
     if spec.freeze is FreezeMethod.CRIU and spec.image and spec.runtime in _FREEZING:
         wanted.append(_FREEZING[spec.runtime])
     return tuple(dict.fromkeys((*had, *wanted)))
+
+
+def can_freeze(abilities: Collection[str], spec: JobSpec) -> bool:
+    """Whether a node of these *abilities* can freeze jobs of *spec* from outside."""
+    engine = _FREEZING.get(spec.runtime) if spec.image else None
+    return CRIU in abilities and (engine is None or engine in abilities)
 
 
 def lacking(abilities: AbstractSet[str], spec: JobSpec, job: Job | None) -> Iterator[str]:

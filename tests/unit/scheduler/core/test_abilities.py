@@ -80,10 +80,12 @@ def test_a_job_for_one_engine_waits_for_a_node_that_has_it() -> None:
 @pytest.mark.parametrize(
     ("runtime", "less", "why", "more"),
     [
-        (RuntimeWish.DOCKER, ("docker",), "its docker freezes nothing until experimental is true in its daemon.json",
+        (RuntimeWish.DOCKER, ("docker",), "its docker freezes only for agents that are root, and with experimental in its daemon.json",
          ("docker", "docker-criu")),
-        (RuntimeWish.AUTO, ("docker",), "it has no podman, and no docker that freezes", ("docker", "image-criu")),
-        (RuntimeWish.PODMAN, ("docker", "docker-criu"), "it has no podman", ("podman",)),
+        (RuntimeWish.AUTO, ("docker",), "no engine there freezes: they do for agents that are root, and docker with experimental in its daemon.json", ("docker", "image-criu")),
+        (RuntimeWish.PODMAN, ("docker", "docker-criu"), "it has no podman",
+         ("podman", "podman-criu")),
+        (RuntimeWish.PODMAN, ("podman",), "its podman freezes only for agents that are root", ("podman", "podman-criu")),
     ],
 )  # fmt: skip
 def test_an_image_that_is_frozen_from_outside_waits_for_a_node_whose_engine_does_that(
