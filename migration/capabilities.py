@@ -14,6 +14,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 PATIENCE_SECONDS = 20
 
+USERS_ADVICE = "; for an ordinary user it takes user namespaces (sysctl user.max_user_namespaces; Ubuntu: kernel.apparmor_restrict_unprivileged_userns)"
+
 _GROUPS_AND_RUNTIME = re.compile(r"^(cgroupfs|systemd|disabled) (\S+)$", re.MULTILINE)
 _WORD_WITH_DIGITS = re.compile(r"\d[\w.+~-]*")
 
@@ -147,7 +149,7 @@ def _criu(machine: Machine) -> Capability:
             lacks = "cannot freeze for an ordinary user"
         return Capability("criu", works=False, detail=f"{name} {lacks}: install {wanted} or newer")
     if why := machine.why_no_namespaces():
-        advice = "" if machine.is_root else "; an ordinary user needs user namespaces for it (user.max_user_namespaces)"
+        advice = "" if machine.is_root else USERS_ADVICE
         return Capability("criu", works=False, detail=f"{name}, but {why}{advice}")
     whose = "" if machine.is_root else ", without root"
     return Capability(
