@@ -72,11 +72,16 @@ def version_of(said: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def oldest_for(release: str, *, is_root: bool = True) -> tuple[int, int]:
-    """Return the oldest criu that works on the kernel *release*."""
+def why_too_old(version: tuple[int, int], release: str, *, is_root: bool) -> str:
+    """Return why that criu does not do on the kernel *release*, and what would; empty if it does."""
     found = _RELEASE.match(release)
-    is_new = found is not None and (int(found[1]), int(found[2])) >= VDSO_CHANGED
-    return OLDEST_FOR_VDSO if is_new else OLDEST if is_root else OLDEST_FOR_USERS
+    needs = [(OLDEST, "is too old")]
+    if found is not None and (int(found[1]), int(found[2])) >= VDSO_CHANGED:
+        needs.append((OLDEST_FOR_VDSO, f"does not know the vDSO of the kernel {release}"))
+    if not is_root:
+        needs.append((OLDEST_FOR_USERS, "cannot freeze for an ordinary user"))
+    oldest, why = max(needs)
+    return "" if version >= oldest else f"{why}: install {oldest[0]}.{oldest[1]} or newer"
 
 
 def stopped_ms(said: str) -> int:

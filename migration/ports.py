@@ -12,6 +12,9 @@ from typing import NewType, Protocol
 
 ContainerName = NewType("ContainerName", str)
 
+INSIDE = Path("/run/idleq")
+"""Where a guest in namespaces of its own sees its folders, on every node: what it has open there is found again after a move."""
+
 MARK = "IDLEQ_MARK"
 
 

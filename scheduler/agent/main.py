@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from idleq.ids import Millis
 from idleq.machines import Machine
 from idleq.migration.capabilities import can_docker_freeze, criu_version, why_no_criu
+from idleq.migration.enclosure import is_root
 from idleq.migration.errands import Errands
 from idleq.migration.here import machine_here
 from idleq.migration.packer import Packer
@@ -160,9 +161,7 @@ def abilities_here() -> tuple[str, ...]:
     engines = tuple(name for name in (PODMAN, DOCKER) if shutil.which(name))
     if not criu_version():
         return engines
-    freezing = tuple(
-        _FREEZING[name] for name in engines if os.geteuid() == 0 and (name != DOCKER or can_docker_freeze())
-    )
+    freezing = tuple(_FREEZING[name] for name in engines if is_root() and (name != DOCKER or can_docker_freeze()))
     # Where there are both, podman runs what names no engine.
     images = (IMAGE_CRIU,) if freezing and freezing[0] == _FREEZING[engines[0]] else ()
     return (CRIU, *engines, *freezing, *images)

@@ -35,7 +35,7 @@ from idleq.migration.podman import PodmanRuntime
 from idleq.migration.ports import ContainerName, Ended, Freezer, Mount, Order, Runtime, RuntimeName
 from idleq.migration.process import ProcessRuntime
 from idleq.migration.tree import empty
-from idleq.processes import read_process, read_processes, read_program, read_variable
+from idleq.processes import read_argv, read_process, read_processes, read_program, read_variable
 from support.containers import CRIU, IMAGE, IMAGES, NAMESPACES
 from testbed.waiting import wait_for
 
@@ -859,3 +859,73 @@ def test_what_another_user_has_frozen_is_refused_at_once_as_criu_would_wait_for_
         with pytest.raises(ThawFailed, match="its user, or how many groups"):
             freezer.runtime.thaw(order, images)
         assert (freezer.survivors(), freezer.runtime.ended()) == ([], [])
+
+
+TERMINAL = """
+import os, time
+from pathlib import Path
+ends = os.openpty()
+Path("counted").write_text("ready\\n")
+time.sleep(600)
+"""
+
+LISTS = """
+import os
+from pathlib import Path
+Path("counted").write_text("".join(f"{name}\\n" for name in sorted(os.listdir("/run"))))
+"""
+
+ORDINARY = pytest.mark.skipif(os.geteuid() == 0, reason="it is about ordinary users")
+
+
+@ORDINARY
+@NAMESPACES
+@CRIU
+def test_an_ordinary_users_guest_with_a_terminal_is_not_frozen_as_it_could_not_be_thawed(tmp_path: Path) -> None:
+    with bench_of("enclosed", tmp_path) as freezer:
+        freezer.runtime.start(freezer.python(TERMINAL))
+        freezer.wait_for_lines(1)
+
+        with pytest.raises(FreezeFailed, match="a terminal, which criu gives back to root alone"):
+            freezer.runtime.freeze(C1, freezer.images())
+
+        assert freezer.runtime.ended() == []
+        freezer.runtime.kill([C1])
+        assert freezer.wait_for_end()
+
+
+@ORDINARY
+@NAMESPACES
+@CRIU
+def test_an_ordinary_users_guest_has_no_rights_inside_before_and_after(tmp_path: Path) -> None:
+    with bench_of("enclosed", tmp_path) as freezer:
+        order, images = freezer.python(COUNT, "100000"), freezer.images()
+        freezer.runtime.start(order)
+        freezer.wait_for_lines(1)
+        assert rights(freezer) == {0}
+        freezer.runtime.freeze(C1, images)
+        freezer.runtime.thaw(order, images)
+        assert rights(freezer) == {0}
+        freezer.runtime.kill([C1])
+        assert freezer.wait_for_end()
+
+
+def rights(bench: Bench) -> set[int]:
+    """The capabilities that what counts has, of all kinds that hold now."""
+    held = set()
+    for pid in bench.survivors():
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        if COUNT in (read_argv(pid) or ()):
+            held |= {
+                int(line.split()[1], 16) for line in lines if line.startswith(("CapEff", "CapPrm", "CapAmb", "CapInh"))
+            }
+    return held
+
+
+@ORDINARY
+@NAMESPACES
+def test_an_ordinary_users_guest_finds_beside_its_folders_what_the_node_has_there(tmp_path: Path) -> None:
+    with bench_of("enclosed", tmp_path) as freezer:
+        freezer.runtime.start(freezer.python(LISTS))
+        assert freezer.wait_for_end() == [Ended(C1, 0)]
+        assert set(freezer.lines()) == {*os.listdir("/run"), "idleq", ".node"}  # noqa: PTH208 - names only

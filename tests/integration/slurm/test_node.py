@@ -1,5 +1,6 @@
 """What else tests want of a node (criu, podman, docker, the workloads' image), run on one that has it."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -64,4 +65,4 @@ def test_an_ordinary_user_freezes_plain_processes_as_root_does(
     agent = ("/shared/idleq/tests/integration/agent/test_freezing.py", "-k", "criu")
     said = [pytest_on(slurm.nodes["n1"], *words, user="alice") for words in (contract, agent)]
     record_property("summary", "; ".join(said))
-    assert int(said[0].split()[0]) > 20, "they are not left out"
+    assert all(re.match(r"[1-9]\d* passed, ", one) for one in said), "they are not left out"

@@ -1,6 +1,5 @@
 """What an agent says that its node can do, by what is installed there."""
 
-import os
 import shutil
 
 import pytest
@@ -38,7 +37,7 @@ def test_a_node_is_said_to_freeze_images_only_by_engines_that_do_so_for_root(
     docker_freezes: bool,
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: name if name in engines else None)
-    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(main, "is_root", lambda: user == 0)
     monkeypatch.setattr(main, "criu_version", lambda: criu)
     monkeypatch.setattr(main, "can_docker_freeze", lambda: docker_freezes)
 
