@@ -75,7 +75,7 @@ def version_of(said: str) -> tuple[int, int] | None:
 def why_too_old(version: tuple[int, int], release: str, *, is_root: bool) -> str:
     """Return why that criu does not do on the kernel *release*, and what would; empty if it does."""
     found = _RELEASE.match(release)
-    needs = [(OLDEST, "is too old")]
+    needs: list[tuple[tuple[int, int], str]] = [(OLDEST, "is too old")]
     if found is not None and (int(found[1]), int(found[2])) >= VDSO_CHANGED:
         needs.append((OLDEST_FOR_VDSO, f"does not know the vDSO of the kernel {release}"))
     if not is_root:
