@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from idleq.migration import criu, enclosed
+from idleq.migration.enclosure import is_root
 
 CGROUPS = Path("/sys/fs/cgroup")
 
 PATIENCE_SECONDS = 20
+
+USERS_ADVICE = "; for an ordinary user it takes user namespaces (sysctl user.max_user_namespaces; Ubuntu: kernel.apparmor_restrict_unprivileged_userns)"
 
 _GROUPS_AND_RUNTIME = re.compile(r"^(cgroupfs|systemd|disabled) (\S+)$", re.MULTILINE)
 _WORD_WITH_DIGITS = re.compile(r"\d[\w.+~-]*")
@@ -50,7 +53,7 @@ class Machine:
     find: Callable[[str], str | None] = find
     ask: Callable[[Sequence[str]], str] = ask
     why_no_namespaces: Callable[[], str] = enclosed.why_not
-    is_root: bool = field(default_factory=lambda: os.geteuid() == 0)
+    is_root: bool = field(default_factory=is_root)
     release: str = field(default_factory=lambda: os.uname().release)
     cgroups: Path = CGROUPS
 
@@ -137,18 +140,13 @@ def _criu(machine: Machine) -> Capability:
     if path is None:
         return Capability("criu", works=False, detail="not found: without it jobs must save themselves (app)")
     version = criu.version_of(machine.ask([path, "--version"]))
-    oldest = criu.oldest_for(machine.release, is_root=machine.is_root)
     if version is None:
         return Capability("criu", works=False, detail=f"{path} does not say its version")
-    name, wanted = ".".join(map(str, version)), ".".join(map(str, oldest))
-    if version < oldest:
-        lacks = f"does not know the vDSO of the kernel {machine.release}"
-        if oldest == criu.OLDEST_FOR_USERS:
-            lacks = "cannot freeze for an ordinary user"
-        return Capability("criu", works=False, detail=f"{name} {lacks}: install {wanted} or newer")
+    name = ".".join(map(str, version))
+    if too_old := criu.why_too_old(version, machine.release, is_root=machine.is_root):
+        return Capability("criu", works=False, detail=f"{name} {too_old}")
     if why := machine.why_no_namespaces():
-        advice = "" if machine.is_root else "; an ordinary user needs user namespaces for it (user.max_user_namespaces)"
-        return Capability("criu", works=False, detail=f"{name}, but {why}{advice}")
+        return Capability("criu", works=False, detail=f"{name}, but {why}{'' if machine.is_root else USERS_ADVICE}")
     whose = "" if machine.is_root else ", without root"
     return Capability(
         "criu", works=True, detail=f"{name}: plain processes are frozen from outside{whose} (--freeze criu)"

@@ -36,6 +36,7 @@ class Confinement:
         labels: by which it is found again.
         memory: the bytes that it is limited to; None for no such limit.
         cores: the only cores it may use; empty for no such limit.
+        core_time: how many cores' worth of time it is limited to; None for no such limit.
         cgroup_parent: the control group that it is put below, so that what ends its allocation ends it too; empty for the engine's own.
     """
 
@@ -48,6 +49,7 @@ class Confinement:
     labels: Mapping[str, str]
     memory: int | None
     cores: frozenset[int]
+    core_time: int | None
     cgroup_parent: str
 
 
@@ -64,6 +66,7 @@ def confine(order: Order, *, whose: str, owner: str, keeper: str, user: str, cgr
         labels={MARK_LABEL: mark, OWNER_LABEL: owner, KEEPER_LABEL: keeper},
         memory=order.memory,
         cores=order.cores,
+        core_time=order.core_time,
         cgroup_parent=cgroup_parent,
     )
 
@@ -78,6 +81,7 @@ def docker_request(container: Confinement) -> dict[str, Any]:
         "WorkingDir": container.folder,
         "User": container.user,
         "Labels": dict(container.labels),
+        "Healthcheck": {"Test": ["NONE"]},
         "AttachStdout": True,
         "AttachStderr": True,
         "HostConfig": {
@@ -93,6 +97,7 @@ def docker_request(container: Confinement) -> dict[str, Any]:
             "LogConfig": {"Type": "none"},
             "RestartPolicy": {"Name": "no"},
             "Mounts": [_docker_mount(mount) for mount in container.mounts],
+            **({"NanoCpus": container.core_time * 10**9} if container.core_time else {}),
             **({"Memory": container.memory, "MemorySwap": container.memory} if container.memory else {}),
         },
     }

@@ -1,4 +1,4 @@
-"""What is said to criu, and what it says: pure functions."""
+"""What is said to criu, what it says, and what it leaves."""
 
 import re
 from pathlib import Path
@@ -6,6 +6,9 @@ from pathlib import Path
 from idleq.migration.enclosure import LEADER
 
 DUMP_LOG, RESTORE_LOG = "dump.log", "restore.log"
+
+INVENTORY = "inventory.img"
+"""Criu's list of its images, which it writes last: what it is to freeze goes on, or ends by itself, until that is there."""
 
 GHOST_LIMIT = 1 << 30
 """Files that are open and deleted (temporary ones) are kept up to this size; criu's own limit is one megabyte."""
@@ -69,17 +72,27 @@ def version_of(said: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def oldest_for(release: str, *, is_root: bool = True) -> tuple[int, int]:
-    """Return the oldest criu that works on the kernel *release*."""
+def why_too_old(version: tuple[int, int], release: str, *, is_root: bool) -> str:
+    """Return why that criu does not do on the kernel *release*, and what would; empty if it does."""
     found = _RELEASE.match(release)
-    is_new = found is not None and (int(found[1]), int(found[2])) >= VDSO_CHANGED
-    return OLDEST_FOR_VDSO if is_new else OLDEST if is_root else OLDEST_FOR_USERS
+    needs: list[tuple[tuple[int, int], str]] = [(OLDEST, "is too old")]
+    if found is not None and (int(found[1]), int(found[2])) >= VDSO_CHANGED:
+        needs.append((OLDEST_FOR_VDSO, f"does not know the vDSO of the kernel {release}"))
+    if not is_root:
+        needs.append((OLDEST_FOR_USERS, "cannot freeze for an ordinary user"))
+    oldest, why = max(needs)
+    return "" if version >= oldest else f"{why}: install {oldest[0]}.{oldest[1]} or newer"
 
 
 def stopped_ms(said: str) -> int:
     """Return for how long processes stood still, by what a dump printed; 0 if it did not say."""
     found = _STOPPED.search(said)
     return round(int(found[1]) / 1000) if found else 0
+
+
+def is_whole(images: Path) -> bool:
+    """Whether a freeze into *images* has come to its end; if not, nothing was frozen."""
+    return (images / INVENTORY).exists()
 
 
 def may_pass(why: str) -> bool:

@@ -204,6 +204,8 @@ class DockerRuntime:
         except EngineError as error:
             running.freezer = freezer
             why = f"docker cannot freeze {running.order.name}: {words_of(error)}"
+            if _has_ended_itself(engine, running):
+                raise FreezeFailed(f"{running.order.name} ended before it could be frozen") from error
             if not engine.first_of(running.number):
                 running.lost = f"{why}; and it does not go on"
             if running.lost:
@@ -294,6 +296,14 @@ class DockerRuntime:
             yield engine
         finally:
             engine.close()
+
+
+def _has_ended_itself(engine: DockerEngine, running: _Running) -> bool:
+    """Whether a freeze that failed came too late; the engine leaves no images to tell that by, but what criu ends a signal has ended."""
+    if engine.first_of(running.number):
+        return False
+    is_signalled = _code(engine.wait(running.number)) < 0
+    return not is_signalled or running.is_killed or engine.has_run_out_of_memory(running.number)
 
 
 def _go_on(engine: DockerEngine, number: str, order: Order) -> None:

@@ -16,12 +16,15 @@ from idleq.migration import criu, enclosure
 from idleq.migration.enclosure import LEADER, RESTORED
 from idleq.migration.errands import Done, Errands
 from idleq.migration.errors import FreezeFailed, ThawFailed
-from idleq.migration.patience import BEGIN_SECONDS, FREEZE_SECONDS
-from idleq.migration.ports import FrozenState, Order
-from idleq.processes import children_of, read_argv, read_processes, started
+from idleq.migration.patience import BEGIN_SECONDS, FREEZE_SECONDS, thaw_seconds
+from idleq.migration.ports import INSIDE, FrozenState, Order
+from idleq.processes import children_of, read_argv, read_descendants, read_processes, started
 
 OUTPUTS = "idleq.json"
 """Where what was frozen had written to, and what its clocks said, beside criu's images."""
+
+TERMINALS = ("/dev/pts/", "/dev/ptmx", "/dev/tty")
+"""Begin the names of what criu gives back to root alone, and finds that out at the thaw."""
 
 ROOM_BYTES = 8192
 """More than that needs: written over, it needs no more of the disk."""
@@ -42,6 +45,7 @@ def find_criu(path: str | None = None) -> str | None:
 def enclosed_argv(
     order: Order,
     restore: list[str] | None = None,
+    patience: float = 0,
     clocks: Mapping[str, float] | None = None,
     answer: int | None = None,
 ) -> list[str]:
@@ -52,6 +56,7 @@ def enclosed_argv(
         folder=str(order.folder),
         mounts=[(str(mount.source), str(mount.target), mount.is_writable) for mount in order.mounts],
         restore=restore or [],
+        patience=patience,
         clocks=clocks,
         answer=answer,
     )
@@ -64,7 +69,8 @@ def _by_python(*words: str) -> list[str]:
 
 def why_not() -> str:
     """Return why no namespaces can be made here by who asks; empty if they can. It is tried."""
-    ends = enclosure.spec_text(parent=os.getpid(), argv=["true"], folder="/", mounts=[])
+    shown = [(str(Path(enclosure.__file__).parent), str(INSIDE / "tried"), False)]
+    ends = enclosure.spec_text(parent=os.getpid(), argv=["true"], folder="/", mounts=shown)
     try:
         ran = subprocess.run(
             _by_python(ends),
@@ -76,15 +82,29 @@ def why_not() -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    return (
-        "" if ran.returncode == 0 else ran.stderr.strip().removeprefix("idleq: ") or f"it ended with {ran.returncode}"
-    )
+    if ran.returncode == 0:
+        return ""
+    said = ran.stderr.strip().splitlines() or [f"it ended with {ran.returncode}"]
+    return said[-1].removeprefix("idleq: ")
 
 
 def whose_here() -> list[int]:
     """Return what processes of ours are, which criu cannot change for an ordinary user: user, group, and groups as they look inside."""
     user, group = os.geteuid(), os.getegid()
-    return [user] if user == 0 else [user, group, *(one if one == group else -1 for one in os.getgroups())]
+    return [user] if enclosure.is_root() else [user, group, *(one if one == group else -1 for one in os.getgroups())]
+
+
+def clocks_of(first: int) -> dict[str, float]:
+    """Return what the clocks of a guest whose first process is *first* say now, by their names; none where the kernel has one clock for all.
+
+    Raises:
+        OSError: it has ended.
+    """
+    if not enclosure.OFFSETS.exists():
+        return {}
+    files = (enclosure.OFFSETS, Path(f"/proc/{first}/timens_offsets"))
+    here, inside = (enclosure.offsets_in(path.read_text(encoding="ascii")) for path in files)
+    return {name: time.clock_gettime(clock) - here[name] + inside[name] for name, clock in enclosure.CLOCKS.items()}
 
 
 def leader_of(outer: int) -> int | None:
@@ -117,11 +137,13 @@ def freeze(errands: Errands, order: Order, outer: int, into: Path) -> FrozenStat
     if program is None:
         raise FreezeFailed("there is no criu on this node")
     first = _begun(outer)
+    if not enclosure.is_root() and (terminal := _terminal_in(first)):
+        raise FreezeFailed(f"it has {terminal} open, a terminal, which criu gives back to root alone")
     try:
-        clocks, begun = enclosure.clocks_of(first), time.monotonic()
+        clocks, begun = clocks_of(first), time.monotonic()
         _write_down(order, clocks, into)
-        dump = criu.dump_argv(program, into, is_root=os.geteuid() == 0)
-        ran = errands.run(_by_python(*enclosure.enter_argv(first, dump)), seconds=FREEZE_SECONDS)
+        dump = criu.dump_argv(program, into, is_root=enclosure.is_root())
+        ran = errands.run(_by_python(enclosure.ENTER, str(first), *dump), seconds=FREEZE_SECONDS)
     except OSError as error:
         raise FreezeFailed(f"it cannot be frozen into {into}: {error.strerror}") from error
     if ran.code != 0:
@@ -132,6 +154,17 @@ def freeze(errands: Errands, order: Order, outer: int, into: Path) -> FrozenStat
         _write_down(order, {name: clock + time.monotonic() - begun for name, clock in clocks.items()}, into)
     size = sum(path.stat().st_size for path in into.iterdir())
     return FrozenState(bytes=size, stopped_ms=criu.stopped_ms(ran.stdout + ran.stderr))
+
+
+def _terminal_in(first: int) -> str:
+    """Return the terminal that a process inside has open, empty if none has."""
+    for process in read_descendants(first):
+        files = f"/proc/{process.pid}/fd"
+        with contextlib.suppress(OSError):  # it has just ended, or is not to be looked into: criu will say so
+            opened = [os.readlink(f"{files}/{name}") for name in os.listdir(files)]  # noqa: PTH115, PTH208 - names only
+            if found := next((name for name in opened if name.startswith(TERMINALS)), ""):
+                return found
+    return ""
 
 
 def _write_down(order: Order, clocks: Mapping[str, float], into: Path) -> None:
@@ -174,18 +207,19 @@ def thaw(
         raise ThawFailed("there is no criu on this node")
     try:
         had = json.loads((images / OUTPUTS).read_text())
-        restore = criu.restore_argv(program, images, had["stdout"], had["stderr"], is_root=os.geteuid() == 0)
+        restore = criu.restore_argv(program, images, had["stdout"], had["stderr"], is_root=enclosure.is_root())
         # What an earlier version has frozen does not tell of clocks and users.
         clocks = {name: float(clock) for name, clock in had.get("clocks", {}).items() if name in enclosure.CLOCKS}
         whose = had.get("whose", whose_here())
+        patience = thaw_seconds(sum(path.stat().st_size for path in images.iterdir()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ThawFailed(f"what was frozen is not whole: {error}") from error
     if whose != whose_here():
         # Criu would wait for ever for what cannot change its user or groups.
-        raise ThawFailed("its user, or how many groups that user is in, is another here than where it was frozen")
+        raise ThawFailed("the groups of its user are others here than where it was frozen, or its user is")
     answers, told = os.pipe()
     try:
-        outer = start(enclosed_argv(order, restore, clocks, told), told)
+        outer = start(enclosed_argv(order, restore, patience, clocks, told), told)
     finally:
         os.close(told)
     with os.fdopen(answers, "rb") as reading:

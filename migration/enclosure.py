@@ -36,26 +36,30 @@ RESTORED = "restored"
 CLOCKS = {"monotonic": time.CLOCK_MONOTONIC, "boottime": time.CLOCK_BOOTTIME}
 """Those that begin at a node's start, by the names that the kernel gives them."""
 
-PATIENCE_SECONDS = 600
-"""Of images that are not whole, criu may wait for ever for what is not there."""
-
 VISIT_SECONDS = 0.005
 """How often it is looked whether criu has left: the few milliseconds that it needs to come to its end."""
 
-_ENTER = "enter"
+ENTER = "enter"
+"""The first argument where a program is to run among the namespaces of a process, which is the second; the others are the program's."""
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWTIME, _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWPID = 0x00000080, 0x00020000, 0x10000000, 0x20000000
-_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_SLAVE = (
-    1, 2, 4, 8, 32, 4096, 16384, 1 << 19,
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND, _MS_MOVE, _MS_REC, _MS_SLAVE = (
+    1, 2, 4, 8, 32, 4096, 8192, 16384, 1 << 19,
 )  # fmt: skip
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
+_EVERYBODY = ["0", "0", str(2**32 - 1)]
+"""The map of users where there is no namespace of them."""
+
 _CAP_SETUID = 7
 _CAPABILITY_VERSION = 0x20080522
 
-_OFFSETS = Path("/proc/self/timens_offsets")
+OFFSETS = Path("/proc/self/timens_offsets")
 """Where a kernel that can give clocks of their own to what is inside says how far they are ahead."""
+
+_STAGE, _OLD = "/tmp", ".node"  # noqa: S108 - nothing of it is used: what takes another folder's place is made there
+"""Where that is made, and the name in it by which the old folder is found."""
 
 _KEPT_WITH_A_BIND = (
     (os.ST_NOSUID, _MS_NOSUID), (os.ST_NODEV, _MS_NODEV), (os.ST_NOEXEC, _MS_NOEXEC),
@@ -69,10 +73,11 @@ class _Capabilities(ctypes.Structure):
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
-    """Be the outer process for what *arguments* describe (`spec_text`), or run a program inside (`enter_argv`)."""
-    if arguments[0] == _ENTER:
+    """Be the outer process for what *arguments* describe (`spec_text`), or run a program inside (`ENTER`)."""
+    if arguments[0] == ENTER:
         _enter(int(arguments[1]), list(arguments[2:]))
     spec = json.loads(arguments[0])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # of process 1 in there that is: nobody inside ends it
     _die_with_parent()
     if os.getppid() != spec["parent"]:
         os._exit(CANNOT_BE_MADE)
@@ -83,7 +88,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
         ends, told = os.pipe()
         first = os.fork()
     except OSError as error:
-        _refuse(spec, f"no namespaces can be made for it: {error}")
+        _refuse(spec, f"no namespaces can be made for it: {_words(error)}")
     if first == 0:
         os.close(ends)
         _be_first(spec, told)
@@ -102,6 +107,7 @@ def spec_text(
     folder: str,
     mounts: Sequence[tuple[str, str, bool]],
     restore: Sequence[str] = (),
+    patience: float = 0,
     clocks: Mapping[str, float] | None = None,
     answer: int | None = None,
 ) -> str:
@@ -113,68 +119,55 @@ def spec_text(
         folder: where it starts.
         mounts: sources, targets, and whether they can be written.
         restore: what lets a frozen guest go on, instead of starting one.
+        patience: for how many seconds that may take: of images that are not whole, criu may wait for ever for what is not there.
         clocks: what the clocks inside are to say first, in seconds since some time, by their names (`CLOCKS`); root's criu sees to them itself.
         answer: an open file to which a restore's end is written: `RESTORED`, or why it is not.
     """
     spec = {"parent": parent, "argv": argv, "folder": folder, "mounts": mounts, "restore": restore, "answer": answer}
-    return json.dumps({**spec, "clocks": clocks or {}})
+    return json.dumps({**spec, "patience": patience, "clocks": clocks or {}})
 
 
-def enter_argv(first: int, argv: Sequence[str]) -> list[str]:
-    """Return what `main` takes to run *argv* among the namespaces of the process *first*, with all rights that they give."""
-    return [_ENTER, str(first), *argv]
-
-
-def clocks_of(first: int) -> dict[str, float]:
-    """Return what the clocks inside say now, by their names; none where the kernel has one clock for all.
-
-    Raises:
-        OSError: *first* has ended.
-    """
-    if not _OFFSETS.exists():
-        return {}
-    here, inside = (
-        _offsets_in(path.read_text(encoding="ascii")) for path in (_OFFSETS, Path(f"/proc/{first}/timens_offsets"))
-    )
-    return {name: time.clock_gettime(CLOCKS[name]) - here[name] + inside[name] for name in CLOCKS}
-
-
-def _offsets_in(text: str) -> dict[str, float]:
+def offsets_in(text: str) -> dict[str, float]:
+    """Return how many seconds the clocks of a process are ahead, by their names, by its file `timens_offsets`."""
     return {
         name: int(seconds) + int(nanoseconds) / 1e9 for name, seconds, nanoseconds in map(str.split, text.splitlines())
     }
 
 
+def is_root() -> bool:
+    """Whether this process may do what it likes here: its user is root, and no namespace of users has made it so."""
+    return os.geteuid() == 0 and Path("/proc/self/uid_map").read_text(encoding="ascii").split() == _EVERYBODY
+
+
 def _unshare(clocks: Mapping[str, float]) -> None:
     user, group = os.geteuid(), os.getegid()
     wanted = _CLONE_NEWNS | _CLONE_NEWPID
-    if user == 0:
+    if is_root():
         _call("unshare", wanted)
         return
-    _call("unshare", wanted | _CLONE_NEWUSER | (_CLONE_NEWTIME if _OFFSETS.exists() else 0))
+    _call("unshare", wanted | _CLONE_NEWUSER | (_CLONE_NEWTIME if OFFSETS.exists() else 0))
     for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         Path(f"/proc/self/{name}").write_text(text, encoding="ascii")
-    if clocks and _OFFSETS.exists():
-        here = _offsets_in(_OFFSETS.read_text(encoding="ascii"))
+    if clocks and OFFSETS.exists():
+        here = offsets_in(OFFSETS.read_text(encoding="ascii"))
         for name, wanted_time in clocks.items():
             ahead = round((wanted_time - time.clock_gettime(CLOCKS[name]) + here[name]) * 1e9)
-            _OFFSETS.write_text(f"{name} {ahead // 10**9} {ahead % 10**9}", encoding="ascii")
+            OFFSETS.write_text(f"{name} {ahead // 10**9} {ahead % 10**9}", encoding="ascii")
 
 
 def _enter(first: int, argv: list[str]) -> NoReturn:
     """Be the parent, outside, of a program that runs inside."""
     try:
-        kinds = (
-            ("mnt", "pid") if os.geteuid() == 0 else ("user", "mnt", "pid", *(("time",) if _OFFSETS.exists() else ()))
-        )
-        places = [os.open(f"/proc/{first}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in kinds]
+        own = () if is_root() else ("user", *(("time",) if OFFSETS.exists() else ()))
+        places = [os.open(f"/proc/{first}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in (*own, "mnt", "pid")]
         for place in places:
             _call("setns", place, 0)
-        _keep_capabilities()
+        if own:
+            _keep_capabilities()
         if (child := os.fork()) == 0:
             os.execv(argv[0], argv)  # noqa: S606 - no shell is what is wanted
     except OSError as error:
-        sys.stderr.write(f"idleq: cannot run {argv[0]} among the namespaces of a guest: {error}\n")
+        sys.stderr.write(f"idleq: cannot run {argv[0]} among the namespaces of a guest: {_words(error)}\n")
         sys.stderr.flush()
         os._exit(CANNOT_BE_MADE)
     _, status = os.waitpid(child, 0)
@@ -183,8 +176,6 @@ def _enter(first: int, argv: list[str]) -> NoReturn:
 
 def _keep_capabilities() -> None:
     """Let what is started from now on have the rights that this process has in here, though its user is not root."""
-    if os.geteuid() == 0:
-        return
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
     halves = (_Capabilities * 2)()  # the lower 32 of them, and the others
     _call("capget", header, halves)
@@ -212,8 +203,12 @@ def _be_first(spec: Mapping[str, Any], told: int) -> NoReturn:
             time.sleep(VISIT_SECONDS)  # what has just frozen the guest would be ended with this process
         os.write(told, str(status).encode())
     except OSError as error:
-        _refuse(spec, str(error))
+        _refuse(spec, _words(error))
     os._exit(0)
+
+
+def _words(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
 
 
 def _refuse(spec: Mapping[str, Any], why: str) -> NoReturn:
@@ -228,6 +223,7 @@ def _start(spec: Mapping[str, Any]) -> None:
     if os.fork() == 0:
         try:
             os.setsid()
+            _be_nice_as_session(os.getpid())
             # Orphans inside become the leader's children, so that they are part of what is frozen.
             _prctl(_PR_SET_CHILD_SUBREAPER, 1)
             _prctl(_PR_SET_PDEATHSIG, 0)
@@ -246,29 +242,37 @@ def _restore(spec: Mapping[str, Any]) -> None:
     """Run criu, which leaves the guest as an orphan: this process's child."""
     if spec["answer"] is not None:
         os.set_inheritable(spec["answer"], False)
-    _keep_capabilities()
+    if not is_root():
+        _keep_capabilities()
     stdout, stderr = os.dup(1), os.dup(2)
     # A file, not a pipe: where criu is killed half-way, what it has begun to restore keeps a pipe open for ever.
     with os.fdopen(os.memfd_create("criu"), "w+b") as said:
         try:
             ran = subprocess.run(
-                [word.format(stdout=stdout, stderr=stderr) for word in spec["restore"]],
+                [word.replace("{stdout}", str(stdout)).replace("{stderr}", str(stderr)) for word in spec["restore"]],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 pass_fds=(stdout, stderr),
                 check=False,
-                timeout=PATIENCE_SECONDS,
+                timeout=spec["patience"],
             )
         except subprocess.TimeoutExpired:
-            _answer(spec, f"criu has not come to an end within {PATIENCE_SECONDS} s")
+            _answer(spec, f"criu has not come to an end within {spec['patience']:.0f} s")
             os._exit(CANNOT_BE_MADE)
         if ran.returncode != 0:
             said.seek(0)
             _answer(spec, said.read().decode(errors="replace").strip() or f"criu ended with {ran.returncode}")
             os._exit(CANNOT_BE_MADE)
+    _be_nice_as_session(LEADER)
     _next_number(max(_numbers()) + 1)
     _answer(spec, RESTORED)
+
+
+def _be_nice_as_session(pid: int) -> None:
+    """Where the kernel shares its time out among sessions (autogroup), what is nice in a new one is so to nobody outside before that is said."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(os.getpriority(os.PRIO_PROCESS, pid)), encoding="ascii")
 
 
 def _answer(spec: Mapping[str, Any], text: str) -> None:
@@ -338,20 +342,14 @@ def _make(folder: Path) -> None:
 
 
 def _replace(folder: Path) -> None:
-    """Mount a new folder over *folder*, in which all is as it was in the old one."""
-    old = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-    _mount("idleq", str(folder), "tmpfs", _MS_NOSUID | _MS_NODEV)
-    for entry in list(os.scandir(f"/proc/self/fd/{old}")):
-        here = folder / entry.name
-        if entry.is_symlink():
-            here.symlink_to(os.readlink(entry.path))  # noqa: PTH115 - its Path would lose the way through the open folder
-            continue
-        if entry.is_dir():
-            here.mkdir()
-        else:
-            here.touch()
-        _mount(entry.path, str(here), None, _MS_BIND | _MS_REC)
-    os.close(old)
+    """Mount a new folder over *folder*, in which all is found by its name as in the old one, also what is made there anew meanwhile."""
+    names = os.listdir(folder)  # noqa: PTH208 - names only
+    _mount("idleq", _STAGE, "tmpfs", _MS_NOSUID | _MS_NODEV)
+    Path(_STAGE, _OLD).mkdir()
+    _mount(str(folder), f"{_STAGE}/{_OLD}", None, _MS_BIND | _MS_REC)
+    for name in names:
+        Path(_STAGE, name).symlink_to(f"{_OLD}/{name}")
+    _mount(_STAGE, str(folder), None, _MS_MOVE)
 
 
 def _next_number(pid: int) -> None:
@@ -369,7 +367,10 @@ def _prctl(option: int, value: int) -> None:
 
 def _mount(source: str, target: str, kind: str | None, flags: int) -> None:
     kind_bytes = None if kind is None else kind.encode()
-    _call("mount", os.fsencode(source), os.fsencode(target), kind_bytes, ctypes.c_ulong(flags), None)
+    try:
+        _call("mount", os.fsencode(source), os.fsencode(target), kind_bytes, ctypes.c_ulong(flags), None)
+    except OSError as error:
+        raise OSError(error.errno, f"mount {source} on {target}: {os.strerror(error.errno or 0)}") from error
 
 
 def _call(name: str, *arguments: object) -> None:

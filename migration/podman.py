@@ -1,37 +1,41 @@
 """Podman's containers: started, frozen and thawed by its command line, each on this node's own.
 
-Facts that shape this module: podman has no daemon; a small process, the monitor, is the parent of each container and keeps
-its exit code, and as the monitor's own parent leaves, it becomes a child of whoever adopts orphans here, which is this
-process: so its end is seen without asking podman. An export holds where the container was (its control group, its folders,
-its log); before it goes on, that is made what it is here (see podmanexport).
+Facts that shape this module: podman has no daemon; a small process is the parent of each container (see monitors). An export
+holds where the container was (its control group, its folders, its log); before it goes on, that is made what it is here (see
+podmanexport).
 """
 
-import contextlib
 import os
 import secrets
 import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from idleq.migration import copying, criu, podmanexport
+from idleq.migration import copying, criu, monitors, podmanexport
 from idleq.migration import podmancli as cli
 from idleq.migration.cgroups import GroupFreezer, end_all_in, freezer_of, parent_here
 from idleq.migration.confinement import Confinement, confine
-from idleq.migration.descent import owners
-from idleq.migration.errands import MONITOR, Done, Errands
+from idleq.migration.errands import Done, Errands
 from idleq.migration.errors import FreezeFailed, ImageMissing, ProgramMissing, StartFailed, ThawFailed
+from idleq.migration.monitors import Monitor
+from idleq.migration.ownfolders import own_folder, remove_abandoned
 from idleq.migration.ownnames import own_name
 from idleq.migration.patience import ANSWER_SECONDS, FREEZE_SECONDS, START_SECONDS, thaw_seconds
 from idleq.migration.ports import ContainerName, Ended, FrozenState, Order
-from idleq.processes import adopt_orphans, caught_signals, is_gone, keeper, read_processes, read_program, started
+from idleq.processes import adopt_orphans, caught_signals, is_gone, keeper
 
 QUIET = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
 
-KILLED_BY_US = 128 + signal.SIGKILL
+FOLDERS = "idleq-podman-"
+"""Begins the names of the folders for podman's files of containers."""
+
+SIGNALLED = 128
+"""Podman tells a signal as this and its number."""
+
+KILLED_BY_US = SIGNALLED + signal.SIGKILL
 
 MOST_UNWRITTEN = 1 << 20
 """Of what a container prints while the disk is full, so many bytes are kept."""
@@ -53,8 +57,7 @@ class _Running:
     own_name: str
     files: cli.Files
     log: Path
-    pid: int
-    monitor: int
+    monitor: Monitor
     lines: cli.LogLines = field(default_factory=cli.LogLines)
     read_bytes: int = 0
     printed: list[bytes] = field(default_factory=lambda: [b"", b""])
@@ -79,7 +82,7 @@ class PodmanRuntime:
     cgroup_parent: str = field(default_factory=lambda: parent_here() if os.geteuid() == 0 else "")
     _keeper: str = field(default_factory=keeper)
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
-    _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="idleq-podman-")))
+    _folder: Path = field(default_factory=lambda: own_folder(FOLDERS))
     _running: dict[ContainerName, _Running] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _printing: threading.Lock = field(default_factory=threading.Lock)
@@ -91,25 +94,35 @@ class PodmanRuntime:
             raise StartFailed(str(error.strerror)) from error
         self._podman(cli.remove_all_argv(self.owner), FREEZE_SECONDS)  # as many as a node has
         self._forget_abandoned()
+        remove_abandoned(FOLDERS)
 
     def start(self, order: Order) -> None:
         """See Runtime."""
-        container, name, files = self._confined(order), own_name(), self._files()
+        # By its number: before it runs, its name could come to mean another image than the one that was looked at.
+        number = self._see_image(order)
+        container = replace(self._confined(order), image=number or order.image)
+        name, files = own_name(), self._files()
         files.variables.touch(mode=0o600)
         files.variables.write_text(cli.variables_text(container.environment), encoding="utf-8")
-        self._begin(order, name, files, cli.run_argv(name, container, files), _start_failure)
+        self._begin(
+            order,
+            name,
+            files,
+            cli.run_argv(name, container, files),
+            _start_failure,
+            carried=cli.carried(container.environment),
+        )
         files.variables.unlink()
 
     def signal(self, name: ContainerName, number: int) -> None:
         """See Runtime."""
         if running := self._running.get(name):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(running.pid, number)
+            running.monitor.signal(number)
 
     def hears(self, name: ContainerName, number: int) -> bool:
         """See Runtime."""
         running = self._running.get(name)
-        return running is not None and bool(caught_signals(running.pid) >> (number - 1) & 1)
+        return running is not None and bool(caught_signals(running.monitor.first) >> (number - 1) & 1)
 
     def kill(self, names: Collection[ContainerName]) -> None:
         """See Runtime; when its first process dies, the kernel ends all others in the container."""
@@ -179,7 +192,7 @@ class PodmanRuntime:
 
     def _is_over(self, running: _Running) -> bool:
         with self._turn:
-            running.is_over = running.is_over or (not running.is_freezing and _is_over(running.monitor))
+            running.is_over = running.is_over or (not running.is_freezing and running.monitor.is_over())
         return running.is_over
 
     def _begin(
@@ -190,17 +203,17 @@ class PodmanRuntime:
         argv: list[str],
         failure: Callable[[Order, Done], StartFailed | ThawFailed],
         seconds: float | None = None,
+        carried: Mapping[str, str] | None = None,
     ) -> _Running:
         with self.errands.engine():
-            ran = self._podman(argv, self.start_seconds if seconds is None else seconds)
+            ran = self._podman(argv, self.start_seconds if seconds is None else seconds, carried)
             found = self._podman(cli.log_argv(name)) if ran.code == 0 else ran
             if found.code != 0:
                 self._give_up(name, files)
                 self._see_image(order)
                 raise failure(order, found)
             log = Path(found.stdout.strip())
-            running = _Running(order, name, files, log, _number_in(files.pid), _number_in(files.monitor))
-            self.errands.adopted.add(running.monitor)
+            running = _Running(order, name, files, log, Monitor.adopted(files, self.errands))
             self._running[order.name] = running
         return running
 
@@ -216,7 +229,7 @@ class PodmanRuntime:
     def _give_up(self, name: str, files: cli.Files) -> None:
         """End what there is of a container that did not start: podman forgets its monitor, and what criu was restoring."""
         number = self._podman(cli.number_argv(name)).stdout.strip()
-        _end_monitor(files)
+        monitors.end_half_begun(files)
         self._podman(cli.remove_argv(name))
         if number:
             end_all_in(number)
@@ -224,22 +237,23 @@ class PodmanRuntime:
 
     def _resume(self, running: _Running, into: Path, why: str) -> None:
         """After a freeze that failed: see that the container goes on, and raise FreezeFailed."""
-        running.freezer = freezer_of(running.pid)
+        running.freezer = freezer_of(running.monitor.first)
         if running.freezer:
             running.freezer.open()  # otherwise podman says that it does not run
         state = self._state(running.own_name)
+        if state is not None and _has_ended_itself(running, state):
+            raise FreezeFailed(f"{running.order.name} ended before it could be frozen")
         if state is not None and not state.is_running:
             podmanexport.give_back_pages(running.log.parent, into)
             with self.errands.engine():
-                self._reap(running)
+                running.monitor.reap()
                 why += self._podman(cli.resume_argv(running.own_name), FREEZE_SECONDS).stderr
                 state = self._state(running.own_name)
                 if state is not None and state.is_running:
-                    running.pid, running.monitor = _number_in(running.files.pid), _number_in(running.files.monitor)
-                    self.errands.adopted.add(running.monitor)
+                    running.monitor = Monitor.adopted(running.files, self.errands)
         if state is None or not state.is_running:
             running.lost = f"podman: {why}; and it does not go on"
-            _kill(running.pid)  # if podman only could not say that it does
+            running.monitor.signal(signal.SIGKILL)  # if podman only could not say that it does
             raise FreezeFailed(running.lost, is_broken=True)
         raise FreezeFailed(f"podman: {why}", may_pass=criu.may_pass(why))
 
@@ -251,16 +265,16 @@ class PodmanRuntime:
         state = cli.state_of(ran.stdout)
         self._write_down(running)
         if state is not None and state.is_running:
-            _end_orphan(running.pid)
+            running.monitor.end_orphan()
         self._forget(running)
         return _end_of(running, state)
 
     def _forget(self, running: _Running) -> None:
-        if is_over := _is_over(running.monitor):
-            self._reap(running)  # podman would wait for an exit code from one that was killed and is not reaped
+        if is_over := running.monitor.is_over():
+            running.monitor.reap()  # podman would wait for an exit code from one that was killed and is not reaped
         self._remove(running.own_name)
         if not is_over:
-            self._reap(running)
+            running.monitor.reap()
         self._running.pop(running.order.name, None)
         running.files.remove()
 
@@ -268,11 +282,6 @@ class PodmanRuntime:
         if self._podman(cli.remove_argv(*names), FREEZE_SECONDS).code != 0:
             # Where the monitor was killed, podman ends the container the first time, and forgets it the second.
             self._podman(cli.remove_argv(*names), FREEZE_SECONDS)
-
-    def _reap(self, running: _Running) -> None:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(running.monitor, 0)
-        self.errands.adopted.discard(running.monitor)
 
     def _write_down(self, running: _Running) -> None:
         """Append what it has printed to its order's files; what there is no room for is tried again at the next look, and then lost."""
@@ -293,9 +302,11 @@ class PodmanRuntime:
     def _state(self, name: str) -> cli.State | None:
         return cli.state_of(self._podman(cli.inspect_argv(name)).stdout)
 
-    def _podman(self, argv: list[str], seconds: float = ANSWER_SECONDS) -> Done:
+    def _podman(
+        self, argv: list[str], seconds: float = ANSWER_SECONDS, carried: Mapping[str, str] | None = None
+    ) -> Done:
         try:
-            return self.errands.run(argv, seconds=seconds, environment={**os.environ, **QUIET})
+            return self.errands.run(argv, seconds=seconds, environment={**os.environ, **(carried or {}), **QUIET})
         except OSError as error:
             raise StartFailed(f"podman cannot be run on this node: {error.strerror}") from error
 
@@ -313,8 +324,10 @@ class PodmanRuntime:
         return cli.Files(self._folder / secrets.token_hex(8))
 
 
-def _number_in(path: Path) -> int:
-    return int(path.read_text(encoding="ascii"))
+def _has_ended_itself(running: _Running, state: cli.State) -> bool:
+    """Whether a freeze that failed came too late: nothing was frozen, and no signal has ended what a criu that was killed had hold of."""
+    is_own = state.code <= SIGNALLED or state.ran_out or running.is_killed
+    return state.has_ended and is_own and not criu.is_whole(running.log.parent / podmanexport.CHECKPOINT)
 
 
 def _end_of(running: _Running, state: cli.State | None) -> Ended:
@@ -324,41 +337,6 @@ def _end_of(running: _Running, state: cli.State | None) -> Ended:
         return Ended(name, -signal.SIGKILL, lost or ("" if running.is_killed else MONITOR_LOST))
     is_by_us = running.is_killed and state.code == KILLED_BY_US
     return Ended(name, -signal.SIGKILL if is_by_us else state.code, ran_out=state.ran_out)
-
-
-def _end_orphan(pid: int) -> None:
-    """End the first process of a container whose monitor was killed: it came to us, and podman waits in vain for one that nobody reaps."""
-    with contextlib.suppress(ProcessLookupError, ChildProcessError):
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # is it our child?
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-
-
-def _end_monitor(files: cli.Files) -> None:
-    """End the monitor of a container that did not start, and what it holds: podman forgets them, and each may wait for the other."""
-    try:
-        monitor = _number_in(files.monitor)
-    except (OSError, ValueError):
-        return  # it had not begun
-    if read_program(monitor) != MONITOR:
-        return
-    held = owners(read_processes(), {monitor: MONITOR})
-    for pid in held:
-        _kill(pid)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(monitor, 0)  # podman would wait for one that is not reaped
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def _is_over(monitor: int) -> bool:
-    try:
-        return os.waitid(os.P_PID, monitor, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:
-        return started(monitor) is None
 
 
 def _start_failure(order: Order, ran: Done) -> StartFailed:

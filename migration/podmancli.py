@@ -31,9 +31,20 @@ CONFIG, SPEC, LOG = "config.dump", "spec.dump", "ctr.log"
 NO_SUCH_IMAGE = 1
 """How `has_image_argv` ends where there is none of that name."""
 
+LONGEST_LINE = 60_000
+"""Podman reads no longer ones in a file of variables (64 KiB, with the name)."""
+
 _RAN = re.compile(r"\b(?P<verb>checkpoint|restore) --image-path \S+ --work-path (?P<folder>/\S+)")
 _NO_FOLDER = re.compile(r"workdir \".*\" does not exist on container")
 _NOT_EXECUTABLE = ("permission denied", "exec format error", "is a directory")
+_HEEDED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|TERM|TMPDIR|TZ|TZDIR|LANG|LANGUAGE|LOCPATH|NLSPATH|HOSTALIASES|LOCALDOMAIN|CONTAINER|GO[A-Z]+|ENV"
+    r"|_*(BASH|LD|LC|GLIBC|GCONV|MALLOC|RES|XDG|DBUS|NOTIFY|LISTEN|SYSTEMD|SSL|SSH|CONTAINERS?|STORAGE|REGISTRY|DOCKER|PODMAN|LIBPOD|BUILDAH"
+    r"|CONMON|OCI|RUNC|CRUN|CRIU)_\w*|\w+_PROXY",
+    re.IGNORECASE,
+)
+"""What podman, its libraries or what it runs may go by: no variable of a job is podman's own by such a name."""
+
 _LOGS = {"checkpoint": criu.DUMP_LOG, "restore": criu.RESTORE_LOG}
 
 
@@ -48,6 +59,11 @@ class State:
     code: int
     is_frozen: bool = False
     ran_out: bool = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over, and nobody has frozen it as far as podman knows."""
+        return not self.is_running and not self.is_frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +93,12 @@ class Files:
             path.unlink(missing_ok=True)
 
 
+CORES_AND_TIME = ("cpus", "quota", "period")
+
+PERIOD_MICROSECONDS = 100_000
+"""In each of these a container may use its share of time, as podman has it."""
+
+
 def user_in(user: int, group: int) -> str:
     """Return as whom a container of ours runs so that our folders are its own: an ordinary user's podman shows its caller as root in there."""
     return "0:0" if user else f"{user}:{group}"
@@ -86,16 +108,18 @@ def run_argv(name: str, container: Confinement, files: Files) -> list[str]:
     """Return what starts *container*."""
     limits = [] if container.memory is None else [f"--memory={container.memory}b", f"--memory-swap={container.memory}b"]
     cores = [f"--cpuset-cpus={','.join(map(str, sorted(container.cores)))}"] if container.cores else []
+    time = [f"--cpus={container.core_time}"] if container.core_time else []
     parent = [f"--cgroup-parent={container.cgroup_parent}"] if container.cgroup_parent else []
     return [
         *("podman", "run", "--detach", f"--name={name}", "--pull=never", "--network=none"),
         *("--cap-drop=all", "--security-opt=no-new-privileges", "--read-only", "--read-only-tmpfs=false"),
+        *("--image-volume=ignore", "--no-healthcheck"),  # what an image asks to have beside itself no snapshot holds
         "--passwd=false",  # users that podman adds to the image's are not there where it goes on, and then it does not
         *(f"--tmpfs={TEMPORARY}:{TEMPORARY_OPTIONS}", f"--pids-limit={MOST_PROCESSES}"),
         *(f"--user={container.user}", f"--workdir={container.folder}"),
         *(f"--label={key}={value}" for key, value in sorted(container.labels.items())),
-        *(*limits, *cores, *parent),
-        *(f"--env-file={files.variables}", *_many_lined(container.environment)),
+        *(*limits, *cores, *time, *parent),
+        *(f"--env-file={files.variables}", *_beside_file(container.environment)),
         *(f"--mount={mount_option(mount)}" for mount in container.mounts),
         *("--log-driver=k8s-file", f"--pidfile={files.pid}"),
         f"--conmon-pidfile={files.monitor}",
@@ -104,12 +128,27 @@ def run_argv(name: str, container: Confinement, files: Files) -> list[str]:
 
 
 def variables_text(environment: Mapping[str, str]) -> str:
-    """Return the file of those variables that have one line each, so that nobody else on the node reads them in an argv."""
-    return "".join(f"{name}={value}\n" for name, value in sorted(environment.items()) if "\n" not in value)
+    """Return the file of those variables that are a line each, so that nobody else on the node reads them in an argv."""
+    return "".join(f"{name}={value}\n" for name, value in sorted(environment.items()) if _is_line(value))
 
 
-def _many_lined(environment: Mapping[str, str]) -> list[str]:
-    return [f"--env={name}={value}" for name, value in sorted(environment.items()) if "\n" in value]
+def carried(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that podman is given as its own, to take them from there by their names."""
+    return {name: value for name, value in environment.items() if not _is_line(value) and not _is_heeded(name)}
+
+
+def _beside_file(environment: Mapping[str, str]) -> list[str]:
+    told = carried(environment)
+    others = ((name, value) for name, value in sorted(environment.items()) if not _is_line(value))
+    return [f"--env={name}" if name in told else f"--env={name}={value}" for name, value in others]
+
+
+def _is_line(value: str) -> bool:
+    return "\n" not in value and not value.endswith("\r") and len(value.encode()) < LONGEST_LINE
+
+
+def _is_heeded(name: str) -> bool:
+    return _HEEDED.fullmatch(name) is not None
 
 
 def mount_option(mount: Mount) -> str:
@@ -166,12 +205,12 @@ def image_number_argv(image: str) -> list[str]:
 
 def remove_argv(*names: str) -> list[str]:
     """Return what ends them and forgets them."""
-    return ["podman", "rm", "--force", "--time=0", "--ignore", *names]
+    return ["podman", "rm", "--force", "--volumes", "--time=0", "--ignore", *names]
 
 
 def remove_all_argv(owner: str) -> list[str]:
     """Return what ends everything of *owner*."""
-    return ["podman", "rm", "--force", "--time=0", f"--filter=label={OWNER_LABEL}={owner}"]
+    return ["podman", "rm", "--force", "--volumes", "--time=0", f"--filter=label={OWNER_LABEL}={owner}"]
 
 
 def kept_argv() -> list[str]:
@@ -237,8 +276,12 @@ def moved_config(config: Mapping[str, Any], container: Confinement, files: Files
     """Return what podman knew of a container (`CONFIG`), as it shall be for *container*: the labels, places, cores and memory of here."""
     spec = config["spec"]
     resources = {**spec["linux"].get("resources", {})}
+    cpu = {name: value for name, value in resources.get("cpu", {}).items() if name not in CORES_AND_TIME}
     if container.cores:
-        resources["cpu"] = {**resources.get("cpu", {}), "cpus": ",".join(map(str, sorted(container.cores)))}
+        cpu["cpus"] = ",".join(map(str, sorted(container.cores)))
+    if container.core_time:
+        cpu |= {"quota": container.core_time * PERIOD_MICROSECONDS, "period": PERIOD_MICROSECONDS}
+    resources["cpu"] = cpu
     if container.memory is not None:
         limit = {"limit": container.memory, "swap": container.memory}
         resources["memory"] = {**resources.get("memory", {}), **limit}

@@ -120,6 +120,8 @@ def _changed(export: Path, container: Confinement, files: cli.Files, links: dict
         config, spec = (_member(tar, name) for name in (cli.CONFIG, cli.SPEC))
     if image and (missing := ImageMissing.unlike(container.image, str(config.get("rootfsImageID", "")), image)):
         raise missing
+    if image:
+        config["rootfsImageName"] = image  # podman looks for it by that; a name may mean another one by then
     changed = {cli.CONFIG: cli.moved_config(config, container, files), cli.SPEC: cli.moved_spec(spec, container)}
     with tarfile.open(export, "a:") as tar:
         for name, body in changed.items():

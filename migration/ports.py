@@ -12,6 +12,9 @@ from typing import NewType, Protocol
 
 ContainerName = NewType("ContainerName", str)
 
+INSIDE = Path("/run/idleq")
+"""Where a guest in namespaces of its own sees its folders, on every node: what it has open there is found again after a move."""
+
 MARK = "IDLEQ_MARK"
 
 
@@ -51,6 +54,7 @@ class Order:
         image: what it sees as its root; empty for a plain process, which sees this machine's.
         mounts: what it sees besides. Of what is to be thawed elsewhere, the targets must be the same there; the sources need not.
         memory: the bytes that an engine limits it to; None for no such limit.
+        core_time: to how many cores' worth of time an engine limits it, where it is bound to none; None for no such limit.
         may_freeze: whether it is to be frozen with all that it holds, for which a plain process is started in namespaces of its own.
     """
 
@@ -65,6 +69,7 @@ class Order:
     image: str = ""
     mounts: Sequence[Mount] = ()
     memory: int | None = None
+    core_time: int | None = None
     may_freeze: bool = False
 
 

@@ -21,9 +21,6 @@ SEGMENT_FORMAT = 1
 
 PRIVATE = 0o700
 
-INSIDE = Path("/run/idleq")
-"""Where a guest in namespaces of its own sees its folders, on every node: what it has open there is found again after a move."""
-
 CONTROL = "IDLEQ_CONTROL"
 """Tells the guest where its control folder is, and anybody else whose guest a process is."""
 

@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from idleq.ids import Millis
 from idleq.machines import Machine
 from idleq.migration.capabilities import can_docker_freeze, criu_version, why_no_criu
+from idleq.migration.enclosure import is_root
 from idleq.migration.errands import Errands
 from idleq.migration.here import machine_here
 from idleq.migration.packer import Packer
@@ -44,7 +45,7 @@ from idleq.scheduler.agent.settings import AgentSettings, Transport
 from idleq.scheduler.agent.spool_link import SpoolLink
 from idleq.scheduler.agent.wakeup import Wakeup
 from idleq.scheduler.clock import SteadyClock
-from idleq.scheduler.core.abilities import CRIU, DOCKER, PODMAN
+from idleq.scheduler.core.abilities import CRIU, DOCKER, DOCKER_CRIU, IMAGE_CRIU, PODMAN, PODMAN_CRIU
 from idleq.scheduler.logs import make_log, open_log
 from idleq.scheduler.paths import AllocationPaths, ServerPaths
 from idleq.scheduler.ports import Clock
@@ -152,18 +153,25 @@ def leave_word(scratch: str, engine: RuntimeName) -> None:
         (Path(scratch) / engine).touch()
 
 
+_FREEZING = {PODMAN: PODMAN_CRIU, DOCKER: DOCKER_CRIU}
+
+
 def abilities_here() -> tuple[str, ...]:
     """Return what this node can do, in the engine's words."""
-    engines = (name for name in (PODMAN, DOCKER) if shutil.which(name))
-    return (*((CRIU,) if criu_version() else ()), *engines)
+    engines = tuple(name for name in (PODMAN, DOCKER) if shutil.which(name))
+    if not criu_version():
+        return engines
+    freezing = tuple(_FREEZING[name] for name in engines if is_root() and (name != DOCKER or can_docker_freeze()))
+    # Where there are both, podman runs what names no engine.
+    images = (IMAGE_CRIU,) if freezing and freezing[0] == _FREEZING[engines[0]] else ()
+    return (CRIU, *engines, *freezing, *images)
 
 
 def machine_of(abilities: Collection[str]) -> Machine:
     """Return what this node is like, and what guests can be frozen in as they run."""
     if CRIU not in abilities:
         return machine_here()
-    freezing = {name for name in abilities if name != DOCKER or can_docker_freeze()}
-    runtimes = (RuntimeName.PROCESS, *(name for name in RuntimeName if name in freezing))
+    runtimes = (RuntimeName.PROCESS, *(name for name, freezes in _FREEZING.items() if freezes in abilities))
     return replace(machine_here(), criu=criu_version(), runtimes=tuple(map(str, runtimes)))
 
 

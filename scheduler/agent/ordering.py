@@ -7,9 +7,9 @@ from pathlib import Path
 
 from idleq.migration.errors import EngineMissing, ProgramMissing
 from idleq.migration.mounting import checked
-from idleq.migration.ports import Mount, Order, RuntimeName
+from idleq.migration.ports import INSIDE, Mount, Order, RuntimeName
 from idleq.migration.process import NOT_FOUND
-from idleq.scheduler.agent.folders import INSIDE, Folders, argv_of, environment_of
+from idleq.scheduler.agent.folders import Folders, argv_of, environment_of
 from idleq.scheduler.agent.guest import Guest
 from idleq.scheduler.core.submission import JobSpec, RuntimeWish
 from idleq.scheduler.paths import SegmentPaths
@@ -116,5 +116,6 @@ def _contained(guest: Guest, segment: SegmentPaths, own: Mapping[str, str], root
         image=spec.image,
         mounts=(*_own_folders(guest), *shown),
         memory=spec.resources.memory,
+        core_time=None if guest.share.cores else spec.resources.cores,
         may_freeze=guest.is_enclosed,
     )

@@ -28,7 +28,7 @@ from idleq.scheduler.agent.ordering import order_of
 from idleq.scheduler.agent.outcome import KILLED
 from idleq.scheduler.agent.room import Share
 from idleq.scheduler.agent.staged import bring
-from idleq.scheduler.core.abilities import CRIU
+from idleq.scheduler.core.abilities import can_freeze
 from idleq.scheduler.core.commands import Launch
 from idleq.scheduler.core.inputs import CommandFailed, Exited, Launched, SnapshotRejected
 from idleq.scheduler.core.snapshot import Snapshot
@@ -104,7 +104,7 @@ def _begin(node: Node, command: Launch, share: Share) -> None:
         node.room.give_back(key)
         _refuse(node, command, f"cannot prepare the segment's folders: {error}")
         return
-    is_enclosed = command.spec.freeze in FROM_OUTSIDE and CRIU in node.abilities
+    is_enclosed = command.spec.freeze in FROM_OUTSIDE and can_freeze(node.abilities, command.spec)
     guest = Guest(command, folders, share, taken_at=node.clock.now(), plan=command.plan, is_enclosed=is_enclosed)
     node.guests[key] = guest
     thaw_from = command.thaw_from

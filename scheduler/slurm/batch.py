@@ -21,6 +21,9 @@ from idleq.scheduler.slurm.records import MEBI, JobRecord
 
 MINUTE_MS = 60_000
 
+END_SECONDS, KILL_SECONDS = 60, 5
+"""For so long an engine may take to end what an agent that was killed has left in it, and then to end itself."""
+
 NODE, UNTIL, SCRATCH = "{node}", "{until}", "{scratch}"
 """What an agent is told on its node: its name, when Slurm ends the allocation (Unix milliseconds, by the node's clock), an empty folder of its own."""
 
@@ -195,8 +198,10 @@ code=$?
 while agent=$(cat "$scratch/{AGENT_PID}" 2>/dev/null) && [ "$agent" -gt 1 ] 2>/dev/null && kill -0 "$agent" 2>/dev/null; do sleep 1; done
 # Of an agent that was killed, containers go on: no step's children, and nothing that Slurm ends where a job does not end by Slurm.
 owner="label={OWNER_LABEL}=$scratch"
-[ -e "$scratch/{RuntimeName.PODMAN}" ] && podman rm --force --time=0 --filter "$owner" >/dev/null 2>&1
-[ -e "$scratch/{RuntimeName.DOCKER}" ] && docker ps --all --quiet --filter "$owner" | xargs -r docker rm --force >/dev/null 2>&1
+# What an engine that hangs still has is left to the next agent of this user here: the node is to be given back.
+soon="timeout --kill-after={KILL_SECONDS} {END_SECONDS}"
+[ -e "$scratch/{RuntimeName.PODMAN}" ] && $soon podman rm --force --volumes --time=0 --filter "$owner" >/dev/null 2>&1
+[ -e "$scratch/{RuntimeName.DOCKER}" ] && $soon docker ps --all --quiet --filter "$owner" | xargs -r $soon docker rm --force --volumes >/dev/null 2>&1
 rm -rf "$scratch"
 exit $code
 """

@@ -12,10 +12,10 @@ from threading import Thread
 
 import pytest
 
-from contract.test_runtimes import C1, COUNT, Bench, bench_of, programs
+from contract.test_runtimes import C1, COUNT, WAITS, Bench, bench_of, end_by_itself, programs
 from idleq.migration.docker import ENDED_UNSEEN, KILLED_AROUND, DockerRuntime
 from idleq.migration.dockerengine import DockerEngine
-from idleq.migration.errors import StartFailed, ThawFailed
+from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
 from idleq.migration.ports import Ended
 from idleq.processes import read_argv, read_process, read_processes, read_program
 from support.containers import DOCKER
@@ -41,6 +41,26 @@ def test_one_whose_shim_is_killed_is_ended_and_told_as_lost(bench: Bench) -> Non
 
     assert bench.wait_for_end() == [Ended(C1, -signal.SIGKILL, KILLED_AROUND)]
     assert bench.survivors() == []
+
+
+def test_one_that_ends_by_itself_while_it_is_to_be_frozen_is_told_with_its_own_exit_code(tmp_path: Path) -> None:
+    runtime = DockerRuntime(str(tmp_path))
+    with bench_of("docker", tmp_path, runtime) as bench:
+
+        class Late(DockerEngine):
+            """One that is to freeze a container which has ended by then."""
+
+            def checkpoint(self, number: str) -> Path:
+                end_by_itself(bench)
+                return DockerEngine.checkpoint(self, number)
+
+        runtime.connect = Late
+        bench.runtime.start(bench.order(*WAITS))
+        bench.wait_for_lines(1)
+        with pytest.raises(FreezeFailed) as failure:
+            bench.runtime.freeze(C1, bench.images())
+        assert not failure.value.is_broken
+        assert bench.wait_for_end() == [Ended(C1, 7)]
 
 
 def stop_when_seen(program: str) -> list[int]:
@@ -105,11 +125,10 @@ AWAY = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # 
 
 @AWAY
 def test_what_ends_while_the_engine_is_away_is_told_as_lost_once_that_is_back(bench: Bench) -> None:
-    bench.runtime.start(bench.order("/bin/sh", "-c", "echo 1 > counted; until [ -e go ]; do sleep 0.1; done; exit 7"))
+    bench.runtime.start(bench.order(*WAITS))
     bench.wait_for_lines(1)
     with engine_away():
-        (bench.folder / "work" / "go").touch()
-        wait_for("its end", lambda: not bench.survivors(), seconds=30)
+        end_by_itself(bench)
 
     assert bench.wait_for_end() == [Ended(C1, -signal.SIGKILL, ENDED_UNSEEN)]
 

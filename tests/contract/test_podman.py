@@ -5,23 +5,24 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from contract.test_runtimes import C1, C2, COUNT, Bench, bench_of, containers_of, programs
+from contract.test_runtimes import C1, C2, COUNT, WAITS, Bench, bench_of, containers_of, end_by_itself, programs
 from idleq.migration.errands import MONITOR, Done, Errands
 from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed
 from idleq.migration.podman import MONITOR_LOST, PodmanRuntime
 from idleq.migration.podmancli import inspect_argv
 from idleq.migration.ports import Ended
 from idleq.processes import read_argv
-from support.containers import PODMAN
+from support.containers import IMAGE, PODMAN
 from testbed.waiting import wait_for
 
 pytestmark = PODMAN
@@ -127,6 +128,53 @@ def test_one_whose_monitor_is_killed_is_not_frozen_while_it_is_asked_how_that_ha
         finally:
             errands.may_ask.set()
         assert told.result() == [Ended(C1, -signal.SIGKILL, MONITOR_LOST)]
+
+
+@dataclass(slots=True)
+class Late(Errands):
+    """One that lets *before* be done before it asks podman for *verb*."""
+
+    verb: str = "checkpoint"
+    before: Callable[[], object] = print
+
+    def run(self, argv: Sequence[str], *, seconds: float, environment: Mapping[str, str] | None = None) -> Done:
+        if self.verb in argv:
+            self.before()
+        return Errands.run(self, argv, seconds=seconds, environment=environment)
+
+
+def test_one_that_ends_by_itself_while_it_is_to_be_frozen_is_told_with_its_own_exit_code(tmp_path: Path) -> None:
+    errands = Late()
+    with bench_of("podman", tmp_path, PodmanRuntime(str(tmp_path), errands)) as bench:
+        errands.before = partial(end_by_itself, bench)
+        bench.runtime.start(bench.order(*WAITS))
+        bench.wait_for_lines(1)
+        with pytest.raises(FreezeFailed) as failure:
+            bench.runtime.freeze(C1, bench.images())
+        assert not failure.value.is_broken
+        assert bench.wait_for_end() == [Ended(C1, 7)]
+
+
+def test_what_was_looked_at_runs_and_goes_on_whatever_its_name_means_by_then(tmp_path: Path) -> None:
+    name, errands, empty = f"idleq-contract-{os.getpid()}", Late(), tmp_path / "empty.tar"
+    podman = partial(subprocess.run, check=True, capture_output=True)
+    podman(["tar", "--create", "--file", str(empty), "--files-from", "/dev/null"])
+    with bench_of("podman", tmp_path, PodmanRuntime(str(tmp_path), errands)) as bench:
+        order, images = replace(bench.python(COUNT, "200"), image=name), bench.images()
+        errands.before = partial(podman, ["podman", "import", str(empty), name])
+        try:
+            podman(["podman", "tag", IMAGE, name])
+            errands.verb = "run"
+            bench.runtime.start(order)
+            bench.wait_for_lines(5)
+            bench.runtime.freeze(C1, images)
+            podman(["podman", "tag", IMAGE, name])
+            errands.verb = "restore"
+            bench.runtime.thaw(order, images)
+            assert bench.wait_for_end() == [Ended(C1, 0)]
+        finally:
+            podman(["podman", "image", "rm", "--force", name])
+        assert bench.lines() == [str(number) for number in range(200)]
 
 
 def test_of_a_start_whose_runtime_is_killed_half_way_nothing_is_left(bench: Bench) -> None:

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from typing import Protocol
 import psutil
 import pytest
 
-from idleq.migration.cgroups import freezer_of
+from idleq.migration.cgroups import GROUPS, freezer_of, groups_in
 from idleq.migration.confinement import OWNER_LABEL
 from idleq.migration.docker import DockerRuntime
 from idleq.migration.enclosed import OUTPUTS
@@ -34,7 +35,7 @@ from idleq.migration.podman import PodmanRuntime
 from idleq.migration.ports import ContainerName, Ended, Freezer, Mount, Order, Runtime, RuntimeName
 from idleq.migration.process import ProcessRuntime
 from idleq.migration.tree import empty
-from idleq.processes import read_process, read_processes, read_program, read_variable
+from idleq.processes import read_argv, read_process, read_processes, read_program, read_variable
 from support.containers import CRIU, IMAGE, IMAGES, NAMESPACES
 from testbed.waiting import wait_for
 
@@ -112,6 +113,9 @@ Path("counted").write_text("ready\\n")
 while True:
     time.sleep(600)
 """
+
+WAITS = ("/bin/sh", "-c", "echo 1 > counted; until [ -e go ]; do sleep 0.1; done; exit 7")
+"""See `end_by_itself`."""
 
 LEAVES = """
 import os, time
@@ -243,6 +247,12 @@ def containers_of(bench: Bench, *wanted: str, owner: Path | None = None) -> list
     label = f"--filter=label={OWNER_LABEL}={owner or bench.folder}"
     ask = [bench.kind, "ps", "--all", "--quiet", label, *(f"--filter={one}" for one in wanted)]
     return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.split()
+
+
+def end_by_itself(bench: Bench) -> None:
+    """Let one that `WAITS` end, and wait until it has."""
+    (bench.folder / "work" / "go").touch()
+    wait_for("its end", lambda: not bench.survivors(), seconds=PATIENCE_SECONDS)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -455,6 +465,56 @@ def test_what_was_frozen_in_an_image_does_not_go_on_in_another_of_the_same_name(
         engine([container.kind, "image", "rm", "--force", name])
 
 
+def volumes(bench: Bench) -> list[str]:
+    return subprocess.run(
+        [bench.kind, "volume", "ls", "--quiet"], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+def test_of_the_volumes_that_an_image_asks_for_nothing_stays(container: Bench) -> None:
+    name, before = f"idleq-contract-{os.getpid()}", volumes(container)
+    order, images = replace(container.python(COUNT, "100"), image=name), container.images()
+    recipe = container.folder / "recipe"
+    recipe.mkdir()
+    (recipe / "Dockerfile").write_text(f"FROM {IMAGE}\nVOLUME /var/kept\n")
+    engine = partial(subprocess.run, check=True, capture_output=True, text=True)
+    engine([container.kind, "build", "--tag", name, str(recipe)])
+    try:
+        container.runtime.start(order)
+        container.wait_for_lines(5)
+        assert container.kind == "docker" or volumes(container) == before  # docker makes one whatever it is told
+        container.runtime.freeze(C1, images)
+        container.runtime.thaw(order, images)
+        assert container.wait_for_end() == [Ended(C1, 0)]
+        assert container.lines() == [str(number) for number in range(100)]
+    finally:
+        engine([container.kind, "image", "rm", "--force", name])
+    assert volumes(container) == before
+
+
+def time_of(pid: int) -> float:
+    """How many cores' worth of time the control group of *pid* gives."""
+    groups = groups_in(Path(f"/proc/{pid}/cgroup").read_text())
+    name = next((name for name in groups if "cpu" in name.split(",")), "")
+    folder = GROUPS / name / groups[name].lstrip("/")
+    files = ["cpu.cfs_quota_us", "cpu.cfs_period_us"] if name else ["cpu.max"]
+    quota, period = " ".join((folder / file).read_text().strip() for file in files).split()
+    return int(quota) / int(period)
+
+
+def test_one_that_is_bound_to_no_cores_has_the_time_of_as_many_also_once_it_goes_on(container: Bench) -> None:
+    order, images = replace(container.python(COUNT, "1000"), core_time=1), container.images()
+    container.runtime.start(order)
+    container.wait_for_lines(1)
+    assert [time_of(pid) for pid in container.survivors()] == [1]
+
+    container.runtime.freeze(C1, images)
+    container.runtime.thaw(replace(order, core_time=2), images)
+
+    assert [time_of(pid) for pid in container.survivors()] == [2]
+    container.runtime.kill([C1])
+
+
 def test_of_one_that_goes_on_without_a_part_that_took_too_much_memory_that_is_told(container: Bench) -> None:
     eats = "python3 -c 'held = [bytearray(b\"x\" * 2**20) for _ in range(2**10)]'; exit 0"
     container.runtime.start(replace(container.order("/bin/sh", "-c", eats), memory=2**26))
@@ -486,8 +546,12 @@ def has_reaped() -> bool:
 
 
 @pytest.mark.parametrize("when", ["before", "with it", "never"])
-def test_what_an_agent_that_was_killed_has_left_the_next_one_on_the_node_ends(container: Bench, when: str) -> None:
-    owner = container.folder / "killed"
+def test_what_an_agent_that_was_killed_has_left_the_next_one_on_the_node_ends(
+    container: Bench, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    owner, temporary = container.folder / "killed", container.folder / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     agent = get_context("fork").Process(target=start_and_be_killed, args=(container, owner, when))
     agent.start()
     agent.join()
@@ -498,12 +562,14 @@ def test_what_an_agent_that_was_killed_has_left_the_next_one_on_the_node_ends(co
     assert (agent.exitcode, len(containers_of(container, owner=owner))) == (-signal.SIGKILL, 1)
 
     def next_has_removed_it() -> bool:
+        has_reaped()  # what had not ended when its monitor did
         runtime_of(container.kind, container.folder / "next").close()
         return containers_of(container, owner=owner) == []
 
     # An engine may not know yet that it has ended.
     wait_for("it to be removed", next_has_removed_it, seconds=PATIENCE_SECONDS)
     assert container.survivors() == []
+    assert list(temporary.iterdir()) == []
 
 
 def test_what_has_ended_of_an_agent_that_lives_is_left_to_it(container: Bench) -> None:
@@ -524,6 +590,15 @@ def test_it_has_the_environment_that_was_ordered_and_its_mark(bench: Bench) -> N
     assert bench.is_image or names <= {"PATH", "GREETING", "IDLEQ_MARK", "LC_CTYPE"}, (
         "an image has variables of its own"
     )
+
+
+def test_variables_of_many_lines_or_that_are_long_arrive_as_they_are(bench: Bench) -> None:
+    wanted = {"POEM": "one\ntwo\n", "ENDS": "x\r", "LONG": "x" * 100_000, "TZ": "UTC\n", "QUOTED": "'\"$HOME `\\"}
+    order = bench.python(f"import os\nfor name in {sorted(wanted)}: print(ascii(os.environ[name]))")
+    bench.runtime.start(replace(order, environment={**order.environment, **wanted}))
+
+    assert bench.wait_for_end() == [Ended(C1, 0)]
+    assert order.stdout.read_text().splitlines() == [ascii(wanted[name]) for name in sorted(wanted)]
 
 
 def test_what_is_mounted_can_be_written_only_if_that_was_ordered(bench: Bench) -> None:
@@ -784,3 +859,73 @@ def test_what_another_user_has_frozen_is_refused_at_once_as_criu_would_wait_for_
         with pytest.raises(ThawFailed, match="its user, or how many groups"):
             freezer.runtime.thaw(order, images)
         assert (freezer.survivors(), freezer.runtime.ended()) == ([], [])
+
+
+TERMINAL = """
+import os, time
+from pathlib import Path
+ends = os.openpty()
+Path("counted").write_text("ready\\n")
+time.sleep(600)
+"""
+
+LISTS = """
+import os
+from pathlib import Path
+Path("counted").write_text("".join(f"{name}\\n" for name in sorted(os.listdir("/run"))))
+"""
+
+ORDINARY = pytest.mark.skipif(os.geteuid() == 0, reason="it is about ordinary users")
+
+
+@ORDINARY
+@NAMESPACES
+@CRIU
+def test_an_ordinary_users_guest_with_a_terminal_is_not_frozen_as_it_could_not_be_thawed(tmp_path: Path) -> None:
+    with bench_of("enclosed", tmp_path) as freezer:
+        freezer.runtime.start(freezer.python(TERMINAL))
+        freezer.wait_for_lines(1)
+
+        with pytest.raises(FreezeFailed, match="a terminal, which criu gives back to root alone"):
+            freezer.runtime.freeze(C1, freezer.images())
+
+        assert freezer.runtime.ended() == []
+        freezer.runtime.kill([C1])
+        assert freezer.wait_for_end()
+
+
+@ORDINARY
+@NAMESPACES
+@CRIU
+def test_an_ordinary_users_guest_has_no_rights_inside_before_and_after(tmp_path: Path) -> None:
+    with bench_of("enclosed", tmp_path) as freezer:
+        order, images = freezer.python(COUNT, "100000"), freezer.images()
+        freezer.runtime.start(order)
+        freezer.wait_for_lines(1)
+        assert rights(freezer) == {0}
+        freezer.runtime.freeze(C1, images)
+        freezer.runtime.thaw(order, images)
+        assert rights(freezer) == {0}
+        freezer.runtime.kill([C1])
+        assert freezer.wait_for_end()
+
+
+def rights(bench: Bench) -> set[int]:
+    """The capabilities that what counts has, of all kinds that hold now."""
+    held = set()
+    for pid in bench.survivors():
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        if COUNT in (read_argv(pid) or ()):
+            held |= {
+                int(line.split()[1], 16) for line in lines if line.startswith(("CapEff", "CapPrm", "CapAmb", "CapInh"))
+            }
+    return held
+
+
+@ORDINARY
+@NAMESPACES
+def test_an_ordinary_users_guest_finds_beside_its_folders_what_the_node_has_there(tmp_path: Path) -> None:
+    with bench_of("enclosed", tmp_path) as freezer:
+        freezer.runtime.start(freezer.python(LISTS))
+        assert freezer.wait_for_end() == [Ended(C1, 0)]
+        assert set(freezer.lines()) == {*os.listdir("/run"), "idleq", ".node"}  # noqa: PTH208 - names only

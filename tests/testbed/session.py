@@ -1,10 +1,12 @@
-"""The cluster of one test run: one per checkout at a time, and whatever an earlier run has left is removed first."""
+"""The cluster of one test run, in a place of its own; whatever an earlier run has left there is removed first."""
 
 import fcntl
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from testbed.cluster import CHECKOUT, Testbed
 from testbed.errors import TestbedError
@@ -26,13 +28,26 @@ def running(*, compute: int = 3, root: Root = TRIXIE) -> Iterator[Testbed]:
     """Give a cluster that is up; it is taken down afterwards, whatever happens."""
     if os.geteuid() != 0:
         raise TestbedError("the test cluster needs root: it makes namespaces and mounts")
-    folder = cache() / f"tests-{root.suite}-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _place(root) as folder:
         cluster = Testbed(folder, compute=compute, root=root)
         try:
             cluster.up()
             yield cluster
         finally:
             cluster.down()
+
+
+@contextmanager
+def _place(root: Root) -> Iterator[Path]:
+    """Give the first place of this checkout that no other run has now."""
+    own = f"tests-{root.suite}-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]}"
+    cache().mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        folder = cache() / f"{own}-{number}"
+        with folder.with_suffix(".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield folder
+            return

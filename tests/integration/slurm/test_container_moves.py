@@ -15,7 +15,7 @@ from testbed.cluster import Testbed
 from testbed.images import NAME
 from testbed.machine import Node
 
-pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
+pytestmark = [pytest.mark.testbed, pytest.mark.image, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
 
 MOVES = 5
 NO_END = 10**6

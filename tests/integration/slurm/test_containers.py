@@ -13,7 +13,7 @@ from testbed.cluster import Testbed
 from testbed.images import NAME
 from testbed.waiting import wait_for
 
-pytestmark = [pytest.mark.testbed, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
+pytestmark = [pytest.mark.testbed, pytest.mark.image, pytest.mark.slow, pytest.mark.xdist_group("testbed")]
 
 CONTAINERS = f"""
 [containers]

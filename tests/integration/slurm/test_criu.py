@@ -1,4 +1,4 @@
-"""Guests that know nothing of idleq, on real nodes: frozen by the real criu (in podman too), moved, and going on as if nothing had been."""
+"""Guests that know nothing of idleq, on real nodes: frozen by the real criu, moved, and going on as if nothing had been."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +9,6 @@ import pytest
 from support.on_slurm import config_of
 from support.site import Person, main_job, served, undisturbed
 from testbed.cluster import Testbed
-from testbed.errors import CommandRefused
 from testbed.machine import Node
 from testbed.waiting import wait_for
 
@@ -21,67 +20,12 @@ STEPS, MOVES = 200, 5
 COUNT = ("--", PYTHON, "-m", "idleq.workloads.cli", "count", "--step-seconds", "0.1", "--steps")
 
 
-@pytest.fixture(params=["root", "alice"])
-def person(slurm: Testbed, request: pytest.FixtureRequest) -> Iterator[Person]:
-    """Somebody whose daemon runs."""
-    server = "/shared/root/q" if request.param == "root" else "/shared/home/alice/q"
-    person = Person(slurm, request.param, server=server)
+@pytest.fixture
+def alice(slurm: Testbed) -> Iterator[Person]:
+    """An ordinary user, whose daemon runs."""
+    person = Person(slurm, "alice")
     with served(person, config_of()):
         yield person
-
-
-def pytest_on(node: Node, *words: str, user: str = "root", seconds: float = 280) -> str:
-    """What the tests say that *user* runs on *node*, where criu and podman are."""
-    argv = ("env", "PYTHONDONTWRITEBYTECODE=1", "PODMAN_IGNORE_CGROUPSV1_WARNING=1", PYTHON, "-m", "pytest", "-q")
-    try:
-        return node.run(
-            *argv, "-n", "0", "-p", "no:cacheprovider", "--rootdir=/shared/idleq", *words, user=user, seconds=seconds
-        ).splitlines()[-1]
-    except CommandRefused as error:
-        pytest.fail(error.said)
-
-
-def test_every_runtime_that_a_node_has_holds_what_all_of_them_hold(
-    with_docker: Testbed, record_property: Callable[[str, object], None]
-) -> None:
-    files = (f"/shared/idleq/tests/contract/test_{name}.py" for name in ("runtimes", "podman", "docker"))
-    said = pytest_on(with_docker.nodes["n1"], *files, "-k", "enclosed or podman or docker")
-    record_property("summary", said)
-
-
-def test_an_ordinary_user_freezes_plain_processes_as_root_does(
-    slurm: Testbed, record_property: Callable[[str, object], None]
-) -> None:
-    contract = ("/shared/idleq/tests/contract/test_runtimes.py", "-k", "enclosed")
-    agent = ("/shared/idleq/tests/integration/agent/test_freezing.py", "-k", "criu")
-    said = [pytest_on(slurm.nodes["n1"], *words, user="alice") for words in (contract, agent)]
-    record_property("summary", "; ".join(said))
-    assert "23 passed" in said[0]
-
-
-def test_the_agent_freezes_and_thaws_by_criu_and_falls_back_where_that_fails(
-    with_image: Testbed, record_property: Callable[[str, object], None]
-) -> None:
-    said = pytest_on(with_image.nodes["n1"], "/shared/idleq/tests/integration/agent/test_freezing.py")
-    record_property("summary", said)
-
-
-def test_what_is_tried_or_drilled_where_criu_is_goes_on_in_an_image_too(
-    with_docker: Testbed, record_property: Callable[[str, object], None]
-) -> None:
-    files = (f"/shared/idleq/tests/integration/agent/test_{name}.py" for name in ("trial", "drill"))
-    said = pytest_on(with_docker.nodes["n1"], *files, "-k", "criu or image or processes")
-    record_property("summary", said)
-    assert "14 passed" in said
-
-
-@pytest.mark.timeout(600)  # an engine that hangs since a kill is waited for, half a minute each time
-def test_kills_around_guests_in_containers_and_under_criu_cost_no_job_and_double_none(
-    with_docker: Testbed, record_property: Callable[[str, object], None]
-) -> None:
-    file = "/shared/idleq/tests/acceptance/faults/test_containers_killed.py"
-    said = pytest_on(with_docker.nodes["n1"], file, seconds=560)
-    record_property("summary", said)
 
 
 def segment(
@@ -153,39 +97,39 @@ def test_the_monotonic_clock_of_a_guest_goes_on_where_it_stood_on_a_node_that_wa
     assert times[-1] - times[0] < 60, "it did not jump"
 
 
-def frozen_by_criu(person: Person) -> int:
+def frozen_by_criu(alice: Person) -> int:
     """How often an agent has said that it has frozen a guest from outside."""
-    said = person.run("sh", "-c", f"cat {person.server}/allocations/*/agent.log")
+    said = alice.run("sh", "-c", f"cat {alice.server}/allocations/*/agent.log")
     return sum(json.loads(line)["event"] == "agent.frozen" for line in said.splitlines())
 
 
-def move(slurm: Testbed, person: Person) -> None:
+def move(slurm: Testbed, alice: Person) -> None:
     """Let a main job take the node that the one guest runs on, and wait until the guest runs elsewhere."""
-    (before,) = (row for row in person.rows() if row["state"] == "running")
+    (before,) = (row for row in alice.rows() if row["state"] == "running")
     main_job(slurm, f"--nodelist={before['node']}", seconds=5)
     wait_for(
         "the guest to run on another node",
-        lambda: any(row["state"] == "running" and row["fence"] > before["fence"] for row in person.rows()),
+        lambda: any(row["state"] == "running" and row["fence"] > before["fence"] for row in alice.rows()),
         seconds=90,
         every=1,
     )
 
 
 def test_a_guest_that_main_jobs_drive_from_node_to_node_goes_on_by_criu_and_dies_with_its_allocation(
-    slurm: Testbed, person: Person
+    slurm: Testbed, alice: Person
 ) -> None:
-    person.idleq("submit", "--freeze", "criu", *COUNT, "300", "--seed", "0")
-    wait_for("it to run", lambda: person.states() == ["running"], seconds=60, every=1)
-    move(slurm, person)
-    person.idleq("wait", "1", seconds=200)
-    assert person.result(1) == undisturbed(slurm, 0)
-    assert frozen_by_criu(person) >= 1
+    alice.idleq("submit", "--freeze", "criu", *COUNT, "300", "--seed", "0")
+    wait_for("it to run", lambda: alice.states() == ["running"], seconds=60, every=1)
+    move(slurm, alice)
+    alice.idleq("wait", "1", seconds=200)
+    assert alice.result(1) == undisturbed(slurm, 0)
+    assert frozen_by_criu(alice) >= 1
 
-    person.idleq("submit", "--freeze", "criu", *COUNT, "100000", "--seed", "1")
-    wait_for("it to run", lambda: person.states() == ["done", "running"], seconds=60, every=1)
-    move(slurm, person)
-    person.idleq("pause")
-    slurm.login.run("scancel", "--signal=KILL", "--full", f"--user={person.user}")
+    alice.idleq("submit", "--freeze", "criu", *COUNT, "100000", "--seed", "1")
+    wait_for("it to run", lambda: alice.states() == ["done", "running"], seconds=60, every=1)
+    move(slurm, alice)
+    alice.idleq("pause")
+    slurm.login.run("scancel", "--signal=KILL", "--full", f"--user={alice.user}")
     wait_for("nothing of it to be left", lambda: not guests_on(slurm), seconds=30)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from idleq.migration.capabilities import Capability, Machine, criu_version, probe, why_no_criu
+from idleq.migration.capabilities import USERS_ADVICE, Capability, Machine, criu_version, probe, why_no_criu
 
 PLACES = {"criu": "/usr/sbin/criu", "podman": "/usr/bin/podman"}
 
@@ -57,7 +57,7 @@ def test_an_ordinary_user_freezes_them_too() -> None:
         ),
         (
             machine("4.1.1", is_root=False, why_no_namespaces=lambda: "unshare: No space left on device"),
-            "4.1, but unshare: No space left on device; an ordinary user needs user namespaces for it (user.max_user_namespaces)",
+            f"4.1, but unshare: No space left on device{USERS_ADVICE}",
         ),
         (
             machine("4.1.1", why_no_namespaces=lambda: "unshare: Operation not permitted"),

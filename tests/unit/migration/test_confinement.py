@@ -39,6 +39,7 @@ def test_docker_is_asked_for_a_container_without_any_right() -> None:
         "WorkingDir": "/idleq/output",
         "User": "2001:2001",
         "Labels": {"org.idleq.mark": "a1/17/2/abc", "org.idleq.owner": "/scratch", "org.idleq.keeper": "0 b n 1 2"},
+        "Healthcheck": {"Test": ["NONE"]},
         "AttachStdout": True,
         "AttachStderr": True,
         "HostConfig": {
@@ -88,6 +89,11 @@ def test_whatever_a_job_calls_itself_changes_only_what_runs_inside() -> None:
 def test_a_job_cannot_take_another_name_for_itself() -> None:
     order = replace(ORDER, environment={"IDLEQ_MARK": "a2/1/1/other"})
     assert confined(order).environment == {"IDLEQ_MARK": "a1/17/2/abc"}
+
+
+def test_one_that_is_bound_to_no_cores_is_limited_to_their_time() -> None:
+    host = docker_request(confined(replace(ORDER, cores=frozenset(), core_time=2)))["HostConfig"]
+    assert (host["CpusetCpus"], host["NanoCpus"]) == ("", 2 * 10**9)
 
 
 def test_without_a_limit_of_memory_none_is_asked_for() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from idleq.migration.criu import dump_argv, oldest_for, reason, restore_argv, stopped_ms, version_of
+from idleq.migration.criu import dump_argv, is_whole, reason, restore_argv, stopped_ms, version_of, why_too_old
 
 DATA = Path(__file__).parents[2] / "data" / "criu"
 
@@ -47,9 +47,12 @@ def test_the_version_is_read() -> None:
     ("release", "oldest"),
     [("6.18.44", (4, 1)), ("6.16.0-rc1", (4, 1)), ("6.12.63+deb13-amd64", (3, 15)), ("?", (3, 15))],
 )
-def test_new_kernels_need_a_new_criu(release: str, oldest: tuple[int, int]) -> None:
-    assert oldest_for(release) == oldest
-    assert oldest_for(release, is_root=False) == max(oldest, (3, 19))
+def test_new_kernels_and_ordinary_users_need_a_new_criu(release: str, oldest: tuple[int, int]) -> None:
+    before = (oldest[0], oldest[1] - 1)
+    assert not why_too_old(oldest, release, is_root=True)
+    assert why_too_old(before, release, is_root=True).endswith(f": install {oldest[0]}.{oldest[1]} or newer")
+    assert bool(why_too_old((3, 19), release, is_root=False)) == (oldest > (3, 19))
+    assert why_too_old((3, 18), release, is_root=False)
 
 
 def test_the_time_that_processes_stood_still_is_read() -> None:
@@ -71,3 +74,10 @@ def test_the_reason_is_the_first_error_from_which_criu_did_not_go_on(log: str, w
 
 def test_where_the_log_has_no_error_what_is_known_otherwise_is_the_reason() -> None:
     assert reason("(00.000004) Version: 4.1.1\n", "it ended with 1") == "it ended with 1"
+
+
+def test_a_freeze_is_whole_once_criu_has_listed_its_images(tmp_path: Path) -> None:
+    (tmp_path / "pages-1.img").touch()
+    assert not is_whole(tmp_path)
+    (tmp_path / "inventory.img").touch()
+    assert is_whole(tmp_path)

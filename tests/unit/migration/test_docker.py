@@ -1,6 +1,7 @@
 """Docker's engine comes and goes: what becomes of its containers here, and what is said of what was frozen. With the real engine: tests/contract."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import requests
 
 from idleq.migration.docker import ENDED_UNSEEN, DockerRuntime
 from idleq.migration.dockerengine import DockerEngine
-from idleq.migration.errors import StartFailed, ThawFailed
+from idleq.migration.errors import FreezeFailed, StartFailed, ThawFailed
 from idleq.migration.ports import ContainerName, Ended, Order, RuntimeName
 from testbed.waiting import wait_for
 
@@ -84,6 +85,13 @@ class Engine:
     def kill(self, _number: str, _signal: int) -> None:
         self._answer()
         self.has_ended.set()
+
+    def first_of(self, _number: str) -> int:
+        return 0 if self.has_ended.is_set() else os.getpid()
+
+    def checkpoint(self, _number: str) -> Path:
+        self.has_ended.set()  # by itself, or by a criu that comes no further
+        raise requests.HTTPError("it does not run")
 
     def has_run_out_of_memory(self, _number: str) -> bool:
         return False
@@ -170,6 +178,19 @@ def test_255_that_the_engine_has_seen_is_its_own(engine: Engine, runtime: Docker
     runtime.start(order(tmp_path))
     engine.has_ended.set()
     assert wait_for("the end", runtime.ended, seconds=30) == [Ended(NAME, 255)]
+
+
+@pytest.mark.parametrize(("code", "is_broken"), [(7, False), (137, True), (133, True)])
+def test_what_ends_during_its_freeze_has_its_own_exit_code_but_for_a_signal_which_may_be_criu(
+    engine: Engine, runtime: DockerRuntime, tmp_path: Path, code: int, *, is_broken: bool
+) -> None:
+    engine.code = code
+    runtime.start(order(tmp_path))
+    with pytest.raises(FreezeFailed) as failure:
+        runtime.freeze(NAME, images(tmp_path))
+    assert failure.value.is_broken is is_broken
+    (ended,) = wait_for("the end", runtime.ended, seconds=30)
+    assert (ended.code, bool(ended.lost)) == ((-9, True) if is_broken else (7, False))
 
 
 def test_an_engine_that_goes_in_the_middle_of_a_thaw_says_nothing_of_what_was_frozen(

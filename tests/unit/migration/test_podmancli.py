@@ -11,6 +11,7 @@ from idleq.migration.podmancli import (
     Files,
     LogLines,
     State,
+    carried,
     checkpoint_argv,
     criu_log_of,
     has_image_argv,
@@ -50,6 +51,7 @@ def container(**differences: Any) -> Confinement:
         "labels": {"org.idleq.mark": "a1/1/1/beef"},
         "memory": 1024,
         "cores": frozenset({3, 1}),
+        "core_time": None,
         "cgroup_parent": "/slurm/job_5",
     }
     return Confinement(**{**known, **differences})
@@ -59,19 +61,48 @@ def test_a_container_is_started_with_next_to_no_rights_in_the_control_group_of_i
     assert run_argv("idleq-1f", container(), FILES) == [
         *("podman", "run", "--detach", "--name=idleq-1f", "--pull=never", "--network=none"),
         *("--cap-drop=all", "--security-opt=no-new-privileges", "--read-only", "--read-only-tmpfs=false"),
-        "--passwd=false",
+        *("--image-volume=ignore", "--no-healthcheck", "--passwd=false"),
         *("--tmpfs=/tmp:rw,nosuid,nodev,mode=1777", "--pids-limit=4096", "--user=0:0"),
         *("--workdir=/run/idleq/output", "--label=org.idleq.mark=a1/1/1/beef"),
         *("--memory=1024b", "--memory-swap=1024b", "--cpuset-cpus=1,3", "--cgroup-parent=/slurm/job_5"),
-        *("--env-file=/run/own/1f.env", "--env=POEM=one\ntwo"),
+        *("--env-file=/run/own/1f.env", "--env=POEM"),
         "--mount=type=bind,src=/scratch/7/output,dst=/run/idleq/out,ro=false,bind-propagation=rprivate",
         *("--log-driver=k8s-file", "--pidfile=/run/own/1f.pid", "--conmon-pidfile=/run/own/1f.monitor"),
         *('--entrypoint=["train"]', "--", "workloads", "--steps", "9"),
     ]
 
 
-def test_variables_that_have_one_line_each_are_kept_out_of_the_command() -> None:
-    assert variables_text({"B": "x y", "A": "=", "POEM": "one\ntwo"}) == "A==\nB=x y\n"
+def test_one_that_is_bound_to_no_cores_is_limited_to_their_time() -> None:
+    argv = run_argv("idleq-1f", container(cores=frozenset(), core_time=2), FILES)
+    assert [word for word in argv if "cpu" in word] == ["--cpus=2"]
+
+
+def test_variables_are_kept_out_of_the_command_in_a_file_if_they_are_a_line_and_else_as_podmans_own() -> None:
+    long = "x" * 65_536
+    environment = {"B": "x y", "A": "=", "POEM": "one\ntwo", "ENDS": "x\r", "LONG": long}
+    assert variables_text(environment) == "A==\nB=x y\n"
+    assert carried(environment) == {"POEM": "one\ntwo", "ENDS": "x\r", "LONG": long}
+    argv = run_argv("n", container(environment=environment), FILES)
+    assert [word for word in argv if word.startswith("--env=")] == ["--env=ENDS", "--env=LONG", "--env=POEM"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "LD_PRELOAD",
+        "PATH",
+        "CONTAINERS_CONF",
+        "GODEBUG",
+        "http_proxy",
+        "LC_ALL",
+        "TMPDIR",
+        "_CONTAINERS_USERNS_CONFIGURED",
+    ],
+)
+def test_no_variable_of_a_job_is_podmans_own_that_podman_may_go_by(name: str) -> None:
+    environment = {name: "/tmp/mine.so:\n"}
+    assert (carried(environment), variables_text(environment)) == ({}, "")
+    assert f"--env={name}=/tmp/mine.so:\n" in run_argv("n", container(environment=environment), FILES)
 
 
 def test_a_comma_in_a_path_makes_no_other_option_of_the_rest() -> None:
@@ -96,7 +127,7 @@ def test_a_freeze_exports_without_compressing_and_a_thaw_takes_another_name() ->
 
 def test_what_is_left_of_an_allocation_is_removed_by_its_label() -> None:
     assert remove_all_argv("/scratch/a1") == [
-        *("podman", "rm", "--force", "--time=0", "--filter=label=org.idleq.owner=/scratch/a1"),
+        *("podman", "rm", "--force", "--volumes", "--time=0", "--filter=label=org.idleq.owner=/scratch/a1"),
     ]
 
 
@@ -190,6 +221,8 @@ def test_what_was_frozen_elsewhere_goes_on_with_the_folders_labels_cores_memory_
     }
     assert after["spec"]["linux"]["resources"]["cpu"] == {"cpus": "1,3"}
     assert after["spec"]["linux"]["resources"]["memory"] == {"limit": 1024, "swap": 1024}
+    elsewhere = moved_config(after, container(cores=frozenset(), core_time=2), FILES)
+    assert elsewhere["spec"]["linux"]["resources"]["cpu"] == {"quota": 200_000, "period": 100_000}
     unlimited = moved_config(before, container(memory=None), FILES)
     assert unlimited["spec"]["linux"]["resources"]["memory"] == before["spec"]["linux"]["resources"]["memory"]
 

@@ -14,7 +14,12 @@ from idleq.migration.errors import FreezeFailed, ImageMissing, ThawFailed
 from idleq.migration.ports import ContainerName, Mount, Order
 
 NUMBER = 64 * "1"
-CONFIG: dict[str, object] = {"spec": {"mounts": [], "linux": {}}, "labels": {}, "rootfsImageID": NUMBER}
+CONFIG: dict[str, object] = {
+    "spec": {"mounts": [], "linux": {}},
+    "labels": {},
+    "rootfsImageID": NUMBER,
+    "rootfsImageName": "site/image",
+}
 PRINTED = b"told before\n"
 
 
@@ -105,6 +110,23 @@ def test_while_it_is_thawed_the_container_sees_its_memory_and_no_longer(tmp_path
     assert links_in(images) == {"checkpoint/pages-1.img": "/run/idleq/work/.idleq-pages-1.img"}
     assert list((tmp_path / "work").iterdir()) == []
     assert (images / "pages-1.img").read_bytes() == b"memory"
+
+
+@pytest.mark.parametrize(("number", "sought"), [(NUMBER, NUMBER), ("", "site/image")])
+def test_its_image_is_looked_for_by_its_number_where_that_is_known(tmp_path: Path, number: str, sought: str) -> None:
+    order, images = order_of(tmp_path), tmp_path / "images"
+    leave(images)
+
+    with podmanexport.of_here(images, order, confined(order), cli.Files(tmp_path / "x"), number):
+        assert last_config_in(images)["rootfsImageName"] == sought
+
+
+def last_config_in(images: Path) -> dict[str, object]:
+    """What podman takes, of two members of that name."""
+    with tarfile.open(images / cli.EXPORT) as tar:
+        content = tar.extractfile([member for member in tar.getmembers() if member.name == cli.CONFIG][-1])
+        assert content is not None
+        return dict(json.load(content))
 
 
 def test_what_an_earlier_version_has_left_has_all_of_it_in_the_export(tmp_path: Path) -> None:

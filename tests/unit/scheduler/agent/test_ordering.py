@@ -32,7 +32,7 @@ SPEC = JobSpec(
 )
 
 
-def guest(spec: JobSpec, scratch: Path = Path("/scratch/5")) -> Guest:
+def guest(spec: JobSpec, scratch: Path = Path("/scratch/5"), cores: frozenset[int] = frozenset({2})) -> Guest:
     launch = Launch(
         id=CommandId(1),
         allocation=AllocationId("a9"),
@@ -42,7 +42,7 @@ def guest(spec: JobSpec, scratch: Path = Path("/scratch/5")) -> Guest:
         plan=PLAN,
         thaw_from=None,
     )
-    share = Share(spec.resources, frozenset({2}), ("GPU-0",))
+    share = Share(spec.resources, cores, ("GPU-0",))
     return Guest(launch, Folders(scratch), share, taken_at=Millis(0), plan=PLAN)
 
 
@@ -78,6 +78,12 @@ def test_a_guest_in_a_container_finds_the_same_folders_on_every_node_and_nothing
         ),
         memory=2**30,
     )
+
+
+def test_a_container_that_has_no_cores_of_its_own_is_limited_to_the_time_of_as_many() -> None:
+    everywhere = order_of(guest(SPEC, cores=frozenset()), SEGMENT, NODES_OWN, ())
+    assert (everywhere.cores, everywhere.core_time) == (frozenset(), 1)
+    assert order(SPEC).core_time is None
 
 
 def test_a_plain_process_is_no_container() -> None:

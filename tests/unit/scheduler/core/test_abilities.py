@@ -1,5 +1,6 @@
 """Jobs are given only to nodes that can host them: those that freeze by criu, what criu has frozen, those for one engine, and images."""
 
+import pytest
 from msgspec import structs
 
 from idleq.ids import AllocationId, Fence, JobId, Millis
@@ -74,6 +75,38 @@ def test_a_job_for_one_engine_waits_for_a_node_that_has_it() -> None:
     assert because(told, "1")["n1"] == "it has no docker"
     told.grant("a2", "n2", abilities=("docker",))
     assert launched(told) == [("1", "a2")]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "less", "why", "more"),
+    [
+        (RuntimeWish.DOCKER, ("docker",), "its docker freezes only for agents that are root, and with experimental in its daemon.json",
+         ("docker", "docker-criu")),
+        (RuntimeWish.AUTO, ("docker",), "no engine there freezes: they do for agents that are root, and docker with experimental in its daemon.json", ("docker", "image-criu")),
+        (RuntimeWish.PODMAN, ("docker", "docker-criu"), "it has no podman",
+         ("podman", "podman-criu")),
+        (RuntimeWish.PODMAN, ("podman",), "its podman freezes only for agents that are root", ("podman", "podman-criu")),
+    ],
+)  # fmt: skip
+def test_an_image_that_is_frozen_from_outside_waits_for_a_node_whose_engine_does_that(
+    runtime: RuntimeWish, less: tuple[str, ...], why: str, more: tuple[str, ...]
+) -> None:
+    told = Told(Policy(ramp_start=10))
+    told.submit_job(runtime=runtime, image="x", freeze=FreezeMethod.CRIU)
+    told.see(report("n1"), report("n2"))
+    told.grant("a1", "n1", abilities=("criu", *less))
+    assert launched(told) == []
+    assert because(told, "1")["n1"] == why
+    told.grant("a2", "n2", abilities=("criu", *more))
+    assert launched(told) == [("1", "a2")]
+
+
+def test_an_image_that_saves_itself_starts_where_its_engine_freezes_nothing() -> None:
+    told = Told(Policy(ramp_start=10))
+    told.submit_job(runtime=RuntimeWish.DOCKER, image="x", freeze=FreezeMethod.AUTO)
+    told.see(report("n1"))
+    told.grant("a1", "n1", abilities=("criu", "docker"))
+    assert launched(told) == [("1", "a1")]
 
 
 def test_no_allocation_is_asked_for_in_the_gap_of_a_node_that_is_known_to_be_unable() -> None:

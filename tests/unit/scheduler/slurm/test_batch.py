@@ -10,6 +10,7 @@ from msgspec import structs
 from idleq.ids import AllocationId, CommandId, Millis, NodeName
 from idleq.scheduler.core.commands import Mode, RequestAllocation
 from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.slurm import batch
 from idleq.scheduler.slurm.batch import SiteSettings, allocation_of, batch_job, sbatch_argv, scancel_argv
 from idleq.scheduler.slurm.errors import SlurmRefused
 from idleq.scheduler.slurm.rest import submission
@@ -96,6 +97,28 @@ sleep() {{ [ -d "$scratch" ] && echo at home; read -r _ < go; }}
     assert script.communicate()[0] == ""
     assert script.returncode == 7
     assert [path.name for path in weird_tmp_path.iterdir()] == ["go"]
+
+
+@pytest.mark.parametrize("engine", ["podman", "docker"])
+def test_an_engine_that_hangs_keeps_no_node_from_being_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    for name in ("END_SECONDS", "KILL_SECONDS"):
+        monkeypatch.setattr(batch, name, 1)
+    (tmp_path / engine).write_text("#!/bin/sh\ntrap '' TERM\necho asked >&3\nexec sleep 60\n")
+    (tmp_path / engine).chmod(0o700)
+    node = {"SLURMD_NODENAME": "n7", "SLURM_JOB_ID": "12", "TMPDIR": str(tmp_path)}
+    stubs = f'srun() {{ for scratch; do :; done; touch "$scratch/{engine}"; return 7; }}\nexec 3>asked\n'
+    ran = subprocess.run(
+        ["sh", "-u", "-c", stubs + batch_job(ASKED, SITE, AGENT, NOW).script],
+        env=os.environ | TIMES | node | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        cwd=tmp_path,
+        check=False,
+        timeout=30,
+    )
+
+    assert (ran.returncode, (tmp_path / "asked").read_text()) == (7, "asked\n")
+    assert list(tmp_path.glob("idleq-12-*")) == []
 
 
 TIMES = {"SLURM_JOB_START_TIME": "1799996400", "SLURM_JOB_END_TIME": "1800000000"}

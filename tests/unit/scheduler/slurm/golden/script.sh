@@ -16,7 +16,9 @@ code=$?
 while agent=$(cat "$scratch/agent.pid" 2>/dev/null) && [ "$agent" -gt 1 ] 2>/dev/null && kill -0 "$agent" 2>/dev/null; do sleep 1; done
 # Of an agent that was killed, containers go on: no step's children, and nothing that Slurm ends where a job does not end by Slurm.
 owner="label=org.idleq.owner=$scratch"
-[ -e "$scratch/podman" ] && podman rm --force --time=0 --filter "$owner" >/dev/null 2>&1
-[ -e "$scratch/docker" ] && docker ps --all --quiet --filter "$owner" | xargs -r docker rm --force >/dev/null 2>&1
+# What an engine that hangs still has is left to the next agent of this user here: the node is to be given back.
+soon="timeout --kill-after=5 60"
+[ -e "$scratch/podman" ] && $soon podman rm --force --volumes --time=0 --filter "$owner" >/dev/null 2>&1
+[ -e "$scratch/docker" ] && $soon docker ps --all --quiet --filter "$owner" | xargs -r $soon docker rm --force --volumes >/dev/null 2>&1
 rm -rf "$scratch"
 exit $code

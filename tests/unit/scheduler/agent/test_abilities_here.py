@@ -1,0 +1,45 @@
+"""What an agent says that its node can do, by what is installed there."""
+
+import shutil
+
+import pytest
+
+from idleq.scheduler.agent import main
+from idleq.scheduler.agent.main import abilities_here, machine_of
+
+
+@pytest.mark.parametrize(
+    ("engines", "user", "criu", "docker_freezes", "abilities", "runtimes"),
+    [
+        ({"podman", "docker"}, 0, "", True, ("podman", "docker"), ()),
+        (set(), 0, "4.2", False, ("criu",), ("process",)),
+        ({"docker"}, 0, "4.2", False, ("criu", "docker"), ("process",)),
+        ({"docker"}, 0, "4.2", True, ("criu", "docker", "docker-criu", "image-criu"), ("process", "docker")),
+        (
+            {"podman", "docker"},
+            0,
+            "4.2",
+            False,
+            ("criu", "podman", "docker", "podman-criu", "image-criu"),
+            ("process", "podman"),
+        ),
+        ({"podman", "docker"}, 2001, "4.2", True, ("criu", "podman", "docker"), ("process",)),
+    ],
+)
+def test_a_node_is_said_to_freeze_images_only_by_engines_that_do_so_for_root(
+    monkeypatch: pytest.MonkeyPatch,
+    engines: set[str],
+    user: int,
+    criu: str,
+    abilities: tuple[str, ...],
+    runtimes: tuple[str, ...],
+    *,
+    docker_freezes: bool,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: name if name in engines else None)
+    monkeypatch.setattr(main, "is_root", lambda: user == 0)
+    monkeypatch.setattr(main, "criu_version", lambda: criu)
+    monkeypatch.setattr(main, "can_docker_freeze", lambda: docker_freezes)
+
+    assert abilities_here() == abilities
+    assert machine_of(abilities).runtimes == runtimes
