@@ -78,6 +78,14 @@ KEYS: Mapping[str, Key] = {
 
 COST = "cost"
 
+KEYS_ALONE = frozenset(
+    {
+        *("trace", "procs", "from", "days", "policy", "semantics", "reservation", "estimates", "over", "slurm", "tau"),
+        *("outages", "mtbf", "repair", "seed"),
+    }
+)
+"""Keys that say something where there are no guests."""
+
 
 def scenario_of(given: Mapping[str, object], read_jobs: JobReader = _no_files) -> Scenario:
     """Return the scenario that *given* names; what it does not name has its default. *read_jobs* reads job files.

@@ -178,6 +178,25 @@ def bars(comparison: Comparison) -> FigureTable:
     return FigureTable(name="strategies", title="What each strategy makes of it", columns=columns, rows=rows)
 
 
+BY_WEEK = ("wait_s", "slowdown", "main")
+
+
+def weeks(comparison: Comparison) -> FigureTable:
+    """Return the means of a single run's weeks, from which its 95 % intervals are, with these; no rows where they are too few."""
+    rows: list[tuple[Cell, ...]] = []
+    for strategy, found in comparison.weeks.items():
+        for name in BY_WEEK if found else ():
+            whole = comparison.interval(strategy, name)
+            if name in found and whole is not None:
+                means = (whole.mean, whole.half_width)
+                rows += [(str(strategy), name, place, one, *means) for place, one in enumerate(found[name], start=1)]
+    columns = ("strategy", "measure", "week", "mean_of_week", "mean", "half_width_95")
+    return FigureTable(name="weeks", title="Week by week", columns=columns, rows=rows)
+
+
 def all_tables(comparison: Comparison) -> tuple[FigureTable, ...]:
-    """Return what all figures show."""
+    """Return what all figures show; of a main queue alone there is neither a strategy to show nor a guest."""
+    if comparison.alone is not None:
+        by_week = weeks(comparison)
+        return (areas(comparison), gaps(comparison), waits(comparison), *([by_week] if by_week.rows else []))
     return (bars(comparison), areas(comparison), gaps(comparison), waits(comparison), gantt(comparison))

@@ -193,7 +193,12 @@ def test_costs_are_learned_from_a_journal(idleq: CommandLine, site: str, home: P
     ("options", "code", "message"),
     [
         (("--cost", "3"), 59, "--cost is about guests: say which with --guests"),
-        (("--no-plots",), 59, "--no-plots is about guests"),
+        (("--replications", "3", "--out", "x"), 59, "--replications is about guests"),
+        (("--no-plots",), 59, "--no-plots does nothing without --out"),
+        (("--parquet",), 59, "--parquet does nothing without --out"),
+        (("--out", "/proc/idleq"), 45, "/proc/idleq cannot be written"),
+        (("--out", "x", "--engine", "fast", "--policy", "slurm"), 59, "the fast engine has no slurm"),
+        (("--out", "x", "--mtbf", "5", "--semantics", "per-event"), 59, "go with per-timestamp"),
         (("--guests", "enough", "--no-plots"), 59, "--no-plots does nothing without --out"),
         (("--guests", "enough", "--parquet"), 59, "--parquet does nothing without --out"),
         (("--guests", "enough", "--window", "60"), 59, "--window does nothing without --mode window"),

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,49 @@ def test_both_engines_write_the_same_starts(idleq: CommandLine, home: Path) -> N
         assert idleq("simulate", "small", "--engine", engine, "--starts", str(home / engine)).code == 0
     assert (home / "fast").read_text() == (home / "simpy").read_text()
     assert any((home / "cache" / "idleq" / "numba").rglob("*.nbi"))
+
+
+def test_a_folder_has_the_page_the_figures_and_the_numbers(idleq: CommandLine, home: Path) -> None:
+    pytest.importorskip("matplotlib")
+    out, trace = home / "out", "synthetic:nodes=8,jobs=200,load=0.7,hours=12,seed=3"
+    outcome = idleq("simulate", trace, "--no-guests", "--tau", "60", "--out", str(out))
+
+    assert (outcome.code, outcome.out.splitlines()[-1]) == (0, f"The page is {out / 'index.html'}")
+    assert "mean wait" in outcome.out
+    assert re.search(r"Without warm-up and drain; ± is the 95 % interval of its \d+ weeks", outcome.out)
+    pictures = {f"{name}.{form}" for name in ("areas", "gaps", "waits", "weeks") for form in ("csv", "png")}
+    others = {"index.html", "results.csv", "intervals.csv", "results.json", ".idleq-results"}
+    assert {path.name for path in out.iterdir()} == pictures | others
+    value = json.loads((out / "results.json").read_bytes())
+    assert (value["engine"], value["metrics"]["tau"], value["scenario"]["tau"]) == ("simpy", 60, 60)
+
+
+def test_what_a_folder_has_is_in_the_json_too(idleq: CommandLine, home: Path) -> None:
+    trace = "synthetic:nodes=8,jobs=200,load=0.7,hours=12,seed=3"
+    options = ("--no-plots", "--parquet", "--out", str(home / "out"), "--starts", str(home / "starts.csv"))
+    pytest.importorskip("pyarrow")
+    value = json.loads(idleq("--json", "simulate", trace, *options).out)
+
+    written = json.loads((home / "out" / "results.json").read_bytes())
+    assert value["out"] == str(home / "out")
+    assert value["measured"] == written["strategies"]["none"]["means"]
+    assert value["measured"]["wait_s"]["half_width_95"] > 0
+    assert value["metrics"] == written["metrics"]
+    assert (home / "out" / "intervals.parquet").is_file()
+    assert (home / "starts.csv").read_text().count("\n") == 201
+    assert not list((home / "out").glob("*.png"))
+
+
+def test_both_engines_write_the_same_folder(idleq: CommandLine, home: Path) -> None:
+    pytest.importorskip("numba")
+    for engine in ("simpy", "fast"):
+        options = ("--from", "1", "--no-plots", "--engine", engine, "--out", str(home / engine))
+        assert idleq("simulate", "small", *options).code == 0
+    found = [
+        {path.name: path.read_text().replace(engine, "") for path in (home / engine).iterdir()}
+        for engine in ("simpy", "fast")
+    ]
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(
