@@ -84,8 +84,8 @@ def test_the_numbers_are_those_of_a_comparison_in_which_no_guest_comes(tmp_path:
         assert ours == pytest.approx(theirs, abs=0.002)
 
 
-def test_a_log_that_begins_later_and_runs_of_no_length_change_nothing(tmp_path: Path) -> None:
-    rows = [(1, 0, 100, 2), (2, 0, 0, 3), (3, 40, 100, 2), (4, 300, 50, 1)]
+def test_a_log_that_begins_later_changes_nothing(tmp_path: Path) -> None:
+    rows = [(1, 0, 100, 2), (2, 0, 70, 3), (3, 40, 100, 2), (4, 300, 50, 1)]
     found = []
     for name, zero in (("now", 0), ("later", 5000)):
         lines_ = [f"{job} {submit + zero} 0 {run} {size} -1 -1 {size} 200" for job, submit, run, size in rows]
