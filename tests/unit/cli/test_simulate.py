@@ -146,7 +146,20 @@ def test_both_engines_write_the_same_folder(idleq: CommandLine, home: Path) -> N
     ("arguments", "code", "message"),
     [
         (("nothing",), 57, "there is no file and no trace 'nothing'"),
+        (("smalll",), 57, "lublin:... draw one; did you mean 'small'?"),
+        (
+            ("synthetic:node=4",),
+            59,
+            "synthetic has no 'node': it has nodes, jobs, load, seed, hours, over; did you mean 'nodes'?",
+        ),
         (("small", "--policy", "best"), 59, "there is no policy 'best'"),
+        (("small", "--policy", "conservativ"), 59, "compressing, slurm; did you mean 'conservative'?"),
+        (
+            ("small", "--estimates", "perfekt"),
+            59,
+            "may be user, perfect, model, not 'perfekt'; did you mean 'perfect'?",
+        ),
+        (("small", "--policy", "slurm", "--slurm", "bf_intervall=5"), 59, "qos.NUMBER; did you mean 'bf_interval'?"),
         (("small", "--semantics", "none"), 59, "--semantics may be per-timestamp, per-event, not 'none'"),
         (("small", "--procs", "0"), 59, "--procs: it is at least 1 and at most 10000000, not 0"),
         (("small", "--tau", "0"), 59, "--tau: it is at least 1 and"),

@@ -82,13 +82,16 @@ def strategies_named(text: str) -> "list[Strategy]":
     Raises:
         ImpossibleParameters: there is none, one is unknown, or comes twice.
     """
+    from idleq.scheduler.nearest import did_you_mean
     from idleq.simulator.errors import ImpossibleParameters
     from idleq.simulator.strategies import Strategy
 
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in set(Strategy)]
     if unknown or not names or len(set(names)) < len(names):
-        wrong = f"not {unknown[0]!r}" if unknown else "each at most once, and at least one"
+        wrong = "each at most once, and at least one"
+        if unknown:
+            wrong = f"not {unknown[0]!r}{did_you_mean(unknown[0], Strategy)}"
         raise ImpossibleParameters(f"--strategies may be {', '.join(Strategy)}, with commas between; {wrong}")
     return [Strategy(name) for name in names]
 

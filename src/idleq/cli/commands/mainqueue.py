@@ -187,12 +187,15 @@ def chosen(choices: type[Choice], text: str, option: str) -> Choice:
     Raises:
         ImpossibleParameters: it names none of *choices*.
     """
+    from idleq.scheduler.nearest import did_you_mean
     from idleq.simulator.errors import ImpossibleParameters
 
     try:
         return choices(text)
     except ValueError:
-        raise ImpossibleParameters(f"{option} may be {', '.join(choices)}, not {text!r}") from None
+        raise ImpossibleParameters(
+            f"{option} may be {', '.join(choices)}, not {text!r}{did_you_mean(text, choices)}"
+        ) from None
 
 
 def purpose_of(trace: "Trace", settings: "MainSettings") -> str:
