@@ -10,6 +10,7 @@ import numpy as np
 from idleq.simulator.gain import GainResult
 from idleq.simulator.gaincount import clipped, slowdowns_of, unit_cores_of, waits_of
 from idleq.simulator.pieces import OVERHEAD, Floats, Part
+from idleq.simulator.pieces import areas as area_between
 from idleq.simulator.strategies import Strategy
 from idleq.simulator.study.comparison import Comparison
 
@@ -41,7 +42,7 @@ class FigureTable:
     rows: Sequence[tuple[Cell, ...]]
 
 
-LAYERS = ("main", "useful", "unsaved", "overhead", "idle")
+LAYERS = ("main", "killed", "useful", "unsaved", "overhead", "away", "idle")
 """Of the stacked area, from below; the last fills what is left of the capacity."""
 
 
@@ -62,11 +63,19 @@ def _layers(result: GainResult) -> Iterator[tuple[Cell, ...]]:
     held = result.recorded.ledger.pieces.areas(edges)
     overhead = sum((held[part] for part in OVERHEAD), np.zeros(len(edges) - 1))
     cores = stage.nodes * result.scenario.node_cores
+    away = _away(result, edges)
     for place, (since, until) in enumerate(pairwise(edges)):
-        guests = (held[Part.USEFUL], held[Part.UNSAVED], overhead)
-        means = [float(area[place]) / (until - since) for area in (held[Part.MAIN] + held[Part.KILLED], *guests)]
+        layers = (held[Part.MAIN], held[Part.KILLED], held[Part.USEFUL], held[Part.UNSAVED], overhead, away)
+        means = [float(area[place]) / (until - since) for area in layers]
         rounded = [round(mean, 3) for mean in means]
         yield (since / SECOND, until / SECOND, *rounded, round(max(0.0, cores - sum(means)), 3))
+
+
+def _away(result: GainResult, edges: list[int]) -> Floats:
+    """Return the core-milliseconds between each two of *edges* that nobody could have."""
+    gone = np.asarray([gap[1:] for gap in result.stage.away], dtype=np.int64).reshape(-1, 3).T
+    cores = gone[2].astype(np.float64) * unit_cores_of(result.scenario)
+    return area_between(gone[0], gone[1], cores, np.asarray(edges, dtype=np.int64))
 
 
 def gaps(comparison: Comparison) -> FigureTable:

@@ -28,7 +28,6 @@ ALONE: Mapping[str, str] = {
 }
 """Of a main queue alone."""
 INTERVALS = " Bars in black are 95 % intervals."
-AWAY = " What was away is drawn as idle, and what outages killed as main jobs."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +81,7 @@ def render(comparison: Comparison, origin: Origin, figures: Sequence[tuple[str, 
 
 def _caption(comparison: Comparison, name: str) -> str:
     if comparison.alone is not None:
-        return ALONE[name] + (AWAY if name == "areas" and comparison.first[Strategy.NONE].stage.outages else "")
+        return ALONE[name]
     found = (comparison.interval(strategy, "effective") for strategy in comparison.gains)
     has_intervals = any(one is not None and one.half_width for one in found)
     return CAPTIONS.get(name, "") + (INTERVALS if name == "strategies" and has_intervals else "")

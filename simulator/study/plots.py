@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {**LIGHT, "start": LIGHT["overhead"], "thaw": LIGHT["overhead"], "save": LIGHT["overhead"]}
-COLOURS |= {"freeze": LIGHT["overhead"], "lost": LIGHT["bad"], "killed": LIGHT["bad"]}
+COLOURS |= {"freeze": LIGHT["overhead"], "lost": LIGHT["bad"], "killed": LIGHT["bad"], "away": "#cc79a7"}
 INK, SOFT = "#1b2027", "#5a6472"
 
 STRATEGY_COLOURS = {
@@ -32,9 +32,11 @@ STRATEGY_LINES: Mapping[str, Any] = {
 
 WORDS = {
     "main": "main jobs",
+    "killed": "killed main jobs",
     "useful": "useful guest work",
     "unsaved": "not yet saved",
     "overhead": "overhead",
+    "away": "away",
     "idle": "idle",
 }
 DAY_S, HOUR_S = 86_400, 3600

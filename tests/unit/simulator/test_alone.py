@@ -170,9 +170,29 @@ def test_the_page_needs_nothing_else_and_says_nothing_of_guests(month: Compariso
     assert files == page_of(month, "9.9", tables_of(month), with_plots=True)
 
 
-def test_what_outages_took_is_said_under_the_figure_that_does_not_show_it(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+def test_what_outages_took_is_a_layer_of_its_own_and_drawn_where_there_is_any(
+    tmp_path: Path, month: Comparison
+) -> None:
     found = run_alone(tmp_path, mtbf=50, repair=12)
-    page = page_of(found, "9.9", tables_of(found), with_plots=True)["index.html"].decode()
-    assert "What was away is drawn as idle" in page
+    (gain,) = found.gains[Strategy.NONE]
+    columns, hours = areas(found).columns, (gain.site.until_s - gain.site.since_s) / 3600
+    for name, share in (("main", gain.shares.main), ("killed", gain.shares.killed), ("away", gain.shares.away)):
+        place = columns.index(f"{name}_cores")
+        held = sum(
+            float(row[place] or 0) * (float(row[2] or 0) - float(row[1] or 0)) / 3600 for row in areas(found).rows
+        )
+        assert held == pytest.approx((share or 0) * 8 * hours, abs=0.001 * hours)
+        assert held > 0
     assert {"killed", "away"} <= {line.measure.name for line in lines(found)}
+
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    from idleq.simulator.study.plots import draw_areas
+
+    drawn = []
+    for comparison in (found, month):
+        figure = Figure()
+        draw_areas(figure, areas(comparison))
+        drawn.append([text.get_text() for text in figure.legends[0].get_texts()])
+    assert drawn == [["main jobs", "killed main jobs", "away", "idle", "capacity"], ["main jobs", "idle", "capacity"]]
