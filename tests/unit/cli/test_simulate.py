@@ -130,6 +130,17 @@ def test_what_a_folder_has_is_in_the_json_too(idleq: CommandLine, home: Path) ->
     assert not list((home / "out").glob("*.png"))
 
 
+@pytest.mark.parametrize(("part", "measured"), [((), (100, 87_300)), (("--from", "1"), (600, 900))])
+def test_a_folders_clock_begins_with_the_part_that_is_used(
+    idleq: CommandLine, home: Path, part: tuple[str, ...], measured: tuple[int, int]
+) -> None:
+    rows = [f"{job} {1000 + submit} 0 100 1 -1 -1 1 100" for job, submit in ((1, 0), (2, 86_900), (3, 87_300))]
+    (home / "late.swf").write_text("; MaxProcs: 1\n" + "\n".join(rows) + "\n")
+    options = ("--no-guests", *part, "--no-plots", "--out", str(home / "out"), "--json")
+    means = json.loads(idleq("simulate", str(home / "late.swf"), *options).out)["measured"]
+    assert (means["since_s"]["mean"], means["until_s"]["mean"]) == measured
+
+
 def test_both_engines_write_the_same_folder(idleq: CommandLine, home: Path) -> None:
     pytest.importorskip("numba")
     for engine in ("simpy", "fast"):

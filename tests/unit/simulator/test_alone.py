@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from idleq.ids import Millis
+from idleq.simulator.gaincount import clipped
 from idleq.simulator.harvest import IdleGap, gaps_between
 from idleq.simulator.mainrun import Engine, MainSettings, run_main
 from idleq.simulator.places import Places
@@ -76,6 +77,9 @@ def test_the_numbers_are_those_of_a_comparison_in_which_no_guest_comes(tmp_path:
     found, known = run_alone(tmp_path, **given), without_guests(tmp_path, **given)
 
     assert numbers(found) == pytest.approx(numbers(known))
+    stage = known.first[Strategy.NONE].stage
+    lengths = sorted(gap.length_ms / 1000 for gap in clipped(stage.gaps, stage.since, stage.until))
+    assert found.gains[Strategy.NONE][0].site.gap_median_s == lengths[(len(lengths) - 1) // 2]
     for name in ("main", "idle", "wait_s", "slowdown"):
         assert found.weeks[Strategy.NONE][name] == pytest.approx(known.weeks[Strategy.NONE][name])
         assert found.interval(Strategy.NONE, name) is not None
@@ -111,6 +115,10 @@ def test_gaps_lie_on_the_lowest_units_that_are_free() -> None:
         IdleGap(2, Millis(60), Millis(90), 1),
         IdleGap(3, Millis(0), Millis(90), 1),
     ]
+
+
+def test_between_two_that_follow_at_once_there_is_no_gap() -> None:
+    assert gaps_between([(0, 40, 2), (40, 90, 1), (40, 90, 1)], 2, Millis(90)) == []
 
 
 def test_a_week_is_drawn_beside_the_whole_and_its_interval(month: Comparison) -> None:
