@@ -1,6 +1,5 @@
 """The keys of a job description: what each may hold, and how it goes into a JobSpec."""
 
-import difflib
 import re
 import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from idleq.scheduler.core.submission import FreezeMethod, Inputs, JobSpec, Mount
 from idleq.scheduler.errors import BadJobFile
 from idleq.scheduler.images import parse_image
 from idleq.scheduler.mounts import check_together, parse_mount, parse_path
+from idleq.scheduler.nearest import nearest
 from idleq.scheduler.ranges import parse_array
 from idleq.scheduler.staging import check_patterns, parse_pattern, parse_source
 from idleq.scheduler.units import parse_duration, parse_size
@@ -270,9 +270,9 @@ def no_such(what: str, name: object, known: Iterable[str]) -> str:
     """Say that *name* does not exist, with the nearest that does, or with all that do."""
     names = sorted(known)
     word = OTHER_WORDS.get(str(name))
-    near = [word] if word in names else difflib.get_close_matches(str(name), names, n=1)
+    near = word if word in names else nearest(name, names)
     if near:
-        return f"there is no {what} {str(name)!r}; did you mean {near[0]!r}?"
+        return f"there is no {what} {str(name)!r}; did you mean {near!r}?"
     return f"there is no {what} {str(name)!r}; " + (
         f"there are: {', '.join(names)}" if names else "there is none at all"
     )

@@ -1,6 +1,5 @@
 """The keys of a settings file: what a person may write for each field of a settings class, and how it is read."""
 
-import difflib
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -8,6 +7,7 @@ from enum import Enum
 from typing import Any, Literal, TypeVar, cast
 
 from idleq.ids import Millis
+from idleq.scheduler.nearest import nearest
 from idleq.scheduler.units import DURATION_HELP, SIZE_HELP, format_duration, format_size, parse_duration, parse_size
 
 S = TypeVar("S")
@@ -139,8 +139,8 @@ def refuse_unknown(table: Mapping[str, Any], known: Iterable[str], prefix: str) 
     """Raise ValueError if *table* has a key that is not *known*, naming the likely one."""
     for name in table:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(sorted(known))}"
+            near = nearest(name, known)
+            hint = f"did you mean {prefix}{near}?" if near else f"there are {', '.join(sorted(known))}"
             raise ValueError(f"there is no key {prefix}{name}; {hint}")
 
 

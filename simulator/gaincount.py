@@ -231,7 +231,8 @@ def _shares(
     of_capacity = {part: area / capacity for part, area in held.items()}
     harvestable = harvestable_of(scenario, gaps)
     elsewhere = ((gap.node, gap.since, gap.until, scenario.node_cores) for gap in stage.away)
-    tail = tail_waste(scenario.node_cores, stage.nodes, chain(ledger.main_held(), elsewhere), ledger.held, since, until)
+    main = chain(ledger.main_held(), elsewhere)
+    tail = tail_waste(scenario.node_cores, stage.nodes, main, ledger.held, since, until) if ledger.held else 0
     return Shares(
         **{part.name.lower(): share for part, share in of_capacity.items() if part is not Part.KILLED},
         killed=of_capacity[Part.KILLED] if stage.outages else None,

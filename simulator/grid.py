@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
+from idleq.scheduler.nearest import did_you_mean
 from idleq.simulator.errors import BadSweep
 
 SEED, SEEDS, COMMON, GRID = "seed", "seeds", "common", "grid"
@@ -61,7 +62,8 @@ def places_of(written: Mapping[str, Any], keys: Collection[str], results: Collec
     """
     for key in written:
         if key not in (SEEDS, COMMON, GRID):
-            raise BadSweep(f"there is no {key!r}: a sweep has {SEEDS}, [{COMMON}] and tables [{GRID}.NAME]")
+            hint = did_you_mean(key, (SEEDS, COMMON, GRID))
+            raise BadSweep(f"there is no {key!r}: a sweep has {SEEDS}, [{COMMON}] and tables [{GRID}.NAME]{hint}")
     common, grids = _table(written.get(COMMON, {}), COMMON), _table(written.get(GRID, {}), GRID)
     if not grids:
         raise BadSweep(f"it has no grid: add a table [{GRID}.NAME]")
@@ -112,6 +114,7 @@ def _check_names(axes: Mapping[str, Sequence[Any]], keys: Collection[str], resul
         if key not in keys and key not in wanted:
             raise BadSweep(
                 f"there is no {key!r}: a run has {', '.join(sorted(keys))}; others are names that a text has in braces"
+                f"{did_you_mean(key, keys)}"
             )
         if key not in keys and key in results:
             raise BadSweep(f"{key!r} is the name of a result: call it something else")

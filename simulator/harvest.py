@@ -1,8 +1,9 @@
 """What guests could have harvested, and what they did: the gaps of the run without guests, and progress that survived."""
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from simpy import Environment
@@ -93,6 +94,55 @@ def gaps_without_guests(
     for node, free in enumerate(gaps.free):
         gaps.take(node, free, until)
     return gaps.closed
+
+
+def gaps_between(held: Iterable[tuple[int, int, int]], units: int, until: Millis) -> list[IdleGap]:
+    """Return the gaps that a machine of *units* has where it is *held*; those still open end at *until*.
+
+    Each of *held* is since when until when so many units are, by since; it gets the lowest that are free. A gap's node is its first unit.
+    """
+    free = [(0, units, 0)]
+    taken: list[tuple[int, int, list[tuple[int, int]]]] = []
+    gaps: list[IdleGap] = []
+    for number, (since, end, size) in enumerate(held):
+        if since >= until:
+            break
+        _release(free, taken, since)
+        if end > since:
+            heappush(taken, (end, number, _lowest(free, size, since, gaps)))
+    _release(free, taken, until)
+    _lowest(free, sum(count for _, count, _ in free), until, gaps)
+    return gaps
+
+
+def _release(free: list[tuple[int, int, int]], taken: list[tuple[int, int, list[tuple[int, int]]]], now: int) -> None:
+    """Put into *free* (first unit, how many, since when), in its order, what of *taken* has ended by *now*."""
+    while taken and taken[0][0] <= now:
+        end, _, parts = heappop(taken)
+        for first, count in parts:
+            insort(free, (first, count, end))
+
+
+def _lowest(free: list[tuple[int, int, int]], size: int, now: int, gaps: list[IdleGap]) -> list[tuple[int, int]]:
+    """Take the *size* lowest units out of *free*, neighbours as one part, and add the gaps that end so to *gaps*."""
+    parts: list[tuple[int, int]] = []
+    emptied = 0
+    while size:
+        first, count, since = free[emptied]
+        used = min(size, count)
+        if used == count:
+            emptied += 1
+        else:
+            free[emptied] = (first + used, count - used, since)
+        if now > since:
+            gaps.append(IdleGap(first, Millis(since), Millis(now), used))
+        if parts and sum(parts[-1]) == first:
+            first, merged = parts.pop()
+            used, size = used + merged, size + merged
+        parts.append((first, used))
+        size -= used
+    del free[:emptied]
+    return parts
 
 
 def harvestable_ms(gaps: Iterable[IdleGap], cost_ms: int) -> int:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from idleq.scheduler.nearest import did_you_mean
 from idleq.simulator.errors import ImpossibleParameters, TraceNotKept, TraceUnknown
 from idleq.simulator.places import Places
 from idleq.simulator.swf import GZIPPED, SwfLog, unzipped
@@ -56,7 +57,7 @@ def find(name: str, places: Places) -> Path:
         raise TraceUnknown(f"{name} is a folder: name the log in it")
     raise TraceUnknown(
         f"there is no file and no trace {name!r}: if you have its log, `idleq traces add FILE --name {plain_name(path)}`; "
-        f"the traces here are {', '.join(names)}, and synthetic:... and lublin:... draw one"
+        f"the traces here are {', '.join(names)}, and synthetic:... and lublin:... draw one{did_you_mean(name, names)}"
     )
 
 
@@ -98,9 +99,10 @@ def remove(name: str, places: Places) -> None:
         TraceUnknown: there is none, or it came with idleq.
         TraceNotKept: it cannot be removed.
     """
-    kept = next((one for one in kept_traces(places) if one.name == name), None)
+    names = {kept.name: kept for kept in kept_traces(places)}
+    kept = names.get(name)
     if kept is None:
-        raise TraceUnknown(f"there is no trace {name!r}: `idleq traces ls` lists them")
+        raise TraceUnknown(f"there is no trace {name!r}: `idleq traces ls` lists them{did_you_mean(name, names)}")
     if kept.is_shipped:
         raise TraceUnknown(f"{name} came with idleq and stays: only logs that were added are removed")
     try:

@@ -65,7 +65,8 @@ class MainSettings:
 class MainRun:
     """What came of it: the start of each job of *table*, and the sums.
 
-    *restarts* counts how often outages killed jobs, which then began anew, and *lost* the processor-seconds that they had run.
+    *restarts* counts how often outages killed jobs, which then began anew, and *lost* the processor-seconds that they had run;
+    *killed* is since when until when, on how many processors.
     """
 
     table: JobTable
@@ -73,6 +74,7 @@ class MainRun:
     metrics: Metrics
     restarts: int = 0
     lost: int = 0
+    killed: tuple[tuple[int, int, int], ...] = ()
 
 
 NAME = "main queue"
@@ -117,7 +119,9 @@ def _run_around(table: JobTable, processors: int, settings: MainSettings, keeper
     run = carried_out(NAME, begin, keeper)
     start = _in_order(run.starts, table)
     sums = metrics(table, start, processors, run.passes, settings.tau)
-    return MainRun(table=table, start=start, metrics=sums, restarts=run.restarts, lost=run.lost)
+    return MainRun(
+        table=table, start=start, metrics=sums, restarts=run.restarts, lost=run.lost, killed=tuple(run.killed)
+    )
 
 
 def _run_fast(table: JobTable, processors: int, settings: MainSettings, machine_code: Path) -> tuple[Column, int]:

@@ -9,6 +9,7 @@ from typing import Any
 from idleq.scheduler.core.commands import Mode
 from idleq.scheduler.core.submission import Submission
 from idleq.scheduler.jobkeys import no_such
+from idleq.scheduler.nearest import did_you_mean
 from idleq.simulator.costkeys import costs_shown, read_costs
 from idleq.simulator.costs import GuestCosts, equal_costs
 from idleq.simulator.errors import ImpossibleParameters
@@ -26,7 +27,7 @@ from idleq.simulator.written import Key, Plain, number, one_of, seconds, some_si
 
 def _policy(value: object) -> str:
     if value not in POLICIES:
-        raise ValueError(f"it may be {', '.join(POLICIES)}, not {value!r}")
+        raise ValueError(f"it may be {', '.join(POLICIES)}, not {value!r}{did_you_mean(value, POLICIES)}")
     return str(value)
 
 
@@ -77,6 +78,14 @@ KEYS: Mapping[str, Key] = {
 """All but `cost`: what a start, a thaw, a freeze and a save cost that `costs` does not name."""
 
 COST = "cost"
+
+KEYS_ALONE = frozenset(
+    {
+        *("trace", "procs", "from", "days", "policy", "semantics", "reservation", "estimates", "over", "slurm", "tau"),
+        *("outages", "mtbf", "repair", "seed"),
+    }
+)
+"""Keys that say something where there are no guests."""
 
 
 def scenario_of(given: Mapping[str, object], read_jobs: JobReader = _no_files) -> Scenario:

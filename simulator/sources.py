@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from itertools import islice
 
+from idleq.scheduler.nearest import did_you_mean
 from idleq.simulator.errors import BadTrace, ImpossibleParameters
 from idleq.simulator.jobs import scaled
 from idleq.simulator.library import find, plain_name
@@ -72,7 +73,7 @@ def _values(kind: str, text: str, processors: int | None) -> dict[str, float]:
     for part in filter(None, text.split(",")):
         key, _, value = part.partition("=")
         if key not in values:
-            raise ImpossibleParameters(f"{kind} has no {key!r}: it has {', '.join(values)}")
+            raise ImpossibleParameters(f"{kind} has no {key!r}: it has {', '.join(values)}{did_you_mean(key, values)}")
         try:
             values[key] = float(value)
         except ValueError:

@@ -76,18 +76,7 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
     outages = outages_of(scenario, whole, trace)
     starts, killed = _starts(scenario, jobs, sum(units), outages)
     since, until = measured(jobs, starts)
-    site = Site(
-        nodes=nodes,
-        node=scenario.node,
-        jobs=jobs,
-        until=until,
-        sharing=sharing_of(scenario),
-        placement=scenario.placement,
-        policy=policy_of(scenario, sum(units), outages),
-        semantics=scenario.semantics,
-        outages=outages,
-    )
-    gaps, away = site.unheld()
+    gaps, away = unheld(scenario, nodes, jobs, until, outages)
     return Stage(
         trace=trace,
         jobs=jobs,
@@ -100,6 +89,24 @@ def set_stage(scenario: Scenario, places: Places) -> Stage:
         killed=killed,
         outages=outages,
     )
+
+
+def unheld(
+    scenario: Scenario, nodes: int, jobs: tuple[MainJob, ...], until: Millis, outages: tuple[Outage, ...]
+) -> tuple[list[IdleGap], list[IdleGap]]:
+    """Return the gaps of the run of *jobs* without guests, and what no main job holds there because it is away."""
+    site = Site(
+        nodes=nodes,
+        node=scenario.node,
+        jobs=jobs,
+        until=until,
+        sharing=sharing_of(scenario),
+        placement=scenario.placement,
+        policy=policy_of(scenario, sum(units_of(scenario, nodes)), outages),
+        semantics=scenario.semantics,
+        outages=outages,
+    )
+    return site.unheld()
 
 
 def trace_of_site(scenario: Scenario, places: Places) -> Trace:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from idleq.ids import Millis
 from idleq.scheduler.jobkeys import no_such
+from idleq.scheduler.nearest import did_you_mean
 from idleq.scheduler.units import parse_duration, parse_size
 
 NO_END = float("inf")
@@ -121,7 +122,7 @@ def one_of(choices: type[Choice]) -> Callable[[object], Choice]:
 
     def read(value: object) -> Choice:
         if not isinstance(value, str) or value not in set(choices):
-            raise ValueError(f"it may be {', '.join(choices)}, not {value!r}")
+            raise ValueError(f"it may be {', '.join(choices)}, not {value!r}{did_you_mean(value, choices)}")
         return choices(value)
 
     return read

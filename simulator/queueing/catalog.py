@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
+from idleq.scheduler.nearest import did_you_mean
 from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.queueing.compressing import Compressing
 from idleq.simulator.queueing.conservative import conservative
@@ -52,7 +53,9 @@ def policy_named(
         ImpossibleParameters: there is none of that name, or not with such reservations.
     """
     if name not in _BY_COUNT:
-        raise ImpossibleParameters(f"there is no policy {name!r}: it may be {', '.join(POLICIES)}")
+        raise ImpossibleParameters(
+            f"there is no policy {name!r}: it may be {', '.join(POLICIES)}{did_you_mean(name, POLICIES)}"
+        )
     if reservation is Reservation.COUNT or name == "fcfs":  # nobody has a reservation there
         return _BY_COUNT[name](processors, settings or SlurmSettings())
     if name not in _BY_NODES:

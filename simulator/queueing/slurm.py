@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from idleq.scheduler.nearest import did_you_mean
 from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.queueing.fairshare import Usage
@@ -72,7 +73,8 @@ def settings_from(given: Mapping[str, str]) -> SlurmSettings:
             elif key in known:
                 whole[key] = int(value)
             else:
-                raise ImpossibleParameters(f"--slurm has no {key}: it has {', '.join(known)} and qos.NUMBER")
+                has = f"it has {', '.join(known)} and qos.NUMBER{did_you_mean(key, known)}"
+                raise ImpossibleParameters(f"--slurm has no {key}: {has}")
         except ValueError:
             raise ImpossibleParameters(f"--slurm {key} needs a number, not {value!r}") from None
     return SlurmSettings(**whole, qos=qos)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 from idleq.simulator.errors import ImpossibleParameters
 from idleq.simulator.gain import GainResult, gain_alone, run_scenario
-from idleq.simulator.gaincount import Gain
+from idleq.simulator.gaincount import Gain, Number
 from idleq.simulator.harm import Interval, interval
 from idleq.simulator.keeper import Keeper
+from idleq.simulator.mainrun import Engine, MainRun
 from idleq.simulator.places import Places
 from idleq.simulator.scenario import Scenario
 from idleq.simulator.strategies import Strategy
@@ -15,6 +16,23 @@ from idleq.simulator.study.weeks import weekly
 
 OnRun = Callable[[Strategy, int, float], None]
 """Told from time to time which strategy runs, the how manieth run it is (from 0 on), and what share of it is done."""
+
+
+NUMBERS_ALONE = frozenset(
+    {
+        *("since_s", "until_s", "load", "idle_core_h", "gaps", "gap_median_s", "main", "killed", "idle", "away"),
+        *("jobs", "wait_s", "wait_median_s", "wait_p95_s", "wait_max_s", "slowdown"),
+    }
+)
+"""What of a run's numbers says something where nobody asked for guests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alone:
+    """The run of a main queue alone, and what carried it out."""
+
+    run: MainRun
+    engine: Engine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +44,14 @@ class Comparison:
         gains: the numbers of each strategy, one for each seed, in the same order for all.
         first: each strategy's run with the first seed, with all that was recorded.
         weeks: of these, the numbers week by week.
+        alone: of the main queue alone, whose strategy is none, its run; None where guests were asked for.
     """
 
     scenario: Scenario
     gains: dict[Strategy, tuple[Gain, ...]]
     first: dict[Strategy, GainResult]
     weeks: dict[Strategy, dict[str, list[float]]]
+    alone: Alone | None = None
 
     @property
     def replications(self) -> int:
@@ -43,9 +63,13 @@ class Comparison:
         """Which."""
         return range(self.scenario.seed, self.scenario.seed + self.replications)
 
+    def flat(self, gain: Gain) -> dict[str, Number]:
+        """Return the numbers of *gain* that say something here, by name."""
+        return {name: value for name, value in gain.flat() if self.alone is None or name in NUMBERS_ALONE}
+
     def numbers(self, strategy: Strategy, name: str) -> list[float]:
         """Return that number of each replication that has one."""
-        found = (dict(gain.flat())[name] for gain in self.gains[strategy])
+        found = (self.flat(gain)[name] for gain in self.gains[strategy])
         return [value for value in found if value is not None]
 
     def interval(self, strategy: Strategy, name: str) -> Interval | None:

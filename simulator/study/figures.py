@@ -10,6 +10,7 @@ import numpy as np
 from idleq.simulator.gain import GainResult
 from idleq.simulator.gaincount import clipped, slowdowns_of, unit_cores_of, waits_of
 from idleq.simulator.pieces import OVERHEAD, Floats, Part
+from idleq.simulator.pieces import areas as area_between
 from idleq.simulator.strategies import Strategy
 from idleq.simulator.study.comparison import Comparison
 
@@ -41,7 +42,7 @@ class FigureTable:
     rows: Sequence[tuple[Cell, ...]]
 
 
-LAYERS = ("main", "useful", "unsaved", "overhead", "idle")
+LAYERS = ("main", "killed", "useful", "unsaved", "overhead", "away", "idle")
 """Of the stacked area, from below; the last fills what is left of the capacity."""
 
 
@@ -62,11 +63,19 @@ def _layers(result: GainResult) -> Iterator[tuple[Cell, ...]]:
     held = result.recorded.ledger.pieces.areas(edges)
     overhead = sum((held[part] for part in OVERHEAD), np.zeros(len(edges) - 1))
     cores = stage.nodes * result.scenario.node_cores
+    away = _away(result, edges)
     for place, (since, until) in enumerate(pairwise(edges)):
-        guests = (held[Part.USEFUL], held[Part.UNSAVED], overhead)
-        means = [float(area[place]) / (until - since) for area in (held[Part.MAIN] + held[Part.KILLED], *guests)]
+        layers = (held[Part.MAIN], held[Part.KILLED], held[Part.USEFUL], held[Part.UNSAVED], overhead, away)
+        means = [float(area[place]) / (until - since) for area in layers]
         rounded = [round(mean, 3) for mean in means]
         yield (since / SECOND, until / SECOND, *rounded, round(max(0.0, cores - sum(means)), 3))
+
+
+def _away(result: GainResult, edges: list[int]) -> Floats:
+    """Return the core-milliseconds between each two of *edges* that nobody could have."""
+    gone = np.asarray([gap[1:] for gap in result.stage.away], dtype=np.int64).reshape(-1, 3).T
+    cores = gone[2].astype(np.float64) * unit_cores_of(result.scenario)
+    return area_between(gone[0], gone[1], cores, np.asarray(edges, dtype=np.int64))
 
 
 def gaps(comparison: Comparison) -> FigureTable:
@@ -178,6 +187,25 @@ def bars(comparison: Comparison) -> FigureTable:
     return FigureTable(name="strategies", title="What each strategy makes of it", columns=columns, rows=rows)
 
 
+BY_WEEK = ("wait_s", "slowdown", "main")
+
+
+def weeks(comparison: Comparison) -> FigureTable:
+    """Return the means of a single run's weeks, from which its 95 % intervals are, with these; no rows where they are too few."""
+    rows: list[tuple[Cell, ...]] = []
+    for strategy, found in comparison.weeks.items():
+        for name in BY_WEEK if found else ():
+            whole = comparison.interval(strategy, name)
+            if name in found and whole is not None:
+                means = (whole.mean, whole.half_width)
+                rows += [(str(strategy), name, place, one, *means) for place, one in enumerate(found[name], start=1)]
+    columns = ("strategy", "measure", "week", "mean_of_week", "mean", "half_width_95")
+    return FigureTable(name="weeks", title="Week by week", columns=columns, rows=rows)
+
+
 def all_tables(comparison: Comparison) -> tuple[FigureTable, ...]:
-    """Return what all figures show."""
+    """Return what all figures show; of a main queue alone there is neither a strategy to show nor a guest."""
+    if comparison.alone is not None:
+        by_week = weeks(comparison)
+        return (areas(comparison), gaps(comparison), waits(comparison), *([by_week] if by_week.rows else []))
     return (bars(comparison), areas(comparison), gaps(comparison), waits(comparison), gantt(comparison))

@@ -8,7 +8,8 @@ from idleq.simulator.guestload import GuestStream
 from idleq.simulator.harm import Interval
 from idleq.simulator.scenario import JobFile
 from idleq.simulator.strategies import Strategy
-from idleq.simulator.study.comparison import Comparison
+from idleq.simulator.study.comparison import NUMBERS_ALONE, Comparison
+from idleq.simulator.study.weeks import FEWEST
 
 NOTHING = "-"
 ROUNDING = 1e-9
@@ -31,7 +32,8 @@ class Form(StrEnum):
 class Measure:
     """A number of `Gain` and what people call it.
 
-    *is_of_guests*: only shown where guests come and go. *is_part*: of the number above it that is none.
+    *is_of_guests*: only shown where guests come and go. *is_of_waits*: only where there is a main queue alone. *is_part*: of the
+    number above it that is none.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Measure:
     form: Form
     meaning: str
     is_of_guests: bool = False
+    is_of_waits: bool = False
     is_part: bool = False
 
     @property
@@ -87,6 +90,9 @@ MEASURES = (
     Measure("turnaround_s", "turnaround", Form.SECONDS, "of guests that were done, in the mean", is_of_guests=True),
     Measure("stretch", "stretch", Form.RATIO, "turnaround over run time, in the mean", is_of_guests=True),
     Measure("wait_s", "mean wait", Form.SECONDS, "of main jobs"),
+    Measure("wait_median_s", "median wait", Form.SECONDS, "half of the main jobs waited no longer", is_of_waits=True),
+    Measure("wait_p95_s", "95 % wait less than", Form.SECONDS, "of the main jobs", is_of_waits=True),
+    Measure("wait_max_s", "longest wait", Form.SECONDS, "of a main job", is_of_waits=True),
     Measure("wait_change_s", "change of the wait", Form.SECONDS, "against the same jobs without guests"),
     Measure("slowdown", "mean bounded slowdown", Form.RATIO, "of main jobs: max(1, (wait + run) / max(tau, run))"),
     Measure("slowdown_change", "change of slowdown", Form.RATIO, "against the same jobs without guests"),
@@ -115,11 +121,17 @@ def lines(comparison: Comparison) -> Iterator[Line]:
     """Yield what a table of *comparison* has, without lines in which nobody has anything."""
     come_and_go = isinstance(comparison.scenario.guests, GuestStream | JobFile)
     for measure in MEASURES:
-        if measure.is_of_guests and not come_and_go:
+        if not _is_shown(comparison, measure, come_and_go=come_and_go):
             continue
         cells = tuple(_cell(comparison, strategy, measure) for strategy in comparison.gains)
         if set(cells) != {NOTHING}:
             yield Line(measure, cells)
+
+
+def _is_shown(comparison: Comparison, measure: Measure, *, come_and_go: bool) -> bool:
+    if comparison.alone is not None:
+        return measure.name in NUMBERS_ALONE
+    return not measure.is_of_waits and (come_and_go or not measure.is_of_guests)
 
 
 def _cell(comparison: Comparison, strategy: Strategy, measure: Measure) -> str:
@@ -147,6 +159,13 @@ def basis(comparison: Comparison) -> str:
             "± is the 95 % interval (Student)."
         )
     weeks = max((len(values) for found in comparison.weeks.values() for values in found.values()), default=0)
+    if comparison.alone is not None:
+        said = (
+            f"± is the 95 % interval of its {weeks} weeks (batch means)"
+            if weeks
+            else f"less than {FEWEST} weeks: no intervals"
+        )
+        return f"Without warm-up and drain; {said}."
     if weeks:
         return f"One run; ± is the 95 % interval of its {weeks} weeks (batch means)."
     return "One run of few weeks: no intervals. --replications N gives them."

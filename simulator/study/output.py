@@ -9,9 +9,11 @@ from idleq.simulator.study.comparison import Comparison
 from idleq.simulator.study.figures import FigureTable, all_tables
 from idleq.simulator.study.page import render
 from idleq.simulator.study.plots import check_installed, drawn
-from idleq.simulator.study.results import as_parquet, csv_of, origin_of, table_of, value_of
+from idleq.simulator.study.results import as_parquet, csv_of, intervals, origin_of, table_of, value_of
 
 PAGE, RESULTS = "index.html", "results.json"
+UNDRAWN = ("results", "intervals")
+"""Tables of which there is no figure."""
 
 
 def check_can_make(*, with_plots: bool, with_parquet: bool) -> None:
@@ -27,8 +29,9 @@ def check_can_make(*, with_plots: bool, with_parquet: bool) -> None:
 
 
 def tables_of(comparison: Comparison) -> tuple[FigureTable, ...]:
-    """Return all numbers as tables: those of the runs, then those of each figure."""
-    return (table_of(comparison), *all_tables(comparison))
+    """Return all numbers as tables: those of the runs, those of each figure, and of a main queue alone the intervals."""
+    others = () if comparison.alone is None else (intervals(comparison),)
+    return (table_of(comparison), *all_tables(comparison), *others)
 
 
 def numbers_of(
@@ -47,13 +50,15 @@ def page_of(
 ) -> dict[str, bytes]:
     """Return the page of *comparison* and its figures, by name."""
     marks = {
-        "cost_s": way_ms(comparison.scenario) / 1000,
+        "cost_s": way_ms(comparison.scenario) / 1000 if comparison.alone is None else 0,
         "tau": comparison.scenario.tau,
         "node_cores": comparison.scenario.node_cores,
     }
     files: dict[str, bytes] = {}
     figures: list[tuple[str, str, str]] = []
-    for table in tables[1:] if with_plots else ():
+    for table in tables if with_plots else ():
+        if table.name in UNDRAWN:
+            continue
         files[f"{table.name}.png"], svg = drawn(table, marks)
         figures.append((table.name, table.title, svg))
     files[PAGE] = render(comparison, origin_of(comparison, version), figures).encode()

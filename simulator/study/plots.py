@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from idleq.scheduler.palette import LIGHT
 from idleq.simulator.errors import PlotsMissing
+from idleq.simulator.strategies import Strategy
 from idleq.simulator.study.figures import LAYERS, Cell, FigureTable
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {**LIGHT, "start": LIGHT["overhead"], "thaw": LIGHT["overhead"], "save": LIGHT["overhead"]}
-COLOURS |= {"freeze": LIGHT["overhead"], "lost": LIGHT["bad"], "killed": LIGHT["bad"]}
+COLOURS |= {"freeze": LIGHT["overhead"], "lost": LIGHT["bad"], "killed": LIGHT["bad"], "away": "#cc79a7"}
 INK, SOFT = "#1b2027", "#5a6472"
 
 STRATEGY_COLOURS = {
@@ -31,14 +32,16 @@ STRATEGY_LINES: Mapping[str, Any] = {
 
 WORDS = {
     "main": "main jobs",
+    "killed": "killed main jobs",
     "useful": "useful guest work",
     "unsaved": "not yet saved",
     "overhead": "overhead",
+    "away": "away",
     "idle": "idle",
 }
 DAY_S, HOUR_S = 86_400, 3600
 HATCHED = ("useful", "unsaved", "start", "thaw", "freeze", "lost")
-SIZES = {"strategies": (9, 4.2), "gaps": (9, 4.4), "waits": (9, 3.8), "gantt": (9, 6)}
+SIZES = {"strategies": (9, 4.2), "gaps": (9, 4.4), "waits": (9, 3.8), "gantt": (9, 6), "weeks": (9, 3.4)}
 DPI = 150
 STYLE: Any = {
     "font.size": 9,
@@ -87,7 +90,7 @@ def saved(draw: "Callable[[Figure], None]", size: tuple[float, float]) -> tuple[
 
 def _size(table: FigureTable) -> tuple[float, float]:
     if table.name == "areas":
-        return 9, 0.8 + 1.5 * len(_strategies(table))
+        return 9, max(3.4, 0.8 + 1.5 * len(_strategies(table)))
     return SIZES[table.name]
 
 
@@ -101,6 +104,8 @@ def _draw(figure: "Figure", table: FigureTable, marks: Mapping[str, float]) -> N
             draw_waits(figure, table, marks["tau"])
         case "gantt":
             draw_gantt(figure, table, marks["node_cores"])
+        case "weeks":
+            draw_weeks(figure, table, marks["tau"])
         case _:
             draw_bars(figure, table)
 
@@ -109,20 +114,27 @@ def _strategies(table: FigureTable) -> list[str]:
     return list(dict.fromkeys(str(row[0]) for row in table.rows))
 
 
+def _tells(strategies: list[str]) -> bool:
+    """Whether their names tell anything: there is more than no guests."""
+    return strategies != [Strategy.NONE]
+
+
 def draw_areas(figure: "Figure", table: FigureTable) -> None:
     """Stack the layers of each strategy, one panel below the other; their sum is the capacity."""
     strategies = _strategies(table)
     panels = figure.subplots(len(strategies), 1, sharex=True, squeeze=False)[:, 0]
+    # Nobody looks for what is nowhere.
+    held = [(place, layer) for place, layer in enumerate(LAYERS) if any(row[3 + place] for row in table.rows)]
     for panel, strategy in zip(panels, strategies, strict=True):
         rows = [row for row in table.rows if row[0] == strategy]
         edges = [float(row[1] or 0) / DAY_S for row in rows] + [float(rows[-1][2] or 0) / DAY_S]
         below = [0.0] * len(rows)
-        for place, layer in enumerate(LAYERS):
+        for place, layer in held:
             top = [low + float(row[3 + place] or 0) for low, row in zip(below, rows, strict=True)]
             panel.stairs(top, edges, baseline=below, fill=True, color=COLOURS[layer], label=WORDS[layer], linewidth=0)
             below = top
         panel.stairs(below, edges, color=INK, linewidth=1, baseline=None, label="capacity")
-        panel.set_title(strategy)
+        panel.set_title(strategy if _tells(strategies) else "")
         panel.set_xlim(edges[0], edges[-1])
         panel.set_ylim(0, max(below) * 1.04)
         panel.set_ylabel("cores")
@@ -190,7 +202,25 @@ def draw_waits(figure: "Figure", table: FigureTable, tau: float) -> None:
         panel.set_xlim(left=1)
         panel.grid(visible=True, color=SOFT, alpha=0.2, linewidth=0.5)
     panels[0].set_ylabel("share of the main jobs")
-    panels[1].legend(frameon=False, loc="lower right")
+    if _tells(_strategies(table)):
+        panels[1].legend(frameon=False, loc="lower right")
+
+
+def draw_weeks(figure: "Figure", table: FigureTable, tau: float) -> None:
+    """Draw the mean of each week beside that of the whole and its interval, one panel for each measure."""
+    names = {"wait_s": "mean wait, hours", "slowdown": f"bounded slowdown, tau {tau:g} s", "main": "main jobs, %"}
+    scales = {"wait_s": 1 / HOUR_S, "slowdown": 1.0, "main": 100.0}
+    measures = list(dict.fromkeys(str(row[1]) for row in table.rows))
+    for panel, measure in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):
+        rows, scale = [row for row in table.rows if row[1] == measure], scales[measure]
+        mean, half = (scale * float(cell or 0) for cell in rows[0][4:])
+        panel.axhspan(max(0.0, mean - half), mean + half, color=LIGHT["main"], alpha=0.25, linewidth=0)
+        panel.axhline(mean, color=INK, linewidth=1)
+        panel.plot([row[2] for row in rows], [scale * float(row[3] or 0) for row in rows], "o", color=LIGHT["main"])
+        panel.set_title(names[measure])
+        panel.set_xlabel("week")
+        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.set_ylim(bottom=0)
 
 
 def draw_gantt(figure: "Figure", table: FigureTable, node_cores: float) -> None:

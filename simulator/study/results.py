@@ -3,13 +3,15 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from idleq.simulator.parquet import parquet_of
-from idleq.simulator.scenariokeys import plain
-from idleq.simulator.study.comparison import Comparison
+from idleq.simulator.scenariokeys import KEYS_ALONE, plain
+from idleq.simulator.strategies import Strategy
+from idleq.simulator.study.comparison import Alone, Comparison
 from idleq.simulator.study.figures import FigureTable
+from idleq.simulator.written import Plain
 
 FORMAT = 1
 """Of results.json: raised when a reader would misunderstand an old one."""
@@ -40,7 +42,6 @@ def origin_of(comparison: Comparison, version: str) -> Origin:
 def value_of(comparison: Comparison, version: str) -> dict[str, Any]:
     """Return all numbers, as one value for JSON."""
     stage = next(iter(comparison.first.values())).stage
-    scenario = {key: value for key, value in plain(comparison.scenario).items() if key != "strategy"}
     return {
         "format": FORMAT,
         "idleq": version,
@@ -53,33 +54,64 @@ def value_of(comparison: Comparison, version: str) -> dict[str, Any]:
             "dropped": stage.trace.dropped_by_reason(),
             "shortened": stage.trace.shortened,
         },
-        "scenario": scenario,
+        "scenario": settings_of(comparison),
         "replications": comparison.replications,
-        "strategies": {str(strategy): _strategy(comparison, place) for place, strategy in enumerate(comparison.gains)},
+        "strategies": {str(strategy): _strategy(comparison, strategy) for strategy in comparison.gains},
+        **_whole(comparison.alone),
     }
 
 
-def _strategy(comparison: Comparison, place: int) -> dict[str, Any]:
-    strategy = list(comparison.gains)[place]
-    names = [name for name, _ in comparison.gains[strategy][0].flat()]
+def _whole(alone: Alone | None) -> dict[str, Any]:
+    """Return what the whole run of a main queue alone came to, warm-up and drain and all."""
+    if alone is None:
+        return {}
+    run = alone.run
+    sums = {"metrics": asdict(run.metrics), "restarts": run.restarts, "lost_processor_seconds": run.lost}
+    return {"engine": str(alone.engine), **sums}
+
+
+def settings_of(comparison: Comparison) -> dict[str, Plain]:
+    """Return how it was run, under the names of a scenario, from which it can be made again; the strategies stand elsewhere."""
+    given = plain(comparison.scenario)
+    names = given.keys() - {"strategy"} if comparison.alone is None else KEYS_ALONE
+    return {name: value for name, value in given.items() if name in names}
+
+
+def _strategy(comparison: Comparison, strategy: Strategy) -> dict[str, Any]:
+    runs = [
+        {"seed": seed, **comparison.flat(gain)}
+        for seed, gain in zip(comparison.seeds, comparison.gains[strategy], strict=True)
+    ]
+    return {"means": means_of(comparison, strategy), "runs": runs}
+
+
+def means_of(comparison: Comparison, strategy: Strategy) -> dict[str, dict[str, float | None]]:
+    """Return the mean of each number of *strategy*, with its interval."""
     means = {}
-    for name in names:
+    for name in comparison.flat(comparison.gains[strategy][0]):
         found = comparison.interval(strategy, name)
         if found is not None:
             means[name] = {"mean": found.mean, "half_width_95": found.half_width, "count": found.count}
-    runs = [
-        {"seed": seed, **dict(gain.flat())}
-        for seed, gain in zip(comparison.seeds, comparison.gains[strategy], strict=True)
+    return means
+
+
+def intervals(comparison: Comparison) -> FigureTable:
+    """Return the means of all numbers with their 95 % intervals."""
+    rows = [
+        (str(strategy), name, *found.values())
+        for strategy in comparison.gains
+        for name, found in means_of(comparison, strategy).items()
     ]
-    return {"means": means, "runs": runs}
+    columns = ("strategy", "measure", "mean", "half_width_95", "count")
+    return FigureTable(name="intervals", title="Means and intervals", columns=columns, rows=rows)
 
 
 def table_of(comparison: Comparison) -> FigureTable:
     """Return one row for each run."""
     first = next(iter(comparison.gains.values()))[0]
-    names = tuple(name for name, _ in first.flat())
+    names = tuple(comparison.flat(first))
     rows = [
-        (str(strategy), seed, *(value for _, value in gain.flat()))
+        (str(strategy), seed, *comparison.flat(gain).values())
         for strategy, gains in comparison.gains.items()
         for seed, gain in zip(comparison.seeds, gains, strict=True)
     ]

@@ -34,7 +34,7 @@ CORE_MAY_IMPORT = {
 }
 CORE_MAY_NOT_NAME = {"__import__", "breakpoint", "compile", "eval", "exec", "globals", "input", "open", "print"}
 
-SIMULATOR_MAY_IMPORT = {"core", "ports", "codec", "errors", "jobkeys", "palette", "plain", "units"}
+SIMULATOR_MAY_IMPORT = {"core", "ports", "codec", "errors", "jobkeys", "nearest", "palette", "plain", "units"}
 EMBEDDED_MAY_IMPORT = SIMULATOR_MAY_IMPORT | {"atomic", "clock", "paths"}
 EMBEDDED = {"beginning.py", "book.py", "embedded.py", "host.py", "live.py", "settings.py"}
 """The embedded cluster's modules: a process of its own, with files and the real clock."""

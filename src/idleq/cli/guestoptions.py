@@ -1,4 +1,4 @@
-"""The options of `idleq simulate` that say which part of a trace is used, and what guests come."""
+"""The options of `idleq simulate` that say which part of a trace is used, what guests come, and what is written of it."""
 
 from pathlib import Path
 from typing import Annotated

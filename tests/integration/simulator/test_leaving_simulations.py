@@ -54,6 +54,29 @@ def test_a_simulation_that_left_comes_to_the_same_in_other_processes(
     assert not file.exists()
 
 
+def test_a_folder_of_a_main_queue_that_left_is_that_of_one_that_did_not(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    trace = "synthetic:nodes=8,jobs=15000,load=0.6,hours=3,seed=3"
+    command = [sys.executable, "-m", "idleq", "simulate", trace, "--no-guests", "--no-plots"]
+    kept = tmp_path / "kept"
+    subprocess.run([*command, "--out", str(tmp_path / "whole")], env=environment, check=True, capture_output=True)
+    keeping = [*command, "--checkpoint", str(kept), "--checkpoint-every", "0.05", "--out", str(tmp_path / "left")]
+    with subprocess.Popen(keeping, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        end = time.monotonic() + 60
+        while time.monotonic() < end and process.poll() is None and not kept.exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "left").exists()
+    subprocess.run(keeping, env=environment, check=True, capture_output=True)
+
+    whole, left = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("whole", "left"))
+    assert {"index.html", "results.json", "waits.csv", "weeks.csv", "intervals.csv"} <= whole.keys()
+    assert left == whole
+    assert not kept.exists()
+
+
 def _is_newer(file: Path, than: int) -> bool:
     try:
         return file.stat().st_mtime_ns > than

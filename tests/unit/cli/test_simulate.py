@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -98,11 +99,78 @@ def test_both_engines_write_the_same_starts(idleq: CommandLine, home: Path) -> N
     assert any((home / "cache" / "idleq" / "numba").rglob("*.nbi"))
 
 
+def test_a_folder_has_the_page_the_figures_and_the_numbers(idleq: CommandLine, home: Path) -> None:
+    pytest.importorskip("matplotlib")
+    out, trace = home / "out", "synthetic:nodes=8,jobs=200,load=0.7,hours=12,seed=3"
+    outcome = idleq("simulate", trace, "--no-guests", "--tau", "60", "--out", str(out))
+
+    assert (outcome.code, outcome.out.splitlines()[-1]) == (0, f"The page is {out / 'index.html'}")
+    assert "mean wait" in outcome.out
+    assert re.search(r"Without warm-up and drain; ± is the 95 % interval of its \d+ weeks", outcome.out)
+    pictures = {f"{name}.{form}" for name in ("areas", "gaps", "waits", "weeks") for form in ("csv", "png")}
+    others = {"index.html", "results.csv", "intervals.csv", "results.json", ".idleq-results"}
+    assert {path.name for path in out.iterdir()} == pictures | others
+    value = json.loads((out / "results.json").read_bytes())
+    assert (value["engine"], value["metrics"]["tau"], value["scenario"]["tau"]) == ("simpy", 60, 60)
+
+
+def test_what_a_folder_has_is_in_the_json_too(idleq: CommandLine, home: Path) -> None:
+    trace = "synthetic:nodes=8,jobs=200,load=0.7,hours=12,seed=3"
+    options = ("--no-plots", "--parquet", "--out", str(home / "out"), "--starts", str(home / "starts.csv"))
+    pytest.importorskip("pyarrow")
+    value = json.loads(idleq("--json", "simulate", trace, *options).out)
+
+    written = json.loads((home / "out" / "results.json").read_bytes())
+    assert value["out"] == str(home / "out")
+    assert value["measured"] == written["strategies"]["none"]["means"]
+    assert value["measured"]["wait_s"]["half_width_95"] > 0
+    assert value["metrics"] == written["metrics"]
+    assert (home / "out" / "intervals.parquet").is_file()
+    assert (home / "starts.csv").read_text().count("\n") == 201
+    assert not list((home / "out").glob("*.png"))
+
+
+@pytest.mark.parametrize(("part", "measured"), [((), (100, 87_300)), (("--from", "1"), (600, 900))])
+def test_a_folders_clock_begins_with_the_part_that_is_used(
+    idleq: CommandLine, home: Path, part: tuple[str, ...], measured: tuple[int, int]
+) -> None:
+    rows = [f"{job} {1000 + submit} 0 100 1 -1 -1 1 100" for job, submit in ((1, 0), (2, 86_900), (3, 87_300))]
+    (home / "late.swf").write_text("; MaxProcs: 1\n" + "\n".join(rows) + "\n")
+    options = ("--no-guests", *part, "--no-plots", "--out", str(home / "out"), "--json")
+    means = json.loads(idleq("simulate", str(home / "late.swf"), *options).out)["measured"]
+    assert (means["since_s"]["mean"], means["until_s"]["mean"]) == measured
+
+
+def test_both_engines_write_the_same_folder(idleq: CommandLine, home: Path) -> None:
+    pytest.importorskip("numba")
+    for engine in ("simpy", "fast"):
+        options = ("--from", "1", "--no-plots", "--engine", engine, "--out", str(home / engine))
+        assert idleq("simulate", "small", *options).code == 0
+    found = [
+        {path.name: path.read_text().replace(engine, "") for path in (home / engine).iterdir()}
+        for engine in ("simpy", "fast")
+    ]
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (("nothing",), 57, "there is no file and no trace 'nothing'"),
+        (("smalll",), 57, "lublin:... draw one; did you mean 'small'?"),
+        (
+            ("synthetic:node=4",),
+            59,
+            "synthetic has no 'node': it has nodes, jobs, load, seed, hours, over; did you mean 'nodes'?",
+        ),
         (("small", "--policy", "best"), 59, "there is no policy 'best'"),
+        (("small", "--policy", "conservativ"), 59, "compressing, slurm; did you mean 'conservative'?"),
+        (
+            ("small", "--estimates", "perfekt"),
+            59,
+            "may be user, perfect, model, not 'perfekt'; did you mean 'perfect'?",
+        ),
+        (("small", "--policy", "slurm", "--slurm", "bf_intervall=5"), 59, "qos.NUMBER; did you mean 'bf_interval'?"),
         (("small", "--semantics", "none"), 59, "--semantics may be per-timestamp, per-event, not 'none'"),
         (("small", "--procs", "0"), 59, "--procs: it is at least 1 and at most 10000000, not 0"),
         (("small", "--tau", "0"), 59, "--tau: it is at least 1 and"),

@@ -44,7 +44,8 @@ def test_a_table_is_a_value() -> None:
     [
         ("", "it has no grid"),
         ("grid = 3", "grid is a table"),
-        ("[grids.a]\ncost = 1", "there is no 'grids'"),
+        ("[grids.a]\ncost = 1", "[grid.NAME]; did you mean 'grid'?"),
+        ("[grid.a]\ntrase = 1", "names that a text has in braces; did you mean 'trace'?"),
         ("[grid]\ncost = 1", "cost is a table"),
         ("[grid.a]\nprice = 1", "grid a: there is no 'price'"),
         ("[common]\nprice = 1\n[grid.a]\ncost = 1", "grid a: there is no 'price'"),

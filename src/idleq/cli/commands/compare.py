@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idleq.cli.bar import now_and_then
+from idleq.cli.outfolder import OutFolder, out_folder
 from idleq.cli.result import Result, Table
 from idleq.cli.wording import counted
 
@@ -41,16 +42,12 @@ def compared(
     from idleq.simulator.places import Places
     from idleq.simulator.sources import digest_of_source
     from idleq.simulator.study.comparison import compare
-    from idleq.simulator.study.folder import check_folder, write_folder
-    from idleq.simulator.study.output import check_can_make, numbers_of, page_of, tables_of
     from idleq.simulator.study.results import value_of
 
     collect_rarely()
-    out, has_parquet = given.get("out"), bool(given.get("parquet"))
-    has_plots = not given.get("no_plots")
-    if out is not None:
-        check_can_make(with_plots=has_plots, with_parquet=has_parquet)
-        check_folder(out)
+    folder = out_folder(given)
+    if folder is not None:
+        folder.check()
     replications = _replications(given.get("replications", 1))
     strategies = strategies_named(given.get("strategies", DEFAULT_STRATEGIES))
     scenario = _scenario(session, site, given, replications)
@@ -64,15 +61,11 @@ def compared(
         keeper_for(keeping, purpose, show=lambda _: None, warn=session.say) as keeper,
     ):
         comparison = compare(scenario, strategies, replications, places, on_run, keeper)
-        if out is not None:
-            keeper.keep_results()
-            session.say("Drawing and writing ...")
-            tables = tables_of(comparison)
-            numbers = numbers_of(comparison, __version__, tables, with_parquet=has_parquet)
-            write_folder(out, numbers)  # drawing takes long enough to be killed in
-            write_folder(out, numbers | page_of(comparison, __version__, tables, with_plots=has_plots))
-    value = value_of(comparison, __version__) | {"out": None if out is None else str(out.absolute())}
-    return Result(value=value, text=tuple(_text(comparison, out)), ids=() if out is None else (str(out.absolute()),))
+        if folder is not None:
+            folder.write(comparison, session, keeper)
+    written = () if folder is None else (str(folder.path.absolute()),)
+    value = value_of(comparison, __version__) | {"out": written[0] if written else None}
+    return Result(value=value, text=tuple(_text(comparison, folder)), ids=written)
 
 
 def _replications(count: int) -> int:
@@ -89,13 +82,16 @@ def strategies_named(text: str) -> "list[Strategy]":
     Raises:
         ImpossibleParameters: there is none, one is unknown, or comes twice.
     """
+    from idleq.scheduler.nearest import did_you_mean
     from idleq.simulator.errors import ImpossibleParameters
     from idleq.simulator.strategies import Strategy
 
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in set(Strategy)]
     if unknown or not names or len(set(names)) < len(names):
-        wrong = f"not {unknown[0]!r}" if unknown else "each at most once, and at least one"
+        wrong = "each at most once, and at least one"
+        if unknown:
+            wrong = f"not {unknown[0]!r}{did_you_mean(unknown[0], Strategy)}"
         raise ImpossibleParameters(f"--strategies may be {', '.join(Strategy)}, with commas between; {wrong}")
     return [Strategy(name) for name in names]
 
@@ -180,7 +176,7 @@ def _progress(session: "Session", runs: int) -> "Iterator[OnRun]":
         yield note
 
 
-def _text(comparison: "Comparison", out: Path | None) -> "Iterator[str | Table]":
+def _text(comparison: "Comparison", folder: OutFolder | None) -> "Iterator[str | Table]":
     from idleq.cli.commands.mainqueue import dropped_lines
     from idleq.simulator.study.measures import basis, lines
 
@@ -198,5 +194,5 @@ def _text(comparison: "Comparison", out: Path | None) -> "Iterator[str | Table]"
     names = [str(strategy).upper() for strategy in comparison.gains]
     title = f"{scenario.policy}, {scenario.mode}, grace {scenario.grace_ms / 1000:g} s, tau {scenario.tau} s"
     yield Table(columns=("MEASURE", *names, ""), rows=rows, right=frozenset(names), title=title)
-    if out is not None:
-        yield f"The page is {out.absolute() / 'index.html'}"
+    if folder is not None:
+        yield folder.page

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from idleq.cli.bar import progress
 from idleq.cli.commands.submit import pairs
 from idleq.cli.outfile import OutFile
+from idleq.cli.outfolder import OutFolder
 from idleq.cli.result import Result, Table
 from idleq.cli.wording import counted, span
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from idleq.cli.session import Session
     from idleq.simulator.mainrun import MainRun, MainSettings
     from idleq.simulator.outages import Outage
+    from idleq.simulator.study.comparison import Comparison
     from idleq.simulator.trace import Trace
 
 SECOND = 1000
@@ -77,25 +79,51 @@ def settings_of(asked: MainOptions) -> "MainSettings":
     )
 
 
-def run_alone(session: "Session", asked: MainOptions) -> Result:
-    """Run the main queue alone, and write the starts if that is asked for."""
+def site_values(asked: MainOptions) -> dict[str, object]:
+    """Return what of the options says which site it is, under a scenario's names."""
+    return {
+        "trace": asked.trace,
+        "procs": asked.procs,
+        "policy": asked.policy,
+        "semantics": asked.semantics,
+        "reservation": asked.reservation,
+        "estimates": asked.estimates,
+        "over": asked.over,
+        "slurm": pairs(asked.slurm, "--slurm") or {},
+        "seed": asked.seed,
+        "tau": asked.tau,
+        "from": asked.begin or 0,
+        "days": asked.days,
+        "outages": None if asked.outages is None else str(asked.outages),
+        "mtbf": asked.mtbf,
+        "repair": asked.repair,
+    }
+
+
+def run_alone(session: "Session", asked: MainOptions, folder: OutFolder | None) -> Result:
+    """Run the main queue alone, and write the starts, and the *folder*, if that is asked for."""
     from idleq.cli.keeping import Keeping, keeper_for, keeping_asked
     from idleq.simulator.errors import ImpossibleParameters, TraceNotKept
     from idleq.simulator.mainrun import Engine, run_main
     from idleq.simulator.places import Places
+    from idleq.simulator.scenariokeys import scenario_of
     from idleq.simulator.sources import load_trace
     from idleq.simulator.stage import begin_of, part_of
+    from idleq.simulator.study.alone import alone
 
     settings = settings_of(asked)
     starts = None if asked.starts is None else OutFile(asked.starts, TraceNotKept, STARTS.encode())
     if starts is not None:
         starts.check()
+    if folder is not None:
+        folder.check()
+        scenario_of(site_values(asked))  # what it refuses is refused before anything long is done
     places = Places.from_environment(session.environment)
     loaded = load_trace(asked.trace, places, asked.procs)
     if asked.strict:
         refuse_too_large(loaded)
-    zero = 0
-    if asked.begin is not None or asked.days is not None:
+    zero, is_part = 0, asked.begin is not None or asked.days is not None
+    if is_part:
         zero = begin_of(loaded, asked.begin or 0)
         loaded = part_of(loaded, asked.begin or 0, asked.days)
     settings = replace(settings, outages=away(loaded, asked, zero))
@@ -112,8 +140,13 @@ def run_alone(session: "Session", asked: MainOptions) -> Result:
         run = run_main(loaded, settings, places.machine_code, keeper)
         if starts is not None:
             starts.write(starts_of(run))
-    is_part = asked.begin is not None or asked.days is not None
-    return shown(loaded, settings, run, asked.starts, is_part=is_part)
+        written = None
+        if folder is not None:
+            scenario, begin = scenario_of(site_values(asked)), 0 if is_part else int(loaded.table.submit[0])
+            comparison = alone(scenario, loaded, run, settings.engine, settings.outages, begin)
+            folder.write(comparison, session, keeper)
+            written = comparison, folder
+    return shown(loaded, settings, run, asked.starts, written, is_part=is_part)
 
 
 def announce_compiling(session: "Session", policy: str, machine_code: Path) -> None:
@@ -154,12 +187,15 @@ def chosen(choices: type[Choice], text: str, option: str) -> Choice:
     Raises:
         ImpossibleParameters: it names none of *choices*.
     """
+    from idleq.scheduler.nearest import did_you_mean
     from idleq.simulator.errors import ImpossibleParameters
 
     try:
         return choices(text)
     except ValueError:
-        raise ImpossibleParameters(f"{option} may be {', '.join(choices)}, not {text!r}") from None
+        raise ImpossibleParameters(
+            f"{option} may be {', '.join(choices)}, not {text!r}{did_you_mean(text, choices)}"
+        ) from None
 
 
 def purpose_of(trace: "Trace", settings: "MainSettings") -> str:
@@ -177,8 +213,16 @@ def starts_of(run: "MainRun") -> bytes:
     return (STARTS + "".join(f"{job},{start}\n" for job, start in rows)).encode()
 
 
-def shown(trace: "Trace", settings: "MainSettings", run: "MainRun", starts: Path | None, *, is_part: bool) -> Result:
-    """Return what the command answers."""
+def shown(
+    trace: "Trace",
+    settings: "MainSettings",
+    run: "MainRun",
+    starts: Path | None,
+    written: "tuple[Comparison, OutFolder] | None" = None,
+    *,
+    is_part: bool,
+) -> Result:
+    """Return what the command answers; *written* is what went into which folder."""
     dropped = trace.dropped_by_reason()
     value = {
         "trace": {
@@ -196,12 +240,36 @@ def shown(trace: "Trace", settings: "MainSettings", run: "MainRun", starts: Path
         "lost_processor_seconds": run.lost,
         "metrics": asdict(run.metrics),
         "starts": None if starts is None else str(starts.absolute()),
+        "measured": None,
+        "out": None,
     }
     head = f"{trace.name}: {counted(len(trace.table), 'main job')} on {counted(trace.processors, 'processor')}, load {trace.load:.3f}"
     notes = [head, *dropped_lines(trace, is_part=is_part)]
     if starts is not None:
         notes.append(f"The starts are in {starts.absolute()}")
-    return Result(value=value, text=("\n".join(notes), metrics_table(settings, run)), ids=())
+    text = ("\n".join(notes), metrics_table(settings, run))
+    if written is None:
+        return Result(value=value, text=text, ids=())
+    comparison, folder = written
+    out = str(folder.path.absolute())
+    value |= {"measured": measured_means(comparison), "out": out}
+    return Result(value=value, text=(*text, measured_table(comparison), folder.page), ids=(out,))
+
+
+def measured_means(comparison: "Comparison") -> dict[str, dict[str, float | None]]:
+    """Return the numbers of the measured time with their intervals."""
+    from idleq.simulator.study.results import means_of
+
+    (strategy,) = comparison.gains
+    return means_of(comparison, strategy)
+
+
+def measured_table(comparison: "Comparison") -> Table:
+    """Return the same as people read them."""
+    from idleq.simulator.study.measures import basis, lines
+
+    rows = [(line.measure.title, *line.cells, line.measure.unit) for line in lines(comparison)]
+    return Table(columns=("MEASURE", "VALUE", ""), rows=rows, right=frozenset({"VALUE"}), title=basis(comparison))
 
 
 def dropped_lines(trace: "Trace", *, is_part: bool = False) -> Iterator[str]:

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from idleq.cli.commands.compare import compared
-from idleq.cli.commands.mainqueue import MainOptions, run_alone
-from idleq.cli.commands.submit import pairs
+from idleq.cli.commands.mainqueue import MainOptions, run_alone, site_values
 from idleq.cli.commands.sweep import sweep
 from idleq.cli.defaulting import DEFAULT, DefaultCommand, DefaultGroup
 from idleq.cli.guestoptions import (
@@ -34,6 +33,7 @@ from idleq.cli.guestoptions import (
 )
 from idleq.cli.needs import refuse_what_does_nothing
 from idleq.cli.options import IdleqCommand, session_of
+from idleq.cli.outfolder import out_folder
 from idleq.cli.result import Result
 
 simulate_app = typer.Typer(
@@ -89,6 +89,9 @@ CheckpointEvery = Annotated[
 
 DEFAULTS = {"over": 3.0, "repair": 4.0}
 """Of options whose absence is told from their default."""
+
+OF_THE_FOLDER = frozenset({"out", "no_plots", "parquet"})
+"""Options that go with and without guests."""
 
 
 @simulate_app.command(DEFAULT, cls=DefaultCommand)
@@ -149,7 +152,7 @@ def simulate(
     given = given_of_guests(guests, main, of_guests)
     asked, session = main_options(main), session_of(context)
     if guests is None:
-        return run_alone(session, asked)
+        return run_alone(session, asked, out_folder(given))
     keeping = keeping_asked(checkpoint, checkpoint_every, session.environment, session.say)
     return compared(session, site_of(asked, guests, no_guests=no_guests), given, keeping, strict=strict)
 
@@ -160,7 +163,7 @@ simulate_app.command(cls=IdleqCommand)(sweep)
 def given_of_guests(
     guests: str | None, main: Mapping[str, object], of_guests: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return those of the options about guests that were given.
+    """Return those of the options about guests, and about the folder to write, that were given.
 
     Raises:
         ImpossibleParameters: one of all options does nothing here.
@@ -193,31 +196,14 @@ def site_of(asked: MainOptions, guests: str, *, no_guests: bool) -> dict[str, ob
     for option, is_given in of_the_main_queue_alone.items():
         if is_given:
             raise ImpossibleParameters(f"{option} is for the main queue alone: leave out either it or --guests")
-    return {
-        "trace": asked.trace,
-        "procs": asked.procs,
-        "policy": asked.policy,
-        "semantics": asked.semantics,
-        "reservation": asked.reservation,
-        "estimates": asked.estimates,
-        "over": asked.over,
-        "slurm": pairs(asked.slurm, "--slurm") or {},
-        "seed": asked.seed,
-        "tau": asked.tau,
-        "from": asked.begin or 0,
-        "days": asked.days,
-        "outages": None if asked.outages is None else str(asked.outages),
-        "mtbf": asked.mtbf,
-        "repair": asked.repair,
-        "guests": guests,
-    }
+    return {**site_values(asked), "guests": guests}
 
 
 def refuse_without_guests(guests: str | None, given: Mapping[str, object]) -> None:
-    """Raise ImpossibleParameters for the first option *given*, which says something of guests, if there are none."""
+    """Raise ImpossibleParameters for the first option *given* that says something of guests, if there are none."""
     from idleq.simulator.errors import ImpossibleParameters
 
-    for name in given if guests is None else ():
+    for name in (name for name in given if guests is None and name not in OF_THE_FOLDER):
         raise ImpossibleParameters(
             f"--{name.replace('_', '-')} is about guests: say which with --guests, for example --guests enough"
         )
