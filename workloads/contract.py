@@ -144,12 +144,16 @@ class StopFlag:
 
 
 def append_line(path: Path, values: Mapping[str, Any]) -> None:
-    """Append one JSON line with a single write, so that a reader never sees half of one."""
-    line = (json.dumps(values, sort_keys=False, allow_nan=False) + "\n").encode()
+    """Append one JSON line, so that a reader never sees half of one."""
+    append_whole(path, (json.dumps(values, sort_keys=False, allow_nan=False) + "\n").encode())
+
+
+def append_whole(path: Path, record: bytes) -> None:
+    """Append *record* with a single write; what the disk does not take of it at once follows."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     try:
-        written = os.write(descriptor, line)
-        while written < len(line):
-            written += os.write(descriptor, line[written:])
+        written = os.write(descriptor, record)
+        while written < len(record):
+            written += os.write(descriptor, record[written:])
     finally:
         os.close(descriptor)

@@ -9,11 +9,15 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 EXIT_SAVED = 85
 POLL_SECONDS = 0.01
 LIMIT_SECONDS = 280.0
+
+EVENT_FILES = frozenset({"tensorboard/events.out.tfevents.0.training"} if find_spec("tensorboard") else ())
+"""What a training leaves for TensorBoard, where that is installed."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from idleq.workloads.training.options import check_training
+from idleq.workloads.training.precision import Precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +15,7 @@ class TrainConfig:
     events: int
     seed: int = 1
     threads: int = 1
+    precision: Precision = Precision.FLOAT32
     batch: int = 64
     latent: int = 64
     width: int = 16  # channels of the widest map; the narrower ones have multiples of it

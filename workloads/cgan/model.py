@@ -104,7 +104,8 @@ class Generator(nn.Module):
         maps = leaky_relu(self.norms[0](maps, classes), SLOPE)
         for grow, norm in zip(self.grow, self.norms[1:], strict=True):
             maps = leaky_relu(norm(grow(maps), classes), SLOPE)  # (B, 4w, 8, 8), (B, 2w, 16, 16)
-        logits = self.draw(maps).masked_fill(~self.get_buffer("mask"), float("-inf"))  # (B, 1, 32, 32)
+        # From here on light is counted, which eight bits are too few for.
+        logits = self.draw(maps).float().masked_fill(~self.get_buffer("mask"), float("-inf"))  # (B, 1, 32, 32)
         shape = torch.softmax(logits.flatten(1), dim=1)  # (B, 1024)
         light: Tensor = shape * self.size(noise, classes)  # (B, 1024)
         return light.reshape(-1, 1, SIDE, SIDE)

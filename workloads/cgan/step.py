@@ -15,17 +15,19 @@ def train_step(state: GanState, config: TrainConfig, maps: Tensor, classes: Tens
     """Advance *state* by one step on a batch of real *maps* (B, 1, 32, 32) with their *classes* (B,)."""
     # --- discriminator: real above +1, synthetic below -1 (hinge loss)
     noise, wanted = draw(state, config)
-    synthetic = to_network(state.generator(noise, wanted))  # (B, 1, 32, 32)
-    real_score = state.discriminator(maps, classes)  # (B,)
-    synthetic_score = state.discriminator(synthetic.detach(), wanted)
-    discriminator_loss = relu(1 - real_score).mean() + relu(1 + synthetic_score).mean()
+    with config.precision.autocast():
+        synthetic = to_network(state.generator(noise, wanted))  # (B, 1, 32, 32)
+        real_score = state.discriminator(maps, classes)  # (B,)
+        synthetic_score = state.discriminator(synthetic.detach(), wanted)
+        discriminator_loss = relu(1 - real_score).mean() + relu(1 + synthetic_score).mean()
     state.discriminator_optimiser.zero_grad()
     discriminator_loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
     state.discriminator_optimiser.step()
 
     # --- generator: the same images should score high with the discriminator as it is now
     state.discriminator.requires_grad_(requires_grad=False)
-    generator_loss = -state.discriminator(synthetic, wanted).mean()
+    with config.precision.autocast():
+        generator_loss = -state.discriminator(synthetic, wanted).mean()
     state.generator_optimiser.zero_grad()
     generator_loss.backward()
     state.generator_optimiser.step()

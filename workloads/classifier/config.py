@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from idleq.workloads.training.options import between, check_training
+from idleq.workloads.training.precision import Precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class TrainConfig:
     judged: int  # of each particle to be measured by
     seed: int = 1
     threads: int = 1
+    precision: Precision = Precision.FLOAT32
     batch: int = 128  # half of it of each particle
     width: int = 12
     rate: float = 2e-3

@@ -80,5 +80,5 @@ class Classifier(nn.Module):
             maps = block(maps)  # (B, ., 16, 16), (B, ., 8, 8), (B, 4w, 4, 4)
         size = torch.log10(images.sum(dim=1, keepdim=True).clamp(min=1)) - 2.5
         merged = self.drop(silu(self.merge(torch.cat([maps.flatten(1), size], dim=1))))
-        judged: Tensor = self.judge(merged).squeeze(1)
+        judged: Tensor = self.judge(merged).squeeze(1).float()
         return judged

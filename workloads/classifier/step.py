@@ -28,8 +28,9 @@ def train_step(state: ClassifierState, config: TrainConfig, data: TrainingData) 
     """Advance *state* by one step."""
     chosen = state.order.next()
     truth = torch.from_numpy(data.learn.is_gamma[chosen]).float()
-    logits = state.model(torch.from_numpy(data.learn.images[chosen]))
-    loss = _loss(logits, truth)
+    with config.precision.autocast():
+        logits = state.model(torch.from_numpy(data.learn.images[chosen]))
+        loss = _loss(logits, truth)
     for group in state.optimiser.param_groups:
         group["lr"] = config.rate_at(state.step)
     state.optimiser.zero_grad()

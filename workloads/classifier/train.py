@@ -12,6 +12,7 @@ from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.guest import Guest
 from idleq.workloads.training.loop import finish, go_on_from, train
 from idleq.workloads.training.options import add_training_options, steps_and_events
+from idleq.workloads.training.precision import add_precision
 
 if TYPE_CHECKING:
     from idleq.workloads.checkpoint import Checkpoint
@@ -25,6 +26,7 @@ PARTICLES: "tuple[Particle, ...]" = ("gamma", "hadron")
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `train-classifier`."""
     add_training_options(parser, quick=QUICK, full=FULL, batch=128)
+    add_precision(parser)
     parser.add_argument(
         "--validated",
         type=int,
@@ -45,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
         batch=options.batch,
         seed=options.seed,
         threads=options.threads,
+        precision=options.precision,
     )
     places = Places.from_environment(os.environ, options.output)
     # The guest listens before anything slow is imported: a freeze may be asked for at any time.

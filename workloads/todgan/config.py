@@ -6,6 +6,7 @@ from typing import Any
 
 from idleq.workloads.errors import BadOption
 from idleq.workloads.training.options import MAX_STEPS, MAX_THREADS, between
+from idleq.workloads.training.precision import Precision
 
 MAX_COUNT = 1_000_000
 
@@ -49,6 +50,7 @@ class TodTrainConfig:
     count: int
     seed: int = 1
     threads: int = 1
+    precision: Precision = Precision.FLOAT32
     batch: int = 64
     alone_epochs: int = 2  # the slides' discriminator learns alone for so long
     extra_steps: int = 0  # and is given so many more steps for each of the generator's
@@ -62,6 +64,11 @@ class TodTrainConfig:
         between("--seed", self.seed, 0, 2**63 - 1)
         between("--batch", self.batch, 2, 65_536)
         between("--extra-steps", self.extra_steps, 0, 100)
+        if self.variant is Variant.CONDITIONAL and self.precision is not Precision.FLOAT32:
+            raise BadOption(
+                f"--precision {self.precision} is not for the conditional variant: its time goes into Fourier transforms,"
+                " which have to be exact; leave it out"
+            )
         if not self.batch <= self.count <= MAX_COUNT:
             raise BadOption(f"--count must be between one batch ({self.batch}) and {MAX_COUNT}, not {self.count}")
 

@@ -52,7 +52,7 @@ class SlidesGenerator(nn.Module):
         for length, grow, norm in zip((START, 2 * START, SAMPLES), self.grow, self.norms, strict=True):
             maps = norm(leaky_relu(grow(maps)[..., :length], SLOPE))  # (B, 8, 265), (B, 16, 530), (B, 32, 1060)
         merged = leaky_relu(self.merge(self.filters(pad(maps, (4, 5)))), SLOPE)  # (B, 1, 1060)
-        tods: Tensor = self.normalise(merged)[:, 0]
+        tods: Tensor = self.normalise(merged.float())[:, 0]
         return tods
 
 
@@ -65,6 +65,7 @@ class ChannelNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels, 1))
 
     def forward(self, maps: Tensor) -> Tensor:
+        maps = maps.float()
         centred = maps - maps.mean(dim=1, keepdim=True)
         spread = torch.sqrt(centred.square().mean(dim=1, keepdim=True) + 1e-3)  # Keras's epsilon
         return centred / spread * self.gain + self.bias
@@ -88,5 +89,5 @@ class SlidesDiscriminator(nn.Module):
         maps = tods[:, None]  # (B, 1, 1060)
         for layer, shrink, norm in zip(self._LAYERS, self.shrink, self.norms, strict=True):
             maps = norm(leaky_relu(shrink(pad(maps, layer[0])), SLOPE))  # 1060, 1060, 530, 106 samples
-        judged: Tensor = self.judge(maps.flatten(1))[:, 0]
+        judged: Tensor = self.judge(maps.flatten(1))[:, 0].float()
         return judged

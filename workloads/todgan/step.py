@@ -19,7 +19,7 @@ def train_step(state: TodState, config: TodTrainConfig, tods: Tensor, hits: Tens
         optimiser.param_groups[0]["lr"] = config.rates.at(rate, state.step / config.steps)
     decay = min(config.rates.average_decay, (1 + state.step) / (10 + state.step))  # the beginning is soon forgotten
     if isinstance(state, VaeState):
-        metrics = vae_step(state, tods, hits)
+        metrics = vae_step(state, config, tods, hits)
         update_average(state.average, state.model.decoder, decay)
     else:
         metrics = (
@@ -36,15 +36,17 @@ def slides_step(state: GanState, config: TodTrainConfig, tods: Tensor, hits: Ten
     """The slides' scheme: the discriminator alone at first, then both; binary cross-entropy."""
     discriminator_loss = torch.zeros(())
     for _ in range(1 + config.extra_steps):
-        with torch.no_grad():
-            synthetic = state.generator(state.generator.noise(hits), hits)
-        real_score, synthetic_score = state.discriminator(tods, hits), state.discriminator(synthetic, hits)
-        discriminator_loss = _entropy(real_score, 1.0) + SYNTHETIC_WEIGHT * _entropy(synthetic_score, 0.0)
+        with config.precision.autocast():
+            with torch.no_grad():
+                synthetic = state.generator(state.generator.noise(hits), hits)
+            real_score, synthetic_score = state.discriminator(tods, hits), state.discriminator(synthetic, hits)
+            discriminator_loss = _entropy(real_score, 1.0) + SYNTHETIC_WEIGHT * _entropy(synthetic_score, 0.0)
         _descend(discriminator_loss, state.discriminator_optimiser)
 
     state.discriminator.requires_grad_(requires_grad=False)
-    synthetic = state.generator(state.generator.noise(hits), hits)
-    generator_loss = _entropy(state.discriminator(synthetic, hits), SMOOTHED_LABEL)
+    with config.precision.autocast():
+        synthetic = state.generator(state.generator.noise(hits), hits)
+        generator_loss = _entropy(state.discriminator(synthetic, hits), SMOOTHED_LABEL)
     if state.step >= config.alone_steps:
         _descend(generator_loss, state.generator_optimiser)
     state.discriminator.requires_grad_(requires_grad=True)
@@ -65,14 +67,15 @@ def hinge_step(state: GanState, tods: Tensor, hits: Tensor) -> dict[str, float]:
     return {"generator_loss": generator_loss.item(), "discriminator_loss": discriminator_loss.item()}
 
 
-def vae_step(state: VaeState, tods: Tensor, hits: Tensor) -> dict[str, float]:
+def vae_step(state: VaeState, config: TodTrainConfig, tods: Tensor, hits: Tensor) -> dict[str, float]:
     """The evidence bound, per sample: a normal likelihood of learned width, and the code's divergence from normal."""
-    mean, log_variance = state.model.encoder(tods, hits)
-    codes = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
-    decoder = state.model.decoder
-    left = (tods - decoder.mean(codes, hits)) * torch.exp(-decoder.log_width)
-    likelihood = (left.square() / 2 + decoder.log_width).mean()
-    divergence = (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean() / 2 / tods.shape[1]
+    with config.precision.autocast():
+        mean, log_variance = state.model.encoder(tods, hits)
+        codes = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
+        decoder = state.model.decoder
+        left = (tods - decoder.mean(codes, hits)) * torch.exp(-decoder.log_width)
+        likelihood = (left.square() / 2 + decoder.log_width).mean()
+        divergence = (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean() / 2 / tods.shape[1]
     _descend(likelihood + divergence, state.optimiser)
     return {"likelihood": likelihood.item(), "divergence": divergence.item()}
 

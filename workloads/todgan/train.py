@@ -14,6 +14,7 @@ from idleq.workloads.guest import Guest
 from idleq.workloads.todgan.config import FULL, QUICK, TodTrainConfig, Variant
 from idleq.workloads.training.loop import go_on_from, saved_while_making_data, train
 from idleq.workloads.training.options import add_output, add_threads
+from idleq.workloads.training.precision import add_precision
 
 if TYPE_CHECKING:
     from idleq.workloads.tods.dataset import TodSet
@@ -43,6 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="DIR", help="where simulated TODs lie (default IDLEQ_DATA_DIR, else the user's cache)"
     )
+    add_precision(parser)
     add_threads(parser)
     add_output(parser)
 
@@ -97,6 +99,7 @@ def config_of(options: argparse.Namespace) -> TodTrainConfig:
         count=chosen["count"] if options.count is None else options.count,
         seed=options.seed,
         threads=options.threads,
+        precision=options.precision,
         batch=options.batch,
         extra_steps=options.extra_steps,
         looked_at=chosen["looked_at"],

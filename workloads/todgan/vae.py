@@ -42,7 +42,7 @@ class Decoder(nn.Module):
     def mean(self, codes: Tensor, hits: Tensor) -> Tensor:
         """The TODs that the codes stand for, without what is left."""
         started = leaky_relu(self.start(torch.cat([codes, self.embed(hits)], dim=1)), SLOPE)
-        tods: Tensor = self.grow(started.reshape(-1, 4, START))[:, 0]
+        tods: Tensor = self.grow(started.reshape(-1, 4, START))[:, 0].float()
         return tods
 
     def forward(self, noise: tuple[Tensor, ...], hits: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ class Encoder(nn.Module):
 
     def forward(self, tods: Tensor, hits: Tensor) -> tuple[Tensor, Tensor]:
         maps = self.shrink(tods[:, None]).flatten(1)
-        mean, log_variance = self.code(torch.cat([maps, self.embed(hits)], dim=1)).chunk(2, dim=1)
+        mean, log_variance = self.code(torch.cat([maps, self.embed(hits)], dim=1)).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-8, 4)
 
 

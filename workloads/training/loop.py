@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from idleq.workloads.errors import CheckpointRefused
 from idleq.workloads.guest import Guest, require_parts
 from idleq.workloads.progress import progress_bar
+from idleq.workloads.training.events import events_in
 
 if TYPE_CHECKING:
     from idleq.workloads.checkpoint import Checkpoint
@@ -46,6 +47,7 @@ def train(
 
     *take_step* advances `state.step` by one and gives the step's metrics.
     """
+    events = events_in(guest.output, state.history.reports)
     with progress_bar("training", steps) as advance:
         advance(state.step)
         while guest.may_go_on(state.step, lambda: {PHASE: TRAINING, **state.parts()}):
@@ -55,7 +57,9 @@ def train(
             state.history.add(state.step, metrics)
             advance(1)
             if state.step % report_every == 0 or state.step == steps or is_over():
-                guest.report(state.step, steps, state.history.report(state.step))
+                means = state.history.report(state.step)
+                guest.report(state.step, steps, means)
+                events.add(state.step, means)
     return False
 
 

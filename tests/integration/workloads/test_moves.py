@@ -15,7 +15,7 @@ import pytest
 
 from idleq.workloads.checkpoint import CheckpointStore, read_generation
 from idleq.workloads.errors import CannotSave, CheckpointRefused
-from support.moving import POLL_SECONDS, Mover, Scratch, files_of, wait_for_step
+from support.moving import EVENT_FILES, POLL_SECONDS, Mover, Scratch, files_of, wait_for_step
 
 COUNT = ("count", "--steps", "60", "--step-seconds", "0.02", "--memory-mb", "1")
 
@@ -200,7 +200,8 @@ def test_a_training_moved_any_number_of_times_gives_the_same_bytes(
     assert mover.segment(scratch) == 0
     assert all(in_mid_epoch)
     moved, undisturbed = files_of(scratch.output), files_of(still(name))
-    assert sorted(moved) == sorted({*training.files, "model-card.json", "model-card.md", "progress.jsonl"})
+    common = {"model-card.json", "model-card.md", "progress.jsonl", *EVENT_FILES}
+    assert sorted(moved) == sorted({*training.files, *common})
     assert [file for file in undisturbed if moved[file] != undisturbed[file]] == []
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from idleq.workloads.errors import CannotSave
-from support.moving import Mover, files_of
+from support.moving import EVENT_FILES, Mover, files_of
 
 for _package in ("torch", "h5py", "scipy", "matplotlib", "safetensors"):
     pytest.importorskip(_package, reason="the train extra is not installed")
@@ -63,7 +63,7 @@ def test_a_training_moved_any_number_of_times_gives_the_same_bytes(
     assert any(in_mid_epoch)
     moved, still = files_of(scratch.output), files_of(still_training)
     names = ["loss.png", "model-card.json", "model-card.md", "progress.jsonl", "tod-generator.safetensors", "tods.png"]
-    assert sorted(moved) == sorted(names)
+    assert sorted(moved) == sorted([*names, *EVENT_FILES])
     assert [name for name in still if moved[name] != still[name]] == []
 
 
