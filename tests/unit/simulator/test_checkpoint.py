@@ -86,8 +86,8 @@ def test_a_digest_of_code_tells_where_each_line_stands(tmp_path: Path) -> None:
 
 
 OF_LIVE_CLUSTERS_AND_PAGES = {
-    "errors", "processes", "scheduler.atomic", "scheduler.clock", "scheduler.errors", "scheduler.palette", "scheduler.paths",
-    "scheduler.ports",
+    "errors", "processes", "scheduler.atomic", "scheduler.clock", "scheduler.errors", "scheduler.nearest", "scheduler.palette",
+    "scheduler.paths", "scheduler.ports",
 }  # fmt: skip
 """What the simulator imports and no simulation's course depends on."""
 

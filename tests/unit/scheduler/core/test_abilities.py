@@ -4,12 +4,14 @@ import pytest
 from msgspec import structs
 
 from idleq.ids import AllocationId, Fence, JobId, Millis
+from idleq.scheduler.core.abilities import can_freeze
 from idleq.scheduler.core.commands import Launch, RequestAllocation
 from idleq.scheduler.core.engine import Engine
 from idleq.scheduler.core.explain import explain
 from idleq.scheduler.core.inputs import AgentLeaving, AllocationLost, CommandFailed, Exited, Frozen, JobCancelled
 from idleq.scheduler.core.policy import Policy
-from idleq.scheduler.core.submission import FreezeMethod, RuntimeWish
+from idleq.scheduler.core.resources import Resources
+from idleq.scheduler.core.submission import FreezeMethod, JobSpec, RuntimeWish
 from support.engines import Told, report, snapshot
 
 
@@ -212,3 +214,21 @@ def test_one_that_is_cancelled_while_it_is_started_without_its_image_is_over() -
     told.tell(JobCancelled(target=JobId("1")))
     missed(told, "1")
     assert told.state_of("1") == "Cancelled"
+
+
+@pytest.mark.parametrize(
+    ("abilities", "image", "runtime", "can"),
+    [
+        (("criu",), "", RuntimeWish.AUTO, True),
+        ((), "", RuntimeWish.AUTO, False),
+        (("criu", "podman"), "x", RuntimeWish.AUTO, False),
+        (("criu", "podman", "podman-criu", "image-criu"), "x", RuntimeWish.AUTO, True),
+        (("criu", "docker", "docker-criu"), "x", RuntimeWish.PODMAN, False),
+        (("criu", "docker", "docker-criu"), "x", RuntimeWish.DOCKER, True),
+    ],
+)
+def test_a_node_freezes_images_only_by_an_engine_that_does(
+    abilities: tuple[str, ...], image: str, runtime: RuntimeWish, *, can: bool
+) -> None:
+    spec = JobSpec(name="x", argv=("x",), resources=Resources(1, 1), image=image, runtime=runtime)
+    assert can_freeze(frozenset(abilities), spec) is can
