@@ -14,12 +14,17 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from idleq.ids import Millis
+from idleq.migration import snapshot
 from idleq.migration.docker import DockerRuntime
 from idleq.migration.errands import Errands
+from idleq.migration.here import origin_here
+from idleq.migration.packer import Packer
 from idleq.migration.podman import PodmanRuntime
 from idleq.migration.ports import ContainerName, Mount, Order, RuntimeName
 from idleq.migration.process import ProcessRuntime
 from idleq.migration.runtimes import FullRuntime
+from idleq.migration.tree import Item, list_folder
 
 INSIDE = Path("/run/idleq")
 NAME = ContainerName("bench")
@@ -90,18 +95,19 @@ def runtime_of(kind: RuntimeName, owner: str) -> FullRuntime:
 
 
 def one_round(runtime: FullRuntime, order: Order, images: Path, size: int, found: dict[str, list[float]]) -> None:
+    packer = Packer(compression="auto")  # as an agent begins
     for what, plain in (("write", images.with_name("plain")), ("memory", Path("/dev/shm/plain"))):
         found[what].append(timed(partial(written, plain, size)))
         plain.unlink()
     images.mkdir()
+    target = images.with_name("snapshots") / "0001-0001"
 
     def freeze() -> None:
-        state = runtime.freeze(NAME, images)
+        with snapshot.early_store(images, images.name, target, packer) as store:
+            state = runtime.freeze(NAME, images)
         found["stopped"].append(state.stopped_ms / 1000)
-        for path in images.rglob("*"):
-            if path.is_file():
-                with path.open("rb") as file:
-                    os.fsync(file.fileno())
+        items = [Item(path=images.name, source=images, is_folder=True), *list_folder(images, images.name)]
+        snapshot.publish(items, target, kind="criu", origin=origin_here(Millis(1)), packer=packer, early=store.early)
 
     def thaw() -> None:
         alive = order.mounts[0].source / "alive"
@@ -112,6 +118,7 @@ def one_round(runtime: FullRuntime, order: Order, images: Path, size: int, found
     found["freeze"].append(timed(freeze))
     found["thaw"].append(timed(thaw))
     shutil.rmtree(images)
+    shutil.rmtree(target.parent)
 
 
 def written(path: Path, size: int) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from idleq.migration import copying, stored
 from idleq.migration.checksum import BLAKE3, has_blake3
+from idleq.migration.early import Early, EarlyStore
 from idleq.migration.errors import SnapshotDamaged, SnapshotNotWritten, SnapshotUnfit
 from idleq.migration.manifest import FileEntry, Manifest, Origin, decode, digest_of, encode
 from idleq.migration.packer import PLAIN, Packer
@@ -53,10 +54,12 @@ def publish(
     check: Callable[[], None] = lambda: None,
     packer: Packer = PLAIN,
     has_company: bool = False,
+    early: Early | None = None,
 ) -> Published:
     """Make the snapshot *target* of *items*, packed by *packer*; *check* may still refuse it once everything is copied.
 
-    What a killed process left half written beside it is removed, unless *has_company*: others may be writing there now.
+    What a killed process left half written beside it is removed, unless *has_company*: others may be writing there now. What
+    was stored *early* (by `early_store`) is not stored again.
 
     Raises:
         FolderRefused: *check* did.
@@ -65,10 +68,11 @@ def publish(
     beside = copying.half_written(target)
     with _nothing_left(target, beside):
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not has_company:
-            copying.remove_half_written(target.parent)
-        beside.mkdir(mode=PRIVATE)
-        manifest = _store_all(items, beside / FILES, kind, origin, packer)
+        if early is None:
+            if not has_company:
+                copying.remove_half_written(target.parent)
+            beside.mkdir(mode=PRIVATE)
+        manifest = _store_all(items, beside / FILES, kind, origin, packer, early)
         check()
         text = encode(manifest)
         copying.write_synced(beside / MANIFEST, text)
@@ -76,6 +80,11 @@ def publish(
         beside.rename(target)
         copying.sync_folder(target.parent)
     return Published(digest_of(text), manifest.stored)
+
+
+def early_store(images: Path, path: str, target: Path, packer: Packer) -> EarlyStore:
+    """Return what stores what criu writes to *images*, called *path* in there, as part of the snapshot *target*, which `publish` makes then."""
+    return EarlyStore(images=images, path=path, beside=copying.half_written(target), files=FILES, packer=packer)
 
 
 def publish_output(items_of: Callable[[], Sequence[Item]], target: Path, manifest_path: Path) -> Published:
@@ -188,12 +197,23 @@ def _nothing_left(target: Path, *beside: Path) -> Iterator[None]:
         raise
 
 
-def _store_all(items: Sequence[Item], target: Path, kind: str, origin: Origin, packer: Packer) -> Manifest:
-    packing = packer.packing_for(items, target.parent)
+def _store_all(
+    items: Sequence[Item], target: Path, kind: str, origin: Origin, packer: Packer, early: Early | None
+) -> Manifest:
+    packing = packer.packing_for(items, target.parent) if early is None else early.packing
     begin = time.perf_counter()
-    entries = _each(items, target, PRIVATE, lambda item, place: stored.store(item, place, packing))
+
+    def store(item: Item, place: Path) -> FileEntry:
+        entry = None if early is None else early.entry_of(item)
+        if entry is None:
+            place.unlink(missing_ok=True)  # a part of it, perhaps, that was stored early
+            entry = stored.store(item, place, packing)
+        return entry
+
+    entries = _each(items, target, PRIVATE, store, may_be_there=early is not None)
     manifest = Manifest(kind=kind, files=tuple(entries), folders=_folders(items), origin=origin, **packing.describe())
-    packer.learn(packing, manifest.stored, time.perf_counter() - begin)
+    took = time.perf_counter() - begin + (0.0 if early is None else early.seconds)
+    packer.learn(packing, manifest.stored, took)
     return manifest
 
 
@@ -208,13 +228,23 @@ def _copy_all(items: Sequence[Item], target: Path) -> Manifest:
     return Manifest(kind=OUTPUT, files=tuple(_each(items, target, 0o777, copy)), folders=_folders(items))
 
 
-def _each(items: Sequence[Item], target: Path, mode: int, keep: Callable[[Item, Path], FileEntry]) -> list[FileEntry]:
-    """Make the folder *target* with all folders among *items*, and let *keep* make the files in them; all of it lasts."""
-    target.mkdir(mode=mode)
+def _each(
+    items: Sequence[Item],
+    target: Path,
+    mode: int,
+    keep: Callable[[Item, Path], FileEntry],
+    *,
+    may_be_there: bool = False,
+) -> list[FileEntry]:
+    """Make the folder *target* with all folders among *items*, and let *keep* make the files in them; all of it lasts.
+
+    Some folders *may be there* only where something was stored early.
+    """
+    target.mkdir(mode=mode, exist_ok=may_be_there)
     entries = []
     for item in items:
         if item.is_folder:
-            (target / item.path).mkdir(mode=mode)
+            (target / item.path).mkdir(mode=mode, exist_ok=may_be_there)
         else:
             entries.append(keep(item, target / item.path))
     for folder in _folders(items):

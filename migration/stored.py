@@ -21,23 +21,15 @@ def store(item: Item, place: Path, packing: Packing) -> FileEntry:
         copying.plain_file(item.source, item.below or item.source.parent) as reading,
         copying.new_file(place) as writing,
     ):
-        found = os.fstat(reading)
         data = extents_of(reading) if item.length is None else None
-        counted = _Counted(
-            copying.read_pieces(reading, item.length) if data is None else _read_data(reading, data, item)
-        )
-        stored, digest = copying.write_hashed(
-            packing.stored(counted, item.path, found.st_size), writing, packing.checksum
-        )
-        os.fsync(writing)
-    return FileEntry(
-        path=item.path,
-        size=counted.bytes if data is None else found.st_size,
-        digest=digest,
-        mode=stat.S_IMODE(found.st_mode) & 0o777,
-        stored=stored,
-        data=data,
-    )
+        pieces = copying.read_pieces(reading, item.length) if data is None else _read_data(reading, data, item)
+        return _write(pieces, reading, writing, item.path, packing, data)
+
+
+def store_pieces(pieces: Iterable[bytes], reading: int, path: str, place: Path, packing: Packing) -> FileEntry:
+    """Store *pieces*, all of the open file *reading*, as the new file *place*, on the disk; return what the manifest says of it."""
+    with copying.new_file(place) as writing:
+        return _write(pieces, reading, writing, path, packing)
 
 
 def check(place: Path, entry: FileEntry, checksum: str) -> None:
@@ -62,6 +54,22 @@ def restore(place: Path, target: Path, entry: FileEntry, unpacking: Unpacking) -
         _compare(digest, entry)
         os.ftruncate(writing, entry.size)
         os.fchmod(writing, entry.mode & 0o777)
+
+
+def _write(
+    pieces: Iterable[bytes], reading: int, writing: int, path: str, packing: Packing, data: Extents | None = None
+) -> FileEntry:
+    found, counted = os.fstat(reading), _Counted(pieces)
+    stored, digest = copying.write_hashed(packing.stored(counted, path, found.st_size), writing, packing.checksum)
+    os.fsync(writing)
+    return FileEntry(
+        path=path,
+        size=counted.bytes if data is None else found.st_size,
+        digest=digest,
+        mode=stat.S_IMODE(found.st_mode) & 0o777,
+        stored=stored,
+        data=data,
+    )
 
 
 class _Counted:

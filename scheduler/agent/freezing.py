@@ -1,8 +1,10 @@
 """From the wish to freeze a guest to its snapshot; a method that fails gives way to the next, and the guest goes on meanwhile."""
 
 import shutil
+from dataclasses import dataclass
 
-from idleq.ids import Millis
+from idleq.ids import Millis, SnapshotId
+from idleq.migration.early import Early
 from idleq.migration.errors import FolderRefused, FreezeFailed, MigrationError
 from idleq.migration.ports import FrozenState
 from idleq.scheduler.agent import closing, mishaps, saves, saving, starting
@@ -19,16 +21,25 @@ from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod
 
 
+@dataclass(frozen=True, slots=True)
+class FrozenGuest:
+    """What a freeze has left: what the engine says of it, and the part of its snapshot that is stored already."""
+
+    state: FrozenState
+    early: Early | None
+
+
 def begin(node: Node, guest: Guest, reason: str) -> None:
     """Freeze the guest, which runs, by its method; its snapshot, or what became of it instead, is told later."""
     guest.phase, guest.asked_at, guest.ask_reason = Phase.FREEZING, node.clock.now(), reason
     if guest.prefers_app and guest.method is FreezeMethod.APP and not _hears(node, guest):
         guest.method = FreezeMethod.CRIU  # that costs more, but works
     if guest.method is FreezeMethod.CRIU:
+        name = guest.next_snapshot()
         node.background.submit(
             URGENT,
-            lambda: _freeze(node, guest),
-            lambda result: _on_frozen(node, guest, result),
+            lambda: _freeze(node, guest, name),
+            lambda result: _on_frozen(node, guest, name, result),
             mishaps.of(node, guest),
         )
     elif guest.launch.spec.freeze is not FreezeMethod.APP:
@@ -39,13 +50,15 @@ def begin(node: Node, guest: Guest, reason: str) -> None:
         _ask(node, guest)  # one that must go may yet learn to listen
 
 
-def _freeze(node: Node, guest: Guest) -> FrozenState | FreezeFailed:
-    """In the background."""
+def _freeze(node: Node, guest: Guest, name: SnapshotId) -> FrozenGuest | FreezeFailed:
+    """In the background; a part of its snapshot *name* is stored then."""
     images = guest.folders.images
     try:
         saves.from_outside(guest.folders)  # what cannot be kept is found while it still runs
         images.mkdir(mode=PRIVATE)
-        return node.runtime.freeze(guest.name, images)
+        with saving.early_store(node, guest, name) as store:
+            state = node.runtime.freeze(guest.name, images)
+        return FrozenGuest(state, store.early)
     except FreezeFailed as failure:
         shutil.rmtree(images, ignore_errors=True)
         return failure
@@ -57,22 +70,32 @@ def _freeze(node: Node, guest: Guest) -> FrozenState | FreezeFailed:
         return FreezeFailed(mishaps.in_words(error))
 
 
-def _on_frozen(node: Node, guest: Guest, result: FrozenState | FreezeFailed) -> None:
+def _on_frozen(node: Node, guest: Guest, name: SnapshotId, result: FrozenGuest | FreezeFailed) -> None:
     if guest.phase is not Phase.FREEZING:
-        return  # it has ended before it could be frozen, and that is told
+        # It has ended before it could be frozen, and that is told.
+        if isinstance(result, FrozenGuest) and result.early is not None:
+            node.background.submit(IDLE, result.early.discard, lambda _: None, mishaps.of(node, guest))
+        return
     if isinstance(result, FreezeFailed):
         _fall_back(node, guest, result)
         return
-    launch, now = guest.launch, node.clock.now()
-    node.log.info("agent.frozen", job=launch.job, fence=launch.fence, bytes=result.bytes, stopped_ms=result.stopped_ms)
+    launch, now, state = guest.launch, node.clock.now(), result.state
+    node.log.info(
+        "agent.frozen",
+        job=launch.job,
+        fence=launch.fence,
+        bytes=state.bytes,
+        stopped_ms=state.stopped_ms,
+        early_bytes=result.early.bytes if result.early else 0,
+    )
     guest.phase, guest.ended_at = Phase.CLOSING, now
     if progress := guest.news_of_progress():
         node.reports.add(progress)
     since = guest.asked_at if guest.asked_at is not None else now
-    name, run_ms = guest.next_snapshot(), guest.run_ms(since)
+    run_ms = guest.run_ms(since)
     node.background.submit(
         AT_ONCE,
-        lambda: saving.take_frozen(node, guest, name, run_ms),
+        lambda: saving.take_frozen(node, guest, name, run_ms, result.early),
         lambda taken: _on_taken(node, guest, since, taken),
         mishaps.of(node, guest),
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from idleq.ids import Millis, SnapshotId
 from idleq.migration import snapshot
+from idleq.migration.early import Early, EarlyStore
 from idleq.migration.errors import FolderRefused, SnapshotNotWritten, StartFailed
 from idleq.migration.here import origin_here
 from idleq.migration.manifest import APP, Origin, needs_of
@@ -32,10 +33,20 @@ def take_whole(node: Node, guest: Guest, name: SnapshotId, run_ms: Millis) -> Sn
     return _take(node, guest, (name, run_ms, step), lambda: saves.whole(guest.folders))
 
 
-def take_frozen(node: Node, guest: Guest, name: SnapshotId, run_ms: Millis) -> Snapshot | Problem:
-    """In the background: publish a snapshot of a guest that criu has frozen; return it, or what went wrong."""
+def early_store(node: Node, guest: Guest, name: SnapshotId) -> EarlyStore:
+    """Return what puts a part of the snapshot *name* away while *guest* is being frozen."""
+    target = node.paths.job(guest.launch.job).snapshot(name).root
+    return snapshot.early_store(guest.folders.images, saves.IMAGES, target, node.packer)
+
+
+def take_frozen(node: Node, guest: Guest, name: SnapshotId, run_ms: Millis, early: Early | None) -> Snapshot | Problem:
+    """In the background: publish a snapshot of a guest that criu has frozen, of which a part may be stored *early*; return it, or what went wrong."""
     step, _ = guest.told
-    return _take(node, guest, (name, run_ms, step), lambda: saves.from_outside(guest.folders), kind=FROM_OUTSIDE)
+    known = name, run_ms, step
+    taken = _take(node, guest, known, lambda: saves.from_outside(guest.folders), kind=FROM_OUTSIDE, early=early)
+    if early is not None and not isinstance(taken, Snapshot):
+        early.discard()
+    return taken
 
 
 def take_saved(node: Node, guest: Guest, name: SnapshotId, run_ms: Millis, step: int) -> Snapshot | Problem:
@@ -57,6 +68,7 @@ def _take(
     items_of: Callable[[], Sequence[Item]],
     check: Callable[[Sequence[Item]], None] = lambda _: None,
     kind: str = APP,
+    early: Early | None = None,
 ) -> Snapshot | Problem:
     where, now = node.paths.job(guest.launch.job), node.clock.now()
     name, run_ms, step = known
@@ -70,6 +82,7 @@ def _take(
             origin=origin,
             check=lambda: check(items),
             packer=node.packer,
+            early=early,
         )
     except (FolderRefused, SnapshotNotWritten) as problem:
         return problem

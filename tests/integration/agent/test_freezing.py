@@ -3,6 +3,7 @@
 The testbed's nodes have criu, and run this very file.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -10,14 +11,17 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from idleq.ids import Fence, JobId, Millis
 from idleq.migration import snapshot
+from idleq.migration.early import WORTH_STORING
 from idleq.migration.here import origin_here
 from idleq.migration.tree import Item, list_folder
 from idleq.scheduler.core.commands import Replan, SegmentPlan
 from idleq.scheduler.core.inputs import Exited, Frozen, Launched, Progressed, SnapshotRejected
+from idleq.scheduler.core.resources import Resources
 from idleq.scheduler.core.submission import FreezeMethod, Inputs, JobSpec, RuntimeWish
 from idleq.scheduler.staging import KIND, PLACE
 from support.agents import MEBI, SAVER, FakeDaemon, StartAgent, now, python, spec
@@ -218,6 +222,41 @@ def podmans() -> list[str]:
 
 
 EARLIER = frozenset(containers() if has_image("podman") else ())
+
+
+HOLD = """
+import hashlib, os, sys, time
+held = os.urandom(int(sys.argv[1]))
+digest = hashlib.sha256(held).hexdigest()
+for _ in range(80):
+    print(digest, flush=True)
+    time.sleep(0.02)
+sys.exit(hashlib.sha256(held).hexdigest() != digest)
+"""
+
+
+@pytest.mark.parametrize("image", [pytest.param("", marks=CRIU), pytest.param(IMAGE, marks=PODMAN)])
+def test_much_memory_is_put_away_while_criu_still_writes_it_and_comes_back_as_it_was(
+    daemon: FakeDaemon, start_agent: StartAgent, image: str
+) -> None:
+    size = 2 * WORTH_STORING
+    start_agent(resources=msgspec.structs.asdict(Resources(2, size + 256 * MEBI)))
+    job = spec(
+        *("python3" if image else "{python}", "-c", HOLD, str(size)),
+        freeze=FreezeMethod.CRIU, memory=size + 256 * MEBI, image=image,
+        runtime=RuntimeWish.PODMAN if image else RuntimeWish.AUTO,
+    )  # fmt: skip
+    launch = daemon.launch(job)
+    wait_for_lines(daemon, 3)
+    daemon.freeze()
+    taken = frozen(daemon).snapshot
+    said = map(json.loads, daemon.paths.allocation(launch.allocation).log.read_text().splitlines())
+    (early,) = (line["early_bytes"] for line in said if line["event"] == "agent.frozen")
+    assert size <= early <= taken.bytes
+    daemon.launch(job, fence=2, thaw_from=taken)
+
+    assert exited(daemon, fence=2).code == 0
+    assert len(set(printed(daemon, "1", 1) + printed(daemon, "1", 2))) == 1
 
 
 @CRIU
