@@ -1,8 +1,9 @@
-"""Runs on a node of the test cluster: freezes and thaws a program that holds so many bytes, in turns with plain writes of as many.
+"""Runs on a node of the test cluster: freezes into a snapshot and thaws a program that holds so many bytes, in turns with plain writes of as many.
 
     criu_run ENGINE[:IMAGE] FOLDER IMAGES ROUNDS SIZE
 
-Prints the seconds of each round as JSON. Everything is on the disk before a time ends. What is frozen is put into IMAGES.
+Prints the seconds of each round as JSON. Everything is on the disk before a time ends. What is frozen is put into IMAGES, its
+snapshot beside them.
 """
 
 import json

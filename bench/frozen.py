@@ -31,7 +31,7 @@ class Kind:
         name: what runs it: process, podman or docker.
         what: what the rows call it.
         rounds: of each number of bytes that the program holds, how often.
-        freeze_target: times the plain write that a freeze of the promised size should take; None where nothing is promised.
+        freeze_target: times the plain write that a freeze of the promised size, with its snapshot, should take; None where nothing is promised.
         stopped_target: the same of the time in which it stands still, beside writing to memory.
         images: where on the node it is frozen into: where links to what the engine has written can be made, as in an agent's scratch
             beside the engine's folder.
@@ -113,7 +113,9 @@ def _held(kind: Kind, size: int) -> str:
 
 
 def _freezes(kind: Kind, size: int) -> str:
-    return f"{kind.what} freezes {_held(kind, size)}, beside a plain write of its bytes, both to the disk"
+    return (
+        f"{kind.what} freezes {_held(kind, size)} into a snapshot, beside a plain write of its bytes, both to the disk"
+    )
 
 
 def _stops(kind: Kind, size: int) -> str:
