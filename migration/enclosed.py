@@ -194,13 +194,11 @@ def _begun(outer: int) -> int:
     raise FreezeFailed(f"it had not begun {BEGIN_SECONDS:g} s after it was to be frozen")
 
 
-def thaw(
-    order: Order, images: Path, start: Callable[[list[str], int], "subprocess.Popen[bytes]"]
-) -> "subprocess.Popen[bytes]":
-    """Let what is in *images* go on by *start*, which is given a command and an open file to pass on; return the outer process.
+def thaw(order: Order, images: Path, start: Callable[[list[str], int], "subprocess.Popen[bytes]"]) -> None:
+    """Let what is in *images* go on by *start*, which is given a command and an open file to pass on, and gives the outer process.
 
     Raises:
-        ThawFailed: nothing of it runs.
+        ThawFailed: nothing of it runs; the outer process has ended, if there was one, and is to be waited for.
     """
     program = find_criu()
     if program is None:
@@ -228,9 +226,8 @@ def thaw(
         # The first process's end is the end of all inside; then the outer one ends by itself.
         with contextlib.suppress(ProcessLookupError):
             os.kill(first_of(outer.pid) or outer.pid, signal.SIGKILL)
-        outer.wait()
+        os.waitid(os.P_PID, outer.pid, os.WEXITED | os.WNOWAIT)
         raise ThawFailed(f"criu: {_why(Done(1, answer, ''), images / criu.RESTORE_LOG)}")
-    return outer
 
 
 def _why(ran: Done, log: Path) -> str:

@@ -150,6 +150,8 @@ class Freezer(Protocol):
     def thaw(self, order: Order, images: Path) -> None:
         """Let what was frozen into *images* go on as *order*, whose argv and environment are those that it was started with.
 
+        One that is killed meanwhile has failed, where the runtime can end it then.
+
         Raises:
             ThawFailed: nothing of it runs, and what was frozen is as it was.
             StartFailed: the same, for want of something on this node, which says nothing of what was frozen.

@@ -16,7 +16,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from pathlib import Path
 from idleq.migration import enclosed
 from idleq.migration.descent import leaders_first, owners
 from idleq.migration.errands import Errands
-from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed
+from idleq.migration.errors import FreezeFailed, MigrationError, ProgramMissing, StartFailed
 from idleq.migration.ports import MARK, ContainerName, Ended, FrozenState, Order
 from idleq.processes import (
     Process,
@@ -58,7 +58,8 @@ class ProcessRuntime:
     # Names are unique to our caller only: another one on this machine may use the same.
     _mine: str = field(default_factory=lambda: secrets.token_hex(8))
     _enclosed: dict[ContainerName, Order] = field(default_factory=dict)
-    _freezing: set[ContainerName] = field(default_factory=set)
+    # What another thread freezes or thaws: its end is told by that, and by nobody else.
+    _in_hand: set[ContainerName] = field(default_factory=set)
     # A look for who has ended and the end of a freeze, in another thread, take turns: a process that is reaped in between is nobody's.
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _lost: dict[ContainerName, str] = field(default_factory=dict)
@@ -97,7 +98,7 @@ class ProcessRuntime:
         order, outer = self._enclosed.get(name), self._leaders.get(name)
         if order is None or outer is None:
             raise FreezeFailed("it was not started as one that may be frozen")
-        self._freezing.add(name)
+        self._in_hand.add(name)
         try:
             state = enclosed.freeze(self.errands, order, outer.pid, into)
             # Its processes are dead, and it ends with the last of them.
@@ -110,7 +111,7 @@ class ProcessRuntime:
                 self.kill([name])
             raise
         finally:
-            self._freezing.discard(name)
+            self._in_hand.discard(name)
         return state
 
     def thaw(self, order: Order, images: Path) -> None:
@@ -118,18 +119,22 @@ class ProcessRuntime:
 
         def start(argv: list[str], answer: int) -> "subprocess.Popen[bytes]":
             outer = self.errands.begin(lambda: self._popen(order, argv, Path("/"), (answer,)))
-            begun.append(outer.pid)
+            self._leaders[order.name] = outer  # from now on whoever kills it finds it
+            self.errands.end([outer.pid])
             return outer
 
-        begun: list[int] = []
+        self._in_hand.add(order.name)
+        self._enclosed[order.name] = order
         try:
-            outer = enclosed.thaw(order, images, start)
-            self._enclosed[order.name] = order
-            self._leaders[order.name] = outer
-        except OSError as error:
-            raise StartFailed(f"it cannot go on here: {error}") from error
+            _go_on(order, images, start)
+        except MigrationError:
+            with self._turn:
+                self._enclosed.pop(order.name)
+                if (outer := self._leaders.pop(order.name, None)) is not None:
+                    outer.wait()  # it has ended: until now its number was nobody else's
+            raise
         finally:
-            self.errands.end(begun)
+            self._in_hand.discard(order.name)
 
     def _popen(
         self, order: Order, argv: Sequence[str], folder: Path, files: Sequence[int] = ()
@@ -192,7 +197,7 @@ class ProcessRuntime:
         """See Runtime; what a container leaves running behind it is killed first."""
         with self._turn:
             leaders = list(self._leaders.items())
-            over = [name for name, leader in leaders if name not in self._freezing and _has_ended(leader.pid)]
+            over = [name for name, leader in leaders if name not in self._in_hand and _has_ended(leader.pid)]
         if over and self._reap_strays():
             self.kill(over)
             living = set(self._members(over).values())
@@ -270,6 +275,13 @@ class ProcessRuntime:
     def _reap_strays(self) -> set[int]:
         """Return the adopted orphans that live; those that have ended are gone for good."""
         return {pid for pid in self._strays() if not _reaped(pid)}
+
+
+def _go_on(order: Order, images: Path, start: Callable[[list[str], int], "subprocess.Popen[bytes]"]) -> None:
+    try:
+        enclosed.thaw(order, images, start)
+    except OSError as error:
+        raise StartFailed(f"it cannot go on here: {error}") from error
 
 
 def _family(pid: int) -> dict[int, Process]:

@@ -86,9 +86,14 @@ class Runtimes:
         return state
 
     def thaw(self, order: Order, images: Path) -> None:
-        """See Freezer."""
-        self._of(order.runtime).thaw(order, images)
+        """See Freezer; it can be killed meanwhile."""
+        runtime = self._of(order.runtime)
         self._where[order.name] = order.runtime
+        try:
+            runtime.thaw(order, images)
+        except BaseException:
+            self._where.pop(order.name, None)
+            raise
 
     def close(self) -> None:
         """See FullRuntime."""

@@ -2,23 +2,18 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from structlog.typing import FilteringBoundLogger
 
 from idleq.ids import Millis
-from idleq.machines import Machine
-from idleq.migration.capabilities import can_docker_freeze, criu_version, why_no_criu
-from idleq.migration.enclosure import is_root
+from idleq.migration.capabilities import why_no_criu
 from idleq.migration.errands import Errands
-from idleq.migration.here import machine_here
 from idleq.migration.packer import Packer
 from idleq.migration.podman import PodmanRuntime
 from idleq.migration.ports import RuntimeName
@@ -34,6 +29,7 @@ from idleq.scheduler.agent.courier import Courier
 from idleq.scheduler.agent.decide import Situation
 from idleq.scheduler.agent.errors import AllocationUnknown
 from idleq.scheduler.agent.folders import CONTROL, PRIVATE, Scratch
+from idleq.scheduler.agent.here import look
 from idleq.scheduler.agent.key import FromTicket, Key, from_file, keep_to_ourselves
 from idleq.scheduler.agent.lease import Lease
 from idleq.scheduler.agent.loop import Loop
@@ -45,7 +41,6 @@ from idleq.scheduler.agent.settings import AgentSettings, Transport
 from idleq.scheduler.agent.spool_link import SpoolLink
 from idleq.scheduler.agent.wakeup import Wakeup
 from idleq.scheduler.clock import SteadyClock
-from idleq.scheduler.core.abilities import CRIU, DOCKER, DOCKER_CRIU, IMAGE_CRIU, PODMAN, PODMAN_CRIU
 from idleq.scheduler.logs import make_log, open_log
 from idleq.scheduler.paths import AllocationPaths, ServerPaths
 from idleq.scheduler.ports import Clock
@@ -101,7 +96,7 @@ def node_of(
     settings: AgentSettings, paths: ServerPaths, clock: Clock, wake: Callable[[], None], log: FilteringBoundLogger
 ) -> Node:
     """Return the node with all that serves it."""
-    abilities = abilities_here()
+    abilities, machine = look()
     return Node(
         settings=settings,
         paths=paths,
@@ -114,7 +109,7 @@ def node_of(
         scratch=Scratch(settings.scratch),
         environment=os.environ,
         log=log,
-        machine=machine_of(abilities),
+        machine=machine,
         packer=Packer(
             compression=settings.compression, keys=read_keys(settings.key_file) if settings.key_file else NO_KEYS
         ),
@@ -151,28 +146,6 @@ def leave_word(scratch: str, engine: RuntimeName) -> None:
     """Let whoever finds the *scratch* of an agent that was killed know that something of it may go on in *engine*."""
     with contextlib.suppress(OSError):  # a full disk: then it is ended when the next there starts something in it
         (Path(scratch) / engine).touch()
-
-
-_FREEZING = {PODMAN: PODMAN_CRIU, DOCKER: DOCKER_CRIU}
-
-
-def abilities_here() -> tuple[str, ...]:
-    """Return what this node can do, in the engine's words."""
-    engines = tuple(name for name in (PODMAN, DOCKER) if shutil.which(name))
-    if not criu_version():
-        return engines
-    freezing = tuple(_FREEZING[name] for name in engines if is_root() and (name != DOCKER or can_docker_freeze()))
-    # Where there are both, podman runs what names no engine.
-    images = (IMAGE_CRIU,) if freezing and freezing[0] == _FREEZING[engines[0]] else ()
-    return (CRIU, *engines, *freezing, *images)
-
-
-def machine_of(abilities: Collection[str]) -> Machine:
-    """Return what this node is like, and what guests can be frozen in as they run."""
-    if CRIU not in abilities:
-        return machine_here()
-    runtimes = (RuntimeName.PROCESS, *(name for name, freezes in _FREEZING.items() if freezes in abilities))
-    return replace(machine_here(), criu=criu_version(), runtimes=tuple(map(str, runtimes)))
 
 
 @contextlib.contextmanager

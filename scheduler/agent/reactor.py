@@ -74,9 +74,8 @@ def act(node: Node, actions: Sequence[Action]) -> None:
                 pass
             case _:
                 assert_never(action)
-    running = [guest.name for guest in stopped if guest.phase is not Phase.PREPARING]
-    if running:
-        node.runtime.kill(running)
+    if stopped:
+        node.runtime.kill([guest.name for guest in stopped])  # also what is just being thawed
 
 
 def on_room(node: Node, leave_reason: str) -> None:

@@ -156,8 +156,13 @@ def _thaw(node: Node, guest: Guest, thaw_from: Snapshot) -> Trouble | Stop | Man
             node.runtime.thaw(order_for(node, guest), images)
         shutil.rmtree(images, ignore_errors=True)
     except (SnapshotDamaged, ThawFailed, StartFailed, MountRefused, OSError) as error:
-        return error
+        return _stop_or(error, guest)
     return manifest
+
+
+def _stop_or(trouble: Trouble, guest: Guest) -> Trouble | Stop:
+    """Return what went wrong with *guest*: where it was killed meanwhile, that, and its snapshot has no part in it."""
+    return trouble if guest.stop is None else guest.stop
 
 
 def check_fit(node: Node, guest: Guest, thaw_from: Snapshot) -> None:

@@ -15,8 +15,10 @@ PODMAN, DOCKER = "podman", "docker"
 PODMAN_CRIU, DOCKER_CRIU, IMAGE_CRIU = "podman-criu", "docker-criu", "image-criu"
 """That engine freezes from outside there: for root alone, and docker only if it is told to. So does whichever runs an image that names none."""
 
+FREEZING = {RuntimeWish.PODMAN: PODMAN_CRIU, RuntimeWish.DOCKER: DOCKER_CRIU, RuntimeWish.AUTO: IMAGE_CRIU}
+"""Which of these an image needs to be frozen, by the engine that its job wants."""
+
 _ENGINES = {RuntimeWish.PODMAN: PODMAN, RuntimeWish.DOCKER: DOCKER}
-_FREEZING = {RuntimeWish.PODMAN: PODMAN_CRIU, RuntimeWish.DOCKER: DOCKER_CRIU, RuntimeWish.AUTO: IMAGE_CRIU}
 _WORDS = {
     CRIU: "it cannot freeze by criu",
     PODMAN_CRIU: "its podman freezes only for agents that are root",
@@ -31,14 +33,14 @@ def needs_of(spec: JobSpec, job: Job | None) -> tuple[str, ...]:
     wanted = [CRIU] if spec.freeze is FreezeMethod.CRIU else []
     if spec.runtime in _ENGINES:
         wanted.append(_ENGINES[spec.runtime])
-    if spec.freeze is FreezeMethod.CRIU and spec.image and spec.runtime in _FREEZING:
-        wanted.append(_FREEZING[spec.runtime])
+    if spec.freeze is FreezeMethod.CRIU and spec.image and spec.runtime in FREEZING:
+        wanted.append(FREEZING[spec.runtime])
     return tuple(dict.fromkeys((*had, *wanted)))
 
 
 def can_freeze(abilities: Collection[str], spec: JobSpec) -> bool:
     """Whether a node of these *abilities* can freeze jobs of *spec* from outside."""
-    engine = _FREEZING.get(spec.runtime) if spec.image else None
+    engine = FREEZING.get(spec.runtime) if spec.image else None
     return CRIU in abilities and (engine is None or engine in abilities)
 
 

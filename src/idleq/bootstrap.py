@@ -175,14 +175,16 @@ def drill_snapshot(paths: "ServerPaths", job: "JobId", spec: "JobSpec", taken: "
     """
     from idleq.migration.sealing import NO_KEYS, read_keys
     from idleq.scheduler.agent.drill import Drill
-    from idleq.scheduler.agent.main import abilities_here, alone_here, machine_of
+    from idleq.scheduler.agent.here import look
+    from idleq.scheduler.agent.main import alone_here
     from idleq.scheduler.config import load_config
 
     config = load_config(paths.config)
     keys = read_keys(paths.root / config.snapshots.key_file) if config.snapshots.key_file else NO_KEYS
     inputs = paths.input(spec.inputs.id) if spec.inputs else None
     with alone_here(config.containers.roots, seconds) as alone:
-        drill = Drill(alone, machine_of(abilities_here()))
+        _, machine = look()
+        drill = Drill(alone, machine)
         return drill.of(job, spec, paths.job(job).snapshot(taken.id).root, taken, keys, inputs)
 
 

@@ -760,6 +760,32 @@ def test_of_a_thaw_whose_criu_is_killed_half_way_nothing_is_left(freezer: Bench)
         wait_for("nothing to be left", lambda: not freezer.survivors(), seconds=PATIENCE_SECONDS)
 
 
+@NAMESPACES
+@CRIU
+def test_one_that_is_killed_while_it_is_being_thawed_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bench_of("enclosed", tmp_path) as freezer:
+        order, images = freezer.python(COUNT, "100"), freezer.images()
+        freezer.runtime.start(order)
+        freezer.wait_for_lines(1)
+        freezer.runtime.freeze(C1, images)
+        hanging = freezer.folder / "criu"
+        hanging.write_text("#!/bin/sh\nexec sleep 600\n")
+        hanging.chmod(0o755)
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("PATH", f"{freezer.folder}:{os.environ['PATH']}")
+            with ThreadPoolExecutor(1) as beside:
+                thaw = beside.submit(freezer.runtime.thaw, order, images)
+                wait_for("criu", lambda: freezer.survivors() and programs("sleep"), seconds=PATIENCE_SECONDS)
+                freezer.runtime.kill([C1])
+                assert isinstance(thaw.exception(timeout=PATIENCE_SECONDS / 2), ThawFailed)
+        assert (freezer.survivors(), freezer.runtime.ended()) == ([], [])
+
+        freezer.runtime.thaw(freezer.python(COUNT, "100"), images)
+        assert freezer.wait_for_end() == [Ended(C1, 0)]
+
+
 @pytest.mark.parametrize("damage", ["core-*.img", "pstree.img", "container.tar", "idleq.json"])
 def test_what_is_damaged_is_not_thawed_and_nothing_of_it_runs(freezer: Bench, damage: str) -> None:
     order, images = freezer.python(COUNT, "100"), freezer.images()
@@ -856,7 +882,7 @@ def test_what_another_user_has_frozen_is_refused_at_once_as_criu_would_wait_for_
         told = json.loads((images / OUTPUTS).read_text())
         (images / OUTPUTS).write_text(json.dumps({**told, "whose": [*told["whose"], -1]}))
 
-        with pytest.raises(ThawFailed, match="its user, or how many groups"):
+        with pytest.raises(ThawFailed, match="the groups of its user are others here"):
             freezer.runtime.thaw(order, images)
         assert (freezer.survivors(), freezer.runtime.ended()) == ([], [])
 

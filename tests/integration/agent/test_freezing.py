@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +19,7 @@ from idleq.ids import Fence, JobId, Millis
 from idleq.migration import snapshot
 from idleq.migration.early import WORTH_STORING
 from idleq.migration.here import origin_here
+from idleq.migration.patience import THAW_SECONDS
 from idleq.migration.tree import Item, list_folder
 from idleq.scheduler.core.commands import Replan, SegmentPlan
 from idleq.scheduler.core.inputs import Exited, Frozen, Launched, Progressed, SnapshotRejected
@@ -366,6 +368,29 @@ def test_a_snapshot_whose_memory_has_a_flipped_bit_is_rejected_and_nothing_runs(
     assert "'images/pages-1.img'" in end.reason
     assert "match its checksum" in end.reason or "match checksum" in end.reason
     assert printed(daemon, "1", 2) == []
+
+
+@CRIU
+def test_one_that_is_killed_while_criu_thaws_it_ends_at_once_and_its_snapshot_is_not_blamed(
+    daemon: FakeDaemon, start_agent: StartAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first := tmp_path / "first").mkdir()
+    monkeypatch.setenv("PATH", f"{first}:{os.environ['PATH']}")
+    start_agent()
+    daemon.launch(busy_tree(100_000))
+    wait_for_lines(daemon, 5)
+    daemon.freeze()
+    taken = frozen(daemon).snapshot
+    (first / "criu").write_text(f"#!/bin/sh\ntouch {first}/begun\nexec sleep 600\n")
+    (first / "criu").chmod(0o755)
+    daemon.launch(busy_tree(100_000), fence=2, thaw_from=taken)
+    wait_for("the thaw", (first / "begun").exists, seconds=PATIENCE_SECONDS)
+    begun = time.monotonic()
+    daemon.kill(fence=2)
+
+    end = exited(daemon, fence=2)
+    assert (end.code, end.cause) == (-9, "agent")
+    assert time.monotonic() - begun < THAW_SECONDS / 2
 
 
 @CRIU

@@ -4,8 +4,7 @@ import shutil
 
 import pytest
 
-from idleq.scheduler.agent import main
-from idleq.scheduler.agent.main import abilities_here, machine_of
+from idleq.scheduler.agent import here
 
 
 @pytest.mark.parametrize(
@@ -37,9 +36,10 @@ def test_a_node_is_said_to_freeze_images_only_by_engines_that_do_so_for_root(
     docker_freezes: bool,
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: name if name in engines else None)
-    monkeypatch.setattr(main, "is_root", lambda: user == 0)
-    monkeypatch.setattr(main, "criu_version", lambda: criu)
-    monkeypatch.setattr(main, "can_docker_freeze", lambda: docker_freezes)
+    monkeypatch.setattr(here, "is_root", lambda: user == 0)
+    monkeypatch.setattr(here, "criu_version", lambda: criu)
+    monkeypatch.setattr(here, "can_docker_freeze", lambda: docker_freezes)
 
-    assert abilities_here() == abilities
-    assert machine_of(abilities).runtimes == runtimes
+    said, machine = here.look()
+    assert said == abilities
+    assert (machine.criu, machine.runtimes) == (criu, runtimes)
