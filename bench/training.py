@@ -23,7 +23,7 @@ import psutil
 
 from bench.row import Row
 from bench.server import idleq, serving
-from idleq.migration.process import be_nice_as_session
+from idleq.migration.enclosure import be_nice_as_session
 from idleq.scheduler.agent.arguments import NICEST
 
 STEPS = 1_000_000
@@ -230,9 +230,9 @@ def _plain(folder: Path) -> Iterator[Trainer]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as process:
-        be_nice_as_session(process.pid, NICEST)
         try:
             _await_steps(counter)
+            be_nice_as_session(process.pid)
             yield Trainer(psutil.Process(process.pid), counter)
         finally:
             process.kill()

@@ -140,6 +140,12 @@ def is_root() -> bool:
     return os.geteuid() == 0 and (not users.exists() or users.read_text(encoding="ascii").split() == _EVERYBODY)
 
 
+def be_nice_as_session(pid: int) -> None:
+    """Where the kernel shares its time out among sessions (autogroup), what is nice in a new one is so to nobody outside before that is said."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(os.getpriority(os.PRIO_PROCESS, pid)), encoding="ascii")
+
+
 def _unshare(clocks: Mapping[str, float]) -> None:
     user, group = os.geteuid(), os.getegid()
     wanted = _CLONE_NEWNS | _CLONE_NEWPID
@@ -224,7 +230,7 @@ def _start(spec: Mapping[str, Any]) -> None:
     if os.fork() == 0:
         try:
             os.setsid()
-            _be_nice_as_session(os.getpid())
+            be_nice_as_session(os.getpid())
             # Orphans inside become the leader's children, so that they are part of what is frozen.
             _prctl(_PR_SET_CHILD_SUBREAPER, 1)
             _prctl(_PR_SET_PDEATHSIG, 0)
@@ -265,15 +271,9 @@ def _restore(spec: Mapping[str, Any]) -> None:
             said.seek(0)
             _answer(spec, said.read().decode(errors="replace").strip() or f"criu ended with {ran.returncode}")
             os._exit(CANNOT_BE_MADE)
-    _be_nice_as_session(LEADER)
+    be_nice_as_session(LEADER)
     _next_number(max(_numbers()) + 1)
     _answer(spec, RESTORED)
-
-
-def _be_nice_as_session(pid: int) -> None:
-    """Where the kernel shares its time out among sessions (autogroup), what is nice in a new one is so to nobody outside before that is said."""
-    with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(os.getpriority(os.PRIO_PROCESS, pid)), encoding="ascii")
 
 
 def _answer(spec: Mapping[str, Any], text: str) -> None:

@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from idleq.migration import enclosed
+from idleq.migration import enclosed, enclosure
 from idleq.migration.descent import leaders_first, owners
 from idleq.migration.errands import Errands
 from idleq.migration.errors import FreezeFailed, MigrationError, ProgramMissing, StartFailed
@@ -161,7 +161,7 @@ class ProcessRuntime:
                 start_new_session=True,
             )
         if self.niceness:
-            be_nice_as_session(leader.pid, self.niceness)
+            enclosure.be_nice_as_session(leader.pid)
         return leader
 
     def _forget(self, name: ContainerName) -> "subprocess.Popen[bytes]":
@@ -330,12 +330,6 @@ def _restrain(cores: AbstractSet[int], niceness: int) -> None:
     os.sched_setaffinity(0, cores)
     if niceness:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
-
-
-def be_nice_as_session(pid: int, niceness: int) -> None:
-    """Where the kernel shares its time out among sessions (autogroup), their processes' niceness counts within each only."""
-    with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
 
 
 def _limit_files() -> None:
