@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from idleq.migration import copying, stored
 from idleq.migration.manifest import FileEntry
@@ -31,6 +31,20 @@ GLANCE_SECONDS = 0.005
 PRIVATE = 0o700
 
 
+class FileState(NamedTuple):
+    """Which file it is, and what shows that it was written to."""
+
+    device: int
+    number: int
+    size: int
+    written_ns: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> Self:
+        """Return what is *found* of a file."""
+        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Early:
     """Files of a snapshot that are stored before the others are there.
@@ -39,12 +53,14 @@ class Early:
         beside: where the snapshot is being made.
         packing: how they are packed, as all of it must be.
         entries: what its manifest says of them, by their paths.
+        states: what the files were that were read, when all was read.
         seconds: what storing them took, without waiting for more of them.
     """
 
     beside: Path
     packing: Packing
     entries: Mapping[str, FileEntry]
+    states: Mapping[str, FileState]
     seconds: float
 
     @property
@@ -53,9 +69,9 @@ class Early:
         return sum(entry.size for entry in self.entries.values())
 
     def entry_of(self, item: Item) -> FileEntry | None:
-        """Return what is stored of *item*, if that is all of it."""
-        entry = self.entries.get(item.path)
-        return entry if entry is not None and entry.size == item.source.stat().st_size else None
+        """Return what is stored of *item*, if that is all of it, and of the same file: one that was written once more is another."""
+        is_stored = self.states.get(item.path) == FileState.of(item.source.stat())
+        return self.entries[item.path] if is_stored else None
 
     def discard(self) -> None:
         """Remove them: there will be no such snapshot."""
@@ -109,6 +125,7 @@ class EarlyStore:
     def _stored(self) -> Early | None:
         packing: Packing | None = None
         entries: dict[str, FileEntry] = {}
+        states: dict[str, FileState] = {}
         folder, begun = self.beside / self.files / self.path, 0.0
         for pages, after in self._large():
             if packing is None:
@@ -120,10 +137,11 @@ class EarlyStore:
             with copying.opened(pages, os.O_RDONLY) as reading:
                 appended = self._appended(reading, after)
                 entries[path] = stored.store_pieces(appended, reading, path, folder / pages.name, packing)
+                states[path] = FileState.of(os.fstat(reading))._replace(size=entries[path].size)
         if packing is None:
             return None
         took = time.perf_counter() - begun - self._waited
-        return Early(beside=self.beside, packing=packing, entries=entries, seconds=took)
+        return Early(beside=self.beside, packing=packing, entries=entries, states=states, seconds=took)
 
     def _make(self, folder: Path) -> None:
         self.beside.parent.mkdir(parents=True, exist_ok=True)

@@ -118,6 +118,20 @@ def test_what_was_appended_afterwards_is_not_missed(images: Path, tmp_path: Path
     assert contents(back) == contents(images)
 
 
+def test_of_a_freeze_that_is_tried_once_more_the_second_one_is_kept(images: Path, tmp_path: Path) -> None:
+    target = tmp_path / "snapshots" / "1"
+    with storing(images, target) as store:
+        append(images / "pages-1.img", 5)
+        wait_until_stored(target, "pages-1.img", 5)
+        (images / "pages-1.img").unlink()
+        append(images / "pages-1.img", 5)
+    done = published(images, target, store)
+
+    (back := tmp_path / "back").mkdir()
+    snapshot.restore(target, done.digest, {"images": back})
+    assert contents(back) == contents(images)
+
+
 def test_of_a_freeze_that_fails_nothing_is_left(images: Path, tmp_path: Path) -> None:
     target = tmp_path / "snapshots" / "1"
     store = storing(images, target)
