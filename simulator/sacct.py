@@ -16,8 +16,14 @@ UNFINISHED = {"PENDING", "RUNNING", "SUSPENDED", "REQUEUED", "RESIZING", "COMPLE
 COMPLETED, FAILED, CANCELLED = 1, 0, 5
 """The format's states."""
 
+RAW = {"JobID": "JobIDRaw", "Timelimit": "TimelimitRaw"}
+"""Columns that will do in place of these; by a raw number no component of a heterogeneous job can be told from a job."""
+
 NEVER = {"None", "Unknown"}
 """What sacct writes for the start of a job that never started, as one that was cancelled while it waited."""
+
+NEVER_BEGUN = 2**32 - 2
+"""What its JSON has there."""
 
 UNREADABLE = "a field that cannot be read"
 MOST_NAMED = 5
@@ -28,7 +34,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A finished job as sacct tells of it; times in seconds, *limit* None where there was none."""
+    """A finished job as sacct tells of it; times in seconds, *limit* None where there was none.
+
+    A component of a heterogeneous job has a record of its own; *parent* says of which job then, and is empty of all others.
+    """
 
     id: str
     submit: int
@@ -39,6 +48,7 @@ class Record:
     state: str
     user: str
     qos: str
+    parent: str = ""
 
 
 class Unreadable(ValueError):
@@ -79,7 +89,8 @@ def import_sacct(content: str, processors: int | None = None, default_limit: int
     dropped: Counter[str] = Counter()
     unreadable: list[str] = []
     read = _from_json if content.lstrip().startswith("{") else _from_table
-    records = sorted(_used(read(content, dropped, unreadable), dropped), key=lambda record: record.submit)
+    used = _used(read(content, dropped, unreadable), dropped)
+    records = sorted(_put_together(used), key=lambda record: record.submit)
     if not records:
         reasons = ", ".join(f"{count} x {reason}" for reason, count in dropped.items()) or "there are no records"
         raise BadTrace(f"no job of this accounting has run and ended: {'; '.join([reasons, *unreadable[:MOST_NAMED]])}")
@@ -104,7 +115,7 @@ def import_sacct(content: str, processors: int | None = None, default_limit: int
 def _from_table(content: str, dropped: Counter[str], unreadable: list[str]) -> Iterator[Record]:
     lines = [one for one in enumerate(content.lstrip("\ufeff").splitlines(), start=1) if one[1].strip()]
     titles = lines[0][1].split("|") if lines else []
-    lacking = [name for name in NEEDED if name not in titles and f"{name}Raw" not in titles]
+    lacking = [name for name in NEEDED if name not in titles and RAW.get(name) not in titles]
     if lacking:
         raise BadTrace(
             f"this is no table of sacct with all that is needed; it lacks {', '.join(lacking)}: "
@@ -112,7 +123,7 @@ def _from_table(content: str, dropped: Counter[str], unreadable: list[str]) -> I
         )
     for number, line in lines[1:]:
         fields = dict(zip(titles, line.split("|"), strict=False))
-        if "." in fields.get("JobID", ""):
+        if "." in _id(fields):
             continue  # a step: its job has a line of its own
         reason = _why_not(fields.get("State", "COMPLETED"), has_started=fields.get("Start") not in NEVER)
         try:
@@ -125,6 +136,10 @@ def _from_table(content: str, dropped: Counter[str], unreadable: list[str]) -> I
         dropped[reason] += 1
 
 
+def _id(fields: Mapping[str, str]) -> str:
+    return fields.get("JobID") or fields.get(RAW["JobID"], "")
+
+
 def _table_record(fields: Mapping[str, str]) -> Record:
     def read(name: str, reader: Callable[[str], T]) -> T:
         try:
@@ -135,7 +150,7 @@ def _table_record(fields: Mapping[str, str]) -> Record:
             raise Unreadable(f"{name} is {fields[name]!r}") from None
 
     return Record(
-        id=fields["JobID"],
+        id=_id(fields),
         submit=read("Submit", _moment),
         start=read("Start", _moment),
         run=read("ElapsedRaw", int),
@@ -144,6 +159,7 @@ def _table_record(fields: Mapping[str, str]) -> Record:
         state=fields.get("State", "COMPLETED"),
         user=fields.get("User", ""),
         qos=fields.get("QOS", ""),
+        parent=_id(fields).partition("+")[0] if "+" in _id(fields) else "",
     )
 
 
@@ -159,7 +175,7 @@ def _from_json(content: str, dropped: Counter[str], unreadable: list[str]) -> It
             state = job["state"]["current"]
             state = state[0] if isinstance(state, list) else state
             reason = _why_not(state, has_started=True) or _why_not(
-                state, has_started=bool(_number(job["time"]["start"]))
+                state, has_started=_number(job["time"]["start"]) not in {None, 0, NEVER_BEGUN}
             )
             if not reason:
                 yield _json_record(job, state)
@@ -185,6 +201,7 @@ def _json_record(job: Mapping[str, Any], state: str) -> Record:
         state=state,
         user=str(job.get("user", "")),
         qos=str(job.get("qos", "")),
+        parent=str(job.get("het", {}).get("job_id") or ""),
     )
 
 
@@ -210,6 +227,26 @@ def _used(records: Iterable[Record], dropped: Counter[str]) -> Iterator[Record]:
             dropped["had no CPUs"] += 1
         else:
             yield record
+
+
+def _put_together(records: Iterable[Record]) -> Iterator[Record]:
+    """Yield one record for all components of a heterogeneous job: Slurm starts them together."""
+    components: dict[tuple[str, int], list[Record]] = {}
+    for record in records:
+        if record.parent:
+            components.setdefault((record.parent, record.submit), []).append(record)
+        else:
+            yield record
+    for parts in components.values():
+        start, limits = min(one.start for one in parts), [one.limit for one in parts if one.limit is not None]
+        yield replace(
+            parts[0],
+            start=start,
+            run=max(one.start + one.run for one in parts) - start,
+            limit=max(limits) if len(limits) == len(parts) else None,
+            size=sum(one.size for one in parts),
+            state=next((one.state for one in parts if one.state != "COMPLETED"), "COMPLETED"),
+        )
 
 
 def _limit(text: str) -> int | None:

@@ -192,6 +192,36 @@ def test_a_table_of_sacct_becomes_a_log() -> None:
     assert "; Note: MaxProcs is the most that were in use at once; the machine may be larger" in made.text
 
 
+HETEROGENEOUS = """JobID|Submit|Start|ElapsedRaw|Timelimit|AllocCPUS|State|User|QOS
+1+0|2026-11-28T02:21:54|2026-11-28T02:21:55|2|00:05:00|1|COMPLETED|root|normal
+1+1|2026-11-28T02:21:54|2026-11-28T02:21:55|3|00:07:00|2|FAILED|root|normal
+3|2026-11-28T02:22:00|2026-11-28T02:22:00|1|00:07:00|1|COMPLETED|root|normal
+"""
+
+
+def test_the_components_of_a_heterogeneous_job_are_one_job_that_takes_them_all() -> None:
+    rows = [line for line in import_sacct(HETEROGENEOUS).text.splitlines() if not line.startswith(";")]
+    assert rows == ["1 0 1 3 3 -1 -1 3 420 -1 0 1 -1 -1 1 -1 -1 -1", "2 6 0 1 1 -1 -1 1 420 -1 1 1 -1 -1 1 -1 -1 -1"]
+
+    # As sacct --json of Slurm 24.11 tells of the first two, and of others.
+    times = {"submission": 90, "start": 100, "elapsed": 5, "limit": 3}
+    het = [{"job_id": 1, "job_offset": {"set": True, "infinite": False, "number": number}} for number in (0, 1)]
+    none = {"job_id": 0, "job_offset": {"set": False, "infinite": False, "number": 0}}
+    jobs = [_json_job(job_id=1 + number, time=times, het=of) for number, of in enumerate((*het, none))]
+    made = import_sacct(json.dumps({"jobs": jobs}))
+    assert [line.split()[4] for line in made.text.splitlines() if not line.startswith(";")] == ["8", "16"]
+
+
+def test_components_of_which_one_has_no_limit_have_none_together() -> None:
+    made = import_sacct(HETEROGENEOUS.replace("00:07:00", "UNLIMITED", 1))
+    assert [line.split()[8] for line in made.text.splitlines() if not line.startswith(";")] == ["-1", "420"]
+
+
+def test_a_table_by_raw_numbers_alone_becomes_a_log_too() -> None:
+    made = import_sacct(TABLE.replace("JobID|", "JobIDRaw|", 1))
+    assert (made.jobs, made.dropped) == (3, {"not over yet": 1, "never started": 1})
+
+
 def test_jobs_without_a_time_limit_get_the_one_that_is_given_and_the_log_says_so() -> None:
     made = import_sacct(TABLE.replace("1-00:00:00", "Partition_Limit"), default_limit=7200)
     rows = [line.split() for line in made.text.splitlines() if not line.startswith(";")]
@@ -262,6 +292,7 @@ def test_the_json_of_sacct_old_and_new_becomes_a_log() -> None:
     running = _json_job(state={"current": ["RUNNING"]})
     waited = {"submission": 90, "start": {"set": False, "infinite": False, "number": 0}, "elapsed": 0, "limit": 3}
     never = _json_job(state={"current": ["CANCELLED"]}, time=waited)
+    nor = _json_job(state={"current": ["CANCELLED"]}, time={**waited, "start": 4_294_967_294})
     at = {"set": True, "infinite": False, "number": 100}
     times = {"submission": at, "start": 110, "elapsed": 50, "limit": {"set": True, "infinite": False, "number": 2}}
     made = import_sacct(
@@ -273,6 +304,7 @@ def test_the_json_of_sacct_old_and_new_becomes_a_log() -> None:
                     running,
                     {"job_id": 1},
                     never,
+                    nor,
                 ]
             }
         ),
@@ -282,7 +314,7 @@ def test_the_json_of_sacct_old_and_new_becomes_a_log() -> None:
         "1 0 5 20 8 -1 -1 8 180 -1 0 1 -1 -1 1 -1 -1 -1",
         "2 10 10 50 8 -1 -1 8 120 -1 1 1 -1 -1 1 -1 -1 -1",
     ]
-    reasons = {"not over yet": 1, "a field that cannot be read": 1, "never started": 1}
+    reasons = {"not over yet": 1, "a field that cannot be read": 1, "never started": 2}
     assert (made.processors, made.dropped, made.unreadable) == (64, reasons, ("record 4: it lacks 'state'",))
 
 
