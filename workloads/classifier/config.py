@@ -20,10 +20,10 @@ class TrainConfig:
     threads: int = 1
     precision: Precision = Precision.FLOAT32
     batch: int = 128  # half of it of each particle
-    width: int = 12
+    width: int = 16
     rate: float = 2e-3
     decay: float = 0.02
-    average_decay: float = 0.99
+    average_decay: float = 0.995
     look_every: int = 200
     patience: int = 10
     report_every: int = 10
