@@ -57,19 +57,17 @@ class OwnView(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        # In bfloat16 a place would be known to a pixel at best.
-        with torch.autocast("cpu", enabled=False):
-            size = images.sum(dim=1, keepdim=True).clamp(min=1)
-            middle, way, side = self._lie(images / size)
-            light, is_camera = self._between_pixels(images, *self._cells(middle, way, side))
-            share = torch.expm1(light) / size[:, :, None]
-            views = torch.stack([light / LOG_LIGHT, share / SHARE, is_camera], dim=1)
-            distance = middle.square().sum(dim=1, keepdim=True).sqrt()
-            numbers = [
-                (torch.log10(size) - USUAL_LOG_SIZE) / SPREAD_LOG_SIZE,
-                (distance - USUAL_MM) / SPREAD_MM,
-            ]
-            return views, torch.cat(numbers, dim=1)
+        size = images.sum(dim=1, keepdim=True).clamp(min=1)
+        middle, way, side = self._lie(images / size)
+        light, is_camera = self._between_pixels(images, *self._cells(middle, way, side))
+        share = torch.expm1(light) / size[:, :, None]
+        views = torch.stack([light / LOG_LIGHT, share / SHARE, is_camera], dim=1)
+        distance = middle.square().sum(dim=1, keepdim=True).sqrt()
+        numbers = [
+            (torch.log10(size) - USUAL_LOG_SIZE) / SPREAD_LOG_SIZE,
+            (distance - USUAL_MM) / SPREAD_MM,
+        ]
+        return views, torch.cat(numbers, dim=1)
 
     def _lie(self, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The middle of the light (B, 2), the way to it (B, 2), and the side to which it leans (B, 1): 1 or -1."""

@@ -122,6 +122,7 @@ def test_an_image_without_light_has_a_view() -> None:
 
 def test_a_view_is_exact_in_bfloat16_too() -> None:
     images = showers()
+    # A place that went through a product of matrices would be known to a pixel at best.
     with Precision.BFLOAT16.autocast():
         views, numbers = VIEW(images)
     assert torch.equal(views, VIEW(images)[0])
