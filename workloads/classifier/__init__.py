@@ -1,1 +1,1 @@
-"""Gamma or hadron: a small CNN on the camera's map, measured beside cuts on Hillas parameters."""
+"""Gamma or hadron: a small CNN on images as their own showers see them, measured beside cuts on Hillas parameters."""

@@ -117,7 +117,7 @@ def draw_scores(scores: Array, is_gamma: Array, threshold: float) -> bytes:
 def _card(config: TrainConfig, data: TrainingData, parameters: int, figures: dict[str, Any]) -> ModelCard:
     return ModelCard(
         name="Gamma/hadron classifier for TAIGA-IACT images",
-        what="A convolutional network on the oblique 32x32 map, with a cut from validation data.",
+        what="A convolutional network on the image along its own axes, with a cut from validation data.",
         source="the quality factor of the field's papers on this telescope",
         weights=WEIGHTS_FILE,
         parameters={"classifier": parameters},

@@ -10,6 +10,9 @@ from idleq.workloads.training.weights import read_weights, save_weights, unusabl
 WEIGHTS_FILE = "classifier.safetensors"
 MODEL = "gamma-hadron-classifier"
 
+# Raised whenever the network becomes another; weights of another are refused. The first looked at the whole camera and had no number.
+NETWORK = 2
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -21,13 +24,18 @@ class Judge:
 
 def save_judge(judge: Judge, size: ModelSize, path: Path) -> None:
     """Write both."""
-    save_weights(judge.model, MODEL, {**size.to_dict(), "threshold": judge.threshold}, path)
+    save_weights(judge.model, MODEL, {**size.to_dict(), "network": NETWORK, "threshold": judge.threshold}, path)
 
 
 def load_judge(path: Path, camera: Camera) -> Judge:
     """The judge in *path*."""
     header, tensors = read_weights(path, MODEL, "train-classifier")
     try:
+        network = header.get("network", 1)
+        if network != NETWORK:
+            raise ValueError(
+                f"its network is number {network}, this program's is {NETWORK}; train-classifier trains one"
+            )
         model = Classifier(ModelSize.from_dict(header), camera)
         model.load_state_dict(tensors)
         threshold = float(header["threshold"])
