@@ -4,11 +4,9 @@ Criu appends to one file of memory after the other, and never goes back in one. 
 and written to the snapshot's disk already, and little is left to do at the end. Whatever is not stored so is stored afterwards.
 """
 
-import contextlib
 import os
 import shutil
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +27,10 @@ GLANCE_SECONDS = 0.005
 """Between two looks for more; criu writes some ten megabytes meanwhile."""
 
 PRIVATE = 0o700
+
+
+class InVain(Exception):
+    """What is being stored is of no use any more."""
 
 
 class FileState(NamedTuple):
@@ -54,14 +56,12 @@ class Early:
         packing: how they are packed, as all of it must be.
         entries: what its manifest says of them, by their paths.
         states: what the files were that were read, when all was read.
-        seconds: what storing them took, without waiting for more of them.
     """
 
     beside: Path
     packing: Packing
     entries: Mapping[str, FileEntry]
     states: Mapping[str, FileState]
-    seconds: float
 
     @property
     def bytes(self) -> int:
@@ -89,6 +89,7 @@ class EarlyStore:
         files: the name of the folder in it that holds its files.
         packer: decides how they are packed.
         early: what was stored, when this is left; None if that is nothing, or is of no use.
+        trouble: what kept it from storing anything; empty if nothing did.
     """
 
     images: Path
@@ -97,57 +98,77 @@ class EarlyStore:
     files: str
     packer: Packer
     early: Early | None = None
+    trouble: str = ""
     _is_over: threading.Event = field(default_factory=threading.Event)
     _is_vain: bool = False
-    _waited: float = 0.0
-    _thread: threading.Thread = field(init=False)
+    # Once this is over others may write beside: nothing is removed there then.
+    _place: threading.Lock = field(default_factory=threading.Lock)
+    _thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._run, name="early", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name="early", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads here: all of it is stored afterwards
+            self.trouble = str(error)
+        else:
+            self._thread = thread
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._is_vain = kind is not None
-        self._is_over.set()
-        self._thread.join()
+        with self._place:
+            self._is_vain = kind is not None
+            self._is_over.set()
+        # Where the freeze has failed its guest is asked at once to save itself: the thread is left to come to its end alone.
+        if self._thread is not None and not self._is_vain:
+            self._thread.join()
 
     def _run(self) -> None:
-        # Whatever goes wrong here is met again, and told, when all of the snapshot is stored: no guest is lost by this.
-        with contextlib.suppress(Exception):
+        early = None
+        try:
             early = self._stored()
-            self.early = None if self._is_vain else early
-        if self.early is None:
+        except InVain:
+            pass
+        except Exception as error:  # noqa: BLE001 - whatever it is, all is stored afterwards, or that says what goes wrong
+            self.trouble = f"{type(error).__name__}: {error}"
+        if early is None or self._is_vain:
             shutil.rmtree(self.beside, ignore_errors=True)
+        else:
+            self.early = early
 
     def _stored(self) -> Early | None:
         packing: Packing | None = None
         entries: dict[str, FileEntry] = {}
         states: dict[str, FileState] = {}
-        folder, begun = self.beside / self.files / self.path, 0.0
+        folder = self.beside / self.files / self.path
         for pages, after in self._large():
             if packing is None:
-                begun, self._waited = time.perf_counter(), 0.0
                 self._make(folder)
-                so_far = Item(path=pages.name, source=pages, is_folder=False, length=_size(pages))
-                packing = self.packer.packing_for((so_far,), self.beside)
+                packing = self._packing_by(pages)
             path = f"{self.path}/{pages.name}"
             with copying.opened(pages, os.O_RDONLY) as reading:
                 appended = self._appended(reading, after)
                 entries[path] = stored.store_pieces(appended, reading, path, folder / pages.name, packing)
+                # Of its size what was read counts: what has come since is not stored.
                 states[path] = FileState.of(os.fstat(reading))._replace(size=entries[path].size)
         if packing is None:
             return None
-        took = time.perf_counter() - begun - self._waited
-        return Early(beside=self.beside, packing=packing, entries=entries, states=states, seconds=took)
+        return Early(beside=self.beside, packing=packing, entries=entries, states=states)
+
+    def _packing_by(self, pages: Path) -> Packing:
+        so_far = Item(path=pages.name, source=pages, is_folder=False, length=_size(pages))
+        return self.packer.packing_for((so_far,), self.beside)
 
     def _make(self, folder: Path) -> None:
-        self.beside.parent.mkdir(parents=True, exist_ok=True)
-        copying.remove_half_written(self.beside.parent)
-        for each in (self.beside, folder.parent, folder):
-            each.mkdir(mode=PRIVATE)
+        with self._place:
+            if self._is_over.is_set():
+                raise InVain
+            self.beside.parent.mkdir(parents=True, exist_ok=True)
+            copying.remove_half_written(self.beside.parent)
+            for each in (self.beside, folder.parent, folder):
+                each.mkdir(mode=PRIVATE)
 
     def _large(self) -> Iterator[tuple[Path, Path]]:
         """Yield each file of memory that has become large, with the one that is written after it."""
@@ -159,25 +180,24 @@ class EarlyStore:
             if after.exists():
                 number += 1
             else:
-                self._wait()
+                self._is_over.wait(GLANCE_SECONDS)
 
     def _appended(self, reading: int, after: Path) -> Iterator[bytes]:
         """Yield what is in a file of memory and what comes, until the one *after* it is begun, or nothing comes any more."""
+        done = seen = 0
         is_whole = False
         while not is_whole:
-            # Looked at before it is read, so that nothing is missed.
+            # Looked at before it is read, so that nothing is missed. While more comes it is read up to the size of the glance before:
+            # not every processor shows a file's new size later than the bytes.
             is_whole = self._is_over.is_set() or after.exists()
-            for piece in copying.read_pieces(reading):
+            for piece in copying.read_pieces(reading, None if is_whole else seen - done):
                 if self._is_vain:
-                    raise InterruptedError("what is being stored is of no use")
+                    raise InVain
                 yield piece
+                done += len(piece)
             if not is_whole:
-                self._wait()
-
-    def _wait(self) -> None:
-        begun = time.perf_counter()
-        self._is_over.wait(GLANCE_SECONDS)
-        self._waited += time.perf_counter() - begun
+                seen = os.fstat(reading).st_size
+                self._is_over.wait(GLANCE_SECONDS)
 
 
 def _size(path: Path) -> int:

@@ -198,7 +198,7 @@ def thaw(order: Order, images: Path, start: Callable[[list[str], int], "subproce
     """Let what is in *images* go on by *start*, which is given a command and an open file to pass on, and gives the outer process.
 
     Raises:
-        ThawFailed: nothing of it runs; the outer process has ended, if there was one, and is to be waited for.
+        ThawFailed: nothing of it runs. The outer process, if there was one, has ended, and is not waited for yet.
     """
     program = find_criu()
     if program is None:

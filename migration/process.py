@@ -25,7 +25,7 @@ from pathlib import Path
 from idleq.migration import enclosed, enclosure
 from idleq.migration.descent import leaders_first, owners
 from idleq.migration.errands import Errands
-from idleq.migration.errors import FreezeFailed, MigrationError, ProgramMissing, StartFailed
+from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed
 from idleq.migration.ports import MARK, ContainerName, Ended, FrozenState, Order
 from idleq.processes import (
     Process,
@@ -60,6 +60,8 @@ class ProcessRuntime:
     _enclosed: dict[ContainerName, Order] = field(default_factory=dict)
     # What another thread freezes or thaws: its end is told by that, and by nobody else.
     _in_hand: set[ContainerName] = field(default_factory=set)
+    # What was killed while it was in hand: one that has no process yet is ended when it has.
+    _doomed: set[ContainerName] = field(default_factory=set)
     # A look for who has ended and the end of a freeze, in another thread, take turns: a process that is reaped in between is nobody's.
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _lost: dict[ContainerName, str] = field(default_factory=dict)
@@ -112,6 +114,7 @@ class ProcessRuntime:
             raise
         finally:
             self._in_hand.discard(name)
+            self._doomed.discard(name)
         return state
 
     def thaw(self, order: Order, images: Path) -> None:
@@ -121,20 +124,27 @@ class ProcessRuntime:
             outer = self.errands.begin(lambda: self._popen(order, argv, Path("/"), (answer,)))
             self._leaders[order.name] = outer  # from now on whoever kills it finds it
             self.errands.end([outer.pid])
+            if order.name in self._doomed:
+                os.kill(outer.pid, signal.SIGKILL)
             return outer
 
         self._in_hand.add(order.name)
         self._enclosed[order.name] = order
         try:
             _go_on(order, images, start)
-        except MigrationError:
+        except BaseException:
+            outer = self._leaders.get(order.name)
+            if outer is not None:
+                os.kill(outer.pid, signal.SIGKILL)
+                os.waitid(os.P_PID, outer.pid, os.WEXITED | os.WNOWAIT)
             with self._turn:
-                self._enclosed.pop(order.name)
-                if (outer := self._leaders.pop(order.name, None)) is not None:
-                    outer.wait()  # it has ended: until now its number was nobody else's
+                del self._enclosed[order.name]
+                if outer is not None:
+                    self._leaders.pop(order.name).wait()
             raise
         finally:
             self._in_hand.discard(order.name)
+            self._doomed.discard(order.name)
 
     def _popen(
         self, order: Order, argv: Sequence[str], folder: Path, files: Sequence[int] = ()
@@ -181,6 +191,7 @@ class ProcessRuntime:
 
     def kill(self, names: Collection[ContainerName]) -> None:
         """See Runtime; found by session, group, descent and mark."""
+        self._doomed.update(name for name in names if name in self._in_hand)
         sent: set[int] = set()
         leaders = {self._leaders[name].pid for name in names if name in self._leaders}
         for _ in range(ROUNDS):

@@ -86,7 +86,7 @@ class Runtimes:
         return state
 
     def thaw(self, order: Order, images: Path) -> None:
-        """See Freezer; it can be killed meanwhile."""
+        """See Freezer; whoever kills it meanwhile is heard by a runtime that can end it then."""
         runtime = self._of(order.runtime)
         self._where[order.name] = order.runtime
         try:

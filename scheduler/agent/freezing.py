@@ -23,10 +23,11 @@ from idleq.scheduler.core.submission import FreezeMethod
 
 @dataclass(frozen=True, slots=True)
 class FrozenGuest:
-    """What a freeze has left: what the engine says of it, and the part of its snapshot that is stored already."""
+    """What a freeze has left: what the engine says of it, the part of its snapshot that is stored already, and why that is none."""
 
     state: FrozenState
     early: Early | None
+    trouble: str
 
 
 def begin(node: Node, guest: Guest, reason: str) -> None:
@@ -52,13 +53,12 @@ def begin(node: Node, guest: Guest, reason: str) -> None:
 
 def _freeze(node: Node, guest: Guest, name: SnapshotId) -> FrozenGuest | FreezeFailed:
     """In the background; a part of its snapshot *name* is stored then."""
-    images = guest.folders.images
+    images, store = guest.folders.images, saving.early_store(node, guest, name)
     try:
         saves.from_outside(guest.folders)  # what cannot be kept is found while it still runs
         images.mkdir(mode=PRIVATE)
-        with saving.early_store(node, guest, name) as store:
+        with store:
             state = node.runtime.freeze(guest.name, images)
-        return FrozenGuest(state, store.early)
     except FreezeFailed as failure:
         shutil.rmtree(images, ignore_errors=True)
         return failure
@@ -68,6 +68,7 @@ def _freeze(node: Node, guest: Guest, name: SnapshotId) -> FrozenGuest | FreezeF
     except Exception as error:  # noqa: BLE001 - whatever it is, the guest has not been frozen, and may go on
         shutil.rmtree(images, ignore_errors=True)
         return FreezeFailed(mishaps.in_words(error))
+    return FrozenGuest(state, store.early, store.trouble)
 
 
 def _on_frozen(node: Node, guest: Guest, name: SnapshotId, result: FrozenGuest | FreezeFailed) -> None:
@@ -87,6 +88,7 @@ def _on_frozen(node: Node, guest: Guest, name: SnapshotId, result: FrozenGuest |
         bytes=state.bytes,
         stopped_ms=state.stopped_ms,
         early_bytes=result.early.bytes if result.early else 0,
+        **({"early_trouble": result.trouble} if result.trouble else {}),
     )
     guest.phase, guest.ended_at = Phase.CLOSING, now
     if progress := guest.news_of_progress():

@@ -21,6 +21,7 @@ from idleq.migration.process import ProcessRuntime
 from idleq.migration.runtimes import FullRuntime, Runtimes
 from idleq.migration.sealing import NO_KEYS, read_keys
 from idleq.processes import read_processes, read_variable
+from idleq.scheduler.agent.abilities import look_here
 from idleq.scheduler.agent.alone import Alone
 from idleq.scheduler.agent.api_link import ApiLink
 from idleq.scheduler.agent.background import Background
@@ -29,7 +30,6 @@ from idleq.scheduler.agent.courier import Courier
 from idleq.scheduler.agent.decide import Situation
 from idleq.scheduler.agent.errors import AllocationUnknown
 from idleq.scheduler.agent.folders import CONTROL, PRIVATE, Scratch
-from idleq.scheduler.agent.here import look
 from idleq.scheduler.agent.key import FromTicket, Key, from_file, keep_to_ourselves
 from idleq.scheduler.agent.lease import Lease
 from idleq.scheduler.agent.loop import Loop
@@ -96,7 +96,7 @@ def node_of(
     settings: AgentSettings, paths: ServerPaths, clock: Clock, wake: Callable[[], None], log: FilteringBoundLogger
 ) -> Node:
     """Return the node with all that serves it."""
-    abilities, machine = look()
+    abilities, machine = look_here()
     return Node(
         settings=settings,
         paths=paths,

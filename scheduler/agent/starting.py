@@ -1,6 +1,7 @@
 """From the command to the running process."""
 
 import shutil
+from typing import TypeVar
 
 from idleq.ids import Millis
 from idleq.machines import obstacles
@@ -33,6 +34,8 @@ from idleq.scheduler.core.commands import Launch
 from idleq.scheduler.core.inputs import CommandFailed, Exited, Launched, SnapshotRejected
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.submission import FreezeMethod
+
+T = TypeVar("T")
 
 Trouble = SnapshotDamaged | ThawFailed | StartFailed | MountRefused | OSError
 
@@ -160,8 +163,8 @@ def _thaw(node: Node, guest: Guest, thaw_from: Snapshot) -> Trouble | Stop | Man
     return manifest
 
 
-def _stop_or(trouble: Trouble, guest: Guest) -> Trouble | Stop:
-    """Return what went wrong with *guest*: where it was killed meanwhile, that, and its snapshot has no part in it."""
+def _stop_or(trouble: T, guest: Guest) -> T | Stop:
+    """Return what went wrong with *guest*: where it was killed meanwhile, that, and neither this node nor its snapshot has a part in it."""
     return trouble if guest.stop is None else guest.stop
 
 
@@ -228,7 +231,7 @@ def _try_to_start(node: Node, guest: Guest) -> StartFailed | Stop | None:
         _bring_inputs(node, guest)
         node.runtime.start(order_for(node, guest))
     except StartFailed as trouble:
-        return trouble
+        return _stop_or(trouble, guest)
     return None
 
 

@@ -174,8 +174,8 @@ def drill_snapshot(paths: "ServerPaths", job: "JobId", spec: "JobSpec", taken: "
         KeyUnusable: the keys of snapshots cannot be read.
     """
     from idleq.migration.sealing import NO_KEYS, read_keys
+    from idleq.scheduler.agent.abilities import look_here
     from idleq.scheduler.agent.drill import Drill
-    from idleq.scheduler.agent.here import look
     from idleq.scheduler.agent.main import alone_here
     from idleq.scheduler.config import load_config
 
@@ -183,7 +183,7 @@ def drill_snapshot(paths: "ServerPaths", job: "JobId", spec: "JobSpec", taken: "
     keys = read_keys(paths.root / config.snapshots.key_file) if config.snapshots.key_file else NO_KEYS
     inputs = paths.input(spec.inputs.id) if spec.inputs else None
     with alone_here(config.containers.roots, seconds) as alone:
-        _, machine = look()
+        _, machine = look_here()
         drill = Drill(alone, machine)
         return drill.of(job, spec, paths.job(job).snapshot(taken.id).root, taken, keys, inputs)
 

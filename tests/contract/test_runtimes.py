@@ -20,11 +20,12 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from threading import Thread
-from typing import Protocol
+from typing import Any, Protocol
 
 import psutil
 import pytest
 
+from idleq.migration import enclosed
 from idleq.migration.cgroups import GROUPS, freezer_of, groups_in
 from idleq.migration.confinement import OWNER_LABEL
 from idleq.migration.docker import DockerRuntime
@@ -777,12 +778,35 @@ def test_one_that_is_killed_while_it_is_being_thawed_is_not_waited_for(
             elsewhere.setenv("PATH", f"{freezer.folder}:{os.environ['PATH']}")
             with ThreadPoolExecutor(1) as beside:
                 thaw = beside.submit(freezer.runtime.thaw, order, images)
-                wait_for("criu", lambda: freezer.survivors() and programs("sleep"), seconds=PATIENCE_SECONDS)
+                wait_for("criu", lambda: set(freezer.survivors()) & set(programs("sleep")), seconds=PATIENCE_SECONDS)
                 freezer.runtime.kill([C1])
                 assert isinstance(thaw.exception(timeout=PATIENCE_SECONDS / 2), ThawFailed)
         assert (freezer.survivors(), freezer.runtime.ended()) == ([], [])
 
         freezer.runtime.thaw(freezer.python(COUNT, "100"), images)
+        assert freezer.wait_for_end() == [Ended(C1, 0)]
+
+
+@NAMESPACES
+@CRIU
+def test_one_that_is_killed_just_before_it_goes_on_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench_of("enclosed", tmp_path) as freezer:
+        order, images, thaw = freezer.python(COUNT, "100"), freezer.images(), enclosed.thaw
+        freezer.runtime.start(order)
+        freezer.wait_for_lines(1)
+        freezer.runtime.freeze(C1, images)
+
+        def late(*given: Any) -> None:
+            freezer.runtime.kill([C1])
+            thaw(*given)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(enclosed, "thaw", late)
+            with pytest.raises(ThawFailed):
+                freezer.runtime.thaw(order, images)
+        assert (freezer.survivors(), freezer.runtime.ended()) == ([], [])
+
+        freezer.runtime.thaw(order, images)
         assert freezer.wait_for_end() == [Ended(C1, 0)]
 
 

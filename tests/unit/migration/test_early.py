@@ -1,16 +1,18 @@
 """A part of a snapshot is stored while criu still writes it, and is the same as if it had been stored afterwards."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from idleq.machines import Machine
-from idleq.migration import copying, early, snapshot
+from idleq.migration import copying, early, snapshot, stored
 from idleq.migration.early import EarlyStore
-from idleq.migration.errors import FreezeFailed
-from idleq.migration.manifest import Origin
+from idleq.migration.errors import FreezeFailed, SnapshotNotWritten
+from idleq.migration.manifest import FileEntry, Origin
 from idleq.migration.packer import PLAIN, Packer
+from idleq.migration.packing import Packing
 from idleq.migration.sealing import Key, Keyring
 from idleq.migration.snapshot import Published
 from idleq.migration.tree import Item, list_folder
@@ -118,6 +120,40 @@ def test_what_was_appended_afterwards_is_not_missed(images: Path, tmp_path: Path
     assert contents(back) == contents(images)
 
 
+def test_what_was_appended_after_the_last_look_is_not_missed(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_pieces = stored.store_pieces
+
+    def and_then(pieces: Iterator[bytes], reading: int, path: str, place: Path, packing: Packing) -> FileEntry:
+        entry = store_pieces(pieces, reading, path, place, packing)
+        append(images / "pages-1.img")
+        return entry
+
+    monkeypatch.setattr(stored, "store_pieces", and_then)
+    target = tmp_path / "snapshots" / "1"
+    with storing(images, target) as store:
+        append(images / "pages-1.img", 5)
+        wait_until_stored(target, "pages-1.img", 5)
+    done = published(images, target, store)
+
+    (back := tmp_path / "back").mkdir()
+    snapshot.restore(target, done.digest, {"images": back})
+    assert contents(back) == contents(images)
+
+
+def test_a_snapshot_of_which_a_part_was_stored_early_says_nothing_of_how_fast_the_disk_is(
+    images: Path, tmp_path: Path
+) -> None:
+    packer, target = Packer(compression="auto", write_rate=1e9), tmp_path / "snapshots" / "1"
+    with storing(images, target, packer) as store:
+        append(images / "pages-1.img", 12)
+        wait_until_stored(target, "pages-1.img", 0)
+    assert store.early is not None
+    published(images, target, store, packer)
+    assert packer.write_rate == 1e9
+
+
 def test_of_a_freeze_that_is_tried_once_more_the_second_one_is_kept(images: Path, tmp_path: Path) -> None:
     target = tmp_path / "snapshots" / "1"
     with storing(images, target) as store:
@@ -144,17 +180,21 @@ def test_of_a_freeze_that_fails_nothing_is_left(images: Path, tmp_path: Path) ->
 
     with pytest.raises(FreezeFailed):
         freeze()
-    assert store.early is None
-    assert list(target.parent.iterdir()) == []
+    wait_for("all of it to be removed", lambda: not list(target.parent.iterdir()), seconds=20)
+    assert (store.early, store.trouble) == (None, "")
 
 
 def test_where_nothing_can_be_stored_the_freeze_goes_on_and_whoever_stores_the_rest_is_told(
     images: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "snapshots").write_text("no folder")
-    with storing(images, tmp_path / "snapshots" / "1") as store:
+    target = tmp_path / "snapshots" / "1"
+    with storing(images, target) as store:
         append(images / "pages-1.img", 5)
+        wait_for("it to be tried", lambda: store.trouble, seconds=20)
     assert store.early is None
+    with pytest.raises(SnapshotNotWritten):
+        published(images, target, store)
 
 
 def test_what_a_killed_agent_has_stored_early_is_removed(images: Path, tmp_path: Path) -> None:

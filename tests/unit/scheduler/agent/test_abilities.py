@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from idleq.scheduler.agent import here
+from idleq.scheduler.agent import abilities as ours
 
 
 @pytest.mark.parametrize(
@@ -36,10 +36,10 @@ def test_a_node_is_said_to_freeze_images_only_by_engines_that_do_so_for_root(
     docker_freezes: bool,
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: name if name in engines else None)
-    monkeypatch.setattr(here, "is_root", lambda: user == 0)
-    monkeypatch.setattr(here, "criu_version", lambda: criu)
-    monkeypatch.setattr(here, "can_docker_freeze", lambda: docker_freezes)
+    monkeypatch.setattr(ours, "is_root", lambda: user == 0)
+    monkeypatch.setattr(ours, "criu_version", lambda: criu)
+    monkeypatch.setattr(ours, "can_docker_freeze", lambda: docker_freezes)
 
-    said, machine = here.look()
+    said, machine = ours.look_here()
     assert said == abilities
     assert (machine.criu, machine.runtimes) == (criu, runtimes)

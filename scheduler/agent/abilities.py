@@ -15,7 +15,7 @@ ENGINES = (PODMAN, DOCKER)
 """Where there are both, podman runs what names no engine."""
 
 
-def look() -> tuple[tuple[str, ...], Machine]:
+def look_here() -> tuple[tuple[str, ...], Machine]:
     """Return what this node can do, and what it is like."""
     engines = tuple(name for name in ENGINES if shutil.which(name))
     version = criu_version()
