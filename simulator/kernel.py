@@ -31,12 +31,14 @@ REACT = 8
 class Moment(Event):
     """After *delay* calls *callback* (with itself, as all of SimPy's callbacks)."""
 
+    # The state of an event that has been triggered, as in simpy.Timeout: the same for all moments.
+    _value = None
+    _ok = True
+
     def __init__(self, env: Environment, delay: int, rank: float, callback: Callable[[Event], None]) -> None:
-        # What Event.__init__ does, and the state of an event that has been triggered, as in simpy.Timeout.
+        # What Event.__init__ does.
         self.env = env
         self.callbacks = [callback]
-        self._value = None
-        self._ok = True
         # And what Environment.schedule does, whose type names only SimPy's own two ranks.
         heappush(env._queue, (env._now + delay, rank, next(env._eid), self))  # type: ignore[misc]  # noqa: SLF001
 
