@@ -97,7 +97,7 @@ def _see(state: State, at: Millis, report: NodeReport) -> None:
     if node is None:
         node = state.nodes[report.name] = Node(report, allocation=_held_on(state, report.name))
     count_open(state, node, at)
-    if _kind(report) is not _kind(node.report):
+    if report.cause is not node.report.cause and _kind(report) is not _kind(node.report):
         node.planned_since = None  # how plans of one kind come true says nothing of another
     before, node.report = node.gap, report
     if not report.is_up or report.is_taken:
