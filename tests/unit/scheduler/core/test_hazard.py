@@ -269,17 +269,17 @@ def test_a_guest_saves_as_often_as_the_rate_asks_for_when_its_interval_is_over(
 
 
 @pytest.mark.parametrize(
-    ("known", "age"),
+    ("known", "age", "notice"),
     [
-        pytest.param([], 180_000, id="the second look finds the rate of the first, which is not that of the beginning"),
-        pytest.param([(15 * MINUTE, 20)], 180_000, id="it comes before the first, and after the beginning's"),
-        pytest.param([(15 * MINUTE, 20)], 90_000, id="it comes back to that of the beginning"),
-        pytest.param([(15 * MINUTE, 20)], 150_000, id="as found once"),
-        pytest.param([], 4 * HOUR, id="all are one"),
+        pytest.param([], 180_000, None, id="the second look finds the rate of the first, not that of the beginning"),
+        pytest.param([(114 * MINUTE, 8)], 54 * MINUTE, 3 * MINUTE, id="it lies between the two, at a rate of its own"),
+        pytest.param([(15 * MINUTE, 20)], 90_000, None, id="it comes back to that of the beginning"),
+        pytest.param([(15 * MINUTE, 20)], 150_000, None, id="as found once"),
+        pytest.param([], 4 * HOUR, None, id="all are one"),
     ],
 )
 def test_rates_are_asked_for_where_an_interval_leaves_the_cell_of_the_last(
-    known: list[tuple[int, int]], age: int
+    known: list[tuple[int, int]], age: int, notice: int | None
 ) -> None:
-    planned, reckoned = planned_and_reckoned(known, age, None)
+    planned, reckoned = planned_and_reckoned(known, age, notice)
     assert planned == reckoned
