@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 from functools import partial
-from typing import assert_never
+from typing import TypeVarTuple, assert_never
 
 from simpy import Environment
 from simpy.events import Event
@@ -37,6 +37,8 @@ LOOKED_AT_MS = Millis(1000)
 """A workload that does not say how long it runs in all makes one step of so long."""
 
 GAP_ENDS = ("the gap ends",)
+
+Told = TypeVarTuple("Told")
 
 
 class SimulatedAgents:
@@ -179,7 +181,7 @@ class SimulatedAgents:
             takes = self._costs.thaw_of(guest.spec) if is_thaw else self._costs.launch_ms
             thaw_ms = takes if is_thaw else Millis(0)
             pull_ms = self._pull_ms(agent.grant.node, guest.spec)
-            self._later(guest, Millis(pull_ms + takes), partial(self._run, agent, guest, thaw_ms))
+            self._later(guest, Millis(pull_ms + takes), self._run, agent, guest, thaw_ms)
 
     def _pull_ms(self, node: NodeName, spec: JobSpec) -> Millis:
         """Return how long the image takes to arrive; it stays on the node from then on."""
@@ -202,18 +204,19 @@ class SimulatedAgents:
             return
         guest.plans += 1
         left = Millis(max(0, guest.run_ms - guest.work.done_ms))
+        now = self._engine_now()
         # Whatever comes first plans anew: the others need no moment of their own.
         act: Callable[..., None] = self._finish
         why: tuple[str, ...] = ()
         first, plan = self._time_for(guest, left), guest.plan
         if guest.can_freeze:
-            if plan.freeze_at is not None and (until := self._until(plan.freeze_at)) < first:
-                first, act, why = until, self._stop, GAP_ENDS
+            if plan.freeze_at is not None and (until := max(0, plan.freeze_at - now)) < first:
+                first, act, why = Millis(until), self._stop, GAP_ENDS
             if plan.save_every_ms is not None and (wait := self._until_next_save(guest, plan.save_every_ms)) < first:
                 first, act, why = wait, self._save if self._tells_saves else self._tell_and_go_on, ()
-        elif plan.ends_at is not None and (until := self._until(plan.ends_at)) < first:
-            first, act, why = until, self._lose, GAP_ENDS
-        self._later(guest, first, partial(act, agent, guest, *why))
+        elif plan.ends_at is not None and (until := max(0, plan.ends_at - now)) < first:
+            first, act, why = Millis(until), self._lose, GAP_ENDS
+        self._later(guest, first, act, agent, guest, *why)
 
     def _until_next_save(self, guest: HostedGuest, every_ms: Millis) -> Millis:
         """Return when its next save begins, or, where few are told, is over that is worth telling."""
@@ -233,7 +236,7 @@ class SimulatedAgents:
         self._settle(guest)
         guest.phase = Phase.SAVING
         guest.plans += 1
-        self._later(guest, guest.save_ms, lambda: self._saved(agent, guest))
+        self._later(guest, guest.save_ms, self._saved, agent, guest)
 
     def _saved(self, agent: HostedAgent, guest: HostedGuest) -> None:
         guest.phase, guest.since = Phase.RUNNING, now_of(self._env)
@@ -293,7 +296,7 @@ class SimulatedAgents:
         # Guests of one agent share its way to the file system, and nothing else: they stop side by side.
         is_stopped = begin + self._costs.freeze_ms
         agent.free_from = Millis(max(agent.free_from, is_stopped) + self._costs.writing_of(guest.spec))
-        self._later(guest, Millis(agent.free_from - begin), lambda: self._write_out(agent, guest, begin, reason))
+        self._later(guest, Millis(agent.free_from - begin), self._write_out, agent, guest, begin, reason)
 
     def _end_save_and_stop(self, agent: HostedAgent, guest: HostedGuest, reason: str) -> None:
         """A workload that is told to leave in the middle of a save ends that first: if no time is left for more, it has this."""
@@ -378,16 +381,13 @@ class SimulatedAgents:
     def _exited(self, job: JobId, fence: Fence, reason: str) -> Exited:
         return Exited(job=job, fence=fence, code=KILLED, at=self._engine_now(), cause="agent", reason=reason)
 
-    def _until(self, at: Millis) -> Millis:
-        return Millis(max(0, at - self._engine_now()))
-
-    def _later(self, guest: HostedGuest, delay: Millis, act: Callable[[], None]) -> None:
-        """Do *act* after *delay* unless something else was planned for *guest* meanwhile."""
+    def _later(self, guest: HostedGuest, delay: Millis, act: Callable[[*Told], None], *told: *Told) -> None:
+        """Do *act*, which is *told* so much, after *delay* unless something else was planned for *guest* meanwhile."""
         planned = guest.plans
 
         def act_if_still_planned(_: Event) -> None:
             if guest.plans == planned:
-                act()
+                act(*told)
 
         Moment(self._env, delay, END, act_if_still_planned)
 

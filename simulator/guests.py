@@ -152,6 +152,8 @@ class Running:
 
 def granted_until(request: Request, now: Millis, planned_start: Millis | None) -> Millis | None:
     """Return when *request* would have to end if granted now, None if that is too short to be of use."""
-    ends = (planned_start, request.ends_by)
-    length = min((request.max_ms, *(end - now for end in ends if end is not None)))
+    length = int(request.max_ms)
+    for end in (planned_start, request.ends_by):
+        if end is not None and end - now < length:
+            length = end - now
     return Millis(now + length) if length >= max(1, request.min_ms) else None

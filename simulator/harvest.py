@@ -200,12 +200,12 @@ class Harvest:
     def count(self, fact: Fact) -> None:
         """Count *fact*."""
         match fact:
-            case EntryAdded():
-                self._specs[fact.entry] = fact.submission.spec
             case SegmentProgressed(saved=saved) if saved is not None:
                 self.saved_ms[fact.job] = saved.run_ms
             case SegmentStarted():
                 self.saved_ms.setdefault(fact.job, Millis(0))
+            case EntryAdded():
+                self._specs[fact.entry] = fact.submission.spec
             case SegmentFrozen():
                 self.segments, self.frozen = self.segments + 1, self.frozen + 1
                 self.saved_ms[fact.job] = fact.snapshot.run_ms

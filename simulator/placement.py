@@ -124,9 +124,10 @@ def planned_starts_on_whole_nodes(
     for start, job in planned:
         if not without:
             break
-        while releases and releases[0][0] <= start:
-            some_free += heapq.heappop(releases)[1]
-        some_free.sort()
+        if releases and releases[0][0] <= start:
+            while releases and releases[0][0] <= start:
+                some_free += heapq.heappop(releases)[1]
+            some_free.sort()
         taken = some_free[: job.size]
         assert len(taken) == job.size, "the plan starts no job that does not fit"
         del some_free[: job.size]

@@ -13,7 +13,7 @@ from idleq.simulator.errors import ImpossibleRequest
 from idleq.simulator.events import Ended, Granted, MainEnded, MainStarted, NodeChanged, Preempting, WorldEvent
 from idleq.simulator.guests import Guest, Hold, Node, Request, Running, granted_until
 from idleq.simulator.jobs import MainJob, NodeSpec
-from idleq.simulator.kernel import END, GUEST_PASS, LATE_END, SHOW, Moment, now_of
+from idleq.simulator.kernel import END, GUEST_PASS, LATE_END, SHOW, Deadlines, Moment, now_of
 from idleq.simulator.placement import (
     Parts,
     Placement,
@@ -76,6 +76,7 @@ class World:
         self._holds: dict[int, Hold] = {}
         self._pending: dict[AllocationId, Request] = {}
         self._guests: dict[AllocationId, Guest] = {}
+        self._ends = Deadlines(env, LATE_END, partial(self._end_guest, reason="its time is up"), self._is_here)
         self._planned: dict[int, int] = {}
         self._told: dict[int, NodeReport] = {}
         self._changed = set(range(len(self._nodes)))
@@ -275,10 +276,13 @@ class World:
         self.tell(Preempting(allocation=guest.request.allocation, grace_ms=self._grace, reason=reason))
         Moment(self._env, self._grace, END, lambda _: self._end_guest(guest, reason))
 
+    def _is_here(self, guest: Guest) -> bool:
+        return self._guests.get(guest.request.allocation) is guest
+
     def _end_guest(self, guest: Guest, reason: str) -> None:
-        allocation = guest.request.allocation
-        if self._guests.get(allocation) is not guest:
+        if not self._is_here(guest):
             return
+        allocation = guest.request.allocation
         del self._guests[allocation]
         self._nodes[guest.node].let_go(guest)
         self.tell(Ended(allocation=allocation, reason=reason))
@@ -344,7 +348,7 @@ class World:
         guest = Guest(request=request, node=index, until=until)
         self._guests[request.allocation] = guest
         self._nodes[index].take_in(guest)
-        Moment(self._env, until - self.now, LATE_END, lambda _: self._end_guest(guest, "its time is up"))
+        self._ends.set(until, guest)
         return guest
 
     # Views.

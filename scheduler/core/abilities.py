@@ -35,7 +35,7 @@ def needs_of(spec: JobSpec, job: Job | None) -> tuple[str, ...]:
         wanted.append(_ENGINES[spec.runtime])
     if spec.freeze is FreezeMethod.CRIU and spec.image and spec.runtime in FREEZING:
         wanted.append(FREEZING[spec.runtime])
-    return tuple(dict.fromkeys((*had, *wanted)))
+    return tuple(dict.fromkeys((*had, *wanted))) if had or wanted else ()
 
 
 def can_freeze(abilities: Collection[str], spec: JobSpec) -> bool:

@@ -1,5 +1,7 @@
 """What agents say. It may be late, come twice, or concern a segment that was given up."""
 
+from operator import attrgetter
+
 from msgspec import structs
 
 from idleq.ids import AllocationId, Fence, JobId, Millis
@@ -31,6 +33,8 @@ from idleq.scheduler.core.sitefacts import AgentArrived, AllocationClosing
 from idleq.scheduler.core.snapshot import Snapshot
 from idleq.scheduler.core.state import Allocation, Hold
 from idleq.scheduler.core.submission import FreezeMethod
+
+_ID = attrgetter("id")
 
 LEAST_PROGRESS_MS = Millis(1000)
 """A segment that ran for less has done nothing to speak of."""
@@ -143,7 +147,7 @@ def progress(draft: Draft, what: Progressed) -> None:
         return
     job, segment = found
     if what.saved is not None:
-        is_news = what.saved.id not in [snapshot.id for snapshot in job.snapshots]
+        is_news = what.saved.id not in map(_ID, job.snapshots)
     else:
         is_due = segment.told_at is None or draft.now >= segment.told_at + draft.state.policy.progress_ms
         is_news = what.step > job.step and is_due

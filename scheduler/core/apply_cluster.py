@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from heapq import heappush
+from operator import ne
 from typing import Any
 
 from idleq.ids import AllocationId, Millis, NodeName
@@ -80,12 +81,13 @@ def _see_all(state: State, at: Millis, seen: NodesSeen) -> None:
 def _move_up(state: State, at: Millis, before: Listed, now: Listed) -> None:
     """Give the nodes their places again after some have opened or closed; who stands elsewhere now may save more or less often."""
     # Those before the first that is another stand where they stood.
-    same = next((number for number, (old, new) in enumerate(zip(before, now, strict=False)) if old != new), None)
-    same = min(len(before), len(now)) if same is None else same
-    places = dict.fromkeys((name for _, name in before[same:]), PLACES - 1)
-    places.update(zip((name for _, name in now[same:]), _PLACES_IN_ORDER[same:], strict=False))
+    differ = list(map(ne, before, now))
+    same = differ.index(True) if True in differ else len(differ)
+    places = dict.fromkeys([name for _, name in before[same:]], PLACES - 1)
+    places.update(zip([name for _, name in now[same:]], _PLACES_IN_ORDER[same:], strict=False))
+    nodes = state.nodes
     for name, place in places.items():
-        node = state.nodes.get(name)
+        node = nodes.get(name)
         if node is not None and node.place != place and node.gap is not None:
             count_open(state, node, at)
             node.place = place
@@ -97,7 +99,7 @@ def _see(state: State, at: Millis, report: NodeReport) -> None:
     if node is None:
         node = state.nodes[report.name] = Node(report, allocation=_held_on(state, report.name))
     count_open(state, node, at)
-    if _kind(report) is not _kind(node.report):
+    if report.cause is not node.report.cause and _kind(report) is not _kind(node.report):
         node.planned_since = None  # how plans of one kind come true says nothing of another
     before, node.report = node.gap, report
     if not report.is_up or report.is_taken:

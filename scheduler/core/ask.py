@@ -39,6 +39,8 @@ def ask(draft: Draft) -> None:
     if state.open_gaps.latest_end - draft.now < state.policy.min_gap_ms:
         return
     spoken_for, elsewhere = _spoken_for(state)
+    if len(spoken_for) == len(state.open_gaps.order):
+        return
     demand: Demand | None = None
     useless: set[Offer] = set()  # and so are shorter gaps that offer the same: demand only shrinks
     # What is asked for leaves the open gaps, behind this walk: it is begun at the longest and has gone past it.

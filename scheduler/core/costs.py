@@ -181,7 +181,7 @@ class Costs:
 
         *freeze_ms* and *thaw_ms* are for what was never measured.
         """
-        anybodys = self.measured.get(kinds[-1])
+        anybodys = self._newest[1][-1] if kinds is self._newest[0] else self.measured.get(kinds[-1])
         if anybodys is None:  # so is its user's kind, which is forgotten first
             return Typical(freeze_ms, freeze_ms, freeze_ms, thaw_ms, thaw_ms, size or 0)
         asked = kinds[0], size, freeze_ms, thaw_ms

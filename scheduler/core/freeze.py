@@ -8,6 +8,9 @@ from msgspec import Struct
 
 from idleq.ids import Fence, JobId, Millis
 
+LEAST_INTERVAL_MS = Millis(1000)
+"""Nobody saves more often, however little a save takes."""
+
 
 class FreezeCost(Struct, frozen=True, gc=False):
     """What one freeze at the end of a gap takes.
@@ -41,7 +44,7 @@ def save_interval_ms(save_ms: Millis, closures: int, exposure_ms: Millis) -> Mil
     Young, "A first order approximation to the optimum checkpoint interval", CACM 17(9), 1974; lambda is the measured
     rate of such closures, *closures* in *exposure_ms* of gap time.
     """
-    return Millis(max(isqrt(2 * save_ms * exposure_ms // closures), save_ms, 1000))
+    return Millis(max(isqrt(2 * save_ms * exposure_ms // closures), save_ms, LEAST_INTERVAL_MS))
 
 
 def best_interval_ms(save_ms: Millis, mean_ms: Millis) -> Millis:
@@ -51,10 +54,12 @@ def best_interval_ms(save_ms: Millis, mean_ms: Millis) -> Millis:
     interval is too long where saves are not short against that time. It is the series of what makes the most of a gap that may
     close at any time at that rate, (w + C) / M - 1 + exp(-(w + C) / M) = C / M, off by a quarter of a percent for C = 0.3 M.
     """
+    least = save_ms if save_ms > LEAST_INTERVAL_MS else LEAST_INTERVAL_MS  # noqa: FURB136 - max takes three times as long
     if save_ms >= 2 * mean_ms:
-        return Millis(max(save_ms, 1000))
+        return least
     young = isqrt(2 * save_ms * mean_ms)
-    return Millis(max(young - 2 * save_ms // 3 + young * save_ms // (18 * mean_ms), save_ms, 1000))
+    best = Millis(young - 2 * save_ms // 3 + young * save_ms // (18 * mean_ms))
+    return best if best > least else least  # noqa: FURB136 - as above
 
 
 @dataclass(frozen=True, slots=True)

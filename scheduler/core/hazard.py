@@ -39,6 +39,8 @@ TRUSTED_IN_CELL = 16
 HOLDS = Millis(240 * MINUTE)
 """A gap stays at its place for so long or less: its neighbours are taken or come free, and then the rate of that place is not its own."""
 
+TWICE_HOLDS = 2 * HOLDS
+
 
 class Outlook(Struct, frozen=True, gc=False):
     """What a site shows of a gap.
@@ -87,7 +89,7 @@ class Rates(Struct, frozen=True, gc=False):
         The rate of a cell holds for about `HOLDS`; beyond, that of all gaps of the age does. In between the one passes into
         the other as the mean of exp(-t / HOLDS), here 1 / (1 + t / 2 HOLDS), which needs no more than quotients.
         """
-        return Millis((2 * HOLDS + ahead_ms) * self.denominator // (self.of_cell + ahead_ms * self.of_age))
+        return Millis((TWICE_HOLDS + ahead_ms) * self.denominator // (self.of_cell + ahead_ms * self.of_age))
 
 
 @dataclass(slots=True)
@@ -128,7 +130,7 @@ class Hazard:
         time_in_cell = self.exposed_ms[cell] + TRUSTED_IN_CELL * time_of_age // of_age
         return Rates(
             until,
-            2 * HOLDS * in_cell * time_of_age,
+            TWICE_HOLDS * in_cell * time_of_age,
             of_age * time_in_cell,
             time_in_cell * time_of_age,
         )

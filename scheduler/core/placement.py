@@ -1,6 +1,6 @@
 """Which job a piece of a gap is given to: priority, then fit, then age, and age becomes priority so that nothing starves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import chain, islice
@@ -162,7 +162,8 @@ def _best_first(looks: Looks, state: State, room: Resources, length_ms: Millis, 
         looks.level = _level(queue.order[seen], now, patience_ms)
         below = Millis(now - looks.level * patience_ms + 1)
         lines = queue.fitting_among(seen, queue.count_before(below), room, looks.user, looks.machine, looks.node)
-        lines.sort(key=lambda line: line.most_of(length_ms), reverse=True)  # equals stay in their order
+        if len(lines) > 1:
+            lines.sort(key=lambda line: line.most_of(length_ms), reverse=True)  # equals stay in their order
         yield from lines
         seen = queue.count_before(below)  # counted again: heads that were there may have gone
     looks.level = NONE_COMES
@@ -218,8 +219,7 @@ def first_paying(
     refused: Kinds | None = None
     size: int | None = None
     room_ms = length_ms
-    others = in_turn(line.firsts, state.now, after=LOOKED_AT, most=OTHERS_LOOKED_AT)
-    for place in chain(islice(line.firsts, LOOKED_AT), others):
+    for place in _looked_at(line.firsts, state.now):
         candidate = candidates[place]
         kinds, left_ms, weighs = candidate.like
         if kinds is refused and weighs == size and (left_ms is None or left_ms > room_ms):
@@ -234,6 +234,13 @@ def first_paying(
         if line.shortest_if_one_weight() > room_ms:
             return None  # so it would be to all
     return None
+
+
+def _looked_at(firsts: Sequence[Place], now: Millis) -> Iterable[Place]:
+    """Return those of the *firsts* of a line that are looked at."""
+    if len(firsts) <= LOOKED_AT:
+        return firsts
+    return chain(islice(firsts, LOOKED_AT), in_turn(firsts, now, after=LOOKED_AT, most=OTHERS_LOOKED_AT))
 
 
 def room_is_kept(state: State, allocation: Allocation, chosen: Candidate, now: Millis, user: str = "") -> bool:

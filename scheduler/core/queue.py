@@ -217,9 +217,10 @@ class Queue:
 
     def take(self, entry: EntryId, job: JobId | None, jobs: int | None = None) -> None:
         """Take so many *jobs* (None: all) of a candidate out of its line; nothing happens if it is in none."""
-        if (entry, job) not in self.shapes:
+        standing = self.shapes.get((entry, job))
+        if standing is None:
             return
-        shape, place, there = self.shapes[entry, job]
+        shape, place, there = standing
         taken = there if jobs is None else min(jobs, there)
         line = self.lines[shape]
         line.jobs -= taken

@@ -157,8 +157,12 @@ def _save_every(state: State, typical: Typical, outlook: Outlook) -> Millis:
     begin = state.now + typical.thaw_ms
     first = hazard.rates(outlook, Millis(begin))
     every = best_interval_ms(save_ms, first.mean_ms(save_ms))
+    at, rates = begin, first
     for _ in range(LOOKS_AHEAD):
-        at = begin + every
-        rates = first if at < first.until else hazard.rates(outlook, Millis(at))
+        before, at = at, begin + every
+        if at < first.until:
+            rates = first
+        elif not before <= at < rates.until:
+            rates = hazard.rates(outlook, Millis(at))
         every = best_interval_ms(save_ms, rates.mean_ms(every + save_ms))
     return every

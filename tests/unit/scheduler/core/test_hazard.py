@@ -2,7 +2,8 @@
 
 from itertools import pairwise
 
-from hypothesis import example, given
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from idleq.ids import AllocationId, CommandId, EntryId, Fence, JobId, Millis, NodeName
@@ -231,15 +232,8 @@ def test_a_closure_before_the_planned_end_is_a_surprise_however_early_the_plan_w
     assert told.engine.state.foresight.surprises == 1
 
 
-@given(
-    known=st.lists(st.tuples(st.integers(1, 8 * HOUR), st.integers(0, 30)), max_size=4),
-    age=st.integers(0, 8 * HOUR),
-    notice=st.none() | st.integers(1, 8 * HOUR),
-)
-@example(known=[(15 * MINUTE, 20)], age=150_000, notice=None)
-def test_a_guest_saves_as_often_as_the_rate_asks_for_when_its_interval_is_over(
-    known: list[tuple[int, int]], age: int, notice: int | None
-) -> None:
+def planned_and_reckoned(known: list[tuple[int, int]], age: int, notice: int | None) -> tuple[Millis | None, Millis]:
+    """Return how often a guest saves by its plan, and how often by the rates at each of the times that count, each asked for anew."""
     policy, hazard = Policy(grace_ms=Millis(0)), Hazard()
     for length, surprises in known:
         for _ in range(surprises):
@@ -259,4 +253,33 @@ def test_a_guest_saves_as_often_as_the_rate_asks_for_when_its_interval_is_over(
         mean_ms = hazard.rates(outlook, Millis(begin + every)).mean_ms(every + save_ms)
         every = best_interval_ms(save_ms, mean_ms)
     entry = Entry(EntryId(1), Submission(spec=spec()), "r", "", Millis(0), Rest.QUEUED, "", is_ready=True, left=1)
-    assert plan_alone(state, holding, entry, None).save_every_ms == every
+    return plan_alone(state, holding, entry, None).save_every_ms, every
+
+
+@given(
+    known=st.lists(st.tuples(st.integers(1, 8 * HOUR), st.integers(0, 30)), max_size=4),
+    age=st.integers(0, 8 * HOUR),
+    notice=st.none() | st.integers(1, 8 * HOUR),
+)
+def test_a_guest_saves_as_often_as_the_rate_asks_for_when_its_interval_is_over(
+    known: list[tuple[int, int]], age: int, notice: int | None
+) -> None:
+    planned, reckoned = planned_and_reckoned(known, age, notice)
+    assert planned == reckoned
+
+
+@pytest.mark.parametrize(
+    ("known", "age", "notice"),
+    [
+        pytest.param([], 180_000, None, id="the second look finds the rate of the first, not that of the beginning"),
+        pytest.param([(114 * MINUTE, 8)], 54 * MINUTE, 3 * MINUTE, id="it lies between the two, at a rate of its own"),
+        pytest.param([(15 * MINUTE, 20)], 90_000, None, id="it comes back to that of the beginning"),
+        pytest.param([(15 * MINUTE, 20)], 150_000, None, id="as found once"),
+        pytest.param([], 4 * HOUR, None, id="all are one"),
+    ],
+)
+def test_rates_are_asked_for_where_an_interval_leaves_the_cell_of_the_last(
+    known: list[tuple[int, int]], age: int, notice: int | None
+) -> None:
+    planned, reckoned = planned_and_reckoned(known, age, notice)
+    assert planned == reckoned
