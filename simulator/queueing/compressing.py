@@ -16,6 +16,7 @@ class Compressing(Attentive):
     def __init__(self) -> None:
         self._planned: dict[int, int] = {}
         self._has_hole = False
+        self._guess: int | None = None
 
     def __call__(self, waiting: Sequence[MainJob], free: int, running: Sequence[Slot], now: int) -> list[int]:
         return self.among(waiting, partial(Profile, now, free, running), now)
@@ -23,6 +24,7 @@ class Compressing(Attentive):
     def among(self, waiting: Sequence[MainJob], ahead: Callable[[], Profile], now: int) -> list[int]:
         """Do as `__call__`, where *ahead* says what is free from now on."""
         profile, planned = ahead(), self._planned
+        self._guess = now + 1 if profile.has_overdue else None
         if not self._put_back(profile, waiting, now):
             # Guests held a main job up, or a node has failed, so that what was planned has no room: plan anew, in order.
             profile = ahead()
@@ -52,7 +54,8 @@ class Compressing(Attentive):
         self._planned.pop(job.id, None)
 
     def wake_at(self) -> int | None:
-        return min(self._planned.values(), default=None)
+        # What waits for a job that is overdue is called when that has ended, not at every instant until then.
+        return min((at for at in self._planned.values() if at != self._guess), default=None)
 
     def _put_back(self, profile: Profile, waiting: Sequence[MainJob], now: int) -> bool:
         """Take the planned jobs out of *profile*; whether there was room for all of them."""

@@ -8,15 +8,18 @@ from idleq.simulator.queueing.policy import Slot
 
 
 class Profile:
-    """Processors free from now on, as steps: free[i] from times[i] until times[i + 1], the last one for ever."""
+    """Processors free from now on, as steps: free[i] from times[i] until times[i + 1], the last one for ever.
+
+    Attributes:
+        has_overdue: whether a job is still there beyond its limit, as guests have kept it back; it is taken to end next, and nobody
+            knows when that is.
+    """
 
     def __init__(self, now: int, free: int, running: Iterable[Slot]) -> None:
-        """Begin with *free* at *now*; *running* is sorted, and gives its processors back at its limits.
-
-        What guests have kept back beyond its limit is still there: it is taken to end next.
-        """
+        """Begin with *free* at *now*; *running* is sorted, and gives its processors back at its limits."""
         self.times = [now]
         self.free = [free]
+        self.has_overdue = False
         for end, _, size in running:
             if end > self.times[-1]:
                 self.times.append(end)
@@ -26,6 +29,7 @@ class Profile:
             else:
                 self.times.append(now + 1)
                 self.free.append(free + size)
+                self.has_overdue = True
 
     def earliest(self, size: int, duration: int) -> int | None:
         """Return the first time from which *size* is free for *duration*, None if there is none."""

@@ -71,9 +71,10 @@ class Whereabouts:
     def profile(self) -> Profile:
         """Return how many processors are free from this pass on, as far as it is known, before any job of it starts."""
         now = self._now
-        # One that guests keep back beyond its limit is still there.
+        # One that guests keep back beyond its limit is still there, and is taken to end next.
         ends = [(max(end, now + 1), mask) for end, mask in self._running.values()]
         profile = Profile(now, self.idle(now).bit_count(), ())
+        profile.has_overdue = any(end <= now for end, _ in self._running.values())
         moments = {end for end, _ in ends} | {at for one in self._known for at in (one.begin, one.until)}
         for at in sorted(moment for moment in moments if moment > now):
             usable = self._all & ~down_at(self._known, at)

@@ -3,6 +3,8 @@ import pytest
 from idleq.simulator.errors import JobTooLarge
 from idleq.simulator.jobs import MainJob
 from idleq.simulator.queueing import easy, fcfs, replay
+from idleq.simulator.queueing.around import CompressingAround
+from idleq.simulator.queueing.compressing import Compressing
 from idleq.simulator.queueing.easy import reservation
 from idleq.simulator.queueing.outcome import Outcome, outcome
 
@@ -32,6 +34,25 @@ def test_a_reservation_counts_all_that_ends_at_its_instant() -> None:
 def test_jobs_that_start_in_the_same_pass_count_for_the_reservation() -> None:
     waiting = [job(1, size=2, run=5), job(2, size=4), job(3, size=1, run=5), job(4, size=1, run=6)]
     assert easy(waiting, 3, [(9, 1, 1)], 0) == [0, 2]
+
+
+@pytest.mark.parametrize(("end", "wakes"), [(100, None), (99, None), (101, 101), (150, 150)])
+def test_a_compressing_queue_does_not_look_at_every_instant_for_the_end_of_a_job_that_is_overdue(
+    end: int, wakes: int | None
+) -> None:
+    queue = Compressing()
+    assert queue([job(2, size=2)], 1, [(end, 1, 1)], 100) == []
+    assert queue.wake_at() == wakes
+
+
+def test_a_compressing_queue_does_so_around_outages_too() -> None:
+    queue = CompressingAround(2, ())
+    assert queue([job(1, limit=50, size=1)], 2, [], 0) == [0]
+    queue.started(job(1, limit=50, size=1), 0)
+    assert queue([job(2, size=2)], 1, [], 40) == []
+    assert queue.wake_at() == 50
+    assert queue([job(2, size=2)], 1, [], 60) == []
+    assert queue.wake_at() is None
 
 
 def test_a_job_larger_than_the_machine_is_refused_by_name() -> None:
