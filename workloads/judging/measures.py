@@ -1,15 +1,32 @@
 """How far two sets of images are apart, by several rulers; 0 (or an AUC of 0.5) where they are of one kind."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.distance import cdist, pdist
+from scipy.spatial.distance import cdist
 from scipy.stats import ks_2samp
 
 Array = npt.NDArray[Any]
 
 FOLDS = 2
+
+# Images whose distances to all others are in memory at a time.
+AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The mean distance between two images, and its standard error."""
+
+    mean: float
+    error: float
+
+    def over(self, other: Self) -> Self:
+        """This one over *other*."""
+        ratio = self.mean / other.mean
+        return type(self)(mean=ratio, error=float(np.hypot(self.error, ratio * other.error)) / other.mean)
 
 
 def ks(one: Array, other: Array) -> float:
@@ -49,9 +66,20 @@ def nearest(images: Array, others: Array) -> Array:
     return found
 
 
-def spread(images: Array) -> float:
-    """The mean distance between two of *images*, in logarithms of light: small where they are all alike."""
-    return float(pdist(np.log1p(images)).mean())
+def spread(images: Array, groups: Array | None = None) -> Spread:
+    """How far *images* (n, 609) are from each other, in logarithms of light: not at all where they are all alike.
+
+    *groups* are events that are alike for being of one table row, and count as one for the error.
+    """
+    import torch  # products of matrices: scipy's pdist takes twenty times as long
+
+    light = torch.from_numpy(np.log1p(images, dtype=np.float64))
+    sums = [torch.cdist(some, light).sum(dim=1) for some in torch.split(light, AT_ONCE)]
+    to_others: Array = torch.cat(sums).numpy() / (len(images) - 1)
+    mean = float(to_others.mean())
+    # Every image is in a pair twice, so that what it adds to the mean counts twice (Hoeffding, 1948).
+    pulls = np.bincount(np.arange(len(images)) if groups is None else groups, weights=2 * (to_others - mean))
+    return Spread(mean=mean, error=float(np.sqrt(np.square(pulls).sum()) / len(images)))
 
 
 def correlations(parameters: Array) -> Array:

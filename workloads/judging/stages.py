@@ -13,7 +13,7 @@ from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.dataset import CLASSES, Dataset
 from idleq.workloads.iact.hillas import PARAMETERS, column, hillas
 from idleq.workloads.judging.figures import Figure
-from idleq.workloads.judging.measures import correlations, ks, nearest, separation, spread
+from idleq.workloads.judging.measures import Spread, correlations, ks, nearest, separation, spread
 from idleq.workloads.judging.sets import Generated, Truth
 
 Array = npt.NDArray[Any]
@@ -23,9 +23,12 @@ AGAIN, RESAMPLED = "truth again", "resample and render"
 # What the trees that tell made from true are given.
 TOLD_APART_BY = ("log_size", "pixels", "width", "length", "concentration", "brightest")
 
-# Images whose neighbours and distances are looked at, and true ones that they are compared with.
+# Images whose neighbours are looked for, and true ones that they are compared with.
 LOOKED_AT = 1_000
 NEIGHBOURS_AMONG = 20_000
+
+# Images whose distances from each other are taken: with a thousand on each side their ratio is off by two in a hundred.
+SPREAD_OF = 10_000
 
 # A made image nearer to a training image than all but one in a hundred true ones is suspect; twice as many are too many.
 SUSPECT = 0.01
@@ -139,7 +142,7 @@ def shapes(compared: Compared) -> list[Figure]:
 def neighbours(compared: Compared) -> list[Figure]:
     """Whether images are copies of what was learnt from, or of each other."""
     known = compared.truth.trained_on.images[:NEIGHBOURS_AMONG]
-    made, true = _some(compared.generated.images), _some(compared.truth.held_out.images)
+    made, true = _some(compared.generated.images, LOOKED_AT), _some(compared.truth.held_out.images, LOOKED_AT)
     apart, true_apart = nearest(made, known), nearest(true, known)
     suspect = np.quantile(true_apart, SUSPECT)
     return [
@@ -147,15 +150,31 @@ def neighbours(compared: Compared) -> list[Figure]:
                baselines={AGAIN: SUSPECT}),
         Figure(name="distance to the nearest training image, over the truth's",
                value=float(np.median(apart) / np.median(true_apart)), better="more"),
-        Figure(name="diversity: distance between two images, over the truth's", value=spread(made) / spread(true),
-               target=0.95, better="more"),
+        *diversity(compared),
     ]  # fmt: skip
 
 
-def _some(images: Array) -> Array:
-    """A thousand images spread over all classes."""
-    chosen = np.linspace(0, len(images) - 1, min(LOOKED_AT, len(images))).astype(np.int64)
-    return images[chosen]
+def diversity(compared: Compared) -> list[Figure]:
+    """How different images are from each other, and how far off that may be, as other events would have been drawn."""
+
+    def of(data: Dataset) -> Spread:
+        return spread(_some(data.images, SPREAD_OF), _some(data.rows, SPREAD_OF))
+
+    held_out = of(compared.truth.held_out)
+    made = spread(_some(compared.generated.images, SPREAD_OF)).over(held_out)
+    others = {name: of(data).over(held_out) for name, data in compared.others().items()}
+    return [
+        Figure(name="diversity: distance between two images, over the truth's", value=made.mean, target=0.95,
+               better="more", baselines={name: other.mean for name, other in others.items()}),
+        Figure(name="diversity, its standard error", value=made.error,
+               baselines={name: other.error for name, other in others.items()}),
+    ]  # fmt: skip
+
+
+def _some(values: Array, count: int) -> Array:
+    """So many of *values* (n, ...), spread over all of them."""
+    chosen = np.linspace(0, len(values) - 1, min(count, len(values))).astype(np.int64)
+    return values[chosen]
 
 
 STAGES: Mapping[str, Callable[[Compared], list[Figure]]] = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
 pytest.importorskip("torch", reason="the train extra is not installed")
 pytest.importorskip("sklearn", reason="the train extra is not installed")
@@ -90,7 +91,18 @@ def test_images_of_the_same_kind_pass_where_too_bright_ones_and_copies_fail(comp
 def test_every_target_has_beside_it_what_the_truth_gives(compared: Compared) -> None:
     figures = figures_of(compared)
     without = [name for name, figure in figures.items() if figure.target is not None and not figure.baselines]
-    assert without == ["diversity: distance between two images, over the truth's"]
+    assert not without
+
+
+def test_the_error_of_the_diversity_is_how_much_it_scatters() -> None:
+    sets = [spread(some_images(seed, events=100)) for seed in range(60)]
+    scatter = np.std([one.mean for one in sets])
+    assert np.mean([one.error for one in sets]) == pytest.approx(scatter, rel=0.3)
+    twice = np.repeat(some_images(1, events=100), 2, axis=0)  # says no more than once, where one knows of it
+    known, unknown = (spread(twice, groups) for groups in (np.arange(200) // 2, None))
+    assert known.error == pytest.approx(2**0.5 * unknown.error)
+    assert known.over(known).mean == 1
+    assert known.over(known).error == pytest.approx(2**0.5 * known.error / known.mean)
 
 
 def test_a_class_whose_sizes_lie_elsewhere_is_seen(compared: Compared) -> None:
@@ -118,7 +130,8 @@ def test_the_rulers_read_nothing_for_one_kind_and_much_for_two() -> None:
     assert ks(one, other + 1) > 0.3
     images = some_images(1, events=50)
     assert nearest(images, images).max() == 0
-    assert spread(np.repeat(images[:1], 5, axis=0)) == 0
+    assert spread(np.repeat(images[:1], 5, axis=0)).mean == pytest.approx(0, abs=1e-4)
+    assert spread(images).mean == pytest.approx(pdist(np.log1p(images)).mean())
     columns = np.stack([one, one, -one], axis=1)
     assert correlations(columns) == pytest.approx([1, -1, -1])
 
