@@ -30,6 +30,9 @@ NEIGHBOURS_AMONG = 20_000
 # Images whose distances from each other are taken: with a thousand on each side their ratio is off by two in a hundred.
 SPREAD_OF = 10_000
 
+# Which ones these are.
+CHOICE_SEED = 1
+
 # A made image nearer to a training image than all but one in a hundred true ones is suspect; twice as many are too many.
 SUSPECT = 0.01
 
@@ -142,7 +145,7 @@ def shapes(compared: Compared) -> list[Figure]:
 def neighbours(compared: Compared) -> list[Figure]:
     """Whether images are copies of what was learnt from, or of each other."""
     known = compared.truth.trained_on.images[:NEIGHBOURS_AMONG]
-    made, true = _some(compared.generated.images, LOOKED_AT), _some(compared.truth.held_out.images, LOOKED_AT)
+    made, true = some(compared.generated.images, LOOKED_AT), some(compared.truth.held_out.images, LOOKED_AT)
     apart, true_apart = nearest(made, known), nearest(true, known)
     suspect = np.quantile(true_apart, SUSPECT)
     return [
@@ -158,10 +161,10 @@ def diversity(compared: Compared) -> list[Figure]:
     """How different images are from each other, and how far off that may be, as other events would have been drawn."""
 
     def of(data: Dataset) -> Spread:
-        return spread(_some(data.images, SPREAD_OF), _some(data.rows, SPREAD_OF))
+        return spread(some(data.images, SPREAD_OF), some(data.rows, SPREAD_OF))
 
     held_out = of(compared.truth.held_out)
-    made = spread(_some(compared.generated.images, SPREAD_OF)).over(held_out)
+    made = spread(some(compared.generated.images, SPREAD_OF)).over(held_out)
     others = {name: of(data).over(held_out) for name, data in compared.others().items()}
     return [
         Figure(name="diversity: distance between two images, over the truth's", value=made.mean, target=0.95,
@@ -171,9 +174,12 @@ def diversity(compared: Compared) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _some(values: Array, count: int) -> Array:
-    """So many of *values* (n, ...), spread over all of them."""
-    chosen = np.linspace(0, len(values) - 1, min(count, len(values))).astype(np.int64)
+def some(values: Array, count: int) -> Array:
+    """So many of *values* (n, ...), the same on each call.
+
+    By chance, whatever their order: every n-th of images that go through the classes would leave some classes out.
+    """
+    chosen = np.random.default_rng(CHOICE_SEED).permutation(len(values))[:count]
     return values[chosen]
 
 

@@ -23,7 +23,7 @@ from idleq.workloads.judging.evaluate import page
 from idleq.workloads.judging.figures import Figure, table
 from idleq.workloads.judging.measures import correlations, ks, nearest, separation, spread
 from idleq.workloads.judging.sets import Generated, Truth, check_images
-from idleq.workloads.judging.stages import STAGES, Compared
+from idleq.workloads.judging.stages import STAGES, Compared, some
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -86,6 +86,14 @@ def test_images_of_the_same_kind_pass_where_too_bright_ones_and_copies_fail(comp
     assert not copies["suspiciously near to a training image"].is_reached
     collapsed = figures_of(replace(compared, generated=generated(np.repeat(some_images(5, events=10), 40, axis=0))))
     assert not collapsed["diversity: distance between two images, over the truth's"].is_reached
+
+
+@pytest.mark.parametrize(("events", "chosen"), [(20_000, 1_000), (20_000, 10_000), (10_000, 1_000)])
+def test_the_images_that_are_looked_at_are_of_all_classes_alike(events: int, chosen: int) -> None:
+    counts = np.bincount(some(equal_classes(events), chosen), minlength=CLASSES)
+    assert counts.sum() == chosen
+    assert counts == pytest.approx(chosen / CLASSES, abs=4 * (chosen / CLASSES) ** 0.5)
+    assert len(some(np.arange(7), chosen)) == 7
 
 
 def test_every_target_has_beside_it_what_the_truth_gives(compared: Compared) -> None:
