@@ -6,6 +6,8 @@ A plain normal prior would be drawn from where no shower lies: a shower's angle 
 import torch
 from torch import Tensor, nn
 
+from idleq.workloads.cvae.model import CodePrior
+
 LAYERS = 8
 HIDDEN = 128
 
@@ -53,7 +55,7 @@ class Coupling(nn.Module):
         return torch.cat([kept, moved] if self.first else [moved, kept], dim=1)
 
 
-class Prior(nn.Module):
+class Prior(CodePrior):
     """Codes of showers, given the condition."""
 
     def __init__(self, latent: int, condition: int) -> None:

@@ -1,23 +1,16 @@
-"""The three parts: an encoder, a decoder of shape times size, and the prior of codes.
+"""What every variant has: an encoder, a decoder given the size, and a prior of codes, as one thing to train and to save."""
 
-After the conditional VAE of arXiv:2211.12553. Three things differ. The layers are dense, which is what one CPU core is
-quick at, and a shape is a stretched bell (iact/spatial.py). The decoder gives the *expected* light, and an image is what
-the camera records of it: the noise of light, the night sky, trigger and cleaning are known and need not be learnt; the
-likelihood is that of the recorded counts. And the prior is learnt (flow.py).
-"""
-
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from idleq.workloads.cvae.flow import Prior
-from idleq.workloads.iact.camera import PIXELS, Camera
-from idleq.workloads.iact.scaling import to_light
-from idleq.workloads.iact.spatial import MOMENTS, NUMBERS, Shape, moments
+from idleq.workloads.cvae.config import VARIANTS, TrainConfig
+from idleq.workloads.cvae.data import Batch
+from idleq.workloads.iact.response import Response
 
 # log10 of the size: the middle and the spread of the training set, so that the condition is of order one.
 LOG_SIZE_MIDDLE = 2.77
@@ -30,15 +23,24 @@ class ModelSize:
 
     latent: int
     width: int
+    variant: str = "bell"
 
-    def to_dict(self) -> dict[str, int]:
+    @classmethod
+    def of(cls, config: TrainConfig) -> Self:
+        """That of a training."""
+        return cls(latent=config.latent, width=config.width, variant=config.variant)
+
+    def to_dict(self) -> dict[str, int | str]:
         """Plain values, for a file's header."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, int]) -> Self:
-        """The inverse of `to_dict`."""
-        return cls(latent=values["latent"], width=values["width"])
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`; a file from before there were variants holds a bell."""
+        variant = values.get("variant", "bell")
+        if variant not in VARIANTS:
+            raise ValueError(f"its variant is {variant!r}, not one of {', '.join(VARIANTS)}")
+        return cls(latent=values["latent"], width=values["width"], variant=variant)
 
 
 def condition_of(sizes: Tensor) -> Tensor:
@@ -46,69 +48,39 @@ def condition_of(sizes: Tensor) -> Tensor:
     return ((torch.log10(sizes) - LOG_SIZE_MIDDLE) / LOG_SIZE_SPREAD)[:, None]
 
 
-class Encoder(nn.Module):
-    """Images (B, 609) on the networks' scale and conditions (B, 1) -> mean and log variance of the code (B, latent).
+class CodePrior(nn.Module, ABC):
+    """Codes of showers, given the condition (B, 1)."""
 
-    It is told the moments of the light as well, and begins with them as the code's means.
+    @abstractmethod
+    def log_density(self, code: Tensor, condition: Tensor) -> Tensor:
+        """Log p(code | condition) (B,), but for the normal's constant."""
+
+    @abstractmethod
+    def draw(self, noise: Tensor, condition: Tensor) -> Tensor:
+        """Normal noise (B, latent) -> codes."""
+
+
+class Model(nn.Module, ABC):
+    """All three; it carries the sizes that it was trained on.
+
+    *encoder* takes images (B, 609) on the networks' scale and conditions (B, 1) to the mean and the log variance of the
+    code (B, latent), *decoder* codes and sizes (B,) to light (B, 609).
     """
 
-    def __init__(self, size: ModelSize, camera: Camera) -> None:
+    def __init__(
+        self, encoder: nn.Module, decoder: nn.Module, prior: CodePrior, latent: int, log_quantiles: Tensor
+    ) -> None:
         super().__init__()
-        self.register_buffer("places", torch.from_numpy(camera.to_unit()).float(), persistent=False)
-        self.net = _layers(PIXELS + MOMENTS + 1, size.width, size.width // 2, 2 * size.latent)
-        self.straight = _straight(MOMENTS, size.latent)
-
-    def forward(self, images: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        told = moments(to_light(images), self.get_buffer("places"))
-        mean, log_variance = self.net(torch.cat([images, told, condition], dim=1)).chunk(2, dim=1)
-        return mean + self.straight(told), log_variance.clamp(-12, 4)
-
-
-class Decoder(nn.Module):
-    """Codes (B, latent) and sizes (B,) -> expected light (B, 609).
-
-    A shape that sums to one, times the size, times a factor near one: cleaning takes light away, so that more must be
-    expected than is to be measured. It begins with the code's first numbers as the shape's.
-    """
-
-    def __init__(self, size: ModelSize, camera: Camera) -> None:
-        super().__init__()
-        self.draw = _layers(size.latent + 1, size.width, size.width, NUMBERS + 1)
-        self.straight = _straight(size.latent, NUMBERS + 1)
-        self.shape = Shape(camera)
-
-    def forward(self, code: Tensor, sizes: Tensor) -> Tensor:
-        drawn = self.draw(torch.cat([code, condition_of(sizes)], dim=1)) + self.straight(code)
-        numbers, lost = drawn.split((NUMBERS, 1), dim=1)
-        light: Tensor = self.shape(numbers) * (sizes[:, None] * torch.exp(torch.tanh(lost)))
-        return light
-
-
-def _layers(first: int, *others: int) -> nn.Sequential:
-    """Linear layers of these widths with SiLU between them."""
-    widths = (first, *others)
-    layers: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), nn.SiLU()]
-    return nn.Sequential(*layers[:-1])
-
-
-def _straight(before: int, after: int) -> nn.Linear:
-    """A linear way beside the layers, which hands on what it is given at first."""
-    layer = nn.Linear(before, after)
-    nn.init.eye_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
-
-
-class Model(nn.Module):
-    """All three, as one thing to train and to save; it carries the sizes that it was trained on."""
-
-    def __init__(self, size: ModelSize, log_quantiles: Tensor) -> None:
-        super().__init__()
-        self.latent = size.latent
-        camera = Camera.load()
-        self.encoder = Encoder(size, camera)
-        self.decoder = Decoder(size, camera)
-        self.prior = Prior(size.latent, 1)
+        self.latent = latent
+        self.encoder = encoder
+        self.decoder = decoder
+        self.prior = prior
         self.register_buffer("log_quantiles", log_quantiles)
+
+    @abstractmethod
+    def misfit(self, light: Tensor, batch: Batch) -> Tensor:
+        """How far the decoder's light is from the images: their negative log likelihood (B,), but for constants."""
+
+    @abstractmethod
+    def record(self, light: Tensor, response: Response, random: torch.Generator) -> Tensor:
+        """The decoder's light (B, 609) -> images as the data set has them."""

@@ -1,4 +1,4 @@
-"""Images from a model: a size within the class, a code from the prior, and what the camera records of the light."""
+"""Images from a model: a size within the class, a code from the prior, and what is recorded of its light."""
 
 from typing import Any
 
@@ -24,6 +24,6 @@ def sample(model: Model, camera: Camera, classes: Array, random: torch.Generator
         sizes = size_in_class(log_quantiles, wanted, torch.rand(len(wanted), generator=random))
         noise = torch.randn(len(wanted), model.latent, generator=random)
         code = model.prior.draw(noise, condition_of(sizes))
-        return response.record(model.decoder(code, sizes), random)
+        return model.record(model.decoder(code, sizes), response, random)
 
     return draw_of_classes(record, classes, log_quantiles)

@@ -10,6 +10,7 @@ import torch
 from idleq.workloads.cvae.config import TrainConfig
 from idleq.workloads.cvae.data import TrainingData
 from idleq.workloads.cvae.model import Model, ModelSize
+from idleq.workloads.cvae.variants import build
 from idleq.workloads.training.batches import BatchOrder
 from idleq.workloads.training.best import Best
 from idleq.workloads.training.history import History
@@ -31,7 +32,7 @@ class VaeState(TrainingState):
     def begin(cls, config: TrainConfig, data: TrainingData) -> Self:
         """The state before the first step; torch's generator is seeded here."""
         torch.manual_seed(config.seed)
-        model = Model(ModelSize(latent=config.latent, width=config.width), data.log_quantiles)
+        model = build(ModelSize.of(config), data.log_quantiles)
         average = copy.deepcopy(model).requires_grad_(requires_grad=False).eval()
         random = np.random.default_rng(config.seed)
         return cls(

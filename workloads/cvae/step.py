@@ -7,7 +7,6 @@ from torch.nn.utils import clip_grad_norm_
 
 from idleq.workloads.cvae.config import TrainConfig
 from idleq.workloads.cvae.data import Batch, TrainingData
-from idleq.workloads.cvae.likelihood import log_likelihood
 from idleq.workloads.cvae.model import Model, condition_of
 from idleq.workloads.cvae.state import VaeState
 from idleq.workloads.training.state import update_average
@@ -36,14 +35,14 @@ def train_step(state: VaeState, config: TrainConfig, data: TrainingData) -> dict
 def bound(model: Model, batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor]:
     """The two terms of the evidence bound, to be made small: the misfit (B,) and the code's divergence (B,).
 
-    Kingma and Welling, arXiv:1312.6114, with the divergence from one draw, since the prior is a flow.
+    Kingma and Welling, arXiv:1312.6114, with the divergence from one draw, since a prior may be a flow.
     """
     condition = condition_of(batch.sizes)
     mean, log_variance = model.encoder(batch.images, condition)
     code = mean + noise * torch.exp(0.5 * log_variance)
     light = model.decoder(code, batch.sizes)
     divergence = -0.5 * (log_variance + noise.square()).sum(dim=1) - model.prior.log_density(code, condition)
-    return -log_likelihood(light, batch.seen), divergence
+    return model.misfit(light, batch), divergence
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ import argparse
 import os
 
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
-from idleq.workloads.cvae.config import FULL, QUICK, TrainConfig
+from idleq.workloads.cvae.config import FULL, QUICK, VARIANTS, TrainConfig
 from idleq.workloads.guest import Guest
 from idleq.workloads.training.loop import finish, go_on_from, train
 from idleq.workloads.training.options import add_training_options, steps_and_events
@@ -15,14 +15,22 @@ from idleq.workloads.training.options import add_training_options, steps_and_eve
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `train-cvae`."""
-    add_training_options(parser, quick=QUICK, full=FULL, batch=128)
+    add_training_options(parser, quick=QUICK["bell"], full=FULL["bell"], batch=128)
+    parser.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        default="bell",
+        help="bell: stretched bells, as the camera records them; plain: convolutions that give the image itself, as in"
+        " the paper, half as many steps unless told otherwise (default bell)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Train to the end, or save and leave when asked to."""
     # --- config
-    config = TrainConfig(
-        **steps_and_events(options, quick=QUICK, full=FULL),
+    config = TrainConfig.of(
+        options.variant,
+        **steps_and_events(options, quick=QUICK[options.variant], full=FULL[options.variant]),
         batch=options.batch,
         seed=options.seed,
         threads=options.threads,

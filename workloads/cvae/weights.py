@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from idleq.workloads.cvae.model import Model, ModelSize
+from idleq.workloads.cvae.variants import build
 from idleq.workloads.iact.sizing import SIZE_QUANTILES
 from idleq.workloads.training.weights import read_weights, save_weights, unusable
 
@@ -22,14 +23,14 @@ def load_model(path: Path) -> Model:
     """The model in *path*, ready to make images."""
     header, tensors = read_weights(path, MODEL, "train-cvae")
     try:
-        model = Model(ModelSize.from_dict(header), torch.zeros(SIZE_QUANTILES))
+        model = build(ModelSize.from_dict(header), torch.zeros(SIZE_QUANTILES))
         model = _without_encoder(model)
         model.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise unusable(path, MODEL, error) from error
     return model.requires_grad_(requires_grad=False).eval()
 
 
 def _without_encoder(model: Model) -> Model:
-    model.encoder = nn.Identity()  # type: ignore[assignment] # a model that only generates has none
+    model.encoder = nn.Identity()  # a model that only generates has none
     return model

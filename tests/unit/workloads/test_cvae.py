@@ -15,29 +15,43 @@ from torch import nn
 from idleq.workloads.cgan.model import Generator
 from idleq.workloads.cgan.model import ModelSize as GanSize
 from idleq.workloads.cgan.weights import save_generator
+from idleq.workloads.cvae.bell import Decoder
+from idleq.workloads.cvae.config import VARIANTS, TrainConfig
 from idleq.workloads.cvae.data import TrainingData
 from idleq.workloads.cvae.flow import Prior
 from idleq.workloads.cvae.likelihood import Observed, log_at_most, log_likelihood
 from idleq.workloads.cvae.model import Model, ModelSize
+from idleq.workloads.cvae.plain import FIRST_LOG_ERROR, PlainModel
 from idleq.workloads.cvae.sampling import sample
+from idleq.workloads.cvae.variants import build
 from idleq.workloads.cvae.weights import load_model, save_model
-from idleq.workloads.errors import DamagedData
+from idleq.workloads.errors import BadOption, DamagedData
 from idleq.workloads.iact.camera import PIXELS, Camera
 from idleq.workloads.iact.dataset import CLASSES, Dataset, equal_classes
 from idleq.workloads.iact.response import Response
 from idleq.workloads.iact.sizing import is_of_class, log_quantiles_of, size_in_class
+from idleq.workloads.training.weights import save_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIZE = ModelSize(latent=4, width=8)
+PLAIN = ModelSize(latent=4, width=2, variant="plain")
 CAMERA = Camera.load()
+
+
+def new(made_up: Dataset, size: ModelSize) -> Model:
+    torch.manual_seed(1)
+    return build(size, TrainingData.prepare(made_up, CAMERA).log_quantiles).eval()
 
 
 @pytest.fixture
 def model(made_up: Dataset) -> Model:
-    data = TrainingData.prepare(made_up, CAMERA)
-    torch.manual_seed(1)
-    return Model(SIZE, data.log_quantiles).eval()
+    return new(made_up, SIZE)
+
+
+@pytest.fixture
+def plain(made_up: Dataset) -> Model:
+    return new(made_up, PLAIN)
 
 
 def test_drawing_from_the_prior_is_the_inverse_of_its_density() -> None:
@@ -75,6 +89,7 @@ def test_the_likelihood_is_greatest_at_the_light_that_was_there() -> None:
 
 
 def test_the_expected_light_is_a_shape_times_the_size(model: Model) -> None:
+    assert isinstance(model.decoder, Decoder)
     with torch.no_grad():
         for layer in (model.decoder.straight, model.decoder.draw[-1]):
             assert isinstance(layer, nn.Linear)
@@ -92,8 +107,35 @@ def test_the_sizes_asked_for_lie_in_their_classes_as_the_training_set_has_them(m
     assert not is_of_class(sizes, (wanted + 2) % CLASSES, quantiles).any()
 
 
-def test_the_same_seed_gives_the_same_images_which_are_cleaned(model: Model) -> None:
-    classes = equal_classes(30)
+def test_the_plain_variant_gives_the_image_itself(plain: Model, made_up: Dataset) -> None:
+    with torch.no_grad():
+        light = plain.decoder(torch.randn(20, PLAIN.latent), torch.linspace(50, 5000, 20))
+        image = plain.record(light, Response.of(CAMERA), torch.Generator())
+    for made in (light, image):
+        assert made.sum(dim=1).numpy() == pytest.approx(
+            np.linspace(50, 5000, 20) * (made.sum(dim=1) > 0).numpy(), rel=1e-4
+        )
+    batch = TrainingData.prepare(made_up, CAMERA).batch(np.arange(10))
+    true = torch.from_numpy(made_up.images[:10])
+    best = plain.misfit(true, batch)
+    assert best.detach().numpy() == pytest.approx(PIXELS * FIRST_LOG_ERROR, abs=1e-3)
+    for other in (0.7 * true, true.roll(1, dims=1), true + 5):
+        assert (plain.misfit(other, batch) > best).all()
+
+
+def test_the_plain_encoder_sees_each_pixel_where_the_camera_has_it(made_up: Dataset) -> None:
+    plain = new(made_up, PLAIN)
+    seen: list[torch.Tensor] = []
+    plain.encoder.get_submodule("shrink").register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    batch = TrainingData.prepare(made_up, CAMERA).batch(np.arange(3))
+    plain.encoder(batch.images, torch.zeros(3, 1))
+    expected = np.where(CAMERA.mask, CAMERA.to_map(batch.images.numpy()), -1)
+    assert np.array_equal(seen[0][:, 0].numpy(), expected)
+
+
+@pytest.mark.parametrize("size", [SIZE, PLAIN], ids=VARIANTS)
+def test_the_same_seed_gives_the_same_images_which_are_cleaned(made_up: Dataset, size: ModelSize) -> None:
+    model, classes = new(made_up, size), equal_classes(30)
     first, second = (sample(model, CAMERA, classes, torch.Generator().manual_seed(4)) for _ in range(2))
     assert first.images.shape == (30, PIXELS)
     assert np.array_equal(first.images, second.images)
@@ -101,13 +143,37 @@ def test_the_same_seed_gives_the_same_images_which_are_cleaned(model: Model) -> 
     assert not ((first.images > 0) & (first.images < 7)).any()
 
 
-def test_weights_come_back_from_their_file_without_the_encoder(model: Model, tmp_path: Path) -> None:
-    path, classes = tmp_path / "decoder.safetensors", equal_classes(10)
+@pytest.mark.parametrize("size", [SIZE, PLAIN], ids=VARIANTS)
+def test_weights_come_back_from_their_file_without_the_encoder(
+    made_up: Dataset, size: ModelSize, tmp_path: Path
+) -> None:
+    model, path, classes = new(made_up, size), tmp_path / "decoder.safetensors", equal_classes(10)
     before = sample(model, CAMERA, classes, torch.Generator().manual_seed(4))
-    save_model(model, SIZE, path)
-    after = sample(load_model(path), CAMERA, classes, torch.Generator().manual_seed(4))
+    save_model(model, size, path)
+    loaded = load_model(path)
+    after = sample(loaded, CAMERA, classes, torch.Generator().manual_seed(4))
     assert np.array_equal(before.images, after.images)
-    assert not any(name.startswith("encoder") for name in load_model(path).state_dict())
+    assert isinstance(loaded, PlainModel) is (size is PLAIN)
+    assert not any(name.startswith("encoder") for name in loaded.state_dict())
+
+
+def test_what_was_made_before_there_were_variants_is_a_bell(model: Model, tmp_path: Path) -> None:
+    path, model.encoder = tmp_path / "decoder.safetensors", nn.Identity()
+    save_weights(model, "cvae-decoder", {"latent": SIZE.latent, "width": SIZE.width}, path)
+    assert not isinstance(load_model(path), PlainModel)
+    assert "variant" not in TrainConfig(steps=1, events=200).identity()  # a checkpoint's of then
+    assert TrainConfig.of("plain", steps=1, events=200).identity()["variant"] == "plain"
+
+
+def test_a_variant_that_is_not_known_is_refused(model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "decoder.safetensors"
+    save_weights(model, "cvae-decoder", {**SIZE.to_dict(), "variant": "fancy"}, path)
+    with pytest.raises(
+        DamagedData, match=r"cvae-decoder that this program can use: its variant is 'fancy', not one of bell, plain"
+    ):
+        load_model(path)
+    with pytest.raises(BadOption, match=r"--variant must be one of bell, plain, not fancy"):
+        TrainConfig.of("fancy", steps=1, events=200)
 
 
 def test_the_weights_of_another_model_are_refused(model: Model, made_up: Dataset, tmp_path: Path) -> None:

@@ -72,8 +72,23 @@ class Gan:
 @dataclass
 class Vae:
     data: VaeData
-    config = VaeConfig(steps=STEPS, events=EVENTS, batch=10, latent=4, width=8, seed=7, report_every=4, look_every=5)
+    variant: str = "bell"
+    width: int = 8
     names = VaeState.part_names()
+
+    @property
+    def config(self) -> VaeConfig:
+        return VaeConfig(
+            steps=STEPS,
+            events=EVENTS,
+            variant=self.variant,
+            batch=10,
+            latent=4,
+            width=self.width,
+            seed=7,
+            report_every=4,
+            look_every=5,
+        )
 
     def begin(self) -> TrainingState:
         return VaeState.begin(self.config, self.data)
@@ -85,7 +100,7 @@ class Vae:
         return save(state.best.weights), state.best.curve
 
     def on_other_data(self) -> "Vae":
-        return Vae(replace(self.data, digest="another"))
+        return replace(self, data=replace(self.data, digest="another"))
 
 
 @dataclass
@@ -119,7 +134,7 @@ class Classifying:
 
 PARTS = [
     pytest.param(name, part, id=f"{name}-{part}")
-    for name, kind in (("gan", GanState), ("vae", VaeState), ("classifier", ClassifierState))
+    for name, kind in (("gan", GanState), ("vae", VaeState), ("plain vae", VaeState), ("classifier", ClassifierState))
     for part in kind.part_names()
 ]
 
@@ -133,6 +148,7 @@ def trainings(made_up: Dataset, one_thread: None) -> dict[str, Training]:  # noq
     return {
         "gan": Gan(GanData.prepare(made_up, camera)),
         "vae": Vae(VaeData.prepare(made_up, camera)),
+        "plain vae": Vae(VaeData.prepare(made_up, camera), variant="plain", width=2),
         "classifier": Classifying(data),
     }
 
@@ -182,7 +198,7 @@ def told(trainings: dict[str, Training]) -> dict[str, Told]:
     return found
 
 
-KINDS = pytest.mark.parametrize("kind", ["gan", "vae", "classifier"])
+KINDS = pytest.mark.parametrize("kind", ["gan", "vae", "plain vae", "classifier"])
 
 
 @KINDS
