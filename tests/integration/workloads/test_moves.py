@@ -45,6 +45,12 @@ TRAININGS = {
         mid_epoch=(10, 20, 40, 50, 70, 80, 100),
         files=("decoder.safetensors", *IMAGES),
     ),
+    "plain cvae": Training(
+        argv=("train-cvae", "--variant", "plain", "--steps", "80", "--events", "500", "--batch", "16", "--seed", "5"),
+        steps_per_epoch=29,
+        mid_epoch=(10, 20, 40, 50),
+        files=("decoder.safetensors", *IMAGES),
+    ),
     "classifier": Training(  # 20 of 300 gammas and 300 hadrons
         argv=(
             "train-classifier",
@@ -184,7 +190,8 @@ def still(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Callable[[str
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("name", "moves"), [("cgan", 0), ("cgan", 1), ("cgan", 5), ("cvae", 1), ("cvae", 5), ("classifier", 3)]
+    ("name", "moves"),
+    [("cgan", 0), ("cgan", 1), ("cgan", 5), ("cvae", 1), ("cvae", 5), ("plain cvae", 1), ("classifier", 3)],
 )
 def test_a_training_moved_any_number_of_times_gives_the_same_bytes(
     tmp_path: Path, data: Path, still: Callable[[str], Path], name: str, moves: int
