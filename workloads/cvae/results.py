@@ -38,7 +38,7 @@ TOLD = {
     "plain": Told(
         what="A decoder of the recorded image, shape times size, by convolutions; its codes are normal.",
         source="arXiv:2211.12553 as far as it is known",
-        limit="It is there to be compared with: the variant bell is better by every figure.",
+        limit="It is a baseline for the variant bell, and no good source of images.",
     ),
 }
 
