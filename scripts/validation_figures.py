@@ -30,7 +30,13 @@ FEWEST = 20
 
 def draw(samples: Samples, folder: Path) -> None:
     """Write both figures into *folder*."""
-    style = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3}
+    style: dict[Any, Any] = {
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.alpha": 0.3,
+    }
     with plt.rc_context(style):
         for name, make in (("data-distributions", distributions), ("data-correlations", correlations)):
             figure = make(samples)
