@@ -16,7 +16,7 @@ JOBS = {
     "generate-todgan": ("idleq.workloads.todgan.generate", "generate time-ordered data with trained weights"),
     "evaluate-tods": ("idleq.workloads.todjudge.evaluate", "compare generated time-ordered data with held-out truth"),
     "make-data": ("idleq.workloads.iact.make", "make the TAIGA-IACT data set ahead of a training"),
-    "ingest": ("idleq.workloads.iact.ingest", "bring another telescope's Hillas parameters into one form"),
+    "ingest": ("idleq.workloads.iact.ingest", "bring other telescopes' events (HDF5, sim_telarray) into one form"),
     "simulate-showers": (
         "idleq.workloads.iact.simulate",
         "simulate TAIGA-IACT events, a file for each task of an array",
@@ -36,6 +36,7 @@ TRAIN_PACKAGES = (
     "matplotlib",
     "safetensors",
     "astropy",
+    "eventio",
     "h5py",
     "pyarrow",
     "scipy",

@@ -84,10 +84,13 @@ class Dataset:
         for name, entry in manifest["files"].items():
             _verify(folder / name, entry)
         chunks = [read_chunk(folder / chunk_name(index), spec, index) for index in range(spec.chunks)]
+        images, sizes = (np.concatenate([chunk[name] for chunk in chunks]) for name in ("images", "sizes"))
+        classes = np.load(folder / CLASS_FILE, allow_pickle=False)
+        _check_contents(folder, images, sizes, classes)
         return cls(
-            images=np.concatenate([chunk["images"] for chunk in chunks]),
-            sizes=np.concatenate([chunk["sizes"] for chunk in chunks]),
-            classes=np.load(folder / CLASS_FILE, allow_pickle=False).astype(np.int64),
+            images=images,
+            sizes=sizes,
+            classes=classes.astype(np.int64),
             rows=np.concatenate([chunk["rows"] for chunk in chunks]),
             edges=tuple(manifest["class_edges"]),
             digest=manifest["digest"],
@@ -150,9 +153,34 @@ def read_chunk(path: Path, spec: DatasetSpec, index: int) -> dict[str, Array]:
         raise DamagedData(
             f"chunk {path} is damaged ({error}); remove {path.parent} and it will be made again"
         ) from error
-    if made_for != chunk_identity(spec, index) or chunk["images"].shape != (spec.events_in(index), PIXELS):
-        raise DamagedData(f"chunk {path} belongs to another data set; remove {path.parent} and it will be made again")
+    advice = f"remove {path.parent} and it will be made again"
+    if made_for != chunk_identity(spec, index):
+        raise DamagedData(f"chunk {path} belongs to another data set; {advice}")
+    images, events = chunk["images"], spec.events_in(index)
+    if images.ndim != 2 or images.shape[1] != PIXELS:  # noqa: PLR2004 - events and pixels
+        raise DamagedData(
+            f"the images in chunk {path} have {images.shape[-1]} pixels, this camera has {PIXELS}: they are of another"
+            f" camera; {advice}"
+        )
+    if any(len(chunk[name]) != events for name in ("images", "sizes", "rows")):
+        raise DamagedData(f"chunk {path} has {len(images)} events instead of {events}; {advice}")
     return chunk
+
+
+def _check_contents(folder: Path, images: Array, sizes: Array, classes: Array) -> None:
+    """Raise DamagedData for what checksums do not see: a set that was written by something else than `make-data`."""
+    advice = f"remove {folder} and it will be made again"
+    good = np.isfinite(images).all(axis=1) & np.isfinite(sizes)
+    if not good.all():
+        raise DamagedData(
+            f"{int((~good).sum())} of the {len(good)} images in {folder} have pixels that are no numbers; {advice}"
+        )
+    counts = np.bincount(classes, minlength=CLASSES).tolist()
+    if len(classes) != len(images) or len(counts) != CLASSES or min(counts) == 0:
+        raise DamagedData(
+            f"the classes in {folder} have {counts} events; each of the {CLASSES} needs some, of {len(images)} in all;"
+            f" {advice}"
+        )
 
 
 def chunk_identity(spec: DatasetSpec, index: int) -> str:

@@ -3,7 +3,7 @@
 import io
 import json
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from idleq.workloads.iact.task import TASK_CHUNKS, Task
 
 METADATA = b"idleq"
 
-# Column -> its type and unit; those but for the first three and the image say what was rendered.
+# Column -> its type and unit; those but for the first three and the image say what was rendered. Of a file that
+# `ingest` read they say what was measured, as its metadata does; its rows count the showers of the file.
 COLUMNS: dict[str, tuple[pa.DataType, str]] = {
     "event": (pa.int64(), "number within the task"),
     "row": (pa.int32(), "of the table of showers"),
@@ -89,7 +90,14 @@ def write_events(task: Task, chunks: Sequence[bytes]) -> bytes:
         "provenance": tomllib.loads(Path(__file__).with_name("credits.toml").read_text()),
         "truth": "rendered from MAGIC's Hillas parameters: a stand-in for TAIGA's Monte Carlo",
     }
-    fields = [pa.field(name, kind, metadata={"unit": unit}) for name, (kind, unit) in COLUMNS.items()]
+    return as_parquet(columns, metadata)
+
+
+def as_parquet(
+    columns: Mapping[str, np.ndarray[Any, Any]], metadata: Mapping[str, Any], more: Sequence[pa.Field] = ()
+) -> bytes:
+    """The bytes of an events file with COLUMNS and *more*: the same for the same columns."""
+    fields = [pa.field(name, kind, metadata={"unit": unit}) for name, (kind, unit) in COLUMNS.items()] + list(more)
     schema = pa.schema(fields, metadata={METADATA: json.dumps(metadata, sort_keys=True)})
     arrays = [_array(columns[field.name], field.type) for field in fields]
     sink = io.BytesIO()

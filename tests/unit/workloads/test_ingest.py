@@ -16,7 +16,7 @@ from ctapipe.containers import CameraHillasParametersContainer
 from ctapipe.io import HDF5TableWriter
 
 from idleq.workloads import cli
-from idleq.workloads.iact.ingest import COLUMNS
+from idleq.workloads.iact.foreign import COLUMNS
 
 
 def ingest(source: Path, output: Path) -> tuple[int, dict[str, list[float]], dict[str, object]]:
@@ -84,7 +84,7 @@ def test_what_cannot_be_read_is_refused_and_nothing_is_written(
         file.create_array("/", "images", np.zeros(3))
     cases = {
         tmp_path / "none.h5": (66, "there is no file"),
-        tmp_path / "text.h5": (65, "no HDF5 file that can be read"),
+        tmp_path / "text.h5": (65, "no HDF5 file that can be read, and no file of sim_telarray"),
         tmp_path / "other.h5": (2, "is neither FACT's HDF5"),
         a_fact_file(tmp_path / "less.h5", width=None): (65, "lacks a Hillas parameter"),
         a_fact_file(tmp_path / "uneven.h5", width=np.ones(3)): (65, "different lengths"),

@@ -1,0 +1,211 @@
+"""Bad data given to the programs: one line that says what, where and what to do; nothing that was there is lost."""
+
+import hashlib
+import resource
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the train extra is not installed")
+
+from idleq.workloads import cli
+from idleq.workloads.checkpoint import Checkpoint, CheckpointStore
+from idleq.workloads.durable import canonical_json
+from idleq.workloads.iact import dataset
+from idleq.workloads.iact.camera import PIXELS, Camera
+from idleq.workloads.iact.dataset import DatasetSpec, size_classes
+from idleq.workloads.iact.npz import as_npz
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+EVENTS = 200
+OF_JOB = {
+    "train-cgan": DatasetSpec(events=EVENTS),
+    "train-cvae": DatasetSpec(events=EVENTS),
+    "train-classifier": DatasetSpec(events=EVENTS, split="judge"),
+}
+
+
+def forge(
+    root: Path, spec: DatasetSpec, *, pixels: int = PIXELS, events: int = EVENTS, empty: int | None = None
+) -> Path:
+    """A set of made-up images that verifies, whatever is in it."""
+    random, folder = np.random.default_rng(3), root / spec.name
+    folder.mkdir(parents=True)
+    lit = random.random((events, pixels)) < 0.02
+    images = np.where(lit, random.uniform(7, 300, (events, pixels)), 0).astype(np.float32)
+    images[:, 0] += 20
+    sizes = images.sum(axis=1)
+    classes = size_classes(sizes)[0] if events >= 10 else np.zeros(events, dtype=np.uint8)
+    if empty is not None:
+        classes[classes == empty] = (empty + 1) % 10
+    write(folder, spec, images, sizes, classes)
+    return folder
+
+
+def write(folder: Path, spec: DatasetSpec, images: np.ndarray, sizes: np.ndarray, classes: np.ndarray) -> None:
+    identity = np.array(dataset.chunk_identity(spec, 0))
+    rows = np.arange(len(images), dtype=np.int32)
+    (folder / dataset.chunk_name(0)).write_bytes(as_npz(images=images, sizes=sizes, rows=rows, made_for=identity))
+    np.save(folder / dataset.CLASS_FILE, classes)
+    files = {name: dataset.describe_file(folder / name) for name in (dataset.chunk_name(0), dataset.CLASS_FILE)}
+    edges = np.linspace(sizes.min(), sizes.max(), 11).tolist()
+    manifest = {
+        "version": dataset.VERSION,
+        "spec": asdict(spec),
+        "class_edges": edges if np.isfinite(edges).all() else [],
+        "files": files,
+        "digest": dataset.digest_of(files),
+    }
+    (folder / dataset.MANIFEST).write_bytes(canonical_json(manifest))
+
+
+def another_camera(root: Path, spec: DatasetSpec) -> str:
+    forge(root, spec, pixels=1855)
+    return "have 1855 pixels, this camera has 609: they are of another camera"
+
+
+def no_numbers(root: Path, spec: DatasetSpec) -> str:
+    folder = forge(root, spec)
+    with np.load(folder / dataset.chunk_name(0)) as file:
+        images, sizes = file["images"], file["sizes"]
+    images[3, 7] = images[5, 7] = np.nan
+    write(folder, spec, images, sizes, np.load(folder / dataset.CLASS_FILE))
+    return f"2 of the {EVENTS} images in {folder} have pixels that are no numbers"
+
+
+def an_empty_class(root: Path, spec: DatasetSpec) -> str:
+    folder = forge(root, spec, empty=4)
+    return f"the classes in {folder} have [20, 20, 20, 20, 0, 40, 20, 20, 20, 20] events; each of the 10 needs some"
+
+
+def one_event(root: Path, spec: DatasetSpec) -> str:
+    folder = forge(root, spec, events=1)
+    return f"chunk {folder / dataset.chunk_name(0)} has 1 events instead of {EVENTS}"
+
+
+@pytest.mark.parametrize("job", OF_JOB)
+@pytest.mark.parametrize("damage", [another_camera, no_numbers, an_empty_class, one_event])
+def test_a_set_that_cannot_be_trained_on_is_refused_and_left_alone(
+    job: str, damage: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, root = OF_JOB[job], tmp_path / "data"
+    reason = damage(root, spec)  # type: ignore[operator] # parametrised with functions
+    forge(root, DatasetSpec(events=EVENTS, particle="hadron", split="judge"))
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    code = cli.main([job, "--events", str(EVENTS), "--data", str(root), "--output", str(tmp_path / "out")])
+    told = capsys.readouterr().err
+    assert code == 65, told
+    assert reason in told
+    assert f"remove {root / spec.name} and it will be made again" in told
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("job", ["train-cgan", "train-cvae"])
+def test_one_event_is_too_few_to_ask_for(job: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([job, "--events", "1", "--output", str(tmp_path / "out")]) == 2
+    assert "--events must" in capsys.readouterr().err
+
+
+def test_weights_of_another_generator_are_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from torch import nn
+
+    from idleq.workloads.training.weights import save_weights
+
+    weights = tmp_path / "generator.safetensors"
+    save_weights(nn.Linear(2, 2), "cgan-generator", {}, weights)
+    argv = ["generate-cvae", "--weights", str(weights), "--count", "10", "--output", str(tmp_path / "out")]
+    assert cli.main(argv) == 65
+    assert f"{weights} does not hold a cvae-decoder that this program can use" in (told := capsys.readouterr().err)
+    assert "it is a cgan-generator, not a cvae-decoder" in told
+    assert not list((tmp_path / "out").glob("shard-*"))
+
+
+def test_a_checkpoint_of_another_training_is_refused_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IDLEQ_CHECKPOINT_DIR", str(tmp_path / "checkpoints"))
+    store = CheckpointStore(tmp_path / "checkpoints")
+    saved = Checkpoint(kind="train-cgan", step=40, identity={}, parts={"phase": b"training", "progress.jsonl": b""})
+    store.save(saved)
+    assert cli.main(["train-cvae", "--quick", "--output", str(tmp_path / "out")]) == 76
+    assert "train-cgan" in capsys.readouterr().err
+    assert store.load() == saved
+
+
+@pytest.mark.parametrize(
+    ("pixels", "light", "reason"),
+    [(1855, 10.0, "have 1855 pixels, this camera has 609"), (PIXELS, np.nan, "200 of the images in")],
+    ids=["another camera", "no numbers"],
+)
+def test_images_that_cannot_be_judged_are_refused(
+    pixels: int, light: float, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = evaluation(tmp_path, np.full((EVENTS, pixels), light))
+    assert cli.main(argv) == 65
+    assert reason in capsys.readouterr().err
+
+
+def test_truth_of_another_camera_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    forge(tmp_path / "data", DatasetSpec(events=EVENTS, split="held-out"), pixels=1855)
+    argv = evaluation(tmp_path, np.full((EVENTS, PIXELS), 10.0))
+    assert cli.main([*argv, "--events", str(EVENTS), "--data", str(tmp_path / "data")]) == 65
+    assert "they are of another camera" in capsys.readouterr().err
+
+
+def evaluation(folder: Path, images: np.ndarray) -> list[str]:
+    """Generated *images* and a judge that has learnt nothing, and the command that compares them."""
+    from idleq.workloads.classifier.model import Classifier, ModelSize
+    from idleq.workloads.classifier.weights import Judge, save_judge
+
+    size, judge, made = ModelSize(width=4), folder / "judge.safetensors", folder / "made"
+    save_judge(Judge(model=Classifier(size, Camera.load()).eval(), threshold=0.5), size, judge)
+    made.mkdir()
+    content = as_npz(images=images, classes=dataset.equal_classes(len(images)))
+    (made / "shard-00000.npz").write_bytes(content)
+    shard = {"name": "shard-00000.npz", "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    (made / "manifest.json").write_bytes(canonical_json({"format": 1, "shards": [shard]}))
+    return ["evaluate-images", "--images", str(made), "--judge", str(judge), "--output", str(folder / "out")]
+
+
+def limited(argv: list[str], most_bytes: int) -> "subprocess.CompletedProcess[str]":
+    """Run a job for which no file may grow beyond *most_bytes*: the kernel refuses the write as on a full disk."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+
+    command = [sys.executable, "-m", "idleq.workloads.cli", *argv]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=110, preexec_fn=limit)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return list(folder.rglob(".tmp-*"))
+
+
+def test_no_room_for_a_data_set_and_then_room(tmp_path: Path) -> None:
+    pytest.importorskip("ctapipe", reason="the train extra is not installed")
+    argv = ["make-data", "--events", "25", "--data", str(tmp_path)]
+    refused = limited(argv, 1_000)
+    assert refused.returncode == 74, refused.stderr
+    assert "cannot save the data set in" in refused.stderr
+    assert "free some space (or raise the quota) and run the job again" in refused.stderr
+    assert leftovers(tmp_path) == []
+    assert cli.main(argv) == 0
+
+
+def test_no_room_for_weights_and_then_room(tmp_path: Path) -> None:
+    forge(tmp_path / "data", DatasetSpec(events=EVENTS))
+    argv = ["train-cgan", "--steps", "1", "--events", str(EVENTS), "--data", str(tmp_path / "data")]
+    argv += ["--output", str(tmp_path / "out")]
+    refused = limited(argv, 100_000)
+    assert refused.returncode == 74, refused.stderr
+    assert "cannot save the weights in" in refused.stderr
+    assert "free some space" in refused.stderr
+    assert leftovers(tmp_path) == []
+    assert not list((tmp_path / "out").glob("*.safetensors"))
