@@ -62,7 +62,9 @@ def _options() -> argparse.Namespace:
         type=Path,
         help="the page; the other one lies beside it (default DIR/science.md; docs/science.md is the committed one)",
     )
-    parser.add_argument("--nodes", type=int, default=2, help="virtual nodes of one core (default 2)")
+    parser.add_argument(
+        "--nodes", type=int, default=4, help="virtual nodes of one core; main jobs hold about half of them (default 4)"
+    )
     parser.add_argument(
         "--speed", type=float, default=0.1, help="of the main jobs: 0.1 makes gaps of minutes (default)"
     )

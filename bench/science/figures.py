@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 AGAIN, RESAMPLED = "truth again", "resample and render"
+BASELINES = (AGAIN, RESAMPLED, "white noise", "coloured noise")
+"""What stands beside the models and is none, in this order."""
 
 TOD_SECONDS = 1060 / 19
 """What one TOD covers."""

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.science.figures import AGAIN, RESAMPLED, verdict
+from bench.science.figures import verdict
 from bench.science.models import KINDS, Kind, Model, in_order
 from bench.science.results import Found, Judged
 from bench.science.tables import aimed, comparison, markdown, quality, work
@@ -21,7 +21,7 @@ data is simulated ([how](reference/tods.md)). So the papers' absolute figures st
 judge. Everything is compared with held-out truth which no training and no judge has seen, under the same judge.
 """
 
-IMAGES_HEAD = f"""\
+IMAGES_HEAD = """\
 *{AGAIN.capitalize()}* is another recording of the held-out showers, *{RESAMPLED}* one of the training's showers: what a perfect generator could score.
 The stand-in's showers have no fine structure, and the cVAE draws smooth shapes: its figures here say nothing of islands in real images.
 """
@@ -146,9 +146,9 @@ def _work(found: Found) -> list[str]:
         "## What was run",
         "",
         f"Budget: {budget.about}. {budget.generated} images generated of each model and {budget.judged} true ones judged;",
-        f"{budget.tods} TODs generated and {budget.tods_per_class} true ones of each number of hits judged. The classifier is among those of the second time, and is",
-        "run in the first one, where no earlier run has left it: it judges the main models.",
-        "One thread each, on CPU cores that were shared with other work: the seconds are of wall time within segments and say little.",
+        f"{budget.tods} TODs generated and {budget.tods_per_class} true ones of each number of hits judged. The classifier judges the main models, and so is run with",
+        "them where no earlier run has left it. Jobs of the second part fill cores that the first one leaves idle. One thread each, on CPU cores that were shared",
+        "with other work: the seconds are of wall time within segments and say little.",
         "",
         *_table(work(found.steps, found.ran)),
     ]

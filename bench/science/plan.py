@@ -50,7 +50,7 @@ class Budget:
         return size
 
 
-BUDGETS = {
+BUDGETS: Mapping[str, Budget] = {
     budget.name: budget
     for budget in (
         Budget(

@@ -59,11 +59,10 @@ PATIENCE_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """How far all is: the steps that are done, the job that each step became, and the daemon's rows by job."""
+    """How far all is: the steps that are done, and the daemon's rows by job."""
 
     wanted: Sequence[Step]
     done: Sequence[str]
-    jobs: Mapping[str, str]
     rows: Mapping[str, JobRow]
 
 
@@ -137,9 +136,7 @@ def run_all(place: Place, wanted: list[Step], tell: Callable[[Looked], None]) ->
         away_since = None
         for step in waiting:
             _go_on(place, step, rows, results, failed)
-        tell(
-            Looked(wanted=wanted, done=[one for one in results if results[one].is_dir()], jobs=_known(place), rows=rows)
-        )
+        tell(Looked(wanted=wanted, done=[one for one in results if results[one].is_dir()], rows=rows))
         time.sleep(LOOK_SECONDS)
     return [f"{name} {why}" for name, why in failed.items()]
 

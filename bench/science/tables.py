@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bench.science.figures import Figure, number
+from bench.science.figures import BASELINES, Figure, number
 from bench.science.plan import Step
 from bench.science.running import Ran
 from idleq.cli.result import Table
@@ -20,7 +20,7 @@ def comparison(figures: Mapping[str, Sequence[Figure]]) -> Table:
         for figure in several:
             by_name.setdefault(figure.name, {})[label] = figure
     every = [figure for several in figures.values() for figure in several]
-    baselines = tuple(dict.fromkeys(name for figure in every for name in figure.baselines))
+    baselines = tuple(sorted({name for figure in every for name in figure.baselines}, key=BASELINES.index))
     return Table(
         columns=("figure", *figures, "target", *baselines, "paper"),
         rows=[_compared(name, found, list(figures), baselines) for name, found in by_name.items()],
@@ -34,7 +34,7 @@ def _compared(
 ) -> tuple[str, ...]:
     # The first model is the one whose judging measured the baselines.
     one = next(iter(found.values()))
-    known = {key: value for figure in reversed(found.values()) for key, value in figure.baselines.items()}
+    known = {key: value for figure in reversed(list(found.values())) for key, value in figure.baselines.items()}
     sign = "<=" if one.better == "less" else ">="
     return (
         name,
