@@ -15,13 +15,13 @@ PRODUCTION_GOAL = 1e-4
 """Of that: the slides' goal for making one."""
 
 TOD_FIGURES = {
-    "spectrum": "power spectrum, off by in its worst band",
-    "amplitude_ks": "heights of the excursions, KS to held-out TODs",
-    "time_ks": "times of the excursions, KS to held-out TODs",
-    "nearest": "distance to the most similar TOD, off by",
-    "spread": "differences between TODs, off by",
+    "spectrum": "power spectrum, worst band off by",
+    "amplitude_ks": "heights, KS",
+    "time_ks": "times, KS",
+    "nearest": "nearest TOD, off by",
+    "spread": "spread, off by",
 }
-TOD_CLASSES = {"0": "no hit", "1": "one hit", "2+": "two or more hits"}
+TOD_CLASSES = {"0": "no hit", "1": "one hit", "2+": "2+ hits"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def of_tods(label: str, judged: Mapping[str, Any], seconds: Mapping[str, float])
         share = seconds[label] / TOD_SECONDS
         figures.append(
             Figure(
-                name="time of one core for a TOD, share of what it covers",
+                name="time of one core for a TOD, share of its length",
                 value=share,
                 target=PRODUCTION_GOAL,
                 reached=share <= PRODUCTION_GOAL,

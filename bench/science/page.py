@@ -146,9 +146,10 @@ def _work(found: Found) -> list[str]:
         "## What was run",
         "",
         f"Budget: {budget.about}. {budget.generated} images generated of each model and {budget.judged} true ones judged;",
-        f"{budget.tods} TODs generated and {budget.tods_per_class} true ones of each number of hits judged. The classifier judges the main models, and so is run with",
-        "them where no earlier run has left it. Jobs of the second part fill cores that the first one leaves idle. One thread each, on CPU cores that were shared",
-        "with other work: the seconds are of wall time within segments and say little.",
+        f"{budget.tods} TODs generated and {budget.tods_per_class} true ones of each number of hits judged. The main part is the main models; the second one is the",
+        "classifier, the variants and the baselines. The classifier judges the main models, and so is run with them where no earlier run has left it; the rest of the",
+        "second part fills cores that the main one leaves idle, and has those to itself after it. One thread each, on CPU cores that were shared with other work:",
+        "the seconds are of wall time within segments and say little.",
         "",
         *_table(work(found.steps, found.ran)),
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from bench.science.models import MODELS, Model, Size
 
@@ -12,6 +12,7 @@ Results = Mapping[str, Path]
 
 # The main models are trained and judged in the first hour. The classifier, the variants and the baselines have a second one.
 Part = Literal["main", "second"]
+PARTS: tuple[Part, ...] = get_args(Part)
 
 CLASSIFIER = "train-classifier"
 

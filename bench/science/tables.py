@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.science.figures import BASELINES, Figure, number
-from bench.science.plan import Step
+from bench.science.plan import PARTS, Step
 from bench.science.running import Ran
 from idleq.cli.result import Table
 
 MISSED = "not reached"
 JUDGES = {"cnn": "CNN", "boosted_hillas": "boosted Hillas parameters", "hillas_cut": "Hillas cut"}
-PARTS = {"main": "main models", "second": "classifier, variants and baselines"}
 
 
 def comparison(figures: Mapping[str, Sequence[Figure]]) -> Table:
@@ -74,13 +73,13 @@ def work(steps: Sequence[Step], ran: Mapping[str, Ran]) -> Table:
     """How every job went, and each part in all."""
     columns = ("part", "job", "steps", "learned from", "segments", "moves", "seconds")
     rows: list[tuple[str, ...]] = []
-    for part, label in PARTS.items():
+    for part in PARTS:
         done = [(step, ran[step.name]) for step in steps if step.part == part and step.name in ran]
         for step, one in done:
             size = ("", "") if step.trained is None else tuple(map(str, step.trained))
-            rows.append((label, step.name, *size, str(one.segments), str(one.moves), f"{one.seconds:.0f}"))
+            rows.append((part, step.name, *size, str(one.segments), str(one.moves), f"{one.seconds:.0f}"))
         if done:
-            rows.append((label, "all of these", "", "", *_sums(one for _, one in done)))
+            rows.append((part, "all of these", "", "", *_sums(one for _, one in done)))
     return Table(columns=columns, rows=rows, right=frozenset(columns[2:]))
 
 
