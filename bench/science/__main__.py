@@ -43,7 +43,9 @@ def main() -> None:
         print_text(Result(value=None, text=for_people(found)), sys.stdout, has_colours=has_colours)
         print(f"\nThe pages are {page} and {page.with_name(TODS_PAGE).name} beside it.")
     if left:
-        raise SystemExit(f"{'; '.join(left)}. The same command goes on where this one was.")
+        raise SystemExit(
+            f"{'; '.join(left)}. The same command goes on where this one was; IDLEQ_SERVER_DIR={place.server.root} shows idleq its jobs."
+        )
 
 
 def _options() -> argparse.Namespace:

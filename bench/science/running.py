@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -148,19 +148,27 @@ def _go_on(
     known = _known(place)
     job = known.get(step.name)
     row = None if job is None else rows.get(job)
-    lost = [name for name in step.after if name in failed]
-    if lost:
-        failed[step.name] = f"was not run: there is no {', '.join(lost)}"
+    why = failure(step, job, row, failed)
+    if why:
+        failed[step.name] = why
+        _note(place, {name: other for name, other in known.items() if name != step.name})
     elif job is None:
         if all(results[name].is_dir() for name in step.after):
             _note(place, known | {step.name: _submit(place, step, results)})
-    elif row is None or row.state in {"failed", "cancelled"}:
-        why = "is not known to the daemon" if row is None else f"is {row.state}: {row.reason or 'without a reason'}"
-        failed[step.name] = f"(job {job}) {why}; what it said is in {place.server.job(JobId(job)).root}"
-        del known[step.name]
-        _note(place, known)
-    elif row.state == "done" and place.server.job(JobId(job)).result.is_dir():
+    elif row is not None and row.state == "done" and place.server.job(JobId(job)).result.is_dir():
         _keep(place.server.job(JobId(job)).result, place.result(step.name))
+
+
+def failure(step: Step, job: str | None, row: JobRow | None, failed: Collection[str]) -> str:
+    """Why the step gives nothing in this run; empty if it may yet."""
+    if job is None:
+        lost = [name for name in step.after if name in failed]
+        return f"was not run: there is no {', '.join(lost)}" if lost else ""
+    if row is None:
+        return f"is not known to the daemon as job {job}"
+    if row.state in {"failed", "cancelled"}:
+        return f"is {row.state} as job {job}, {row.reason or 'without a reason'}: `idleq logs {job}` has what it said"
+    return ""
 
 
 def _known(place: Place) -> dict[str, str]:

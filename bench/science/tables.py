@@ -19,7 +19,8 @@ def comparison(figures: Mapping[str, Sequence[Figure]]) -> Table:
         for figure in several:
             by_name.setdefault(figure.name, {})[label] = figure
     every = [figure for several in figures.values() for figure in several]
-    baselines = tuple(sorted({name for figure in every for name in figure.baselines}, key=BASELINES.index))
+    present = dict.fromkeys(name for figure in every for name in figure.baselines)
+    baselines = (*(name for name in BASELINES if name in present), *(name for name in present if name not in BASELINES))
     return Table(
         columns=("figure", *figures, "target", *baselines, "paper"),
         rows=[_compared(name, found, list(figures), baselines) for name, found in by_name.items()],
