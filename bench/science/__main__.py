@@ -29,11 +29,13 @@ def main() -> None:
     os.environ["IDLEQ_SERVER_DIR"] = str(place.server.root)
     every = steps(budget)
     wanted = steps(budget, only_main=chosen.part == "main")
-    print(f"{len(wanted)} jobs on {chosen.nodes} virtual nodes; all of it lies in {place.root}", flush=True)
+    before = {step.name for step in wanted if place.result(step.name).is_dir()}
+    print(f"{len(wanted)} jobs, {len(before)} of them done before; all of it lies in {place.root}", flush=True)
     left = []
     try:
-        with serving(place, nodes=chosen.nodes, speed=chosen.speed):
-            left = run_all(place, wanted, Progress())
+        if len(before) < len(wanted):
+            with serving(place, nodes=chosen.nodes, speed=chosen.speed):
+                left = run_all(place, wanted, Progress(before))
     except KeyboardInterrupt:
         left = ["Stopped"]
     found = collect(place, budget, MODELS, every, ran(place, every))

@@ -1,7 +1,7 @@
 """What a person is told while everything runs: what is done, and now and then what runs."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bench.science.running import Looked
 from idleq.cli.views import progress_word, state_word
@@ -13,18 +13,14 @@ TELL_SECONDS = 30.0
 class Progress:
     """Prints a line when a step is done, and every half minute one of what runs, if that is another than the last."""
 
-    def __init__(self) -> None:
+    def __init__(self, done_before: Collection[str]) -> None:
         self.begun = time.monotonic()
-        self.done: set[str] | None = None
+        self.done = set(done_before)
         self.told_at = -TELL_SECONDS
         self.last = ""
 
     def __call__(self, looked: Looked) -> None:
         passed = time.monotonic() - self.begun
-        if self.done is None:
-            self.done = set(looked.done)
-            if self.done:
-                self._say(passed, f"{len(self.done)} of {len(looked.wanted)} jobs were done before")
         for name in looked.done:
             if name not in self.done:
                 self._say(passed, f"{name} is done, {len(looked.done)} of {len(looked.wanted)}")

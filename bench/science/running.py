@@ -13,15 +13,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.science.plan import Step
 from idleq.bootstrap import make_report, stop_cluster
-from idleq.cli.connection import connect
+from idleq.cli.client import Client
 from idleq.cli.demo.ending import moves_of, segment_lines
 from idleq.ids import JobId
+from idleq.scheduler.api.client import Client as Wire
 from idleq.scheduler.core.rows import JobRow
 from idleq.scheduler.errors import DaemonAway
 from idleq.scheduler.paths import ServerPaths
@@ -123,21 +124,22 @@ def run_all(place: Place, wanted: list[Step], tell: Callable[[Looked], None]) ->
     results = {one.name: place.result(one.name) for one in wanted}
     failed: dict[str, str] = {}
     away_since = None
-    client = connect(place.server)
-    while waiting := [step for step in wanted if step.name not in failed and not place.result(step.name).is_dir()]:
-        try:
-            rows = {row.id: row for row in client.jobs(with_final=True).jobs}
-        except DaemonAway:  # of a machine as busy as this one it may only be late
-            away_since = away_since or time.monotonic()
-            if time.monotonic() - away_since > PATIENCE_SECONDS:
-                raise
+    with closing(Wire.for_directory(place.server)) as wire:
+        client = Client(wire)
+        while waiting := [step for step in wanted if step.name not in failed and not place.result(step.name).is_dir()]:
+            try:
+                rows = {row.id: row for row in client.jobs(with_final=True).jobs}
+            except DaemonAway:  # of a machine as busy as this one it may only be late
+                away_since = away_since or time.monotonic()
+                if time.monotonic() - away_since > PATIENCE_SECONDS:
+                    raise
+                time.sleep(LOOK_SECONDS)
+                continue
+            away_since = None
+            for step in waiting:
+                _go_on(place, step, rows, results, failed)
+            tell(Looked(wanted=wanted, done=[one for one in results if results[one].is_dir()], rows=rows))
             time.sleep(LOOK_SECONDS)
-            continue
-        away_since = None
-        for step in waiting:
-            _go_on(place, step, rows, results, failed)
-        tell(Looked(wanted=wanted, done=[one for one in results if results[one].is_dir()], rows=rows))
-        time.sleep(LOOK_SECONDS)
     return [f"{name} {why}" for name, why in failed.items()]
 
 

@@ -49,6 +49,6 @@ def test_the_smallest_science_gives_pages_and_does_nothing_twice(tmp_path_factor
     assert "| 2+ hits: power spectrum, worst band off by | (" in pages["science-tods.md"]
 
     again = science(folder)
-    assert "16 of 16 jobs were done before" in again
+    assert "16 jobs, 16 of them done before" in again
     assert json.loads((folder / "jobs.json").read_text()) == jobs
     assert {name: (folder / name).read_text() for name in pages} == pages
