@@ -5,7 +5,7 @@ PYTEST := $(VENV)/bin/pytest
 ARGS ?=
 export PYTHON
 
-.PHONY: help demo test coverage coverage-core bench science science-tods check docs image testbed-up testbed-down testbed-shell clean distclean
+.PHONY: help demo test coverage coverage-core bench science check docs image testbed-up testbed-down testbed-shell clean distclean
 
 help:
 	@echo "make demo      install idleq into .venv and run a training job in the idle gaps of a small busy cluster"
@@ -15,9 +15,8 @@ help:
 	@echo "make coverage-core"
 	@echo "               the core's unit tests alone, which must reach every branch of it"
 	@echo "make bench     run the benchmarks; the table is also written to bench/results.json"
-	@echo "make science   train, generate and judge through idleq, and print the figures beside the papers' (ARGS=--tiny to try it)"
-	@echo "make science-tods"
-	@echo "               the same for time-ordered data, each job by itself"
+	@echo "make science   train, generate and judge images and time-ordered data through idleq, and print the figures beside the papers'"
+	@echo "               (ARGS=--tiny to try it, ARGS=\"--part main\" for the main models alone, which takes about an hour)"
 	@echo "make docs      write the pages that are made from the code"
 	@echo "make image     build the image of the workloads (BASE=NAME to start from another image, ENGINE=podman, WHEELS=FOLDER)"
 	@echo "make testbed-up|testbed-down|testbed-shell"
@@ -43,9 +42,6 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m bench.run $(ARGS)
-
-science-tods: $(VENV)/.installed-dev
-	$(VENV)/bin/python scripts/science-tods $(ARGS)
 
 science: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m bench.science $(ARGS)

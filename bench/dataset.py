@@ -31,6 +31,7 @@ def rows() -> list[Row]:
             better="more", note=f"in {seconds:.1f} s"),
         Row(name="train-cgan --quick, its data set apart, one core", value=quick_seconds, unit="s", target=QUICK_SECONDS,
             note="processor time, the imports included"),
+        Row(name="peak memory of either", value=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, unit="MiB"),
     ]  # fmt: skip
 
 

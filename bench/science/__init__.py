@@ -1,1 +1,1 @@
-"""`make science`: the trainings and their judging as jobs of idleq, and the page that shows their figures."""
+"""`make science`: the trainings and their judging as jobs of idleq, and the pages that show their figures."""

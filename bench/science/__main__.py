@@ -1,49 +1,78 @@
-"""Train, generate and judge through idleq, and write the page: `python -m bench.science [--budget tiny|short|half|hour]`.
+"""Train, generate and judge through idleq, and write the pages: `python -m bench.science [--budget tiny|short|half|hour]`.
 
-Stopped, it writes the page of what is done, and goes on where it was: the same command finds what is done, and a job that was frozen goes on from its checkpoint.
+Stopped, it writes the pages of what is done, and goes on where it was: the same command finds what is done, and a job that was frozen goes on from its checkpoint.
 """
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
-from bench.science.page import judged, table_for_people, write_page
+from bench.science.models import MODELS
+from bench.science.page import TODS_PAGE, for_people, write_pages
 from bench.science.plan import BUDGETS, steps
+from bench.science.progress import Progress
+from bench.science.results import collect
 from bench.science.running import Place, ran, run_all, serving
+from idleq.cli.printer import print_text
+from idleq.cli.result import Result
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.science", description=__doc__.splitlines()[0])
-    parser.add_argument("--budget", choices=list(BUDGETS), default="hour", help="how much of everything (default hour)")
-    parser.add_argument("--tiny", action="store_const", const="tiny", dest="budget", help="the same as --budget tiny")
-    parser.add_argument("--dir", type=Path, help="where everything lies (default build/science-BUDGET)")
-    parser.add_argument(
-        "--page", type=Path, help="the page (default DIR/science.md; docs/science.md is the committed one)"
-    )
-    parser.add_argument("--nodes", type=int, default=2, help="virtual nodes of one core (default 2)")
-    parser.add_argument(
-        "--speed", type=float, default=0.1, help="of the main jobs: 0.1 makes gaps of minutes (default)"
-    )
-    chosen = parser.parse_args()
+    chosen = _options()
     budget = BUDGETS[chosen.budget]
     place = Place((chosen.dir or REPOSITORY / "build" / f"science-{chosen.budget}").absolute())
     (place.root / "results").mkdir(parents=True, exist_ok=True)
     page = (chosen.page or place.root / "science.md").absolute()
     os.environ["IDLEQ_SERVER_DIR"] = str(place.server.root)
-    wanted, is_stopped = steps(budget), False
+    every = steps(budget)
+    wanted = steps(budget, only_main=chosen.part == "main")
+    before = {step.name for step in wanted if place.result(step.name).is_dir()}
+    print(f"{len(wanted)} jobs, {len(before)} of them done before; all of it lies in {place.root}", flush=True)
+    left = []
     try:
-        with serving(place, nodes=chosen.nodes, speed=chosen.speed):
-            run_all(place, wanted)
+        if len(before) < len(wanted):
+            with serving(place, nodes=chosen.nodes, speed=chosen.speed):
+                left = run_all(place, wanted, Progress(before))
     except KeyboardInterrupt:
-        is_stopped = True
-    if judged(place):
-        write_page(place, budget, ran(place, wanted), page, page.parent / "images" / "science")
-        print("\n".join(table_for_people(page)))
-        print(f"The page is {page}.")
-    if is_stopped:
-        raise SystemExit("Stopped; the same command goes on where this one was.")
+        left = ["Stopped"]
+    found = collect(place, budget, MODELS, every, ran(place, every))
+    if found.judged:
+        write_pages(found, page)
+        has_colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        print_text(Result(value=None, text=for_people(found)), sys.stdout, has_colours=has_colours)
+        print(f"\nThe pages are {page} and {page.with_name(TODS_PAGE).name} beside it.")
+    if left:
+        raise SystemExit(
+            f"{'; '.join(left)}. The same command goes on where this one was; IDLEQ_SERVER_DIR={place.server.root} shows idleq its jobs."
+        )
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.science", description=__doc__.splitlines()[0])
+    parser.add_argument("--budget", choices=list(BUDGETS), default="hour", help="how much of everything (default hour)")
+    parser.add_argument("--tiny", action="store_const", const="tiny", dest="budget", help="the same as --budget tiny")
+    parser.add_argument(
+        "--part",
+        choices=("main", "all"),
+        default="all",
+        help="main: the main models and what judges them, the first hour; all: variants and baselines too (default)",
+    )
+    parser.add_argument("--dir", type=Path, help="where everything lies (default build/science-BUDGET)")
+    parser.add_argument(
+        "--page",
+        type=Path,
+        help="the page; the other one lies beside it (default DIR/science.md; docs/science.md is the committed one)",
+    )
+    parser.add_argument(
+        "--nodes", type=int, default=4, help="virtual nodes of one core; main jobs hold about half of them (default 4)"
+    )
+    parser.add_argument(
+        "--speed", type=float, default=0.1, help="of the main jobs: 0.1 makes gaps of minutes (default)"
+    )
+    return parser.parse_args()
 
 
 main()

@@ -1,155 +1,170 @@
-"""docs/science.md, from the results of the jobs: no number in it is typed in by hand."""
+"""docs/science.md and docs/science-tods.md, from the results of the jobs: no number in them is typed in by hand."""
 
-import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from bench.science.plan import Budget
-from bench.science.running import Place, Ran
+from bench.science.figures import verdict
+from bench.science.models import KINDS, Kind, Model, in_order
+from bench.science.results import Found, Judged
+from bench.science.tables import aimed, comparison, markdown, quality, work
+from idleq.cli.result import Table
 
-MODELS = {"cgan": "cGAN", "cvae": "cVAE"}
-PICTURES = ("images", "sizes", "hillas", "scores")
-AGAIN, RESAMPLED = "truth again", "resample and render"
+TODS_PAGE = "science-tods.md"
 
 HEAD = """\
-# The science: what the images score
+# The science: what the generators score
 
-Made by `make science`, which runs every training, generation and judging as a job of idleq on the embedded cluster. The truth is **a stand-in for
-TAIGA's Monte Carlo**, which is not public: rendered from MAGIC's Hillas parameters ([data](reference/data.md)). So the papers' absolute figures stand
-beside ours and are no targets: they belong to other data and another judge. Everything is compared with held-out truth whose table rows no training
-and no judge has seen, under the same judge; *truth again* is another recording of the held-out showers, *resample and render* one of the training's
-showers: what a perfect generator could score. The stand-in's showers have no fine structure, and the cVAE draws smooth shapes: its figures here say
-nothing of islands in real images.
+Made by `make science`, which runs every training, generation and judging as a job of idleq on the embedded cluster. The truth of the images is **a
+stand-in for TAIGA's Monte Carlo**, which is not public: rendered from MAGIC's Hillas parameters ([data](reference/data.md)); that of the time-ordered
+data is simulated ([how](reference/tods.md)). So the papers' absolute figures stand beside ours and are no targets: they belong to other data and another
+judge. Everything is compared with held-out truth which no training and no judge has seen, under the same judge.
 """
 
+IMAGES_HEAD = """\
+*{AGAIN.capitalize()}* is another recording of the held-out showers, *{RESAMPLED}* one of the training's showers: what a perfect generator could score.
+The stand-in's showers have no fine structure, and the cVAE draws smooth shapes: its figures here say nothing of islands in real images.
+"""
 
-def write_page(place: Place, budget: Budget, ran: Mapping[str, Ran], target: Path, pictures: Path) -> None:
-    """Write the page of what is done to *target* and copy the plots to *pictures*."""
-    models = judged(place)
-    evaluations = {model: _read(place.result(f"evaluate-{model}") / "evaluation.json") for model in models}
-    summaries = {model: _read(place.result(f"train-{model}") / "summary.json") for model in ("classifier", *models)}
+TODS_HEAD = """\
+# Time-ordered data: figures
+
+Made by `make science` together with [the images' page](science.md), which tells how many targets are reached and what was run.
+What each figure means is in [time-ordered data](reference/tods.md#the-judge); all are measured in watts, for each number of hits.
+Brackets: too few such TODs for a verdict. Of a generator that is not told a number of hits, the TODs and the truth are both sorted by the number of
+excursions that are found over five times the noise.
+"""
+
+QUALITY_HEAD = """\
+Quality factor Q = (share of gammas kept) / sqrt(share of hadrons kept) on held-out events, the cut fixed on validation data; intervals of 95 % by
+drawing table rows anew. The seeds have 2.55 to 2.99 for a CNN on cleaned images and 1.70 for the classical cut, on their own data.
+"""
+
+NOT_YET = "**not reached: not run in the time that there was**; the same command goes on with it."
+
+
+def write_pages(found: Found, target: Path) -> None:
+    """Write the pages of what is done, *target* and the one beside it, and copy the plots to where they show them."""
+    folder = Path("images") / "science"
+    pictures = target.parent / folder
     pictures.mkdir(parents=True, exist_ok=True)
-    for model in models:
-        for name in PICTURES:
-            shutil.copyfile(place.result(f"evaluate-{model}") / f"{name}.png", pictures / f"{model}-{name}.png")
-    shutil.copyfile(place.result("train-classifier") / "scores.png", pictures / "classifier-scores.png")
-    folder = pictures.relative_to(target.parent)
-    lines = [
-        HEAD,
-        *_verdict(evaluations),
-        *_quality(summaries["classifier"], folder),
-        *_compared(evaluations),
-        *_pictures(models, folder),
-        *_work(budget, ran, summaries),
-    ]
-    target.write_text("\n".join(lines))
+    for one in found.judged.values():
+        for name, path in one.pictures.items():
+            shutil.copyfile(path, pictures / f"{one.model.key}-{name}.png")
+    if found.classifier is not None:
+        shutil.copyfile(found.classifier[1], pictures / "classifier-scores.png")
+    target.write_text("\n".join(science_page(found, folder)))
+    target.with_name(TODS_PAGE).write_text("\n".join(tods_page(found, folder)))
 
 
-def judged(place: Place) -> list[str]:
-    """The models whose images have been judged."""
-    return [model for model in MODELS if place.result(f"evaluate-{model}").is_dir()]
-
-
-def _verdict(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    lines = ["## In short", ""]
-    for model, evaluation in evaluations.items():
-        with_target = [figure for figure in evaluation["figures"] if figure["target"] is not None]
-        missed = [f"{figure['name']} ({figure['value']:.3f})" for figure in with_target if not figure["reached"]]
-        said = f"Not reached: {'; '.join(missed)}." if missed else "All are reached."
-        lines.append(f"- {MODELS[model]}: {len(with_target) - len(missed)} of {len(with_target)} targets. {said}")
-    lines += [
-        f"- {label}: **not run in the time that there was**; the same command goes on with it."
-        for model, label in MODELS.items()
-        if model not in evaluations
-    ]
-    return [*lines, ""]
-
-
-def _quality(summary: Mapping[str, Any], folder: Path) -> list[str]:
-    names = {"cnn": "CNN", "boosted_hillas": "boosted Hillas parameters", "hillas_cut": "Hillas cut"}
-    lines = [
-        "## The judge",
-        "",
-        "Quality factor Q = (share of gammas kept) / sqrt(share of hadrons kept) on held-out events, the cut fixed on validation data; intervals of 95 % by",
-        "drawing table rows anew. The seeds have 2.55 to 2.99 for a CNN on cleaned images and 1.70 for the classical cut, on their own data.",
-        "",
-        "| | Q | 95 % | gammas kept | hadrons kept |",
-        "|---|---|---|---|---|",
-    ]
-    for key, label in names.items():
-        one = summary["quality"][key]
-        lines.append(
-            f"| {label} | {one['q']:.2f} | {one['low']:.2f} to {one['high']:.2f} | {one['gamma_efficiency']:.3f} | {one['hadron_efficiency']:.4f} |"
-        )
-    best = summary["quality"]["cnn"]["q"] >= summary["quality"]["boosted_hillas"]["q"]
-    verdict = "The CNN is at least as good as boosted Hillas parameters." if best else (
-        "**Not reached**: the CNN is not as good as boosted Hillas parameters."
-    )  # fmt: skip
-    return [*lines, "", verdict, "", f"![scores]({folder}/classifier-scores.png)", ""]
-
-
-def _compared(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    lines = [
+def science_page(found: Found, folder: Path) -> list[str]:
+    """The lines of the main page; pictures lie in *folder* beside it."""
+    images = [
         "## Generated images beside held-out truth",
         "",
-        f"| figure | {' | '.join(MODELS[model] for model in evaluations)} | target | {AGAIN} | {RESAMPLED} | paper |",
-        f"|{'---|' * (len(evaluations) + 5)}",
+        IMAGES_HEAD,
+        *_table(_compared(found, "images")),
+        *_pictures(found.of("images"), folder),
     ]
-    rows: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for model, evaluation in evaluations.items():
-        for figure in evaluation["figures"]:
-            rows.setdefault(figure["name"], {})[model] = figure
-    for name, by_model in rows.items():
-        lines.append(_row(name, by_model, evaluations))
-    return [*lines, ""]
+    return [
+        HEAD,
+        "## In short",
+        "",
+        *in_short(found),
+        "",
+        f"The figures of the time-ordered data are on [a page of their own]({TODS_PAGE}).",
+        "",
+        *_quality(found, folder),
+        *(images if found.of("images") else []),
+        *_work(found),
+    ]
 
 
-def _row(name: str, by_model: Mapping[str, Mapping[str, Any]], models: Iterable[str]) -> str:
-    any_one = next(iter(by_model.values()))
-    cells = []
-    for model in models:
-        figure = by_model.get(model)
-        text = "" if figure is None else f"{figure['value']:.3f}"
-        cells.append(f"**{text}, not reached**" if figure is not None and figure["reached"] is False else text)
-    sign = "<=" if any_one["better"] == "less" else ">="
-    target = "" if any_one["target"] is None else f"{sign} {any_one['target']:g}"
-    baselines = any_one["baselines"]
-    again = baselines.get(AGAIN, baselines.get("held-out truth"))
-    given = ["" if value is None else f"{value:.3f}" for value in (again, baselines.get(RESAMPLED))]
-    return f"| {name} | {' | '.join([*cells, target, *given, any_one['paper']])} |"
+def tods_page(found: Found, folder: Path) -> list[str]:
+    """The lines of the page on time-ordered data."""
+    judged = found.of("tods")
+    waiting = [model.label for model in in_order(found.models, "tods") if model.key not in found.judged]
+    return [
+        TODS_HEAD,
+        *([f"{', '.join(waiting)}: {NOT_YET}", ""] if waiting else []),
+        *(_table(_compared(found, "tods")) if judged else []),
+        *_table(_kept(found, judged)),
+        *_pictures(judged, folder),
+    ]
 
 
-def _pictures(models: Iterable[str], folder: Path) -> list[str]:
-    lines = ["## Pictures", ""]
-    for model in models:
-        label = MODELS[model]
-        lines += [f"### {label}", "", *[f"![{label}: {name}]({folder}/{model}-{name}.png)" for name in PICTURES], ""]
+def _compared(found: Found, kind: Kind) -> Table:
+    return comparison({one.model.label: one.figures for one in found.of(kind)})
+
+
+def in_short(found: Found) -> list[str]:
+    """A line for each model: what it reaches and what it does not; those beside a main one below it."""
+    return [_short(found, model) for kind in KINDS for model in in_order(found.models, kind)]
+
+
+def _short(found: Found, model: Model) -> str:
+    judged = found.judged.get(model.key)
+    said = verdict(judged.figures) if judged else NOT_YET
+    return f"- {model.label}: {said}" if model.is_main else f"    - beside it {model.label} ({model.role}): {said}"
+
+
+def _quality(found: Found, folder: Path) -> list[str]:
+    if found.classifier is None:
+        return ["## The judge of the images", "", f"Its training: {NOT_YET}", ""]
+    summary = found.classifier[0]
+    best = summary["quality"]["cnn"]["q"] >= summary["quality"]["boosted_hillas"]["q"]
+    said = (
+        "The CNN is at least as good as boosted Hillas parameters."
+        if best
+        else "**Not reached**: the CNN is not as good as boosted Hillas parameters."
+    )
+    lines = ["## The judge of the images", "", QUALITY_HEAD, *_table(quality(summary)), said, ""]
+    return [*lines, f"![scores]({folder}/classifier-scores.png)", ""]
+
+
+def _pictures(several: Sequence[Judged], folder: Path) -> list[str]:
+    lines = []
+    for one in several:
+        label = one.model.label
+        shown = [f"![{label}: {name}]({folder}/{one.model.key}-{name}.png)" for name in one.pictures]
+        lines += [f"### {label}", "", *shown, ""]
     return lines
 
 
-def _work(budget: Budget, ran: Mapping[str, Ran], summaries: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    lines = [
+def _kept(found: Found, judged: Sequence[Judged]) -> Table:
+    columns = ("trained", "steps", "kept from step", "TODs learned from")
+    rows = []
+    for one in judged:
+        size = found.budget.size(one.model)
+        rows.append((one.model.label, str(size.steps), str(one.kept_from), str(size.examples)))
+    return Table(columns=columns, rows=rows, right=frozenset(columns[1:]))
+
+
+def _work(found: Found) -> list[str]:
+    budget = found.budget
+    return [
         "## What was run",
         "",
-        f"Budget: {budget.about}. {budget.trained_on} training images for each generator; {budget.generated} generated and {budget.judged} true ones judged.",
-        "One thread each, on CPU cores that were shared with other work: the seconds are of wall time within segments and say little.",
+        f"Budget: {budget.about}. {budget.generated} images generated of each model and {budget.judged} true ones judged;",
+        f"{budget.tods} TODs generated and {budget.tods_per_class} true ones of each number of hits judged. The main part is the main models; the second one is the",
+        "classifier, the variants and the baselines. The classifier judges the main models, and so is run with them where no earlier run has left it; the rest of the",
+        "second part fills cores that the main one leaves idle, and has those to itself after it. One thread each, on CPU cores that were shared with other work:",
+        "the seconds are of wall time within segments and say little.",
         "",
-        "| job | steps | segments | moves | seconds |",
-        "|---|---|---|---|---|",
+        *_table(work(found.steps, found.ran)),
     ]
-    for name, one in ran.items():
-        steps = summaries.get(name.removeprefix("train-"), {}).get("steps", "") if name.startswith("train-") else ""
-        lines.append(f"| {name} | {steps} | {one.segments} | {one.moves} | {one.seconds:.0f} |")
-    return [*lines, ""]
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(path.read_text())
-    return found
+def _table(table: Table) -> list[str]:
+    return [*markdown(table), ""] if table.rows else []
 
 
-def table_for_people(page: Path) -> Sequence[str]:
-    """The lines of the page's tables, to be printed."""
-    return [line for line in page.read_text().splitlines() if line.startswith("|")]
+def for_people(found: Found) -> tuple[str | Table, ...]:
+    """What a terminal shows: what is reached, and the figures that have a target or stand in a paper."""
+    texts: list[str | Table] = ["\n".join(in_short(found)).replace("**", "")]
+    if found.classifier is not None:
+        texts.append(quality(found.classifier[0]))
+    texts += [
+        comparison({one.model.label: aimed(one.figures) for one in found.of(kind)}) for kind in KINDS if found.of(kind)
+    ]
+    return (*texts, work(found.steps, found.ran))

@@ -11,17 +11,20 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from threading import Lock
 
 from bench.science.plan import Step
 from idleq.bootstrap import make_report, stop_cluster
+from idleq.cli.client import Client
 from idleq.cli.demo.ending import moves_of, segment_lines
 from idleq.ids import JobId
+from idleq.scheduler.api.client import Client as Wire
+from idleq.scheduler.core.rows import JobRow
+from idleq.scheduler.errors import DaemonAway
 from idleq.scheduler.paths import ServerPaths
 
 IDLEQ = Path(sys.executable).with_name("idleq")
@@ -48,6 +51,20 @@ memory = "4G"
 seed = 1
 speed = {speed}
 """
+
+
+LOOK_SECONDS = 1.0
+PATIENCE_SECONDS = 120.0
+"""How long the daemon may be away before nobody waits for it any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """How far all is: the steps that are done, and the daemon's rows by job."""
+
+    wanted: Sequence[Step]
+    done: Sequence[str]
+    rows: Mapping[str, JobRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,31 +116,61 @@ def serving(place: Place, *, nodes: int, speed: float) -> Iterator[None]:
         stop_cluster(place.server.root)
 
 
-def run_all(place: Place, wanted: list[Step]) -> None:
-    """Run every step whose results are not there yet, as soon as those that it comes after are done."""
-    known = _known(place)
-    writing = Lock()
+def run_all(place: Place, wanted: list[Step], tell: Callable[[Looked], None]) -> list[str]:
+    """Run every step whose results are not there yet, as soon as those that it comes after are done; return what failed.
+
+    What failed is begun anew by the next run. *tell* is given each look at the jobs.
+    """
     results = {one.name: place.result(one.name) for one in wanted}
-    going: dict[str, Future[None]] = {}
+    failed: dict[str, str] = {}
+    away_since = None
+    with closing(Wire.for_directory(place.server)) as wire:
+        client = Client(wire)
+        while waiting := [step for step in wanted if step.name not in failed and not place.result(step.name).is_dir()]:
+            try:
+                rows = {row.id: row for row in client.jobs(with_final=True).jobs}
+            except DaemonAway:  # of a machine as busy as this one it may only be late
+                away_since = away_since or time.monotonic()
+                if time.monotonic() - away_since > PATIENCE_SECONDS:
+                    raise
+                time.sleep(LOOK_SECONDS)
+                continue
+            away_since = None
+            for step in waiting:
+                _go_on(place, step, rows, results, failed)
+            tell(Looked(wanted=wanted, done=[one for one in results if results[one].is_dir()], rows=rows))
+            time.sleep(LOOK_SECONDS)
+    return [f"{name} {why}" for name, why in failed.items()]
 
-    def run(step: Step) -> None:
-        for name in step.after:
-            going[name].result()
-        if place.result(step.name).is_dir():
-            return
-        with writing:
-            if step.name not in known:
-                known[step.name] = _submit(place, step, results)
-                place.jobs.write_text(json.dumps(known))
-            print(f"{step.name}: job {known[step.name]}", flush=True)
-        _idleq(place, "wait", known[step.name])
-        _keep(place.server.job(JobId(known[step.name])).result, place.result(step.name))
 
-    with ThreadPoolExecutor(len(wanted)) as threads:
-        for step in wanted:
-            going[step.name] = threads.submit(run, step)
-    for one in going.values():
-        one.result()
+def _go_on(
+    place: Place, step: Step, rows: Mapping[str, JobRow], results: Mapping[str, Path], failed: dict[str, str]
+) -> None:
+    """Submit the step, keep what it gave, or note why it gives nothing; nothing of that is due while it waits or runs."""
+    known = _known(place)
+    job = known.get(step.name)
+    row = None if job is None else rows.get(job)
+    why = failure(step, job, row, failed)
+    if why:
+        failed[step.name] = why
+        _note(place, {name: other for name, other in known.items() if name != step.name})
+    elif job is None:
+        if all(results[name].is_dir() for name in step.after):
+            _note(place, known | {step.name: _submit(place, step, results)})
+    elif row is not None and row.state == "done" and place.server.job(JobId(job)).result.is_dir():
+        _keep(place.server.job(JobId(job)).result, place.result(step.name))
+
+
+def failure(step: Step, job: str | None, row: JobRow | None, failed: Collection[str]) -> str:
+    """Why the step gives nothing in this run; empty if it may yet."""
+    if job is None:
+        lost = [name for name in step.after if name in failed]
+        return f"was not run: there is no {', '.join(lost)}" if lost else ""
+    if row is None:
+        return f"is not known to the daemon as job {job}"
+    if row.state in {"failed", "cancelled"}:
+        return f"is {row.state} as job {job}, {row.reason or 'without a reason'}: `idleq logs {job}` has what it said"
+    return ""
 
 
 def _known(place: Place) -> dict[str, str]:
@@ -131,8 +178,15 @@ def _known(place: Place) -> dict[str, str]:
     return found
 
 
+def _note(place: Place, jobs: Mapping[str, str]) -> None:
+    beside = place.jobs.with_suffix(".new")
+    beside.write_text(json.dumps(jobs))
+    beside.replace(place.jobs)
+
+
 def _submit(place: Place, step: Step, results: Mapping[str, Path]) -> str:
-    return _idleq(place, "submit", "--env", f"IDLEQ_DATA_DIR={place.data}", step.workload, *step.options(results))
+    about = ("--name", step.name, "--priority", str(step.priority), "--env", f"IDLEQ_DATA_DIR={place.data}")
+    return _idleq(place, "submit", *about, step.workload, *step.options(results))
 
 
 def _keep(result: Path, target: Path) -> None:

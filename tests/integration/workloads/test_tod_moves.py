@@ -2,8 +2,6 @@
 
 import json
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -73,7 +71,7 @@ def test_generating_and_judging_moved_gives_the_same_bytes(
     tmp_path: Path, data: Path, variant: str, still_training: Path
 ) -> None:
     if variant != "conditional":
-        pytest.skip("generated and judged by the tiny run of everything below")
+        pytest.skip("generated and judged by the tiny run of `make science`")
     weights = str(still_training / "tod-generator.safetensors")
     argv = ("generate-todgan", "--weights", weights, "--count", "1400")
     still = a_mover(tmp_path / "still", argv, data).run([])
@@ -117,26 +115,3 @@ def test_a_full_disk_while_tods_are_written_ends_with_its_own_exit_code_and_keep
     assert "free some space" in (scratch.root / "stderr").read_text()
     assert files_of(scratch.checkpoints) == before
     assert not list(scratch.output.glob("*.h5"))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_the_whole_of_it_runs_to_a_page_and_a_second_run_repeats_nothing(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    script = Path(__file__).parents[3] / "scripts" / "science-tods"
-    argv = [sys.executable, str(script), "--tiny", "--work", str(tmp_path / "work"), "--page", str(page)]
-    subprocess.run(argv, check=True, timeout=800)
-    spent = (tmp_path / "work" / "spent.json").read_bytes()
-    text = page.read_text()
-    for name in ("conditional GAN", "slides' GAN", "VAE", "white noise", "coloured noise", "truth again"):
-        assert f"| {name} | 2+ |" in text
-    assert text.count("| 20 | 20 |") == 3  # steps, and the step that was kept
-    assert "slides' GAN: the generator is not told a number of hits" in text
-    assert {path.name for path in (tmp_path / "images").iterdir()} == {
-        f"tods-{variant}-{plot}.png"
-        for variant in ("conditional", "slides", "vae")
-        for plot in ("examples", "heights", "spectra")
-    }
-    subprocess.run(argv, check=True, timeout=100)
-    assert (tmp_path / "work" / "spent.json").read_bytes() == spent
-    assert page.read_text() == text

@@ -1,0 +1,95 @@
+"""The generators that are trained and judged, and how much each is given; a new one is one more line of `MODELS`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Kind = Literal["images", "tods"]
+KINDS: Mapping[Kind, str] = {"images": "images", "tods": "time-ordered data"}
+
+
+class Size(NamedTuple):
+    """A training: how many steps, and how many images or TODs to learn from."""
+
+    steps: int
+    examples: int
+
+
+class Sizes(NamedTuple):
+    """A training under each budget."""
+
+    tiny: Size
+    short: Size
+    half: Size
+    hour: Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A generator.
+
+    Attributes:
+        key: names its jobs, train-KEY, generate-KEY and evaluate-KEY, and its pictures.
+        label: what people call it.
+        kind: what it makes.
+        workload: it is made by train-WORKLOAD, and makes by generate-WORKLOAD.
+        options: of its training, beside its size.
+        weights: the file that its training leaves.
+        sizes: how much it is given.
+        beside: the key of the main model that it is to be compared with; empty of a main model.
+        role: what it is beside that one.
+    """
+
+    key: str
+    label: str
+    kind: Kind
+    workload: str
+    options: tuple[str, ...] = ()
+    weights: str
+    sizes: Sizes
+    beside: str = ""
+    role: str = ""
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is one of those that the first hour is for."""
+        return not self.beside
+
+
+CGAN = Sizes(Size(20, 300), Size(600, 40_000), Size(6_000, 60_000), Size(16_000, 60_000))
+CVAE = Sizes(Size(40, 300), Size(2_500, 40_000), Size(8_000, 60_000), Size(16_000, 60_000))
+TODGAN = Sizes(Size(20, 128), Size(800, 5_000), Size(2_500, 20_000), Size(5_000, 20_000))
+# The slides' discriminator learns alone for two epochs, which must be few steps of so few. One of their steps takes four
+# times as long as one of the others'.
+SLIDES = Sizes(Size(20, 128), Size(150, 1_000), Size(300, 2_000), Size(600, 2_000))
+TODVAE = Sizes(Size(20, 128), Size(500, 5_000), Size(1_500, 20_000), Size(3_000, 20_000))
+
+CGAN_WEIGHTS, CVAE_WEIGHTS, TODGAN_WEIGHTS = "generator.safetensors", "decoder.safetensors", "tod-generator.safetensors"
+
+MODELS: Sequence[Model] = (
+    Model(key="cgan", label="cGAN", kind="images", workload="cgan", weights=CGAN_WEIGHTS, sizes=CGAN),
+    Model(key="cvae", label="cVAE", kind="images", workload="cvae", weights=CVAE_WEIGHTS, sizes=CVAE),
+    Model(
+        key="todgan", label="TOD GAN", kind="tods", workload="todgan", options=("--variant", "conditional"),
+        weights=TODGAN_WEIGHTS, sizes=TODGAN,
+    ),
+    Model(
+        key="slides", label="slides' GAN", kind="tods", workload="todgan", options=("--variant", "slides"),
+        weights=TODGAN_WEIGHTS, sizes=SLIDES, beside="todgan", role="baseline, the slides' own architecture",
+    ),
+    Model(
+        key="todvae", label="TOD VAE", kind="tods", workload="todgan", options=("--variant", "vae"),
+        weights=TODGAN_WEIGHTS, sizes=TODVAE, beside="todgan", role="variant",
+    ),
+)  # fmt: skip
+
+
+def in_order(models: Sequence[Model], kind: Kind) -> list[Model]:
+    """Those that make *kind*: each main one, then those beside it."""
+    chosen = [model for model in models if model.kind == kind]
+    return [
+        model
+        for main in chosen
+        if main.is_main
+        for model in (main, *(other for other in chosen if other.beside == main.key))
+    ]

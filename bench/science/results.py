@@ -1,0 +1,87 @@
+"""What the jobs have left, as far as the pages show it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.science.figures import Figure, of_images, of_tods
+from bench.science.models import Kind, Model, in_order
+from bench.science.plan import CLASSIFIER, Budget, Step
+from bench.science.running import Place, Ran
+
+PICTURES: Mapping[Kind, Sequence[str]] = {
+    "images": ("images", "sizes", "hillas", "scores"),
+    "tods": ("spectra", "heights", "examples"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A model whose figures are there.
+
+    Attributes:
+        figures: what was measured.
+        kept_from: the step whose weights were kept, if a choice was made.
+        pictures: by name.
+    """
+
+    model: Model
+    figures: Sequence[Figure]
+    kept_from: int | None = None
+    pictures: Mapping[str, Path]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Everything that the pages are made from.
+
+    Attributes:
+        models: those that there are to be.
+        judged: those of them that have been, by key.
+        classifier: its summary, and where its scores are drawn; None if it is not trained yet.
+        steps: the jobs of this run.
+        ran: how those went that were begun.
+    """
+
+    budget: Budget
+    models: Sequence[Model]
+    judged: Mapping[str, Judged]
+    classifier: tuple[Mapping[str, Any], Path] | None
+    steps: Sequence[Step]
+    ran: Mapping[str, Ran]
+
+    def of(self, kind: Kind) -> list[Judged]:
+        """What has been judged of *kind*, in the order of the pages."""
+        return [self.judged[model.key] for model in in_order(self.models, kind) if model.key in self.judged]
+
+
+def collect(
+    place: Place, budget: Budget, models: Sequence[Model], steps: Sequence[Step], ran: Mapping[str, Ran]
+) -> Found:
+    """Read what is there."""
+    summary = place.result(CLASSIFIER) / "summary.json"
+    return Found(
+        budget=budget,
+        models=models,
+        judged={model.key: _judged(place, model) for model in models if place.result(f"evaluate-{model.key}").is_dir()},
+        classifier=(_read(summary), summary.with_name("scores.png")) if summary.exists() else None,
+        steps=steps,
+        ran=ran,
+    )
+
+
+def _judged(place: Place, model: Model) -> Judged:
+    folder, trained = place.result(f"evaluate-{model.key}"), place.result(f"train-{model.key}")
+    pictures = {name: folder / f"{name}.png" for name in PICTURES[model.kind]}
+    if model.kind == "images":
+        return Judged(model=model, figures=of_images(_read(folder / "evaluation.json")), pictures=pictures)
+    figures = of_tods(model.label, _read(folder / "figures.json"), _read(folder / "speed.json"))
+    kept_from = int(_read(trained / "model-card.json")["figures"]["selected_step"])
+    return Judged(model=model, figures=figures, kept_from=kept_from, pictures=pictures)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads(path.read_text())
+    return found

@@ -1,0 +1,100 @@
+"""The figures as tables, for the page and for the terminal."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bench.science.figures import BASELINES, Figure, number
+from bench.science.plan import PARTS, Step
+from bench.science.running import Ran
+from idleq.cli.result import Table
+
+MISSED = "not reached"
+JUDGES = {"cnn": "CNN", "boosted_hillas": "boosted Hillas parameters", "hillas_cut": "Hillas cut"}
+
+
+def comparison(figures: Mapping[str, Sequence[Figure]]) -> Table:
+    """A line for each figure, a column for each model by its label, and what they are to be compared with."""
+    by_name: dict[str, dict[str, Figure]] = {}
+    for label, several in figures.items():
+        for figure in several:
+            by_name.setdefault(figure.name, {})[label] = figure
+    every = [figure for several in figures.values() for figure in several]
+    present = dict.fromkeys(name for figure in every for name in figure.baselines)
+    baselines = (*(name for name in BASELINES if name in present), *(name for name in present if name not in BASELINES))
+    return Table(
+        columns=("figure", *figures, "target", *baselines, "paper"),
+        rows=[_compared(name, found, list(figures), baselines) for name, found in by_name.items()],
+        right=frozenset((*figures, "target", *baselines)),
+        expendable=tuple(reversed(baselines)),
+    )
+
+
+def _compared(
+    name: str, found: Mapping[str, Figure], labels: Iterable[str], baselines: Iterable[str]
+) -> tuple[str, ...]:
+    # The first model is the one whose judging measured the baselines.
+    one = next(iter(found.values()))
+    known = {key: value for figure in reversed(list(found.values())) for key, value in figure.baselines.items()}
+    sign = "<=" if one.better == "less" else ">="
+    return (
+        name,
+        *(_cell(found[label]) if label in found else "" for label in labels),
+        "" if one.target is None else f"{sign} {one.target:g}",
+        *(number(known[key]) if key in known else "" for key in baselines),
+        one.paper,
+    )
+
+
+def _cell(figure: Figure) -> str:
+    """In brackets where there was too little for a verdict."""
+    value = number(figure.value)
+    if figure.target is None or figure.reached:
+        return value
+    return f"({value})" if figure.reached is None else f"{value}, {MISSED}"
+
+
+def aimed(figures: Sequence[Figure]) -> list[Figure]:
+    """Those with a target, or something published."""
+    return [figure for figure in figures if figure.target is not None or figure.paper]
+
+
+def quality(summary: Mapping[str, Any]) -> Table:
+    """The classifier beside the classical cuts."""
+    rows = []
+    for key, label in JUDGES.items():
+        one = summary["quality"][key]
+        interval = f"{one['low']:.2f} to {one['high']:.2f}"
+        kept = (f"{one['gamma_efficiency']:.3f}", f"{one['hadron_efficiency']:.4f}")
+        rows.append((label, f"{one['q']:.2f}", interval, *kept))
+    columns = ("judge", "Q", "95 %", "gammas kept", "hadrons kept")
+    return Table(columns=columns, rows=rows, right=frozenset(columns[1:]))
+
+
+def work(steps: Sequence[Step], ran: Mapping[str, Ran]) -> Table:
+    """How every job went, and each part in all."""
+    columns = ("part", "job", "steps", "learned from", "segments", "moves", "seconds")
+    rows: list[tuple[str, ...]] = []
+    for part in PARTS:
+        done = [(step, ran[step.name]) for step in steps if step.part == part and step.name in ran]
+        for step, one in done:
+            size = ("", "") if step.trained is None else tuple(map(str, step.trained))
+            rows.append((part, step.name, *size, str(one.segments), str(one.moves), f"{one.seconds:.0f}"))
+        if done:
+            rows.append((part, "all of these", "", "", *_sums(one for _, one in done)))
+    return Table(columns=columns, rows=rows, right=frozenset(columns[2:]))
+
+
+def _sums(several: Iterable[Ran]) -> tuple[str, str, str]:
+    found = list(several)
+    return (
+        str(sum(one.segments for one in found)),
+        str(sum(one.moves for one in found)),
+        f"{sum(one.seconds for one in found):.0f}",
+    )
+
+
+def markdown(table: Table) -> list[str]:
+    """The table's lines on a page."""
+    heads = ["---:" if title in table.right else "---" for title in table.columns]
+    rows = [[f"**{cell}**" if cell.endswith(MISSED) else cell for cell in row] for row in table.rows]
+    return [f"| {' | '.join(line)} |" for line in (table.columns, heads, *rows)]

@@ -1,0 +1,183 @@
+"""The pages of `make science`, from small evaluations made by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.science.figures import Figure, number, of_images, of_tods, verdict
+from bench.science.models import CGAN, MODELS, Model
+from bench.science.page import for_people, science_page, tods_page, write_pages
+from bench.science.plan import BUDGETS, steps
+from bench.science.results import Found, Judged
+from bench.science.running import Ran
+from bench.science.tables import aimed, comparison, markdown, work
+from idleq.cli.result import Table
+
+FOLDER = Path("images/science")
+BASELINE = Model(
+    key="cgan-convolutional",
+    label="convolutional cGAN",
+    kind="images",
+    workload="cgan",
+    weights="w",
+    sizes=CGAN,
+    beside="cgan",
+    role="baseline, the paper's architecture",
+)
+EVERY = (*MODELS, BASELINE)
+
+
+def an_evaluation(score: float, *, reached: bool) -> dict[str, Any]:
+    none = {"target": None, "better": "less", "reached": None, "paper": ""}
+    return {
+        "figures": [
+            {"name": "score, KS", "value": score, "target": 0.05, "better": "less", "reached": reached, "paper": "0.1",
+             "baselines": {"resample and render": 0.01, "truth again": 0.004}},
+            {**none, "name": "mean score", "value": 0.5, "baselines": {"held-out truth": 0.7}},
+        ]
+    }  # fmt: skip
+
+
+def judged_tods(label: str, value: float | None, *, reached: bool | None) -> dict[str, Any]:
+    names = ("spectrum", "amplitude_ks", "time_ks", "nearest", "spread")
+    classes = ("0", "1", "2+")
+    sets = {label: value, "white noise": 0.3, "truth again": 0.02}
+    return {
+        "targets": dict.fromkeys(names, 0.1),
+        "sets": {
+            name: {"classes": {kind: dict.fromkeys(names, one) for kind in classes}} for name, one in sets.items()
+        },
+        "reached": {label: {kind: dict.fromkeys(names, reached) for kind in classes}},
+    }
+
+
+def a_judged(key: str, figures: list[Figure], **rest: Any) -> Judged:
+    (model,) = [model for model in EVERY if model.key == key]
+    return Judged(model=model, figures=figures, pictures={"one": Path(f"/nowhere/{key}.png")}, **rest)
+
+
+@pytest.fixture
+def found() -> Found:
+    judged = [
+        a_judged("cgan", of_images(an_evaluation(0.16, reached=False))),
+        a_judged("cgan-convolutional", of_images(an_evaluation(0.3, reached=False))),
+        a_judged(
+            "todgan", of_tods("TOD GAN", judged_tods("TOD GAN", 0.05, reached=True), {"TOD GAN": 3e-5}), kept_from=2900
+        ),
+        a_judged("slides", of_tods("slides' GAN", judged_tods("slides' GAN", None, reached=None), {}), kept_from=500),
+    ]
+    quality = {"q": 2.3, "low": 2.1, "high": 2.5, "gamma_efficiency": 0.5, "hadron_efficiency": 0.05}
+    summary = {"quality": dict.fromkeys(("cnn", "boosted_hillas", "hillas_cut"), quality)}
+    return Found(
+        budget=BUDGETS["hour"],
+        models=EVERY,
+        judged={one.model.key: one for one in judged},
+        classifier=(summary, Path("/nowhere/scores.png")),
+        steps=steps(BUDGETS["hour"], EVERY),
+        ran={
+            "train-cgan": Ran(job="1", segments=3, moves=2, seconds=100.4),
+            "generate-cgan": Ran(job="4", segments=1, moves=0, seconds=20.0),
+            "train-slides": Ran(job="9", segments=2, moves=1, seconds=50.0),
+        },
+    )
+
+
+def test_the_page_says_first_what_each_model_reaches_and_what_not(found: Found) -> None:
+    page = "\n".join(science_page(found, FOLDER))
+
+    assert page.partition("## In short")[2].strip().splitlines()[:6] == [
+        "- cGAN: 0 of 1 targets. Not reached: score, KS (0.160).",
+        "    - beside it convolutional cGAN (baseline, the paper's architecture): 0 of 1 targets. Not reached: score, KS (0.300).",
+        "- cVAE: **not reached: not run in the time that there was**; the same command goes on with it.",
+        "- TOD GAN: 16 of 16 targets. All are reached.",
+        "    - beside it slides' GAN (baseline, the slides' own architecture): 0 of 15 targets. 15 without a verdict: too few such TODs.",
+        "    - beside it TOD VAE (variant): **not reached: not run in the time that there was**; the same command goes on with it.",
+    ]
+
+
+def test_a_baseline_has_a_column_beside_its_model_and_the_papers_one(found: Found) -> None:
+    page = science_page(found, FOLDER)
+
+    assert "| figure | cGAN | convolutional cGAN | target | truth again | resample and render | paper |" in page
+    assert "| score, KS | **0.160, not reached** | **0.300, not reached** | <= 0.05 | 0.004 | 0.010 | 0.1 |" in page
+    assert "| mean score | 0.500 | 0.500 |  | 0.700 |  |  |" in page
+
+
+def test_tods_stand_on_a_page_of_their_own_with_brackets_where_there_is_no_verdict(found: Found) -> None:
+    page = tods_page(found, FOLDER)
+
+    assert "| figure | TOD GAN | slides' GAN | target | truth again | white noise | paper |" in page
+    row = "| one hit: power spectrum, worst band off by | 0.050 | (none) | <= 0.1 | 0.020 | 0.300 |  |"
+    assert row in page
+    assert any(line.startswith("| time of one core for a TOD") and "| 5.4e-07 |" in line for line in page)
+    assert "| TOD GAN | 5000 | 2900 | 20000 |" in page
+    assert any(line.startswith("TOD VAE: **not reached") for line in page)
+
+
+def test_what_belonged_to_which_part_and_the_seconds_of_each_are_told(found: Found) -> None:
+    lines = markdown(work(found.steps, found.ran))
+
+    assert lines[2:] == [
+        "| main | train-cgan | 16000 | 60000 | 3 | 2 | 100 |",
+        "| main | generate-cgan |  |  | 1 | 0 | 20 |",
+        "| main | all of these |  |  | 4 | 2 | 120 |",
+        "| second | train-slides | 600 | 2000 | 2 | 1 | 50 |",
+        "| second | all of these |  |  | 2 | 1 | 50 |",
+    ]
+
+
+def test_a_terminal_is_shown_what_has_a_target_or_a_paper_only(found: Found) -> None:
+    tables = [block for block in for_people(found) if isinstance(block, Table)]
+
+    assert [table.columns[0] for table in tables] == ["judge", "figure", "figure", "part"]
+    assert [row[0] for row in tables[1].rows] == ["score, KS"]
+    assert "white noise" in tables[2].expendable
+
+
+def test_without_a_judge_of_images_the_page_is_of_tods(found: Found, tmp_path: Path) -> None:
+    picture = tmp_path / "spectra.png"
+    picture.write_bytes(b"a picture")
+    one = found.judged["todgan"]
+    judged = {"todgan": Judged(model=one.model, figures=one.figures, kept_from=1, pictures={"spectra": picture})}
+    early = Found(budget=found.budget, models=EVERY, judged=judged, classifier=None, steps=found.steps, ran={})
+
+    write_pages(early, tmp_path / "science.md")
+
+    page = (tmp_path / "science.md").read_text()
+    assert "Its training: **not reached: not run" in page
+    assert "Generated images" not in page
+    assert "![TOD GAN: spectra](images/science/todgan-spectra.png)" in (tmp_path / "science-tods.md").read_text()
+    assert (tmp_path / "images" / "science" / "todgan-spectra.png").read_bytes() == b"a picture"
+
+
+def test_a_figure_that_only_one_model_has_leaves_the_others_cells_empty() -> None:
+    table = comparison(
+        {"a": [Figure(name="both", value=1.0)], "b": [Figure(name="both", value=2.0), Figure(name="own", value=3.0)]}
+    )
+
+    assert list(table.rows) == [("both", "1.000", "2.000", "", ""), ("own", "", "3.000", "", "")]
+
+
+def test_numbers_with_nothing_in_three_places_are_shown_by_their_power() -> None:
+    assert [number(value) for value in (None, 0.0, 0.0004, 5.8e-7, 0.0005, 1)] == [
+        "none",
+        "0.000",
+        "4.0e-04",
+        "5.8e-07",
+        "0.001",
+        "1.000",
+    ]
+
+
+def test_a_verdict_counts_what_is_reached_missed_and_unknown() -> None:
+    figures = [
+        Figure(name="a", value=0.1, target=0.2, reached=True),
+        Figure(name="b", value=0.3, target=0.2, reached=False),
+        Figure(name="c", value=0.3, target=0.2),
+        Figure(name="d", value=0.3, paper="0.2"),
+        Figure(name="e", value=0.3),
+    ]
+
+    assert verdict(figures) == "1 of 3 targets. Not reached: b (0.300). 1 without a verdict: too few such TODs."
+    assert [figure.name for figure in aimed(figures)] == ["a", "b", "c", "d"]
