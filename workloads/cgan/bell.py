@@ -100,7 +100,11 @@ class BellGenerator(nn.Module):
 
 
 class ToldDiscriminator(nn.Module):
-    """What is told of images, scaled (B, TOLD) -> how real each looks (B,)."""
+    """What is told of images, scaled (B, TOLD) -> how real each looks (B,).
+
+    Beside its own numbers each is given their mean and their spread within the batch: that showers lie a little too far
+    out says one image next to nothing, some hundred do.
+    """
 
     def __init__(self, camera: Camera, scale: Scale) -> None:
         super().__init__()
@@ -108,7 +112,7 @@ class ToldDiscriminator(nn.Module):
         self.register_buffer("mean", scale.mean)
         self.register_buffer("deviation", scale.deviation)
         width = DISCRIMINATOR_WIDTH
-        self.judge = _layers(TOLD, width, width, width, 1, activation=lambda: nn.LeakyReLU(SLOPE))
+        self.judge = _layers(3 * TOLD, width, width, width, 1, activation=lambda: nn.LeakyReLU(SLOPE))
 
     def told(self, images: Tensor, lit: Tensor) -> Tensor:
         """What it is told of *images* (B, 609), (B, TOLD)."""
@@ -121,7 +125,8 @@ class ToldDiscriminator(nn.Module):
         return mirrored(scaled.clamp(-FURTHEST, FURTHEST), sides)
 
     def forward(self, told: Tensor) -> Tensor:
-        judged: Tensor = self.judge(told)[:, 0]
+        middle, spread = (of(told, dim=0, keepdim=True).expand_as(told) for of in (torch.mean, torch.std))
+        judged: Tensor = self.judge(torch.cat([told, 2 * middle, 2 * (spread - 1)], dim=1))[:, 0]
         return judged
 
 

@@ -38,7 +38,7 @@ class ModelSize:
 
 
 MODELS = {
-    Variant.BELL: ModelSize(variant=Variant.BELL, latent=16, width=256),
+    Variant.BELL: ModelSize(variant=Variant.BELL, latent=16, width=128),
     Variant.CONVOLUTIONAL: ModelSize(variant=Variant.CONVOLUTIONAL, latent=64, width=16),
 }
 
@@ -58,7 +58,7 @@ class Rates:
 
 
 RATES = {
-    Variant.BELL: Rates(generator=1e-3, discriminator=1e-3, average_decay=0.999, steady=0.5),
+    Variant.BELL: Rates(generator=3e-4, discriminator=1e-3, average_decay=0.999, steady=0.2),
     Variant.CONVOLUTIONAL: Rates(generator=1e-3, discriminator=1e-3, average_decay=0.99, steady=1.0),
 }
 
@@ -77,7 +77,7 @@ class TrainConfig:
     seed: int = 1
     threads: int = 1
     precision: Precision = Precision.FLOAT32
-    smoothness: float = 0.1  # how much a steep discriminator costs; the convolutions are spectrally normalised instead
+    smoothness: float = 1.0  # how much a steep discriminator costs; the convolutions are spectrally normalised instead
     size_weight: float = 1.0  # how much it costs that another size is recorded than was drawn
     validation: float = 0.05  # of the events are kept from training, to choose the best weights by
     look_every: int = 250
@@ -118,9 +118,14 @@ class TrainConfig:
 
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must agree with to be continued."""
-        return {**asdict(self), "variant": str(self.variant), "model": self.model.to_dict(), "rates": asdict(self.rates)}
+        return {
+            **asdict(self),
+            "variant": str(self.variant),
+            "model": self.model.to_dict(),
+            "rates": asdict(self.rates),
+        }
 
 
 # About two minutes of one core, the data set included; long enough for showers to look like showers.
 QUICK = {"steps": 600, "events": 12_000}
-FULL = {"steps": 7_000, "events": 60_000}
+FULL = {"steps": 6_000, "events": 60_000}

@@ -18,7 +18,7 @@ from idleq.workloads.training.state import update_average
 LEAST_SIZE = 20.0
 """What an image of which nothing is left counts as having, in photo-electrons."""
 
-MOST_SLOPE = 1.0
+MOST_SLOPE = 20.0
 """By which one shower's numbers may move the loss: that of an image's moments has no bound where cleaning is near a far pixel."""
 
 

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from idleq.workloads.iact.spatial import MOMENTS, fourth_moments, moments
 
-# Of the moments all but the place: the stretch (s, p, q) and the third ones; then the fourth ones.
-SIZES, SHAPES, FOURTH = 7, MOMENTS - 2, 5
-TOLD = SIZES + SHAPES + FOURTH
-"""Size, lit pixels, brightest pixel, the share of the two and of the four brightest, evenness, distance; then moments."""
+# Of the moments all but the place: the stretch (s, p, q) and the third ones; then the fourth ones; then the outline.
+SIZES, SHAPES, FOURTH, OUTLINE = 7, MOMENTS - 2, 5, 3
+TOLD = SIZES + SHAPES + FOURTH + OUTLINE
+"""Size, lit pixels, brightest pixel, the share of the two and of the four brightest, evenness, distance; then moments;
+then logarithms of length and width, and the cosine of twice the angle to the way from the middle."""
 
 # Those that change their sign in a mirror: q, and the moments that are odd across the axis.
 MIRRORED = (SIZES + 2, SIZES + 4, SIZES + 6, SIZES + SHAPES + 3, SIZES + SHAPES + 4)
@@ -40,7 +41,10 @@ def tell(images: Tensor, lit: Tensor, places: Tensor) -> Tensor:
         torch.log(share.square().sum(dim=1).clamp(min=1e-4)),
         (found[:, :2].square().sum(dim=1) + 1e-4).sqrt(),
     )
-    return torch.cat([torch.stack(sizes, dim=1), found[:, 2:], fourth_moments(share, found, places)], dim=1)
+    s, p, q = found[:, 2], found[:, 3], found[:, 4]
+    longer = (p.square() + q.square() + 1e-4).sqrt()
+    outline = torch.stack([longer - s, -longer - s, p / longer], dim=1)
+    return torch.cat([torch.stack(sizes, dim=1), found[:, 2:], fourth_moments(share, found, places), outline], dim=1)
 
 
 def told_of(images: Tensor, places: Tensor) -> Tensor:

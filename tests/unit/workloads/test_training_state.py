@@ -126,7 +126,12 @@ class Classifying:
 
 PARTS = [
     pytest.param(name, part, id=f"{name}-{part}")
-    for name, kind in (("gan", GanState), ("convolutional", GanState), ("vae", VaeState), ("classifier", ClassifierState))
+    for name, kind in (
+        ("gan", GanState),
+        ("convolutional", GanState),
+        ("vae", VaeState),
+        ("classifier", ClassifierState),
+    )
     for part in kind.part_names()
 ]
 
@@ -139,9 +144,7 @@ def trainings(made_up: Dataset, one_thread: None) -> dict[str, Training]:  # noq
     data = ClassifierData(learn=events, validate=events, measure=events, digest="made up")
     return {
         "gan": Gan(GanData.prepare(made_up, camera, GanVariant.BELL), GanVariant.BELL),
-        "convolutional": Gan(
-            GanData.prepare(made_up, camera, GanVariant.CONVOLUTIONAL), GanVariant.CONVOLUTIONAL
-        ),
+        "convolutional": Gan(GanData.prepare(made_up, camera, GanVariant.CONVOLUTIONAL), GanVariant.CONVOLUTIONAL),
         "vae": Vae(VaeData.prepare(made_up, camera)),
         "classifier": Classifying(data),
     }
