@@ -98,7 +98,7 @@ def trainings(made_up: Dataset, one_thread: None) -> dict[str, Training]:  # noq
         return one
 
     return {
-        "gan": Training(gan, "discriminator_loss", falls_in=60),
+        "gan": Training(gan, "discriminator_loss", falls_in=14),
         "classifier": Training(classifier, "loss"),
         "slides": Training(tod(Variant.SLIDES), "discriminator_loss"),
         "vae": Training(tod(Variant.VAE), "likelihood", falls_in=90),
