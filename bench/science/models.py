@@ -56,8 +56,10 @@ class Model:
         return not self.beside
 
 
-CGAN = Sizes(Size(20, 300), Size(600, 40_000), Size(6_000, 60_000), Size(16_000, 60_000))
+CGAN = Sizes(Size(20, 300), Size(1_500, 40_000), Size(4_000, 60_000), Size(8_000, 60_000))
 CVAE = Sizes(Size(40, 300), Size(2_500, 40_000), Size(8_000, 60_000), Size(16_000, 60_000))
+# One of the plain one's steps takes twice as long.
+PLAIN = Sizes(Size(40, 300), Size(1_250, 40_000), Size(4_000, 60_000), Size(8_000, 60_000))
 TODGAN = Sizes(Size(20, 128), Size(800, 5_000), Size(2_500, 20_000), Size(5_000, 20_000))
 # The slides' discriminator learns alone for two epochs, which must be few steps of so few. One of their steps takes four
 # times as long as one of the others'.
@@ -80,6 +82,15 @@ MODELS: Sequence[Model] = (
     Model(
         key="todvae", label="TOD VAE", kind="tods", workload="todgan", options=("--variant", "vae"),
         weights=TODGAN_WEIGHTS, sizes=TODVAE, beside="todgan", role="variant",
+    ),
+    Model(
+        key="cgan-convolutional", label="convolutional cGAN", kind="images", workload="cgan",
+        options=("--variant", "convolutional"), weights=CGAN_WEIGHTS, sizes=CGAN,
+        beside="cgan", role="baseline, the paper's architecture",
+    ),
+    Model(
+        key="cvae-plain", label="plain cVAE", kind="images", workload="cvae", options=("--variant", "plain"),
+        weights=CVAE_WEIGHTS, sizes=PLAIN, beside="cvae", role="baseline, a plain one",
     ),
 )  # fmt: skip
 

@@ -35,7 +35,18 @@ class Training:
 
     def argv(self, data: Path) -> tuple[str, ...]:
         """The job and its options, where its data set is found as *data*."""
-        return ("train-cgan", "--quick", "--steps", str(self.steps), "--events", str(EVENTS), "--data", str(data))
+        return (
+            "train-cgan",
+            "--quick",
+            "--steps",
+            str(self.steps),
+            "--events",
+            str(EVENTS),
+            "--batch",
+            "64",
+            "--data",
+            str(data),
+        )
 
 
 def sized(data: Path, scratch: Path, *, seconds: float) -> Training:

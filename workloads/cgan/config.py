@@ -1,10 +1,69 @@
-"""The settings of a training, and the sizes of the two networks."""
+"""The settings of a training, and the sizes of the networks."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, Self
 
+from idleq.workloads.errors import BadOption
 from idleq.workloads.training.options import check_training
 from idleq.workloads.training.precision import Precision
+
+
+class Variant(StrEnum):
+    """What is trained."""
+
+    BELL = "bell"
+    CONVOLUTIONAL = "convolutional"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSize:
+    """What must be known to build the generator that fits given weights."""
+
+    variant: Variant
+    latent: int
+    width: int  # of the layers; of the convolutions those of the widest map, the narrower ones have multiples of it
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a file's header."""
+        return {**asdict(self), "variant": str(self.variant)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`; the first files had no variant, as there was one only."""
+        variant = Variant(values.get("variant", Variant.CONVOLUTIONAL))
+        return cls(variant=variant, latent=values["latent"], width=values["width"])
+
+
+MODELS = {
+    Variant.BELL: ModelSize(variant=Variant.BELL, latent=16, width=128),
+    Variant.CONVOLUTIONAL: ModelSize(variant=Variant.CONVOLUTIONAL, latent=64, width=16),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """How far a step goes, and how long an average remembers."""
+
+    generator: float
+    discriminator: float
+    average_decay: float
+    steady: float  # the share of all steps before the rates fall, in a line to a hundredth
+
+    def share_at(self, progress: float) -> float:
+        """What is left of the rates when *progress* of all steps are done."""
+        return 1.0 if progress <= self.steady else max(0.01, (1 - progress) / (1 - self.steady))
+
+
+RATES = {
+    Variant.BELL: Rates(generator=3e-4, discriminator=1e-3, average_decay=0.999, steady=0.2),
+    Variant.CONVOLUTIONAL: Rates(generator=1e-3, discriminator=1e-3, average_decay=0.99, steady=1.0),
+}
+
+# Options that were not given.
+BATCH = {Variant.BELL: 256, Variant.CONVOLUTIONAL: 64}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,25 +72,60 @@ class TrainConfig:
 
     steps: int
     events: int
+    batch: int
+    model: ModelSize = MODELS[Variant.BELL]
     seed: int = 1
     threads: int = 1
     precision: Precision = Precision.FLOAT32
-    batch: int = 64
-    latent: int = 64
-    width: int = 16  # channels of the widest map; the narrower ones have multiples of it
-    generator_rate: float = 1e-3
-    discriminator_rate: float = 1e-3
-    average_decay: float = 0.99  # of the averaged generator, whose weights are the result
+    smoothness: float = 1.0  # how much a steep discriminator costs; the convolutions are spectrally normalised instead
+    size_weight: float = 1.0  # how much it costs that another size is recorded than was drawn
+    validation: float = 0.05  # of the events are kept from training, to choose the best weights by
+    look_every: int = 250
+    patience: int = 20  # looks without a better figure, after which nothing better is waited for
     report_every: int = 10
 
     def __post_init__(self) -> None:
         check_training(steps=self.steps, threads=self.threads, seed=self.seed, batch=self.batch, events=self.events)
+        if self.variant is Variant.BELL and self.precision is not Precision.FLOAT32:
+            raise BadOption(
+                f"--precision {self.precision} is for --variant convolutional only: what the camera records and what is"
+                " told of it has to be exact; leave it out"
+            )
+        if self.trained_on < self.batch or self.kept_back < 1:
+            raise BadOption(
+                f"--events must leave a batch ({self.batch}) beside those kept back to validate, not {self.events}"
+            )
+
+    @property
+    def variant(self) -> Variant:
+        """What is trained."""
+        return self.model.variant
+
+    @property
+    def rates(self) -> Rates:
+        """The variant's rates."""
+        return RATES[self.variant]
+
+    @property
+    def kept_back(self) -> int:
+        """How many events only validate."""
+        return math.ceil(self.events * self.validation)
+
+    @property
+    def trained_on(self) -> int:
+        """How many events are trained on."""
+        return self.events - self.kept_back
 
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must agree with to be continued."""
-        return asdict(self)
+        return {
+            **asdict(self),
+            "variant": str(self.variant),
+            "model": self.model.to_dict(),
+            "rates": asdict(self.rates),
+        }
 
 
 # About two minutes of one core, the data set included; long enough for showers to look like showers.
 QUICK = {"steps": 600, "events": 12_000}
-FULL = {"steps": 20_000, "events": 60_000}
+FULL = {"steps": 6_000, "events": 60_000}

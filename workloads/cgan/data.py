@@ -7,6 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from idleq.workloads.cgan.config import Variant
+from idleq.workloads.cgan.telling import told_of
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.dataset import Dataset
 from idleq.workloads.iact.scaling import to_network
@@ -15,21 +17,25 @@ from idleq.workloads.iact.sizing import log_quantiles_of
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Images on the map and their classes; what the generator must know of the camera and of the sizes."""
+    """Images and their classes, what is told of them, and what the generator must know of the sizes."""
 
-    maps: Tensor  # (events, 1, 32, 32) in [-1, 1]
+    images: Tensor  # (events, 609) photo-electrons
+    maps: Tensor  # (events, 1, 32, 32) in [-1, 1]; none for a variant that sees no pixels
+    told: Tensor  # (events, TOLD)
     classes: Tensor  # (events,)
-    mask: Tensor  # (32, 32)
     log_quantiles: Tensor  # (SIZE_QUANTILES,)
     digest: str
 
     @classmethod
-    def prepare(cls, dataset: Dataset, camera: Camera) -> Self:
-        """*dataset* on the map of *camera*."""
+    def prepare(cls, dataset: Dataset, camera: Camera, variant: Variant) -> Self:
+        """*dataset* on *camera*, as *variant* sees it."""
+        images = torch.from_numpy(dataset.images)
+        seen = dataset.images if variant is Variant.CONVOLUTIONAL else dataset.images[:0]
         return cls(
-            maps=to_network(torch.from_numpy(camera.to_map(dataset.images)))[:, None],
+            images=images,
+            maps=to_network(torch.from_numpy(camera.to_map(seen)))[:, None],
+            told=told_of(images, torch.from_numpy(camera.to_unit()).float()),
             classes=torch.from_numpy(dataset.classes),
-            mask=torch.from_numpy(camera.mask),
             log_quantiles=log_quantiles_of(dataset.sizes),
             digest=dataset.digest,
         )

@@ -22,5 +22,4 @@ def _load(path: Path) -> Sampler:
     from idleq.workloads.cgan.weights import load_generator
     from idleq.workloads.iact.camera import Camera
 
-    camera = Camera.load()
-    return partial(sample, load_generator(path, camera), camera)
+    return partial(sample, load_generator(path, Camera.load()))

@@ -7,7 +7,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from idleq.workloads.cgan.config import FULL, QUICK, TrainConfig
+from idleq.workloads.cgan.config import BATCH, FULL, MODELS, QUICK, TrainConfig, Variant
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.guest import Guest
 from idleq.workloads.training.loop import finish, go_on_from, train
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `train-cgan`."""
-    add_training_options(parser, quick=QUICK, full=FULL, batch=64)
+    add_training_options(parser, quick=QUICK, full=FULL, batch=None, batch_default="256; convolutional 64")
+    parser.add_argument(
+        "--variant",
+        type=Variant,
+        choices=[*Variant],
+        default=Variant.BELL,
+        help="showers as bells that the camera records (default), or the recorded image by convolutions, as in the paper",
+    )
     add_precision(parser)
 
 
@@ -30,7 +37,8 @@ def run(options: argparse.Namespace) -> int:
     # --- config
     config = TrainConfig(
         **steps_and_events(options, quick=QUICK, full=FULL),
-        batch=options.batch,
+        batch=BATCH[options.variant] if options.batch is None else options.batch,
+        model=MODELS[options.variant],
         seed=options.seed,
         threads=options.threads,
         precision=options.precision,
@@ -44,6 +52,9 @@ def run(options: argparse.Namespace) -> int:
 
         use_one_thread_pool(config.threads)
         # --- data: made where it is not there yet
+        from idleq.workloads.iact.camera import Camera
+
+        camera = Camera.load()
         data = load_data(guest, config, places, options.data, checkpoint)
         if data is None:
             return EXIT_SAVED
@@ -51,16 +62,18 @@ def run(options: argparse.Namespace) -> int:
         from idleq.workloads.cgan.state import GanState
         from idleq.workloads.cgan.step import train_step
 
-        state = GanState.begin(config, data)
+        state = GanState.begin(config, data, camera)
         go_on_from(state, checkpoint)
 
         # --- loop
         def step() -> dict[str, float]:
-            return train_step(state, config, *data.batch(state.order.next()))
+            return train_step(state, config, data, camera)
 
-        if not train(guest, state, step, steps=config.steps, report_every=config.report_every):
+        if not train(
+            guest, state, step, steps=config.steps, report_every=config.report_every, is_over=lambda: state.best.is_over
+        ):
             return EXIT_SAVED
-        # --- results: the averaged generator's weights, what it makes, and pictures of both
+        # --- results: the best average's weights, what it makes, and pictures of both
         from idleq.workloads.cgan.results import write_results
 
         is_done = finish(guest, state, write_results(guest.output, config, data, state))
@@ -77,4 +90,4 @@ def load_data(
     from idleq.workloads.iact.fetching import dataset_for
 
     dataset = dataset_for(guest, DatasetSpec(events=config.events), places, option, checkpoint)
-    return None if dataset is None else TrainingData.prepare(dataset, Camera.load())
+    return None if dataset is None else TrainingData.prepare(dataset, Camera.load(), config.variant)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 
-from idleq.workloads.cgan.model import Generator, ModelSize
+from idleq.workloads.cgan.config import ModelSize
+from idleq.workloads.cgan.models import Generator, generator_of
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.sizing import SIZE_QUANTILES
 from idleq.workloads.training.weights import read_weights, save_weights, unusable
@@ -22,8 +23,8 @@ def load_generator(path: Path, camera: Camera) -> Generator:
     """The generator in *path*, ready to make images."""
     header, tensors = read_weights(path, MODEL, "train-cgan")
     try:
-        generator = Generator(ModelSize.from_dict(header), torch.from_numpy(camera.mask), torch.zeros(SIZE_QUANTILES))
+        generator = generator_of(ModelSize.from_dict(header), camera, torch.zeros(SIZE_QUANTILES))
         generator.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise unusable(path, MODEL, error) from error
     return generator.requires_grad_(requires_grad=False).eval()

@@ -75,6 +75,19 @@ def moments(light: Tensor, places: Tensor) -> Tensor:
     return found * (light.sum(dim=1, keepdim=True) > 0)
 
 
+def fourth_moments(share: Tensor, found: Tensor, places: Tensor) -> Tensor:
+    """Light (B, n) that sums to one, and its moments (B, MOMENTS) -> five fourth moments along its own axes (B, 5).
+
+    Along, across and of both as logarithms; then the two that are odd across, within three.
+    """
+    outwards, aside = _turned(found[:, :2] / 2, places)
+    along, across = _stretched(outwards, aside, found[:, 2:5].clamp(-MOST_STRETCH, MOST_STRETCH))
+    aa, cc = along.square(), across.square()
+    even = [torch.log((share * term).sum(dim=1).clamp(min=1e-2)) for term in (aa * aa, cc * cc, aa * cc)]
+    odd = [(share * along * across * term).sum(dim=1).clamp(-3, 3) for term in (aa, cc)]
+    return torch.stack([*even, *odd], dim=1)
+
+
 def _turned(centre: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
     """Places (2, n) seen from each centre (B, 2), along the way from the camera's middle and across (B, n)."""
     way = centre / (centre.square().sum(dim=1, keepdim=True) + 1e-6).sqrt()

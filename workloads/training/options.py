@@ -10,15 +10,25 @@ MAX_THREADS = 256
 
 
 def add_training_options(
-    parser: argparse.ArgumentParser, *, quick: Mapping[str, int], full: Mapping[str, int], batch: int
+    parser: argparse.ArgumentParser,
+    *,
+    quick: Mapping[str, int],
+    full: Mapping[str, int],
+    batch: int | None,
+    batch_default: str = "",
 ) -> None:
-    """Add them; *quick* and *full* hold steps and events for runs with and without `--quick`."""
+    """Add them; *quick* and *full* hold steps and events for runs with and without `--quick`.
+
+    Where the batch's default depends on other options it is None, and *batch_default* says what it will be.
+    """
     parser.add_argument("--quick", action="store_true", help="a few minutes of one core, the data set included")
     parser.add_argument("--steps", type=int, help=f"training steps (default {full['steps']}, quick {quick['steps']})")
     parser.add_argument(
         "--events", type=int, help=f"events in the data set (default {full['events']}, quick {quick['events']})"
     )
-    parser.add_argument("--batch", type=int, default=batch, help=f"events in a batch (default {batch})")
+    parser.add_argument(
+        "--batch", type=int, default=batch, help=f"events in a batch (default {batch_default or batch})"
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of weights, noise and order (default 1)")
     add_threads(parser)
     parser.add_argument(

@@ -78,7 +78,7 @@ class TrainingState:
         require_parts(checkpoint, self.part_names())
         try:
             self._restore(checkpoint.parts)
-        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, pickle.UnpicklingError) as error:
+        except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, pickle.UnpicklingError) as error:
             raise CheckpointRefused(
                 f"the checkpoint at step {checkpoint.step} does not fit this program: {error}"
             ) from error

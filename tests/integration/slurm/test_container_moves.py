@@ -25,7 +25,7 @@ LINES = 15
 GIVEN = "/run/idleq/given"
 EVENTS = "200"
 TRAINING = (
-    *("idleq-workload", "train-cgan", "--quick", "--steps", str(10 * LINES), "--events", EVENTS),
+    *("idleq-workload", "train-cgan", "--quick", "--steps", str(10 * LINES), "--events", EVENTS, "--batch", "64"),
     *("--data", f"{GIVEN}/data", "--output", "."),
 )
 

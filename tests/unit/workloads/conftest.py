@@ -59,7 +59,8 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def training_data(made_up: Dataset, one_thread: None) -> object:  # noqa: ARG001 - a fixture that is wanted for what it does
-    """The made-up images as the GAN's networks see them."""
+    """The made-up images as the GAN's networks see them, either variant's."""
+    from idleq.workloads.cgan.config import Variant
     from idleq.workloads.cgan.data import TrainingData
 
-    return TrainingData.prepare(made_up, Camera.load())
+    return TrainingData.prepare(made_up, Camera.load(), Variant.CONVOLUTIONAL)

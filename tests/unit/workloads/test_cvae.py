@@ -12,8 +12,9 @@ import torch
 from scipy.stats import poisson
 from torch import nn
 
-from idleq.workloads.cgan.model import Generator
-from idleq.workloads.cgan.model import ModelSize as GanSize
+from idleq.workloads.cgan.config import ModelSize as GanSize
+from idleq.workloads.cgan.config import Variant
+from idleq.workloads.cgan.models import generator_of
 from idleq.workloads.cgan.weights import save_generator
 from idleq.workloads.cvae.bell import Decoder
 from idleq.workloads.cvae.config import VARIANTS, TrainConfig
@@ -177,8 +178,8 @@ def test_a_variant_that_is_not_known_is_refused(model: Model, tmp_path: Path) ->
 
 
 def test_the_weights_of_another_model_are_refused(model: Model, made_up: Dataset, tmp_path: Path) -> None:
-    data, size = TrainingData.prepare(made_up, CAMERA), GanSize(latent=8, width=2)
-    generator = Generator(size, torch.from_numpy(CAMERA.mask), data.log_quantiles)
+    data, size = TrainingData.prepare(made_up, CAMERA), GanSize(variant=Variant.BELL, latent=8, width=2)
+    generator = generator_of(size, CAMERA, data.log_quantiles)
     save_generator(generator, size, tmp_path / "generator.safetensors")
     with pytest.raises(DamagedData, match="it is a cgan-generator, not a cvae-decoder"):
         load_model(tmp_path / "generator.safetensors")

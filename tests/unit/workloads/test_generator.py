@@ -1,5 +1,7 @@
 """What a generated image is, whatever the weights."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,23 +12,34 @@ pytest.importorskip("safetensors", reason="the train extra is not installed")
 
 import torch
 
+from idleq.workloads.cgan.bell import BellGenerator, ToldDiscriminator
+from idleq.workloads.cgan.config import ModelSize, Variant
+from idleq.workloads.cgan.convolutional import ConvolutionalGenerator
 from idleq.workloads.cgan.data import TrainingData
-from idleq.workloads.cgan.model import Generator, ModelSize
+from idleq.workloads.cgan.looking import distance
+from idleq.workloads.cgan.models import Generator, generator_of
 from idleq.workloads.cgan.sampling import sample
-from idleq.workloads.cgan.weights import load_generator, save_generator
+from idleq.workloads.cgan.telling import Scale, told_of
+from idleq.workloads.cgan.weights import MODEL, load_generator, save_generator
 from idleq.workloads.errors import DamagedData, MissingInput
 from idleq.workloads.iact.camera import PIXELS, Camera
 from idleq.workloads.iact.dataset import CLASSES, equal_classes
 from idleq.workloads.iact.scaling import MAX_LIGHT, MIN_LIGHT, as_cleaned, to_light, to_network
+from idleq.workloads.training.weights import save_weights
 
-SIZE = ModelSize(latent=8, width=2)
 CAMERA = Camera.load()
+CONVOLUTIONAL = ModelSize(variant=Variant.CONVOLUTIONAL, latent=8, width=2)
+
+
+@pytest.fixture(params=list(Variant))
+def size(request: pytest.FixtureRequest) -> ModelSize:
+    return ModelSize(variant=request.param, latent=8, width=2)
 
 
 @pytest.fixture
-def generator(training_data: TrainingData) -> Generator:
+def generator(size: ModelSize, training_data: TrainingData) -> Generator:
     torch.manual_seed(1)
-    return Generator(SIZE, training_data.mask, training_data.log_quantiles).eval()
+    return generator_of(size, CAMERA, training_data.log_quantiles).eval()
 
 
 def test_the_scale_has_an_inverse() -> None:
@@ -34,17 +47,55 @@ def test_the_scale_has_an_inverse() -> None:
     assert torch.allclose(to_light(to_network(light)), light, rtol=1e-4, atol=1e-4)
 
 
-def test_the_light_outside_the_camera_is_none_and_the_sum_is_in_the_class(
-    generator: Generator, training_data: TrainingData
+def test_the_light_of_convolutions_outside_the_camera_is_none_and_the_sum_is_in_the_class(
+    training_data: TrainingData,
 ) -> None:
+    torch.manual_seed(1)
+    generator = ConvolutionalGenerator(CONVOLUTIONAL, CAMERA, training_data.log_quantiles)
     wanted = torch.arange(CLASSES).repeat_interleave(20)
     with torch.no_grad():
-        light = generator(torch.randn(len(wanted), SIZE.latent), wanted)
-    assert not light[:, 0, ~training_data.mask].any()
+        light = generator(torch.randn(len(wanted), CONVOLUTIONAL.latent), wanted)
+    assert not light[:, 0, ~torch.from_numpy(CAMERA.mask)].any()
     logs = light.sum(dim=(1, 2, 3)).log()
     quantiles = training_data.log_quantiles
     assert torch.all(logs >= quantiles[wanted * 10] - 1e-4)
     assert torch.all(logs <= quantiles[wanted * 10 + 10] + 1e-4)
+
+
+def test_a_shower_may_lie_at_any_angle_and_is_turned_by_it(training_data: TrainingData) -> None:
+    """Seen from its angle, the middle of its light is where that of another angle is."""
+    generator = BellGenerator(ModelSize(variant=Variant.BELL, latent=16, width=8), CAMERA, training_data.log_quantiles)
+    wanted = torch.full((60,), 5)
+    noise = generator.noise(60, torch.Generator().manual_seed(1))
+    same = replace(noise, codes=noise.codes[:1].expand(60, -1), within=noise.within[:1].expand(60))
+    with torch.no_grad():
+        light = generator(same, wanted)
+    places = torch.from_numpy(CAMERA.to_unit()).float()
+    middles = light @ places.T / light.sum(dim=1, keepdim=True)
+    assert float(middles.norm(dim=1).std() / middles.norm(dim=1).mean()) < 0.05
+    turned = torch.atan2(middles[:, 1], middles[:, 0]) - noise.angles
+    away = (turned - turned[0] + math.pi).remainder(2 * math.pi) - math.pi
+    assert float(away.abs().max()) < 0.2
+    assert float(noise.angles.max() - noise.angles.min()) > 5
+
+
+def test_a_discriminator_that_is_told_numbers_sees_how_a_batch_differs(training_data: TrainingData) -> None:
+    torch.manual_seed(1)
+    discriminator = ToldDiscriminator(CAMERA, Scale.of(training_data.told))
+    told = discriminator.scaled(training_data.told[:50])
+    with torch.no_grad():
+        alone, among_others = discriminator(told)[:10], discriminator(torch.cat([told[:10], told[10:] + 1]))[:10]
+    assert float((alone - among_others).abs().min()) > 1e-4
+
+
+def test_a_generator_that_is_nearer_to_true_images_has_the_lower_figure(training_data: TrainingData) -> None:
+    torch.manual_seed(1)
+    told, classes = training_data.told, training_data.classes
+    size = ModelSize(variant=Variant.BELL, latent=16, width=8)
+    near = generator_of(size, CAMERA, training_data.log_quantiles)
+    drawn = sample(near, classes.numpy(), torch.Generator().manual_seed(3))
+    its_own = told_of(torch.from_numpy(drawn.images), torch.from_numpy(CAMERA.to_unit()).float())
+    assert distance(near, CAMERA, its_own, classes) < 0.2 < distance(near, CAMERA, told, classes)
 
 
 def test_a_cleaned_image_has_no_faint_pixel_and_keeps_its_size() -> None:
@@ -58,30 +109,41 @@ def test_a_cleaned_image_has_no_faint_pixel_and_keeps_its_size() -> None:
 
 def test_the_same_seed_gives_the_same_images(generator: Generator) -> None:
     classes = equal_classes(30)
-    first, second = (sample(generator, CAMERA, classes, torch.Generator().manual_seed(4)) for _ in range(2))
+    first, second = (sample(generator, classes, torch.Generator().manual_seed(4)) for _ in range(2))
     assert first.images.shape == (30, PIXELS)
     assert np.array_equal(first.images, second.images)
     assert 0 <= first.first <= 1
     assert np.bincount(classes).tolist() == [3] * CLASSES
 
 
-def test_weights_come_back_from_their_file(generator: Generator, tmp_path: Path) -> None:
+def test_weights_come_back_from_their_file(generator: Generator, size: ModelSize, tmp_path: Path) -> None:
     path = tmp_path / "generator.safetensors"
-    save_generator(generator, SIZE, path)
+    save_generator(generator, size, path)
     once = path.read_bytes()
     loaded = load_generator(path, CAMERA)
     classes = equal_classes(10)
-    images = [sample(model, CAMERA, classes, torch.Generator().manual_seed(4)) for model in (generator, loaded)]
+    images = [sample(model, classes, torch.Generator().manual_seed(4)) for model in (generator, loaded)]
     assert np.array_equal(images[0].images, images[1].images)
-    save_generator(loaded, SIZE, path)
+    save_generator(loaded, size, path)
     assert path.read_bytes() == once
 
 
-def test_a_damaged_weights_file_is_refused(generator: Generator, tmp_path: Path) -> None:
+def test_a_damaged_weights_file_is_refused(generator: Generator, size: ModelSize, tmp_path: Path) -> None:
     path = tmp_path / "generator.safetensors"
-    save_generator(generator, SIZE, path)
+    save_generator(generator, size, path)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DamagedData, match="does not hold a cgan-generator"):
+        load_generator(path, CAMERA)
+
+
+def test_weights_from_before_there_were_variants_are_of_convolutions() -> None:
+    assert ModelSize.from_dict({"latent": 8, "width": 2}) == CONVOLUTIONAL
+
+
+def test_weights_of_an_unknown_variant_are_refused(generator: Generator, size: ModelSize, tmp_path: Path) -> None:
+    path = tmp_path / "generator.safetensors"
+    save_weights(generator, MODEL, {**size.to_dict(), "variant": "diffusion"}, path)
+    with pytest.raises(DamagedData, match="diffusion"):
         load_generator(path, CAMERA)
 
 

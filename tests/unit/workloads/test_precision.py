@@ -16,9 +16,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from idleq.workloads import cli
+from idleq.workloads.cgan.config import MODELS, ModelSize
 from idleq.workloads.cgan.config import TrainConfig as GanConfig
+from idleq.workloads.cgan.config import Variant as GanVariant
+from idleq.workloads.cgan.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
 from idleq.workloads.cgan.data import TrainingData as GanData
-from idleq.workloads.cgan.model import Discriminator, Generator, ModelSize
 from idleq.workloads.cgan.state import GanState
 from idleq.workloads.cgan.step import train_step as gan_step
 from idleq.workloads.checkpoint import Checkpoint, CheckpointStore
@@ -31,6 +33,7 @@ from idleq.workloads.classifier.step import train_step as classifier_step
 from idleq.workloads.errors import CheckpointRefused
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.dataset import Dataset
+from idleq.workloads.iact.sizing import size_in_class
 from idleq.workloads.todgan.config import TodTrainConfig, Variant
 from idleq.workloads.todgan.data import TrainingTods
 from idleq.workloads.todgan.slides import ChannelNorm, SlidesDiscriminator, SlidesGenerator
@@ -43,6 +46,8 @@ from idleq.workloads.training.state import TrainingState
 
 STEPS, FROZEN_AT = 6, 4
 LOW, HIGH = Precision.BFLOAT16, Precision.FLOAT32
+
+CONVOLUTIONAL = ModelSize(variant=GanVariant.CONVOLUTIONAL, latent=8, width=4)
 
 Step = Callable[[], dict[str, float]]
 
@@ -59,7 +64,7 @@ class Training:
 @pytest.fixture(scope="module")
 def trainings(made_up: Dataset, one_thread: None) -> dict[str, Training]:  # noqa: ARG001 - wanted for what it does
     camera = Camera.load()
-    maps = GanData.prepare(made_up, camera)
+    maps = GanData.prepare(made_up, camera, GanVariant.CONVOLUTIONAL)
     count = len(made_up.images)
     events = Events(
         images=made_up.images,
@@ -71,9 +76,9 @@ def trainings(made_up: Dataset, one_thread: None) -> dict[str, Training]:  # noq
     tods = TrainingTods.prepare(simulate_block([1], "balanced", 0, 33), "made up")
 
     def gan(precision: Precision, steps: int) -> tuple[TrainingState, Step]:
-        config = GanConfig(steps=steps, events=count, batch=16, latent=8, width=4, seed=7, precision=precision)
-        state = GanState.begin(config, maps)
-        return state, lambda: gan_step(state, config, *maps.batch(state.order.next()))
+        config = GanConfig(steps=steps, events=count, batch=16, model=CONVOLUTIONAL, seed=7, precision=precision)
+        state = GanState.begin(config, maps, camera)
+        return state, lambda: gan_step(state, config, maps, camera)
 
     def classifier(precision: Precision, steps: int) -> tuple[TrainingState, Step]:
         config = ClassifierConfig(
@@ -93,7 +98,7 @@ def trainings(made_up: Dataset, one_thread: None) -> dict[str, Training]:  # noq
         return one
 
     return {
-        "gan": Training(gan, "discriminator_loss"),
+        "gan": Training(gan, "discriminator_loss", falls_in=14),
         "classifier": Training(classifier, "loss"),
         "slides": Training(tod(Variant.SLIDES), "discriminator_loss"),
         "vae": Training(tod(Variant.VAE), "likelihood", falls_in=90),
@@ -152,11 +157,11 @@ def test_it_learns_as_float32_does(trainings: dict[str, Training], kind: str) ->
 def test_light_is_counted_in_float32(training_data: GanData) -> None:
     """A shape's parts sum to one, which they would not in bfloat16."""
     torch.manual_seed(1)
-    generator = Generator(ModelSize(latent=8, width=4), training_data.mask, training_data.log_quantiles)
+    generator = ConvolutionalGenerator(CONVOLUTIONAL, Camera.load(), training_data.log_quantiles)
     noise, classes = torch.randn(50, 8), torch.arange(50) % 10
     with LOW.autocast():
         light = generator(noise, classes)
-    wanted = generator.size(noise, classes)[:, 0]
+    wanted = size_in_class(training_data.log_quantiles, classes, torch.special.ndtr(noise[:, 0]))
     assert light.sum(dim=(1, 2, 3)).detach().numpy() == pytest.approx(wanted.numpy(), rel=1e-5)
 
 
@@ -169,7 +174,7 @@ def test_what_networks_give_is_float32() -> None:
     hits, tods = torch.zeros(4, dtype=torch.long), torch.randn(4, 1060)
     with LOW.autocast():
         given = [
-            Discriminator(ModelSize(latent=8, width=4))(torch.randn(4, 1, 32, 32), hits),
+            ConvolutionalDiscriminator(CONVOLUTIONAL)(torch.randn(4, 1, 32, 32), hits),
             Classifier(ClassifierSize(width=2), Camera.load())(torch.rand(4, 609)),
             SlidesGenerator()((torch.randn(4, 100),), hits),
             SlidesDiscriminator()(tods, hits),
@@ -183,8 +188,8 @@ def test_what_networks_give_is_float32() -> None:
     ("argv", "identity"),
     [
         (
-            ("train-cgan", "--quick"),
-            GanConfig(steps=600, events=12_000).identity(),
+            ("train-cgan", "--quick", "--variant", "convolutional"),
+            GanConfig(steps=600, events=12_000, batch=64, model=MODELS[GanVariant.CONVOLUTIONAL]).identity(),
         ),
         (
             ("train-classifier", "--quick"),
@@ -210,10 +215,18 @@ def test_a_checkpoint_of_another_precision_is_refused_and_stays(
     assert store.load() is not None
 
 
-def test_the_conditional_variant_is_refused_in_bfloat16(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    argv = ["train-todgan", "--variant", "conditional", "--precision", "bfloat16", "--output", str(tmp_path / "o")]
-    assert cli.main(argv) == 2
-    assert "--precision bfloat16 is not for the conditional variant" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("train-todgan", "--variant", "conditional"), "--precision bfloat16 is not for the conditional variant"),
+        (("train-cgan",), "--precision bfloat16 is for --variant convolutional only"),
+    ],
+)
+def test_variants_that_have_to_be_exact_are_refused_in_bfloat16(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], said: str
+) -> None:
+    assert cli.main([*argv, "--precision", "bfloat16", "--output", str(tmp_path / "o")]) == 2
+    assert said in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
 
 

@@ -13,7 +13,9 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from idleq.workloads.cgan.config import ModelSize as GanSize
 from idleq.workloads.cgan.config import TrainConfig as GanConfig
+from idleq.workloads.cgan.config import Variant as GanVariant
 from idleq.workloads.cgan.data import TrainingData as GanData
 from idleq.workloads.cgan.state import GanState
 from idleq.workloads.cgan.step import train_step as gan_step
@@ -53,20 +55,25 @@ class Training(Protocol):
 @dataclass
 class Gan:
     data: GanData
-    config = GanConfig(steps=STEPS, events=EVENTS, batch=10, latent=8, width=2, seed=7, report_every=4)
+    variant: GanVariant
     names = GanState.part_names()
 
+    @property
+    def config(self) -> GanConfig:
+        size = GanSize(variant=self.variant, latent=8, width=2)
+        return GanConfig(steps=STEPS, events=EVENTS, batch=10, model=size, seed=7, report_every=4, look_every=5)
+
     def begin(self) -> TrainingState:
-        return GanState.begin(self.config, self.data)
+        return GanState.begin(self.config, self.data, Camera.load())
 
     def step(self, state: Any) -> dict[str, float]:
-        return gan_step(state, self.config, *self.data.batch(state.order.next()))
+        return gan_step(state, self.config, self.data, Camera.load())
 
     def weights(self, state: Any) -> Any:
-        return save(state.average.state_dict())
+        return save(state.best.weights), state.best.curve
 
     def on_other_data(self) -> "Gan":
-        return Gan(replace(self.data, digest="another"))
+        return Gan(replace(self.data, digest="another"), self.variant)
 
 
 @dataclass
@@ -134,7 +141,13 @@ class Classifying:
 
 PARTS = [
     pytest.param(name, part, id=f"{name}-{part}")
-    for name, kind in (("gan", GanState), ("vae", VaeState), ("plain vae", VaeState), ("classifier", ClassifierState))
+    for name, kind in (
+        ("gan", GanState),
+        ("convolutional", GanState),
+        ("vae", VaeState),
+        ("plain vae", VaeState),
+        ("classifier", ClassifierState),
+    )
     for part in kind.part_names()
 ]
 
@@ -146,7 +159,8 @@ def trainings(made_up: Dataset, one_thread: None) -> dict[str, Training]:  # noq
     events = Events(images=made_up.images, is_gamma=is_gamma, rows=made_up.rows, parameters=np.zeros((EVENTS, 1)))
     data = ClassifierData(learn=events, validate=events, measure=events, digest="made up")
     return {
-        "gan": Gan(GanData.prepare(made_up, camera)),
+        "gan": Gan(GanData.prepare(made_up, camera, GanVariant.BELL), GanVariant.BELL),
+        "convolutional": Gan(GanData.prepare(made_up, camera, GanVariant.CONVOLUTIONAL), GanVariant.CONVOLUTIONAL),
         "vae": Vae(VaeData.prepare(made_up, camera)),
         "plain vae": Vae(VaeData.prepare(made_up, camera), variant="plain", width=2),
         "classifier": Classifying(data),
@@ -198,7 +212,7 @@ def told(trainings: dict[str, Training]) -> dict[str, Told]:
     return found
 
 
-KINDS = pytest.mark.parametrize("kind", ["gan", "vae", "plain vae", "classifier"])
+KINDS = pytest.mark.parametrize("kind", ["gan", "convolutional", "vae", "plain vae", "classifier"])
 
 
 @KINDS

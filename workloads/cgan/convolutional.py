@@ -1,24 +1,22 @@
-"""The two networks: a class-conditional generator and discriminator on the camera's 32x32 map.
+"""The paper's kind of networks: a class-conditional generator and discriminator of convolutions on the camera's 32x32 map.
 
-After arXiv:2211.15807, sized for one CPU core. What keeps the training stable: spectral normalisation of every layer
+After arXiv:2211.15807, sized for one CPU core; the generator makes the recorded image itself. What keeps the training stable: spectral normalisation of every layer
 of the discriminator with the hinge loss, a projection discriminator (the class enters as an inner product), and an
 average over the generator's steps as the result. The discriminator is also told the image's size, since that is
 what the classes mean.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 from torch.nn.utils.parametrizations import spectral_norm
 
-from idleq.workloads.iact.camera import SIDE
+from idleq.workloads.cgan.config import ModelSize
+from idleq.workloads.iact.camera import SIDE, Camera
 from idleq.workloads.iact.dataset import CLASSES
-from idleq.workloads.iact.scaling import to_light
+from idleq.workloads.iact.scaling import as_cleaned, to_light
 from idleq.workloads.iact.sizing import size_in_class
 
 SLOPE = 0.2
@@ -26,23 +24,6 @@ SLOPE = 0.2
 # log10 of the size: the middle and the spread of the training set, so that the feature is of order one.
 _LOG_SIZE_MIDDLE = 2.7
 _LOG_SIZE_SPREAD = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSize:
-    """What must be known to build the generator that fits given weights."""
-
-    latent: int
-    width: int
-
-    def to_dict(self) -> dict[str, int]:
-        """Plain values, for a file's header."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, int]) -> Self:
-        """The inverse of `to_dict`."""
-        return cls(latent=values["latent"], width=values["width"])
 
 
 class ClassNorm(nn.Module):
@@ -62,28 +43,18 @@ class ClassNorm(nn.Module):
         return normed
 
 
-class SizeDraw(nn.Module):
-    """The size of each image (B, 1): within its class as the training set's sizes are, placed by the first noise."""
-
-    def __init__(self, log_quantiles: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("log_quantiles", log_quantiles)
-
-    def forward(self, noise: Tensor, classes: Tensor) -> Tensor:
-        within = torch.special.ndtr(noise[:, 0])  # uniform, since the noise is normal
-        return size_in_class(self.get_buffer("log_quantiles"), classes, within)[:, None]
-
-
-class Generator(nn.Module):
+class ConvolutionalGenerator(nn.Module):
     """Noise (B, latent) and classes (B,) -> light (B, 1, 32, 32) in photo-electrons, none outside the camera.
 
     The light is a shape that sums to one times a size drawn from the class, so that an image is of the class asked
     for by construction, and the adversary's work is the shape.
     """
 
-    def __init__(self, size: ModelSize, mask: Tensor, log_quantiles: Tensor) -> None:
+    def __init__(self, size: ModelSize, camera: Camera, log_quantiles: Tensor) -> None:
         super().__init__()
-        width = size.width
+        width, self.latent = size.width, size.latent
+        self.row, self.column = torch.from_numpy(camera.row), torch.from_numpy(camera.column)
+        mask = torch.from_numpy(camera.mask)
         self.start_channels = 4 * width
         self.embed = nn.Embedding(CLASSES, 16)
         self.start = nn.Linear(size.latent + 16 + 1, self.start_channels * 4 * 4)
@@ -94,7 +65,7 @@ class Generator(nn.Module):
         )
         # The last doubling by rearranging four maps into one: a convolution at full size would cost half of the step.
         self.draw = nn.Sequential(nn.Conv2d(2 * width, 4, 3, padding=1), nn.PixelShuffle(2))
-        self.size = SizeDraw(log_quantiles)
+        self.register_buffer("log_quantiles", log_quantiles)
         self.register_buffer("mask", mask.reshape(1, 1, SIDE, SIDE), persistent=False)
 
     def forward(self, noise: Tensor, classes: Tensor) -> Tensor:
@@ -107,11 +78,18 @@ class Generator(nn.Module):
         # From here on light is counted, which eight bits are too few for.
         logits = self.draw(maps).float().masked_fill(~self.get_buffer("mask"), float("-inf"))  # (B, 1, 32, 32)
         shape = torch.softmax(logits.flatten(1), dim=1)  # (B, 1024)
-        light: Tensor = shape * self.size(noise, classes)  # (B, 1024)
+        within = torch.special.ndtr(noise[:, 0])  # uniform, since the noise is normal
+        light: Tensor = shape * size_in_class(self.get_buffer("log_quantiles"), classes, within)[:, None]  # (B, 1024)
         return light.reshape(-1, 1, SIDE, SIDE)
 
+    @torch.no_grad()
+    def images(self, classes: Tensor, random: torch.Generator) -> Tensor:
+        """Cleaned images of *classes* (B,), as numbers per camera pixel (B, 609)."""
+        noise = torch.randn(len(classes), self.latent, generator=random)
+        return as_cleaned(self(noise, classes))[:, 0, self.row, self.column]
 
-class Discriminator(nn.Module):
+
+class ConvolutionalDiscriminator(nn.Module):
     """Maps (B, 1, 32, 32) and classes (B,) -> how real each looks (B,)."""
 
     def __init__(self, size: ModelSize) -> None:

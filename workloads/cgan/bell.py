@@ -1,0 +1,138 @@
+"""A generator of showers as bells that are moved, stretched and bent, and a discriminator that is told what tells showers apart.
+
+A shower is few numbers (iact/spatial.py); what the camera records of it is known (recording.py). So the generator makes the
+numbers, and its light is recorded before the discriminator sees it. The angle about the camera's middle is drawn evenly:
+nature knows no direction there, so **it holds by construction**, as the sizes do; how far from the middle a shower lies, how
+long, wide, aslant and bent it is, and how all this goes with its size, is learnt from the adversary alone.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from idleq.workloads.cgan.config import ModelSize
+from idleq.workloads.cgan.telling import FURTHEST, TOLD, Scale, mirrored, tell
+from idleq.workloads.iact.camera import Camera
+from idleq.workloads.iact.response import Response
+from idleq.workloads.iact.sizing import size_in_class
+from idleq.workloads.iact.spatial import BENDS, NUMBERS, Shape
+
+# log10 of the size: the middle and the spread of the training set, so that the condition is of order one.
+_LOG_SIZE_MIDDLE, _LOG_SIZE_SPREAD = 2.77, 0.46
+
+SLOPE = 0.2
+
+# What the generator makes: the distance from the middle instead of a place, the stretch, the bends, and the lost light.
+DRAWN = (1, 3, BENDS, 1)
+
+DISCRIMINATOR_WIDTH = 256
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What one batch is made from: normal numbers (B, latent); an angle, and a place within the class, for each (B,)."""
+
+    codes: Tensor
+    angles: Tensor
+    within: Tensor
+
+
+class BellGenerator(nn.Module):
+    """Noise and classes (B,) -> expected light (B, 609) in photo-electrons."""
+
+    def __init__(self, size: ModelSize, camera: Camera, log_quantiles: Tensor) -> None:
+        super().__init__()
+        self.latent = size.latent
+        self.register_buffer("log_quantiles", log_quantiles)
+        self.net = _layers(size.latent + 1, size.width, size.width, size.width, sum(DRAWN), activation=nn.SiLU)
+        last = self.net[-1]
+        nn.init.normal_(last.get_parameter("weight"), std=0.02)
+        nn.init.zeros_(last.get_parameter("bias"))
+        # At first the codes are the numbers themselves: usual showers, at half of the camera's radius, hardly bent.
+        self.straight = nn.Linear(size.latent, sum(DRAWN))
+        nn.init.eye_(self.straight.weight)
+        nn.init.zeros_(self.straight.bias)
+        with torch.no_grad():
+            self.straight.weight[sum(DRAWN[:2]) :].mul_(0.2)
+            self.straight.bias[0] = 1.0
+        self.shape = Shape(camera)
+        self.response = Response.of(camera)
+
+    def noise(self, count: int, random: torch.Generator | None = None) -> Noise:
+        """What *count* showers are made from."""
+        codes = torch.randn(count, self.latent, generator=random)
+        angles, within = torch.rand(2, count, generator=random).unbind()
+        return Noise(codes=codes, angles=angles * 2 * math.pi, within=within)
+
+    def sizes(self, noise: Noise, classes: Tensor) -> Tensor:
+        """The sizes of showers of *classes* (B,): within each class as the training set's lie."""
+        return size_in_class(self.get_buffer("log_quantiles"), classes, noise.within)
+
+    def numbers(self, noise: Noise, sizes: Tensor) -> Tensor:
+        """What the showers are (B, sum(DRAWN)), given their *sizes* (B,)."""
+        condition = ((torch.log10(sizes) - _LOG_SIZE_MIDDLE) / _LOG_SIZE_SPREAD)[:, None]
+        made: Tensor = self.net(torch.cat([noise.codes, condition], dim=1)) + self.straight(noise.codes)
+        return made
+
+    def light(self, numbers: Tensor, noise: Noise, sizes: Tensor) -> Tensor:
+        """The light of showers (B, 609): a shape that sums to one, times the size, times a factor near one.
+
+        Cleaning takes light away, so that more must be expected than is to be measured.
+        """
+        distance, others, lost = torch.split(numbers, [1, NUMBERS - 2, 1], dim=1)
+        way = torch.stack([torch.cos(noise.angles), torch.sin(noise.angles)], dim=1)
+        shape = self.shape(torch.cat([distance.abs() * way, others], dim=1))
+        light: Tensor = shape * (sizes[:, None] * torch.exp(torch.tanh(lost)))
+        return light
+
+    def forward(self, noise: Noise, classes: Tensor) -> Tensor:
+        sizes = self.sizes(noise, classes)
+        return self.light(self.numbers(noise, sizes), noise, sizes)
+
+    @torch.no_grad()
+    def images(self, classes: Tensor, random: torch.Generator) -> Tensor:
+        """What the camera records of showers of *classes* (B,): cleaned images (B, 609)."""
+        return self.response.record(self(self.noise(len(classes), random), classes), random)
+
+
+class ToldDiscriminator(nn.Module):
+    """What is told of images, scaled (B, TOLD) -> how real each looks (B,).
+
+    Beside its own numbers each is given their mean and their spread within the batch: that showers lie a little too far
+    out says one image next to nothing, some hundred do.
+    """
+
+    def __init__(self, camera: Camera, scale: Scale) -> None:
+        super().__init__()
+        self.register_buffer("places", torch.from_numpy(camera.to_unit()).float(), persistent=False)
+        self.register_buffer("mean", scale.mean)
+        self.register_buffer("deviation", scale.deviation)
+        width = DISCRIMINATOR_WIDTH
+        self.judge = _layers(3 * TOLD, width, width, width, 1, activation=lambda: nn.LeakyReLU(SLOPE))
+
+    def told(self, images: Tensor, lit: Tensor) -> Tensor:
+        """What it is told of *images* (B, 609), (B, TOLD)."""
+        return self.scaled(tell(images, lit, self.get_buffer("places")))
+
+    def scaled(self, told: Tensor) -> Tensor:
+        """Every number of order one, and seen from a side that is drawn for each image."""
+        sides = torch.randint(0, 2, (len(told),)) * 2.0 - 1
+        scaled = (told - self.get_buffer("mean")) / self.get_buffer("deviation")
+        return mirrored(scaled.clamp(-FURTHEST, FURTHEST), sides)
+
+    def forward(self, told: Tensor) -> Tensor:
+        middle, spread = (of(told, dim=0, keepdim=True).expand_as(told) for of in (torch.mean, torch.std))
+        judged: Tensor = self.judge(torch.cat([told, 2 * middle, 2 * (spread - 1)], dim=1))[:, 0]
+        return judged
+
+
+def _layers(*widths: int, activation: Callable[[], nn.Module]) -> nn.Sequential:
+    """Linear layers of these widths with *activation* between them."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), activation()]
+    return nn.Sequential(*layers[:-1])
