@@ -12,6 +12,7 @@ from idleq.workloads.cvae.data import TrainingData
 from idleq.workloads.cvae.model import Model, ModelSize
 from idleq.workloads.training.batches import BatchOrder
 from idleq.workloads.training.best import Best
+from idleq.workloads.training.device import CPU
 from idleq.workloads.training.history import History
 from idleq.workloads.training.state import TrainingState
 
@@ -28,10 +29,10 @@ class VaeState(TrainingState):
     optimiser: torch.optim.Optimizer
 
     @classmethod
-    def begin(cls, config: TrainConfig, data: TrainingData) -> Self:
-        """The state before the first step; torch's generator is seeded here."""
+    def begin(cls, config: TrainConfig, data: TrainingData, device: torch.device = CPU) -> Self:
+        """The state on *device* before the first step; torch's generator is seeded here."""
         torch.manual_seed(config.seed)
-        model = Model(ModelSize(latent=config.latent, width=config.width), data.log_quantiles)
+        model = Model(ModelSize(latent=config.latent, width=config.width), data.log_quantiles).to(device)
         average = copy.deepcopy(model).requires_grad_(requires_grad=False).eval()
         random = np.random.default_rng(config.seed)
         return cls(
@@ -42,4 +43,5 @@ class VaeState(TrainingState):
             order=BatchOrder.begin(events=config.trained_on, batch=config.batch, random=random),
             history=History(),
             data_digest=data.digest,
+            device=device,
         )
