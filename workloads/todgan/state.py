@@ -68,7 +68,7 @@ class GanState(TrainingState):
             generator=generator,
             discriminator=discriminator,
             average=_averaged(generator),
-            selection=Selection(generator),
+            selection=Selection(generator, patience=config.patience),
             generator_optimiser=torch.optim.Adam(generator.parameters(), rates.generator, betas),
             discriminator_optimiser=optimiser,
             order=_order(config),
@@ -101,7 +101,7 @@ class VaeState(TrainingState):
         return cls(
             model=model,
             average=_averaged(model.decoder),
-            selection=Selection(model.decoder),
+            selection=Selection(model.decoder, patience=config.patience),
             optimiser=torch.optim.Adam(model.parameters(), config.rates.generator),
             order=_order(config),
             history=History(),

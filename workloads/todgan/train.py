@@ -84,7 +84,14 @@ def run(options: argparse.Namespace) -> int:
             look_at(state, config, data.scale, apart)
             return metrics
 
-        if not train(guest, state, step, steps=config.steps, report_every=config.report_every):
+        if not train(
+            guest,
+            state,
+            step,
+            steps=config.steps,
+            report_every=config.report_every,
+            is_over=lambda: state.selection.is_over,
+        ):
             return EXIT_SAVED
         # --- results
         write_results(guest.output, config, data, state, sets[0].made_for)
