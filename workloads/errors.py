@@ -5,6 +5,7 @@
     |- DamagedData              65   a data set, table or weights file that is not what it claims to be
     |- MissingInput             66   a file that the job was told to read is not there
     |- MissingPackage           69   a package of the `train` extra is not installed
+    |- MissingDevice            71   the device that was asked for is not there
     |- CannotSave               74   a file could not be written: the disk is full, or not writable
     `- CheckpointRefused        76   a checkpoint verifies but does not belong to this job
 
@@ -46,6 +47,12 @@ class MissingPackage(WorkloadError):
             f"the package '{package}' is not installed; install the training extra: pip install 'idleq[train]'"
         )
         self.package = package
+
+
+class MissingDevice(WorkloadError):
+    """The device that was asked for is not there."""
+
+    exit_code = 71
 
 
 class CannotSave(WorkloadError):

@@ -20,6 +20,7 @@ from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.response import Response
 from idleq.workloads.iact.sizing import size_in_class
 from idleq.workloads.iact.spatial import BENDS, NUMBERS, Shape
+from idleq.workloads.training.device import device_of
 
 # log10 of the size: the middle and the spread of the training set, so that the condition is of order one.
 _LOG_SIZE_MIDDLE, _LOG_SIZE_SPREAD = 2.77, 0.46
@@ -60,12 +61,18 @@ class BellGenerator(nn.Module):
             self.straight.weight[sum(DRAWN[:2]) :].mul_(0.2)
             self.straight.bias[0] = 1.0
         self.shape = Shape(camera)
-        self.response = Response.of(camera)
+        self.register_buffer("touching", Response.of(camera).touching, persistent=False)
+
+    @property
+    def response(self) -> Response:
+        """The camera's response, where the generator is."""
+        return Response(touching=self.get_buffer("touching"))
 
     def noise(self, count: int, random: torch.Generator | None = None) -> Noise:
         """What *count* showers are made from."""
-        codes = torch.randn(count, self.latent, generator=random)
-        angles, within = torch.rand(2, count, generator=random).unbind()
+        device = self.get_buffer("log_quantiles").device
+        codes = torch.randn(count, self.latent, generator=random).to(device)
+        angles, within = torch.rand(2, count, generator=random).to(device).unbind()
         return Noise(codes=codes, angles=angles * 2 * math.pi, within=within)
 
     def sizes(self, noise: Noise, classes: Tensor) -> Tensor:
@@ -96,7 +103,8 @@ class BellGenerator(nn.Module):
     @torch.no_grad()
     def images(self, classes: Tensor, random: torch.Generator) -> Tensor:
         """What the camera records of showers of *classes* (B,): cleaned images (B, 609)."""
-        return self.response.record(self(self.noise(len(classes), random), classes), random)
+        light = self(self.noise(len(classes), random), classes.to(device_of(self))).cpu()
+        return Response(touching=self.get_buffer("touching").cpu()).record(light, random)
 
 
 class ToldDiscriminator(nn.Module):
@@ -120,7 +128,7 @@ class ToldDiscriminator(nn.Module):
 
     def scaled(self, told: Tensor) -> Tensor:
         """Every number of order one, and seen from a side that is drawn for each image."""
-        sides = torch.randint(0, 2, (len(told),)) * 2.0 - 1
+        sides = (torch.randint(0, 2, (len(told),)) * 2.0 - 1).to(told.device)
         scaled = (told - self.get_buffer("mean")) / self.get_buffer("deviation")
         return mirrored(scaled.clamp(-FURTHEST, FURTHEST), sides)
 

@@ -62,8 +62,13 @@ RATES = {
     Variant.CONVOLUTIONAL: Rates(generator=1e-3, discriminator=1e-3, average_decay=0.99, steady=1.0),
 }
 
-# Options that were not given.
 BATCH = {Variant.BELL: 256, Variant.CONVOLUTIONAL: 64}
+VALIDATION = 0.05
+
+
+def usual_batch(variant: Variant, events: int) -> int:
+    """Where none was asked for: no more than there are *events* to train on."""
+    return max(2, min(BATCH[variant], events - math.ceil(events * VALIDATION)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +84,7 @@ class TrainConfig:
     precision: Precision = Precision.FLOAT32
     smoothness: float = 1.0  # how much a steep discriminator costs; the convolutions are spectrally normalised instead
     size_weight: float = 1.0  # how much it costs that another size is recorded than was drawn
-    validation: float = 0.05  # of the events are kept from training, to choose the best weights by
+    validation: float = VALIDATION  # of the events are kept from training, to choose the best weights by
     look_every: int = 250
     patience: int = 20  # looks without a better figure, after which nothing better is waited for
     report_every: int = 10

@@ -18,6 +18,7 @@ from idleq.workloads.iact.camera import SIDE, Camera
 from idleq.workloads.iact.dataset import CLASSES
 from idleq.workloads.iact.scaling import as_cleaned, to_light
 from idleq.workloads.iact.sizing import size_in_class
+from idleq.workloads.training.device import device_of
 
 SLOPE = 0.2
 
@@ -85,8 +86,9 @@ class ConvolutionalGenerator(nn.Module):
     @torch.no_grad()
     def images(self, classes: Tensor, random: torch.Generator) -> Tensor:
         """Cleaned images of *classes* (B,), as numbers per camera pixel (B, 609)."""
-        noise = torch.randn(len(classes), self.latent, generator=random)
-        return as_cleaned(self(noise, classes))[:, 0, self.row, self.column]
+        device = device_of(self)
+        noise = torch.randn(len(classes), self.latent, generator=random).to(device)
+        return as_cleaned(self(noise, classes.to(device)))[:, 0, self.row, self.column].cpu()
 
 
 class ConvolutionalDiscriminator(nn.Module):

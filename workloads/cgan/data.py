@@ -13,6 +13,7 @@ from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.dataset import Dataset
 from idleq.workloads.iact.scaling import to_network
 from idleq.workloads.iact.sizing import log_quantiles_of
+from idleq.workloads.training.device import CPU
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,15 @@ class TrainingData:
     digest: str
 
     @classmethod
-    def prepare(cls, dataset: Dataset, camera: Camera, variant: Variant) -> Self:
-        """*dataset* on *camera*, as *variant* sees it."""
+    def prepare(cls, dataset: Dataset, camera: Camera, variant: Variant, device: torch.device = CPU) -> Self:
+        """*dataset* on *camera*, as *variant* sees it, what networks see of it on the *device*."""
         images = torch.from_numpy(dataset.images)
         seen = dataset.images if variant is Variant.CONVOLUTIONAL else dataset.images[:0]
         return cls(
             images=images,
-            maps=to_network(torch.from_numpy(camera.to_map(seen)))[:, None],
-            told=told_of(images, torch.from_numpy(camera.to_unit()).float()),
-            classes=torch.from_numpy(dataset.classes),
+            maps=to_network(torch.from_numpy(camera.to_map(seen)))[:, None].to(device),
+            told=told_of(images, torch.from_numpy(camera.to_unit()).float()).to(device),
+            classes=torch.from_numpy(dataset.classes).to(device),
             log_quantiles=log_quantiles_of(dataset.sizes),
             digest=dataset.digest,
         )

@@ -15,7 +15,7 @@ SEED = 20_261_128
 
 def distance(generator: Generator, camera: Camera, told: torch.Tensor, classes: torch.Tensor) -> float:
     """The mean over all that is told of images of the distance (KS) between made ones and true ones (n, TOLD); lower is better."""
-    drawn = sample(generator, classes.numpy(), torch.Generator().manual_seed(SEED))
+    drawn = sample(generator, classes.cpu().numpy(), torch.Generator().manual_seed(SEED))
     made = told_of(torch.from_numpy(drawn.images), torch.from_numpy(camera.to_unit()).float())
-    distances = [ks(one.numpy(), other.numpy()) for one, other in zip(made.T, told.T, strict=True)]
+    distances = [ks(one.numpy(), other.numpy()) for one, other in zip(made.T, told.cpu().T, strict=True)]
     return float(np.mean(distances))

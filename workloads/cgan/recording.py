@@ -27,7 +27,7 @@ def record(light: Tensor, response: Response) -> Recorded:
     """Expected light (B, 609) -> what is recorded; nothing is asked of the trigger. Draws from torch's own generator."""
     with torch.no_grad():
         known = torch.nan_to_num(light)  # of a training that has diverged nothing can be drawn; its losses tell it
-        noisy = torch.poisson(known + NIGHT_SKY) - NIGHT_SKY
+        noisy = torch.poisson((known + NIGHT_SKY).cpu()).to(light.device) - NIGHT_SKY
         kept = response.kept(noisy).float()
         beside = ((noisy * kept >= PICTURE_LEVEL).float() @ response.touching > 0).float()
         spread = (known + NIGHT_SKY).sqrt()

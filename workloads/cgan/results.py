@@ -60,7 +60,7 @@ def write_results(output: Path, config: TrainConfig, data: TrainingData, state: 
     write_samples(
         output,
         camera,
-        real=[data.images[data.classes == index].numpy() for index in range(CLASSES)],
+        real=[data.images[data.classes.cpu() == index].numpy() for index in range(CLASSES)],
         images=drawn.images,
         classes=classes,
         summary={**figures, "parameters": parameters},
@@ -72,10 +72,12 @@ def write_results(output: Path, config: TrainConfig, data: TrainingData, state: 
             level=level,
         ),
     )
-    write_card(output, _card(config, data, parameters, figures))
+    write_card(output, _card(config, data, state, parameters, figures))
 
 
-def _card(config: TrainConfig, data: TrainingData, parameters: dict[str, int], figures: dict[str, Any]) -> ModelCard:
+def _card(
+    config: TrainConfig, data: TrainingData, state: GanState, parameters: dict[str, int], figures: dict[str, Any]
+) -> ModelCard:
     makes, source, *limits = SAID[config.variant]
     return ModelCard(
         name="Conditional GAN for TAIGA-IACT images",
@@ -84,6 +86,7 @@ def _card(config: TrainConfig, data: TrainingData, parameters: dict[str, int], f
         weights=WEIGHTS_FILE,
         parameters=parameters,
         settings=config.identity(),
+        devices=state.history.devices,
         data={"digest": data.digest, "events": config.events, "truth": "a stand-in for TAIGA's Monte Carlo"},
         figures=figures,
         limits=(

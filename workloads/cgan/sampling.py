@@ -14,5 +14,5 @@ Array = npt.NDArray[Any]
 def sample(generator: Generator, classes: Array, random: torch.Generator) -> Drawn:
     """(n,) classes -> (n, 609) float32 photo-electrons, drawn from *random* only."""
     return draw_of_classes(
-        lambda wanted: generator.images(wanted, random), classes, generator.get_buffer("log_quantiles")
+        lambda wanted: generator.images(wanted, random), classes, generator.get_buffer("log_quantiles").cpu()
     )

@@ -20,6 +20,7 @@ from idleq.workloads.cgan.telling import Scale
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.training.batches import BatchOrder
 from idleq.workloads.training.best import Best
+from idleq.workloads.training.device import CPU
 from idleq.workloads.training.history import History
 from idleq.workloads.training.state import Choices, TrainingState
 
@@ -50,15 +51,16 @@ class GanState(TrainingState):
     python_random: Choices
 
     @classmethod
-    def begin(cls, config: TrainConfig, data: TrainingData, camera: Camera) -> Self:
-        """The state before the first step; torch's generator is seeded here."""
+    def begin(cls, config: TrainConfig, data: TrainingData, camera: Camera, device: torch.device = CPU) -> Self:
+        """The state on *device* before the first step; torch's generator is seeded here."""
         torch.manual_seed(config.seed)
-        generator = generator_of(config.model, camera, data.log_quantiles)
+        generator = generator_of(config.model, camera, data.log_quantiles).to(device)
         discriminator: Discriminator = (
             ToldDiscriminator(camera, Scale.of(data.told[: config.trained_on]))
             if config.variant is Variant.BELL
             else ConvolutionalDiscriminator(config.model)
         )
+        discriminator.to(device)
         average = copy.deepcopy(generator).requires_grad_(requires_grad=False).eval()
         rates, betas, random = config.rates, ADAM_BETAS[config.variant], np.random.default_rng(config.seed)
         return cls(
@@ -72,4 +74,5 @@ class GanState(TrainingState):
             order=BatchOrder.begin(events=config.trained_on, batch=config.batch, random=random),
             history=History(),
             data_digest=data.digest,
+            device=device,
         )

@@ -58,7 +58,7 @@ def told_step(
     # --- what the camera records of made light; dark images are left out, as they will be drawn again
     wanted = (torch.arange(config.batch) + state.python_random.randrange(CLASSES)) % CLASSES  # of each as many
     noise = generator.noise(config.batch)
-    sizes = generator.sizes(noise, wanted)
+    sizes = generator.sizes(noise, wanted.to(state.device))
     numbers = generator.numbers(noise, sizes)
     numbers.register_hook(_bounded)  # type: ignore[no-untyped-call] # torch leaves it untyped
     recorded = record(generator.light(numbers, noise, sizes), generator.response)
@@ -95,7 +95,7 @@ def hinge_step(state: GanState, config: TrainConfig, maps: Tensor, classes: Tens
     """The hinge loss on real *maps* (B, 1, 32, 32) with their *classes* (B,), and on synthetic ones."""
     # --- discriminator: real above +1, synthetic below -1
     noise, wanted = draw(state, config)
-    with config.precision.autocast():
+    with config.precision.autocast(state.device.type):
         synthetic = to_network(state.generator(noise, wanted))  # (B, 1, 32, 32)
         real_score = state.discriminator(maps, classes)  # (B,)
         synthetic_score = state.discriminator(synthetic.detach(), wanted)
@@ -106,7 +106,7 @@ def hinge_step(state: GanState, config: TrainConfig, maps: Tensor, classes: Tens
 
     # --- generator: the same images should score high with the discriminator as it is now
     state.discriminator.requires_grad_(requires_grad=False)
-    with config.precision.autocast():
+    with config.precision.autocast(state.device.type):
         generator_loss = -state.discriminator(synthetic, wanted).mean()
     state.generator_optimiser.zero_grad()
     generator_loss.backward()
@@ -118,7 +118,7 @@ def hinge_step(state: GanState, config: TrainConfig, maps: Tensor, classes: Tens
 def draw(state: GanState, config: TrainConfig) -> tuple[Tensor, Tensor]:
     """Noise (B, latent) and the classes (B,) that the generator is asked for."""
     wanted = torch.tensor([state.python_random.randrange(CLASSES) for _ in range(config.batch)])
-    return torch.randn(config.batch, state.generator.latent), wanted
+    return torch.randn(config.batch, state.generator.latent).to(state.device), wanted.to(state.device)
 
 
 def _bounded(slopes: Tensor) -> Tensor:

@@ -5,23 +5,20 @@ Read from top to bottom: config, device, data, model and optimisers, loop, resul
 
 import argparse
 import os
-from typing import TYPE_CHECKING
 
-from idleq.workloads.cgan.config import BATCH, FULL, MODELS, QUICK, TrainConfig, Variant
+from idleq.workloads.cgan.config import FULL, MODELS, QUICK, TrainConfig, Variant, usual_batch
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.guest import Guest
 from idleq.workloads.training.loop import finish, go_on_from, train
-from idleq.workloads.training.options import add_training_options, steps_and_events
+from idleq.workloads.training.options import add_device, add_training_options, steps_and_events
 from idleq.workloads.training.precision import add_precision
-
-if TYPE_CHECKING:
-    from idleq.workloads.cgan.data import TrainingData
-    from idleq.workloads.checkpoint import Checkpoint
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `train-cgan`."""
-    add_training_options(parser, quick=QUICK, full=FULL, batch=None, batch_default="256; convolutional 64")
+    add_training_options(
+        parser, quick=QUICK, full=FULL, batch=None, batch_default="256; convolutional 64; or as many as there are"
+    )
     parser.add_argument(
         "--variant",
         type=Variant,
@@ -30,14 +27,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="showers as bells that the camera records (default), or the recorded image by convolutions, as in the paper",
     )
     add_precision(parser)
+    add_device(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Train to the end, or save and leave when asked to."""
     # --- config
+    size = steps_and_events(options, quick=QUICK, full=FULL)
     config = TrainConfig(
-        **steps_and_events(options, quick=QUICK, full=FULL),
-        batch=BATCH[options.variant] if options.batch is None else options.batch,
+        **size,
+        batch=usual_batch(options.variant, size["events"]) if options.batch is None else options.batch,
         model=MODELS[options.variant],
         seed=options.seed,
         threads=options.threads,
@@ -48,21 +47,26 @@ def run(options: argparse.Namespace) -> int:
     with Guest(places=places, kind="train-cgan", identity=config.identity()) as guest:
         checkpoint = guest.restore()
         # --- device
-        from idleq.workloads.training.device import use_one_thread_pool
+        from idleq.workloads.training.device import find_device, use_one_thread_pool
 
         use_one_thread_pool(config.threads)
+        device = find_device(options.device)
         # --- data: made where it is not there yet
+        from idleq.workloads.cgan.data import TrainingData
         from idleq.workloads.iact.camera import Camera
+        from idleq.workloads.iact.dataset import DatasetSpec
+        from idleq.workloads.iact.fetching import dataset_for
 
         camera = Camera.load()
-        data = load_data(guest, config, places, options.data, checkpoint)
-        if data is None:
+        dataset = dataset_for(guest, DatasetSpec(events=config.events), places, options.data, checkpoint)
+        if dataset is None:
             return EXIT_SAVED
+        data = TrainingData.prepare(dataset, camera, config.variant, device)
         # --- model and optimisers: new ones, or exactly those of the checkpoint
         from idleq.workloads.cgan.state import GanState
         from idleq.workloads.cgan.step import train_step
 
-        state = GanState.begin(config, data, camera)
+        state = GanState.begin(config, data, camera, device)
         go_on_from(state, checkpoint)
 
         # --- loop
@@ -78,16 +82,3 @@ def run(options: argparse.Namespace) -> int:
 
         is_done = finish(guest, state, write_results(guest.output, config, data, state))
     return EXIT_DONE if is_done else EXIT_SAVED
-
-
-def load_data(
-    guest: Guest, config: TrainConfig, places: Places, option: str | None, checkpoint: "Checkpoint | None"
-) -> "TrainingData | None":
-    """The data set as the networks see it; None = asked to leave while it was made, and saved."""
-    from idleq.workloads.cgan.data import TrainingData
-    from idleq.workloads.iact.camera import Camera
-    from idleq.workloads.iact.dataset import DatasetSpec
-    from idleq.workloads.iact.fetching import dataset_for
-
-    dataset = dataset_for(guest, DatasetSpec(events=config.events), places, option, checkpoint)
-    return None if dataset is None else TrainingData.prepare(dataset, Camera.load(), config.variant)

@@ -10,6 +10,7 @@ from torch.nn.functional import silu
 
 from idleq.workloads.classifier.view import CELLS, CHANNELS, NUMBERS, OwnView
 from idleq.workloads.iact.camera import Camera
+from idleq.workloads.training.dropout import Dropout
 
 # Cells of the last maps along each side: three layers of stride two.
 LEFT = CELLS // 8
@@ -67,7 +68,7 @@ class Classifier(nn.Module):
         )
         self.merge = nn.Linear(3 * width * LEFT**2 + NUMBERS, HIDDEN)
         self.hidden = nn.Linear(HIDDEN, HIDDEN)
-        self.drop = nn.Dropout(DROPPED)
+        self.drop = Dropout(DROPPED)
         self.judge = nn.Linear(HIDDEN, 1)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ def write_results(output: Path, config: TrainConfig, data: TrainingData, state: 
         {**figures, "parameters": parameters},
         draw_scores(measured, data.measure.is_gamma, judge.threshold),
     )
-    write_card(output, _card(config, data, parameters, figures))
+    write_card(output, _card(config, data, state, parameters, figures))
 
 
 def _write(output: Path, state: ClassifierState, summary: dict[str, Any], scores: bytes) -> None:
@@ -114,7 +114,9 @@ def draw_scores(scores: Array, is_gamma: Array, threshold: float) -> bytes:
     return as_png(figure)
 
 
-def _card(config: TrainConfig, data: TrainingData, parameters: int, figures: dict[str, Any]) -> ModelCard:
+def _card(
+    config: TrainConfig, data: TrainingData, state: ClassifierState, parameters: int, figures: dict[str, Any]
+) -> ModelCard:
     return ModelCard(
         name="Gamma/hadron classifier for TAIGA-IACT images",
         what="A convolutional network on the image along its own axes, with a cut from validation data.",
@@ -128,4 +130,5 @@ def _card(config: TrainConfig, data: TrainingData, parameters: int, figures: dic
             "Both particles are rendered from MAGIC's Hillas parameters: what no Hillas parameter tells is not there to learn.",
             "Hadrons outnumber gammas by far in the sky; the score is no probability.",
         ),
+        devices=state.history.devices,
     )

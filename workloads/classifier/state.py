@@ -13,6 +13,7 @@ from idleq.workloads.classifier.model import Classifier, ModelSize
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.training.batches import BatchOrder
 from idleq.workloads.training.best import Best
+from idleq.workloads.training.device import CPU
 from idleq.workloads.training.history import History
 from idleq.workloads.training.state import TrainingState
 
@@ -29,10 +30,10 @@ class ClassifierState(TrainingState):
     optimiser: torch.optim.Optimizer
 
     @classmethod
-    def begin(cls, config: TrainConfig, data: TrainingData, camera: Camera) -> Self:
-        """The state before the first step; torch's generator is seeded here."""
+    def begin(cls, config: TrainConfig, data: TrainingData, camera: Camera, device: torch.device = CPU) -> Self:
+        """The state on *device* before the first step; torch's generator is seeded here."""
         torch.manual_seed(config.seed)
-        model = Classifier(ModelSize(width=config.width), camera)
+        model = Classifier(ModelSize(width=config.width), camera).to(device)
         average = copy.deepcopy(model).requires_grad_(requires_grad=False).eval()
         random = np.random.default_rng(config.seed)
         return cls(
@@ -43,4 +44,5 @@ class ClassifierState(TrainingState):
             order=BatchOrder.begin(events=2 * config.events, batch=config.batch, random=random),
             history=History(),
             data_digest=data.digest,
+            device=device,
         )

@@ -12,6 +12,7 @@ from idleq.workloads.classifier.config import TrainConfig
 from idleq.workloads.classifier.data import Events, TrainingData
 from idleq.workloads.classifier.model import Classifier
 from idleq.workloads.classifier.state import ClassifierState
+from idleq.workloads.training.device import device_of
 from idleq.workloads.training.state import update_average
 
 Array = npt.NDArray[Any]
@@ -27,9 +28,10 @@ LOOKED_AT = 4_000
 def train_step(state: ClassifierState, config: TrainConfig, data: TrainingData) -> dict[str, float]:
     """Advance *state* by one step."""
     chosen = state.order.next()
-    truth = torch.from_numpy(data.learn.is_gamma[chosen]).float()
-    with config.precision.autocast():
-        logits = state.model(torch.from_numpy(data.learn.images[chosen]))
+    images = torch.from_numpy(data.learn.images[chosen]).to(state.device)
+    truth = torch.from_numpy(data.learn.is_gamma[chosen]).float().to(state.device)
+    with config.precision.autocast(state.device.type):
+        logits = state.model(images)
         loss = _loss(logits, truth)
     for group in state.optimiser.param_groups:
         group["lr"] = config.rate_at(state.step)
@@ -58,8 +60,8 @@ def validate(model: Classifier, events: Events) -> float:
 @torch.no_grad()
 def logits_of(model: Classifier, images: Array) -> Array:
     """(n, 609) -> (n,): the logits of the gamma score."""
-    batches = torch.split(torch.from_numpy(images.astype(np.float32)), BATCH)
-    logits: Array = torch.cat([model(batch) for batch in batches]).numpy()
+    batches, device = torch.split(torch.from_numpy(images.astype(np.float32)), BATCH), device_of(model)
+    logits: Array = torch.cat([model(batch.to(device)).cpu() for batch in batches]).numpy()
     return logits
 
 

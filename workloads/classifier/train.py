@@ -11,7 +11,7 @@ from idleq.workloads.classifier.config import FULL, QUICK, TrainConfig
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.guest import Guest
 from idleq.workloads.training.loop import finish, go_on_from, train
-from idleq.workloads.training.options import add_training_options, steps_and_events
+from idleq.workloads.training.options import add_device, add_training_options, steps_and_events
 from idleq.workloads.training.precision import add_precision
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `train-classifier`."""
     add_training_options(parser, quick=QUICK, full=FULL, batch=128)
     add_precision(parser)
+    add_device(parser)
     parser.add_argument(
         "--validated",
         type=int,
@@ -55,9 +56,10 @@ def run(options: argparse.Namespace) -> int:
         checkpoint = guest.restore()
         # --- device
         from idleq.workloads.iact.camera import Camera
-        from idleq.workloads.training.device import use_one_thread_pool
+        from idleq.workloads.training.device import find_device, use_one_thread_pool
 
         use_one_thread_pool(config.threads)
+        device = find_device(options.device)
         # --- data: made where it is not there yet
         camera = Camera.load()
         data = load_data(guest, config, camera, places, options.data, checkpoint)
@@ -67,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         from idleq.workloads.classifier.state import ClassifierState
         from idleq.workloads.classifier.step import train_step
 
-        state = ClassifierState.begin(config, data, camera)
+        state = ClassifierState.begin(config, data, camera, device)
         go_on_from(state, checkpoint)
 
         # --- loop

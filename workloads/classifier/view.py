@@ -91,7 +91,7 @@ class OwnView(nn.Module):
 
     def _between_pixels(self, images: Tensor, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
         """Logarithms of light there, and how much of the camera is there."""
-        maps = torch.zeros(len(images), BORDERED * BORDERED)
+        maps = images.new_zeros(len(images), BORDERED * BORDERED)
         maps[:, self.get_buffer("cells")] = torch.log1p(images)
         seen = self.get_buffer("seen").expand(len(images), -1)
         row, column = (cell.clamp(-BORDER, SIDE).flatten(1) for cell in (row, column))

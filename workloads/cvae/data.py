@@ -13,6 +13,7 @@ from idleq.workloads.iact.dataset import Dataset
 from idleq.workloads.iact.response import Response
 from idleq.workloads.iact.scaling import to_network
 from idleq.workloads.iact.sizing import log_quantiles_of
+from idleq.workloads.training.device import CPU
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,14 @@ class TrainingData:
     digest: str
 
     @classmethod
-    def prepare(cls, dataset: Dataset, camera: Camera) -> Self:
-        """*dataset* as recorded by *camera*."""
+    def prepare(cls, dataset: Dataset, camera: Camera, device: torch.device = CPU) -> Self:
+        """*dataset* as recorded by *camera*, all of it on the *device*."""
         return cls(
-            images=torch.from_numpy(dataset.images),
-            sizes=torch.from_numpy(dataset.sizes),
+            images=torch.from_numpy(dataset.images).to(device),
+            sizes=torch.from_numpy(dataset.sizes).to(device),
             classes=torch.from_numpy(dataset.classes),
             log_quantiles=log_quantiles_of(dataset.sizes),
-            dark_below=_dark_below(torch.from_numpy(dataset.images), Response.of(camera)),
+            dark_below=_dark_below(torch.from_numpy(dataset.images), Response.of(camera)).to(device),
             digest=dataset.digest,
         )
 

@@ -64,7 +64,7 @@ class Prior(CodePrior):
 
     def log_density(self, code: Tensor, condition: Tensor) -> Tensor:
         """Log p(code | condition) (B,), but for the normal's constant."""
-        grown = torch.zeros(len(code))
+        grown = code.new_zeros(len(code))
         for layer in self.layers:
             code, growth = layer(code, condition)
             grown = grown + growth

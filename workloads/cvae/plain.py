@@ -39,7 +39,7 @@ class Encoder(nn.Module):
         )
 
     def forward(self, images: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        maps = torch.full((len(images), SIDE * SIDE), DARK)
+        maps = torch.full((len(images), SIDE * SIDE), DARK, device=images.device)
         maps[:, self.get_buffer("cells")] = images
         features = self.shrink(maps.reshape(-1, 1, SIDE, SIDE))
         mean, log_variance = self.merge(torch.cat([features, condition], dim=1)).chunk(2, dim=1)

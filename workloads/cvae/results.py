@@ -66,7 +66,7 @@ def write_results(output: Path, config: TrainConfig, data: TrainingData, state: 
     write_samples(
         output,
         camera,
-        real=[data.images[data.classes == index].numpy() for index in range(CLASSES)],
+        real=[data.images[data.classes == index].cpu().numpy() for index in range(CLASSES)],
         images=drawn.images,
         classes=classes,
         summary={**figures, "parameters": parameters, "last_report": state.history.reports[-1]},
@@ -78,11 +78,15 @@ def write_results(output: Path, config: TrainConfig, data: TrainingData, state: 
             level=None,
         ),
     )
-    write_card(output, _card(config, data, parameters, figures))
+    write_card(output, _card(config, data, state, parameters, figures))
 
 
 def _card(
-    config: TrainConfig, data: TrainingData, parameters: dict[str, int], figures: dict[str, float | int]
+    config: TrainConfig,
+    data: TrainingData,
+    state: VaeState,
+    parameters: dict[str, int],
+    figures: dict[str, float | int],
 ) -> ModelCard:
     told = TOLD[config.variant]
     return ModelCard(
@@ -99,4 +103,5 @@ def _card(
             told.limit,
             "Images whose measured size is not of their class are drawn again.",
         ),
+        devices=state.history.devices,
     )

@@ -13,6 +13,7 @@ from idleq.workloads.cvae.model import Model, ModelSize
 from idleq.workloads.cvae.variants import build
 from idleq.workloads.training.batches import BatchOrder
 from idleq.workloads.training.best import Best
+from idleq.workloads.training.device import CPU
 from idleq.workloads.training.history import History
 from idleq.workloads.training.state import TrainingState
 
@@ -29,10 +30,10 @@ class VaeState(TrainingState):
     optimiser: torch.optim.Optimizer
 
     @classmethod
-    def begin(cls, config: TrainConfig, data: TrainingData) -> Self:
-        """The state before the first step; torch's generator is seeded here."""
+    def begin(cls, config: TrainConfig, data: TrainingData, device: torch.device = CPU) -> Self:
+        """The state on *device* before the first step; torch's generator is seeded here."""
         torch.manual_seed(config.seed)
-        model = build(ModelSize.of(config), data.log_quantiles)
+        model = build(ModelSize.of(config), data.log_quantiles).to(device)
         average = copy.deepcopy(model).requires_grad_(requires_grad=False).eval()
         random = np.random.default_rng(config.seed)
         return cls(
@@ -43,4 +44,5 @@ class VaeState(TrainingState):
             order=BatchOrder.begin(events=config.trained_on, batch=config.batch, random=random),
             history=History(),
             data_digest=data.digest,
+            device=device,
         )

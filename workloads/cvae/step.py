@@ -17,7 +17,7 @@ MOST_LOOKED_AT = 1_000
 def train_step(state: VaeState, config: TrainConfig, data: TrainingData) -> dict[str, float]:
     """Advance *state* by one step."""
     batch = data.batch(state.order.next())
-    misfit, divergence = bound(state.model, batch, torch.randn(config.batch, config.latent))
+    misfit, divergence = bound(state.model, batch, torch.randn(config.batch, config.latent).to(state.device))
     loss = (misfit + divergence).mean()
     for group in state.optimiser.param_groups:
         group["lr"] = config.rate_at(state.step)
@@ -50,5 +50,5 @@ def validate(model: Model, config: TrainConfig, data: TrainingData) -> float:
     """The mean bound on the events that are kept back, with the same noise at each look."""
     chosen = np.arange(config.trained_on, config.events)[:MOST_LOOKED_AT]
     noise = torch.randn(len(chosen), config.latent, generator=torch.Generator().manual_seed(config.seed))
-    misfit, divergence = bound(model, data.batch(chosen), noise)
+    misfit, divergence = bound(model, data.batch(chosen), noise.to(data.images.device))
     return float((misfit + divergence).mean())

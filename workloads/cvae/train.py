@@ -10,12 +10,13 @@ from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.cvae.config import FULL, QUICK, VARIANTS, TrainConfig
 from idleq.workloads.guest import Guest
 from idleq.workloads.training.loop import finish, go_on_from, train
-from idleq.workloads.training.options import add_training_options, steps_and_events
+from idleq.workloads.training.options import add_device, add_training_options, steps_and_events
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `train-cvae`."""
     add_training_options(parser, quick=QUICK["bell"], full=FULL["bell"], batch=128)
+    add_device(parser)
     parser.add_argument(
         "--variant",
         choices=VARIANTS,
@@ -40,9 +41,10 @@ def run(options: argparse.Namespace) -> int:
     with Guest(places=places, kind="train-cvae", identity=config.identity()) as guest:
         checkpoint = guest.restore()
         # --- device
-        from idleq.workloads.training.device import use_one_thread_pool
+        from idleq.workloads.training.device import find_device, use_one_thread_pool
 
         use_one_thread_pool(config.threads)
+        device = find_device(options.device)
         # --- data: made where it is not there yet
         from idleq.workloads.cvae.data import TrainingData
         from idleq.workloads.iact.camera import Camera
@@ -52,12 +54,12 @@ def run(options: argparse.Namespace) -> int:
         dataset = dataset_for(guest, DatasetSpec(events=config.events), places, options.data, checkpoint)
         if dataset is None:
             return EXIT_SAVED
-        data = TrainingData.prepare(dataset, Camera.load())
+        data = TrainingData.prepare(dataset, Camera.load(), device)
         # --- model and optimiser: new ones, or exactly those of the checkpoint
         from idleq.workloads.cvae.state import VaeState
         from idleq.workloads.cvae.step import train_step
 
-        state = VaeState.begin(config, data)
+        state = VaeState.begin(config, data, device)
         go_on_from(state, checkpoint)
 
         # --- loop

@@ -58,12 +58,12 @@ class Drawn:
 
 def draw_of_classes(record: Callable[[Tensor], Tensor], classes: Array, log_quantiles: Tensor) -> Drawn:
     """Images of *classes* (n,), of which *record* makes some for classes (B,): each until it is of its class."""
-    wanted = torch.from_numpy(classes.astype(np.int64))
+    wanted, log_quantiles = torch.from_numpy(classes.astype(np.int64)), log_quantiles.cpu()
     images = torch.zeros(len(wanted), PIXELS)
     missing, first = torch.arange(len(wanted)), 0
     for draw in range(MOST_DRAWS):
         for chosen in torch.split(missing, BATCH):
-            images[chosen] = record(wanted[chosen])
+            images[chosen] = record(wanted[chosen]).cpu()
         missing = missing[~is_of_class(images[missing].sum(dim=1), wanted[missing], log_quantiles)]
         first = len(wanted) - len(missing) if draw == 0 else first
         if not len(missing):

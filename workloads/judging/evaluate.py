@@ -19,7 +19,7 @@ from idleq.workloads.guest import Guest, require_parts
 from idleq.workloads.judging.figures import table
 from idleq.workloads.shards import checksum
 from idleq.workloads.training.loop import MAKING_DATA, PHASE
-from idleq.workloads.training.options import add_output, add_threads, between
+from idleq.workloads.training.options import add_device, add_output, add_threads, between
 
 if TYPE_CHECKING:
     from idleq.workloads.checkpoint import Checkpoint
@@ -44,6 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="DIR", help="where data sets lie (default IDLEQ_DATA_DIR, else the user's cache)"
     )
+    add_device(parser)
     add_threads(parser)
     add_output(parser)
 
@@ -104,11 +105,13 @@ def _load(
     from idleq.workloads.iact.camera import Camera
     from idleq.workloads.judging.sets import Generated
     from idleq.workloads.judging.stages import Compared
-    from idleq.workloads.training.device import use_one_thread_pool
+    from idleq.workloads.training.device import find_device, use_one_thread_pool
 
     use_one_thread_pool(options.threads)
     camera = Camera.load()
+    device = find_device(options.device)
     judge = load_judge(Path(options.judge), camera)
+    judge.model.to(device)
     generated = Generated.load(Path(options.images))
     truth = _truth(guest, options, places, checkpoint)
     if truth is None:

@@ -73,12 +73,13 @@ class LearnedPulses(nn.Module):
         values = torch.cat([(times - sample)[..., None] * 2 - 1, marks], dim=2)  # (B, MAX_HITS, MARKS)
         values = silu(self.layers[0](values))
         values = silu(self.layers[1](values))
-        there = torch.arange(MAX_HITS) < hits[:, None]
+        there = torch.arange(MAX_HITS, device=hits.device) < hits[:, None]
         pulses = self.layers[2](values) * there[..., None]  # (B, MAX_HITS, PULSE)
-        where = sample.long()[..., None] + torch.arange(PULSE)
-        padded = torch.zeros(len(hits), SAMPLES + PULSE)
+        where = sample.long()[..., None] + torch.arange(PULSE, device=hits.device)
+        padded = pulses.new_zeros(len(hits), SAMPLES + PULSE)
         added = padded.scatter_add(1, where.flatten(1), pulses.flatten(1))
-        return added[:, BEFORE : BEFORE + SAMPLES]
+        made: Tensor = added[:, BEFORE : BEFORE + SAMPLES]
+        return made
 
 
 class ConditionalGenerator(nn.Module):
@@ -94,11 +95,10 @@ class ConditionalGenerator(nn.Module):
     def noise(self, hits: Tensor, random: torch.Generator | None = None) -> tuple[Tensor, ...]:
         """What one batch is made from: white noise, the times of the hits, the marks of the hits."""
         count = len(hits)
-        return (
-            torch.randn(count, LONG, generator=random),
-            torch.rand(count, MAX_HITS, generator=random) * SAMPLES,
-            torch.randn(count, MAX_HITS, MARKS - 1, generator=random),
-        )
+        white = torch.randn(count, LONG, generator=random)
+        times = torch.rand(count, MAX_HITS, generator=random) * SAMPLES
+        marks = torch.randn(count, MAX_HITS, MARKS - 1, generator=random)
+        return white.to(hits.device), times.to(hits.device), marks.to(hits.device)
 
     def forward(self, noise: tuple[Tensor, ...], hits: Tensor) -> Tensor:
         white, times, marks = noise

@@ -56,6 +56,7 @@ class TodTrainConfig:
     extra_steps: int = 0  # and is given so many more steps for each of the generator's
     report_every: int = 10
     look_every: int = 100  # how often the weights are measured, to keep the best
+    patience: int = 50  # looks without a better figure, after which nothing better is waited for
     looked_at: int = 3_000  # TODs that are set apart for that
 
     def __post_init__(self) -> None:

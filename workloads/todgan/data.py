@@ -10,6 +10,7 @@ from torch import Tensor
 
 from idleq.workloads.errors import DamagedData
 from idleq.workloads.tods.simulation import Tods
+from idleq.workloads.training.device import CPU
 
 Array = npt.NDArray[Any]
 
@@ -34,7 +35,7 @@ class Scale:
 
     def to_watts(self, values: Tensor) -> Array:
         """The inverse of `to_network`."""
-        watts: Array = values.numpy().astype(np.float64) * self.width_w + self.offset_w
+        watts: Array = values.cpu().numpy().astype(np.float64) * self.width_w + self.offset_w
         return watts.astype(np.float32)
 
 
@@ -48,14 +49,14 @@ class TrainingTods:
     digest: str
 
     @classmethod
-    def prepare(cls, tods: Tods, digest: str) -> Self:
-        """*tods* on their own scale."""
+    def prepare(cls, tods: Tods, digest: str, device: torch.device = CPU) -> Self:
+        """*tods* on their own scale, all of them on the *device*."""
         scale = Scale.of(tods.tods)
         if scale.width_w <= 1e-9 * abs(scale.offset_w):  # no more than a mean's own rounding
             raise DamagedData("every sample of the TODs is the same: there is nothing to learn from them")
         return cls(
-            tods=scale.to_network(tods.tods),
-            hits=torch.from_numpy(tods.hits.astype(np.int64)),
+            tods=scale.to_network(tods.tods).to(device),
+            hits=torch.from_numpy(tods.hits.astype(np.int64)).to(device),
             scale=scale,
             digest=digest,
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.guest import Guest
 from idleq.workloads.shards import Plan, array_task, checksum, shard_seed, shards_done, write_shards
-from idleq.workloads.training.options import MAX_THREADS, add_output, add_threads, between
+from idleq.workloads.training.options import MAX_THREADS, add_device, add_output, add_threads, between
 
 if TYPE_CHECKING:
     from idleq.workloads.todgan.data import Scale
@@ -29,6 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--hits", choices=("natural", "balanced"), default="balanced", help="what a conditional generator is asked for"
     )
     parser.add_argument("--seed", type=int, default=1, help="the seed (default 1)")
+    add_device(parser)
     add_threads(parser)
     add_output(parser)
 
@@ -44,10 +45,12 @@ def run(options: argparse.Namespace) -> int:
     with Guest(places=places, kind="generate-todgan", identity=identity) as guest:
         done = shards_done(guest)
         from idleq.workloads.todgan.weights import load_generator
-        from idleq.workloads.training.device import use_one_thread_pool
+        from idleq.workloads.training.device import find_device, use_one_thread_pool
 
         use_one_thread_pool(options.threads)
+        device = find_device(options.device)
         generator, variant, scale = load_generator(Path(options.weights))
+        generator.to(device)
         about = {**identity, "variant": str(variant)}
 
         def make(index: int, count: int) -> bytes:

@@ -77,4 +77,5 @@ def _card(config: TodTrainConfig, data: TrainingTods, state: TodState, made_for:
             "distance_to_tods_set_apart": best[1] if best and np.isfinite(best[1]) else None,
         },
         limits=[*_LIMITS[config.variant], *_COMMON_LIMITS],
+        devices=state.history.devices,
     )

@@ -10,6 +10,7 @@ from idleq.workloads.todgan.data import Scale
 from idleq.workloads.todgan.models import Generator
 from idleq.workloads.tods.hits import MAX_HITS
 from idleq.workloads.tods.simulation import Tods
+from idleq.workloads.training.device import device_of
 
 Array = npt.NDArray[Any]
 
@@ -20,9 +21,9 @@ UNKNOWN_HITS = -1
 @torch.no_grad()
 def sample(generator: Generator, scale: Scale, hits: Array, random: torch.Generator) -> Array:
     """(n,) hit counts -> (n, 1060) float32 watts, drawn from *random* only."""
-    made = []
+    made, device = [], device_of(generator)
     for start in range(0, len(hits), BATCH):
-        wanted = torch.from_numpy(hits[start : start + BATCH].astype(np.int64))
+        wanted = torch.from_numpy(hits[start : start + BATCH].astype(np.int64)).to(device)
         made.append(scale.to_watts(generator(generator.noise(wanted, random), wanted)))
     return np.concatenate(made)
 

@@ -23,7 +23,8 @@ LOOKED_AT = ("spectrum", "amplitude_ks")
 class Selection:
     """The weights with the lowest figure so far, and all figures; itself a part of the state."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, *, patience: int) -> None:
+        self.patience = patience
         self.looks: list[list[float]] = []  # step and figure
         self.weights = _copied(model.state_dict())
 
@@ -31,6 +32,14 @@ class Selection:
     def best(self) -> list[float] | None:
         """Step and figure of the best look."""
         return min(self.looks, key=lambda look: look[1], default=None)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing better has come for so long that nothing will; never before there is a figure at all."""
+        best = self.best
+        if best is None or not np.isfinite(best[1]):
+            return False
+        return sum(step > best[0] for step, _ in self.looks) >= self.patience
 
     def look(self, model: nn.Module, figure: float, step: int) -> None:
         """Take *model* if *figure* is lower than any before."""
@@ -69,4 +78,4 @@ def distance(generator: Generator, scale: Scale, truth: Tods) -> float:
 
 
 def _copied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in weights.items()}
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in weights.items()}

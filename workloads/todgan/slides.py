@@ -45,7 +45,7 @@ class SlidesGenerator(nn.Module):
 
     def noise(self, hits: Tensor, random: torch.Generator | None = None) -> tuple[Tensor, ...]:
         """What one batch is made from."""
-        return (torch.randn(len(hits), LATENT, generator=random),)
+        return (torch.randn(len(hits), LATENT, generator=random).to(hits.device),)
 
     def forward(self, noise: tuple[Tensor, ...], _hits: Tensor) -> Tensor:
         maps = leaky_relu(self.start(noise[0]), SLOPE)[:, None]  # (B, 1, 265)

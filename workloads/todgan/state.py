@@ -15,6 +15,7 @@ from idleq.workloads.todgan.selection import Selection
 from idleq.workloads.todgan.slides import SlidesDiscriminator, SlidesGenerator
 from idleq.workloads.todgan.vae import Autoencoder, Decoder
 from idleq.workloads.training.batches import BatchOrder
+from idleq.workloads.training.device import CPU
 from idleq.workloads.training.history import History
 from idleq.workloads.training.state import TrainingState
 
@@ -45,29 +46,35 @@ class GanState(TrainingState):
     selection: Selection
 
     @classmethod
-    def begin(cls, config: TodTrainConfig, data: TrainingTods) -> Self:
-        """The state before the first step; torch's generator is seeded here."""
+    def begin(cls, config: TodTrainConfig, data: TrainingTods, device: torch.device = CPU) -> Self:
+        """The state on *device* before the first step; torch's generator is seeded here."""
         torch.manual_seed(config.seed)
         rates = config.rates
         generator: SlidesGenerator | ConditionalGenerator
         discriminator: SlidesDiscriminator | ConditionalDiscriminator
         optimiser: torch.optim.Optimizer
         if config.variant is Variant.SLIDES:
-            generator, discriminator, betas = SlidesGenerator(), SlidesDiscriminator(), KERAS_BETAS
+            generator, discriminator, betas = (
+                SlidesGenerator().to(device),
+                SlidesDiscriminator().to(device),
+                KERAS_BETAS,
+            )
             optimiser = torch.optim.SGD(discriminator.parameters(), rates.discriminator)
         else:
-            generator, discriminator, betas = ConditionalGenerator(), ConditionalDiscriminator(), CONDITIONAL_BETAS
+            generator, discriminator = ConditionalGenerator().to(device), ConditionalDiscriminator().to(device)
+            betas = CONDITIONAL_BETAS
             optimiser = torch.optim.Adam(discriminator.parameters(), rates.discriminator, betas)
         return cls(
             generator=generator,
             discriminator=discriminator,
             average=_averaged(generator),
-            selection=Selection(generator),
+            selection=Selection(generator, patience=config.patience),
             generator_optimiser=torch.optim.Adam(generator.parameters(), rates.generator, betas),
             discriminator_optimiser=optimiser,
             order=_order(config),
             history=History(),
             data_digest=data.digest,
+            device=device,
         )
 
     def optimisers(self, rates: Rates) -> list[tuple[torch.optim.Optimizer, float]]:
@@ -87,18 +94,19 @@ class VaeState(TrainingState):
     selection: Selection
 
     @classmethod
-    def begin(cls, config: TodTrainConfig, data: TrainingTods) -> Self:
-        """The state before the first step; torch's generator is seeded here."""
+    def begin(cls, config: TodTrainConfig, data: TrainingTods, device: torch.device = CPU) -> Self:
+        """The state on *device* before the first step; torch's generator is seeded here."""
         torch.manual_seed(config.seed)
-        model = Autoencoder()
+        model = Autoencoder().to(device)
         return cls(
             model=model,
             average=_averaged(model.decoder),
-            selection=Selection(model.decoder),
+            selection=Selection(model.decoder, patience=config.patience),
             optimiser=torch.optim.Adam(model.parameters(), config.rates.generator),
             order=_order(config),
             history=History(),
             data_digest=data.digest,
+            device=device,
         )
 
     def optimisers(self, rates: Rates) -> list[tuple[torch.optim.Optimizer, float]]:
@@ -109,9 +117,10 @@ class VaeState(TrainingState):
 TodState = GanState | VaeState
 
 
-def begin(config: TodTrainConfig, data: TrainingTods) -> TodState:
-    """The state of the variant that is wanted, before its first step."""
-    return VaeState.begin(config, data) if config.variant is Variant.VAE else GanState.begin(config, data)
+def begin(config: TodTrainConfig, data: TrainingTods, device: torch.device = CPU) -> TodState:
+    """The state of the variant that is wanted, on *device*, before its first step."""
+    kind: type[VaeState | GanState] = VaeState if config.variant is Variant.VAE else GanState
+    return kind.begin(config, data, device)
 
 
 def _averaged(model: AnyModule) -> AnyModule:

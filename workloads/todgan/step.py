@@ -36,7 +36,7 @@ def slides_step(state: GanState, config: TodTrainConfig, tods: Tensor, hits: Ten
     """The slides' scheme: the discriminator alone at first, then both; binary cross-entropy."""
     discriminator_loss = torch.zeros(())
     for _ in range(1 + config.extra_steps):
-        with config.precision.autocast():
+        with config.precision.autocast(state.device.type):
             with torch.no_grad():
                 synthetic = state.generator(state.generator.noise(hits), hits)
             real_score, synthetic_score = state.discriminator(tods, hits), state.discriminator(synthetic, hits)
@@ -44,7 +44,7 @@ def slides_step(state: GanState, config: TodTrainConfig, tods: Tensor, hits: Ten
         _descend(discriminator_loss, state.discriminator_optimiser)
 
     state.discriminator.requires_grad_(requires_grad=False)
-    with config.precision.autocast():
+    with config.precision.autocast(state.device.type):
         synthetic = state.generator(state.generator.noise(hits), hits)
         generator_loss = _entropy(state.discriminator(synthetic, hits), SMOOTHED_LABEL)
     if state.step >= config.alone_steps:
@@ -69,9 +69,9 @@ def hinge_step(state: GanState, tods: Tensor, hits: Tensor) -> dict[str, float]:
 
 def vae_step(state: VaeState, config: TodTrainConfig, tods: Tensor, hits: Tensor) -> dict[str, float]:
     """The evidence bound, per sample: a normal likelihood of learned width, and the code's divergence from normal."""
-    with config.precision.autocast():
+    with config.precision.autocast(state.device.type):
         mean, log_variance = state.model.encoder(tods, hits)
-        codes = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
+        codes = mean + torch.exp(log_variance / 2) * torch.randn(mean.shape).to(mean.device)
         decoder = state.model.decoder
         left = (tods - decoder.mean(codes, hits)) * torch.exp(-decoder.log_width)
         likelihood = (left.square() / 2 + decoder.log_width).mean()

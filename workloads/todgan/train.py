@@ -13,7 +13,7 @@ from idleq.workloads.errors import BadOption, DamagedData
 from idleq.workloads.guest import Guest
 from idleq.workloads.todgan.config import FULL, QUICK, TodTrainConfig, Variant
 from idleq.workloads.training.loop import go_on_from, saved_while_making_data, train
-from idleq.workloads.training.options import add_output, add_threads
+from idleq.workloads.training.options import add_device, add_output, add_threads
 from idleq.workloads.training.precision import add_precision
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--data", metavar="DIR", help="where simulated TODs lie (default IDLEQ_DATA_DIR, else the user's cache)"
     )
     add_precision(parser)
+    add_device(parser)
     add_threads(parser)
     add_output(parser)
 
@@ -58,9 +59,10 @@ def run(options: argparse.Namespace) -> int:
     with Guest(places=places, kind="train-todgan", identity={**config.identity(), "hits": options.hits}) as guest:
         checkpoint = guest.restore()
         # --- device
-        from idleq.workloads.training.device import use_one_thread_pool
+        from idleq.workloads.training.device import find_device, use_one_thread_pool
 
         use_one_thread_pool(config.threads)
+        device = find_device(options.device)
         # --- data: made where it is not there yet
         sets = load_sets(guest, config, places, options)
         if sets is None:
@@ -71,9 +73,9 @@ def run(options: argparse.Namespace) -> int:
         from idleq.workloads.todgan.state import begin
         from idleq.workloads.todgan.step import train_step
 
-        data, apart = TrainingTods.prepare(sets[0].tods, sets[0].digest), sets[1].tods
+        data, apart = TrainingTods.prepare(sets[0].tods, sets[0].digest, device), sets[1].tods
         # --- models and optimisers: new ones, or exactly those of the checkpoint
-        state = begin(config, data)
+        state = begin(config, data, device)
         go_on_from(state, checkpoint)
 
         # --- loop
@@ -82,7 +84,14 @@ def run(options: argparse.Namespace) -> int:
             look_at(state, config, data.scale, apart)
             return metrics
 
-        if not train(guest, state, step, steps=config.steps, report_every=config.report_every):
+        if not train(
+            guest,
+            state,
+            step,
+            steps=config.steps,
+            report_every=config.report_every,
+            is_over=lambda: state.selection.is_over,
+        ):
             return EXIT_SAVED
         # --- results
         write_results(guest.output, config, data, state, sets[0].made_for)

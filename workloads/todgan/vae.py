@@ -37,7 +37,8 @@ class Decoder(nn.Module):
     def noise(self, hits: Tensor, random: torch.Generator | None = None) -> tuple[Tensor, ...]:
         """What one batch is made from: codes, and what is left."""
         count = len(hits)
-        return torch.randn(count, LATENT, generator=random), torch.randn(count, SAMPLES, generator=random)
+        codes, left = torch.randn(count, LATENT, generator=random), torch.randn(count, SAMPLES, generator=random)
+        return codes.to(hits.device), left.to(hits.device)
 
     def mean(self, codes: Tensor, hits: Tensor) -> Tensor:
         """The TODs that the codes stand for, without what is left."""

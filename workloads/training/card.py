@@ -27,6 +27,7 @@ class ModelCard:
     data: Mapping[str, Any]
     figures: Mapping[str, Any]
     limits: Sequence[str]
+    devices: Sequence[str] = ()  # on which it was trained, one after the other
 
 
 def write_card(output: Path, card: ModelCard, packages: Sequence[str] = ("numpy", "torch")) -> None:
@@ -41,7 +42,8 @@ def write_card(output: Path, card: ModelCard, packages: Sequence[str] = ("numpy"
 def as_page(values: Mapping[str, Any]) -> str:
     """The card as a page for people."""
     lines = [f"# {values['name']}", "", f"{values['what']} After {values['source']}.", ""]
-    lines += [f"Weights: `{values['weights']}`.", ""]
+    trained = f" Trained on: {', then '.join(values['devices'])}." if values["devices"] else ""
+    lines += [f"Weights: `{values['weights']}`.{trained}", ""]
     for title in ("parameters", "settings", "data", "figures", "versions"):
         lines += [f"## {title.capitalize()}", "", "| | |", "|---|---|"]
         lines += [f"| {key} | {_plain(value)} |" for key, value in values[title].items()]

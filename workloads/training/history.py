@@ -13,6 +13,7 @@ class History:
 
     reports: list[dict[str, float]] = field(default_factory=list)
     pending: list[dict[str, float]] = field(default_factory=list)
+    devices: list[str] = field(default_factory=list)  # on which steps were taken, in order
 
     def add(self, step: int, metrics: dict[str, float]) -> None:
         """The metrics of one step.
@@ -25,6 +26,11 @@ class History:
             raise WorkloadError(f"the training has diverged: at step {step} its metrics are {said}; try another --seed")
         self.pending.append(metrics)
 
+    def computed_on(self, device: str) -> None:
+        """Steps are taken on *device* from now on."""
+        if self.devices[-1:] != [device]:
+            self.devices.append(device)
+
     def report(self, step: int) -> dict[str, float]:
         """The means since the last report, which this one ends."""
         means = {name: round(sum(one[name] for one in self.pending) / len(self.pending), 6) for name in self.pending[0]}
@@ -34,4 +40,4 @@ class History:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""
-        return {"reports": self.reports, "pending": self.pending}
+        return {"reports": self.reports, "pending": self.pending, "devices": self.devices}

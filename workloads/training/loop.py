@@ -47,6 +47,7 @@ def train(
 
     *take_step* advances `state.step` by one and gives the step's metrics.
     """
+    state.say_where()
     events = events_in(guest.output, state.history.reports)
     with progress_bar("training", steps) as advance:
         advance(state.step)

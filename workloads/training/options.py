@@ -2,11 +2,20 @@
 
 import argparse
 from collections.abc import Mapping
+from enum import StrEnum
 
 from idleq.workloads.errors import BadOption
 
 MAX_STEPS = 100_000_000
 MAX_THREADS = 256
+
+
+class Device(StrEnum):
+    """Where a person wants the arithmetic done."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
 
 
 def add_training_options(
@@ -41,6 +50,17 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add `--threads`."""
     parser.add_argument(
         "--threads", type=int, default=1, help="threads; results repeat bit for bit with one (default 1)"
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add `--device`."""
+    parser.add_argument(
+        "--device",
+        type=Device,
+        choices=[*Device],
+        default=Device.AUTO,
+        help="where to compute; auto takes a GPU where torch finds one (default auto)",
     )
 
 

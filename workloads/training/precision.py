@@ -14,14 +14,14 @@ class Precision(StrEnum):
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
 
-    def autocast(self) -> "torch.autocast":
-        """What forward passes and losses lie in. Weights, gradients, optimisers and averages are float32 all the same.
+    def autocast(self, device_type: str = "cpu") -> "torch.autocast":
+        """What forward passes and losses on such a device lie in. Weights, gradients, optimisers and averages are float32 all the same.
 
         No loss needs scaling: bfloat16 has float32's range.
         """
         import torch
 
-        return torch.autocast("cpu", torch.bfloat16, enabled=self is Precision.BFLOAT16)
+        return torch.autocast(device_type, torch.bfloat16, enabled=self is Precision.BFLOAT16)
 
 
 def add_precision(parser: argparse.ArgumentParser) -> None:

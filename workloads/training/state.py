@@ -1,5 +1,10 @@
-"""The whole state of a training, as named parts: what is not here is lost by a move."""
+"""The whole state of a training, as named parts: what is not here is lost by a move.
 
+Parts hold tensors of the CPU, wherever the training is: one that began on a GPU goes on on a node without, and the other way
+round; exactly where the device is of the same kind.
+"""
+
+import copy
 import io
 import json
 import pickle
@@ -9,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from idleq.workloads.checkpoint import Checkpoint
 from idleq.workloads.durable import canonical_json
 from idleq.workloads.errors import CheckpointRefused
 from idleq.workloads.guest import require_parts
 from idleq.workloads.training.batches import BatchOrder
+from idleq.workloads.training.device import CPU, name_of
 from idleq.workloads.training.history import History
 
 COMMON_PARTS = ("torch_random", "numpy_random", "data_position", "history")
@@ -50,6 +56,7 @@ class TrainingState:
     order: BatchOrder
     history: History
     data_digest: str
+    device: torch.device = CPU
 
     @classmethod
     def part_names(cls) -> tuple[str, ...]:
@@ -72,6 +79,10 @@ class TrainingState:
             "data_position": _to_bytes(position),
             "history": canonical_json(self.history.to_dict()),
         }
+
+    def say_where(self) -> None:
+        """Put the device into the history, before the first step on it."""
+        self.history.computed_on(name_of(self.device))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Become the state in *checkpoint*: every part of it, or CheckpointRefused."""
@@ -116,8 +127,21 @@ def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
 
 def _to_bytes(value: object) -> bytes:
     buffer = io.BytesIO()
-    torch.save(value, buffer)
+    torch.save(_on_cpu(value), buffer)
     return buffer.getvalue()
+
+
+def _on_cpu(value: object) -> object:
+    """*value* with every tensor in it on the CPU; what is there already is not copied."""
+    if isinstance(value, Tensor):
+        return value.cpu()
+    if isinstance(value, dict):
+        moved = copy.copy(value)  # of its own kind, with what a model's has beside its keys
+        moved.update({key: _on_cpu(one) for key, one in value.items()})
+        return moved
+    if isinstance(value, list | tuple):
+        return type(value)(_on_cpu(one) for one in value)
+    return value
 
 
 def _from_bytes(content: bytes) -> Any:  # noqa: ANN401 - torch.load has no better type

@@ -33,10 +33,19 @@ class Training:
 
 
 TRAININGS = {
-    "cgan": Training(  # 16 of 500 events a step
+    "cgan": Training(  # 16 of 475: the others validate
         argv=("train-cgan", "--steps", "160", "--events", "500", "--batch", "16", "--seed", "5"),
-        steps_per_epoch=31,
+        steps_per_epoch=29,
         mid_epoch=(10, 20, 40, 50, 70, 80, 100),
+        files=("generator.safetensors", *IMAGES),
+    ),
+    "convolutional cgan": Training(
+        argv=(
+            *("train-cgan", "--variant", "convolutional", "--steps", "80"),
+            *("--events", "500", "--batch", "16", "--seed", "5"),
+        ),
+        steps_per_epoch=29,
+        mid_epoch=(10, 20, 40, 50),
         files=("generator.safetensors", *IMAGES),
     ),
     "cvae": Training(  # 16 of 475: the others validate
@@ -70,6 +79,9 @@ TRAININGS = {
         files=("classifier.safetensors", "loss.png", "scores.png", "summary.json"),
     ),
 }
+TRAININGS["classifier in bfloat16"] = replace(
+    TRAININGS["classifier"], argv=(*TRAININGS["classifier"].argv, "--precision", "bfloat16")
+)
 
 
 def a_mover(folder: Path, argv: tuple[str, ...], **environment: str) -> Mover:
@@ -191,7 +203,17 @@ def still(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Callable[[str
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("name", "moves"),
-    [("cgan", 0), ("cgan", 1), ("cgan", 5), ("cvae", 1), ("cvae", 5), ("plain cvae", 1), ("classifier", 3)],
+    [
+        ("cgan", 0),
+        ("cgan", 1),
+        ("cgan", 5),
+        ("convolutional cgan", 1),
+        ("cvae", 1),
+        ("cvae", 5),
+        ("plain cvae", 1),
+        ("classifier", 3),
+        ("classifier in bfloat16", 2),
+    ],
 )
 def test_a_training_moved_any_number_of_times_gives_the_same_bytes(
     tmp_path: Path, data: Path, still: Callable[[str], Path], name: str, moves: int
@@ -225,6 +247,17 @@ def test_a_generation_of_images_moved_twice_gives_the_same_bytes(
     assert files_of(moved.output) == files_of(undisturbed.output)
     manifest = json.loads((moved.output / "manifest.json").read_text())
     assert [shard["name"] for shard in manifest["shards"]] == [f"shard-{index:05d}.npz" for index in range(5)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_simulation_of_showers_moved_gives_the_same_bytes(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="the train extra is not installed")
+    argv = ("simulate-showers", "--events", "1700", "--task", "2")  # four chunks
+    undisturbed = a_mover(tmp_path / "still", argv).run([])
+    moved = a_mover(tmp_path / "moved", argv).run([1, 2])
+    assert sorted(files_of(moved.output)) == ["gamma-train-seed1-00002.parquet", "manifest.json", "progress.jsonl"]
+    assert files_of(moved.output) == files_of(undisturbed.output)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ for package in ("torch", "ctapipe", "h5py", "matplotlib", "safetensors", "sklear
 
 ROOT = Path(__file__).parents[3]
 MAIN = ("cgan", "cvae", "todgan")
-BESIDE = ("slides", "todvae")
+BESIDE = ("slides", "todvae", "cgan-convolutional", "cvae-plain")
 WORK = ("train", "generate", "evaluate")
 
 
@@ -44,11 +44,11 @@ def test_the_smallest_science_gives_pages_and_does_nothing_twice(tmp_path_factor
     for picture in (path.name for path in (folder / "images" / "science").iterdir()):
         is_of_tods = picture.startswith(("todgan", "slides", "todvae"))
         assert f"images/science/{picture}" in pages["science-tods.md" if is_of_tods else "science.md"]
-    assert len(list((folder / "images" / "science").iterdir())) == 1 + 2 * 4 + 3 * 3
+    assert len(list((folder / "images" / "science").iterdir())) == 1 + 4 * 4 + 3 * 3
     assert "not reached" in pages["science.md"], "so little training reaches nothing much, and the page says so"
     assert "| 2+ hits: power spectrum, worst band off by | (" in pages["science-tods.md"]
 
     again = science(folder)
-    assert "16 jobs, 16 of them done before" in again
+    assert "22 jobs, 22 of them done before" in again
     assert json.loads((folder / "jobs.json").read_text()) == jobs
     assert {name: (folder / name).read_text() for name in pages} == pages

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bench.science.figures import Figure, number, of_images, of_tods, verdict
-from bench.science.models import CGAN, MODELS, Model
+from bench.science.models import MODELS
 from bench.science.page import for_people, science_page, tods_page, write_pages
 from bench.science.plan import BUDGETS, steps
 from bench.science.results import Found, Judged
@@ -15,17 +15,6 @@ from bench.science.tables import aimed, comparison, markdown, work
 from idleq.cli.result import Table
 
 FOLDER = Path("images/science")
-BASELINE = Model(
-    key="cgan-convolutional",
-    label="convolutional cGAN",
-    kind="images",
-    workload="cgan",
-    weights="w",
-    sizes=CGAN,
-    beside="cgan",
-    role="baseline, the paper's architecture",
-)
-EVERY = (*MODELS, BASELINE)
 
 
 def an_evaluation(score: float, *, reached: bool) -> dict[str, Any]:
@@ -53,7 +42,7 @@ def judged_tods(label: str, value: float | None, *, reached: bool | None) -> dic
 
 
 def a_judged(key: str, figures: list[Figure], **rest: Any) -> Judged:
-    (model,) = [model for model in EVERY if model.key == key]
+    (model,) = [model for model in MODELS if model.key == key]
     return Judged(model=model, figures=figures, pictures={"one": Path(f"/nowhere/{key}.png")}, **rest)
 
 
@@ -71,10 +60,10 @@ def found() -> Found:
     summary = {"quality": dict.fromkeys(("cnn", "boosted_hillas", "hillas_cut"), quality)}
     return Found(
         budget=BUDGETS["hour"],
-        models=EVERY,
+        models=MODELS,
         judged={one.model.key: one for one in judged},
         classifier=(summary, Path("/nowhere/scores.png")),
-        steps=steps(BUDGETS["hour"], EVERY),
+        steps=steps(BUDGETS["hour"], MODELS),
         ran={
             "train-cgan": Ran(job="1", segments=3, moves=2, seconds=100.4),
             "generate-cgan": Ran(job="4", segments=1, moves=0, seconds=20.0),
@@ -119,7 +108,7 @@ def test_what_belonged_to_which_part_and_the_seconds_of_each_are_told(found: Fou
     lines = markdown(work(found.steps, found.ran))
 
     assert lines[2:] == [
-        "| main | train-cgan | 16000 | 60000 | 3 | 2 | 100 |",
+        "| main | train-cgan | 8000 | 60000 | 3 | 2 | 100 |",
         "| main | generate-cgan |  |  | 1 | 0 | 20 |",
         "| main | all of these |  |  | 4 | 2 | 120 |",
         "| second | train-slides | 600 | 2000 | 2 | 1 | 50 |",
@@ -140,7 +129,7 @@ def test_without_a_judge_of_images_the_page_is_of_tods(found: Found, tmp_path: P
     picture.write_bytes(b"a picture")
     one = found.judged["todgan"]
     judged = {"todgan": Judged(model=one.model, figures=one.figures, kept_from=1, pictures={"spectra": picture})}
-    early = Found(budget=found.budget, models=EVERY, judged=judged, classifier=None, steps=found.steps, ran={})
+    early = Found(budget=found.budget, models=MODELS, judged=judged, classifier=None, steps=found.steps, ran={})
 
     write_pages(early, tmp_path / "science.md")
 

@@ -39,5 +39,5 @@ def test_what_is_done_is_told_once_and_what_runs_not_at_every_look(capsys: pytes
 
     assert capsys.readouterr().out.splitlines() == [
         "   0 min  train-todgan 1 % on n1",
-        "   0 min  train-cvae is done, 2 of 16",
+        "   0 min  train-cvae is done, 2 of 22",
     ]
