@@ -63,13 +63,14 @@ class Scale:
     def of(cls, told: Tensor) -> Self:
         """Measured on the first of what is *told* (n, TOLD); a mirror must not move what it mirrors."""
         some = told[:MEASURED_ON]
-        mean = some.mean(dim=0)
-        mean[list(MIRRORED)] = 0
-        return cls(mean=mean, deviation=some.std(dim=0).clamp(min=1e-3))
+        return cls(mean=torch.where(_turns(told), 0.0, some.mean(dim=0)), deviation=some.std(dim=0).clamp(min=1e-3))
 
 
 def mirrored(told: Tensor, sides: Tensor) -> Tensor:
     """*told* (B, TOLD) as seen in a mirror where *sides* (B,) is -1: nature knows no side, so both are as likely."""
-    signs = torch.ones_like(told)
-    signs[:, MIRRORED] = sides[:, None].expand(-1, len(MIRRORED))
-    return told * signs
+    return told * torch.where(_turns(told), sides[:, None], 1.0)
+
+
+def _turns(told: Tensor) -> Tensor:
+    """Which of what is *told* changes its sign in a mirror (TOLD,)."""
+    return torch.tensor([number in MIRRORED for number in range(TOLD)]).to(told.device)
