@@ -32,9 +32,8 @@ class ModelSize:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`; the first files had no variant, as there was one only."""
-        variant = Variant(values.get("variant", Variant.CONVOLUTIONAL))
-        return cls(variant=variant, latent=values["latent"], width=values["width"])
+        """The inverse of `to_dict`."""
+        return cls(variant=Variant(values["variant"]), latent=values["latent"], width=values["width"])
 
 
 MODELS = {

@@ -33,7 +33,8 @@ class Figure:
 
 def table(figures: Sequence[Mapping[str, Any]]) -> list[str]:
     """Lines of a Markdown table of figures as `to_dict` gives them."""
-    baselines = list(dict.fromkeys(name for figure in figures for name in figure["baselines"]))
+    # By name: figures that come back from a checkpoint have their baselines in another order.
+    baselines = sorted({name for figure in figures for name in figure["baselines"]})
     header = ["figure", "value", "target", "reached", *baselines, "paper"]
     lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
     for figure in figures:

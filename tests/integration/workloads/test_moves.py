@@ -251,6 +251,22 @@ def test_a_generation_of_images_moved_twice_gives_the_same_bytes(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+def test_a_judgement_of_images_moved_gives_the_same_bytes(
+    tmp_path: Path, data: Path, still: Callable[[str], Path]
+) -> None:
+    weights = str(still("cvae") / "decoder.safetensors")
+    images = a_mover(tmp_path / "images", ("generate-cvae", "--weights", weights, "--count", "400")).run([]).output
+    judge = str(still("classifier") / "classifier.safetensors")
+    few = ("--events", "400", "--trained-on", "500")
+    argv = ("evaluate-images", "--images", str(images), "--judge", judge, *few)
+    undisturbed = a_mover(tmp_path / "still", argv, IDLEQ_DATA_DIR=str(data)).run([])
+    moved = a_mover(tmp_path / "moved", argv, IDLEQ_DATA_DIR=str(data)).run([1, 3])
+    assert files_of(moved.output) == files_of(undisturbed.output)
+    assert {"evaluation.json", "evaluation.md", "progress.jsonl"} < set(files_of(moved.output))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_simulation_of_showers_moved_gives_the_same_bytes(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason="the train extra is not installed")
     argv = ("simulate-showers", "--events", "1700", "--task", "2")  # four chunks

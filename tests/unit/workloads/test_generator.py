@@ -136,10 +136,6 @@ def test_a_damaged_weights_file_is_refused(generator: Generator, size: ModelSize
         load_generator(path, CAMERA)
 
 
-def test_weights_from_before_there_were_variants_are_of_convolutions() -> None:
-    assert ModelSize.from_dict({"latent": 8, "width": 2}) == CONVOLUTIONAL
-
-
 def test_weights_of_an_unknown_variant_are_refused(generator: Generator, size: ModelSize, tmp_path: Path) -> None:
     path = tmp_path / "generator.safetensors"
     save_weights(generator, MODEL, {**size.to_dict(), "variant": "diffusion"}, path)
