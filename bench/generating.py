@@ -11,8 +11,8 @@ from pathlib import Path
 from bench.row import Row
 
 EVENTS = 2_000
-STEPS = {"cgan": 50, "cvae": 400}
-"""The speed of the GAN does not depend on its weights; the VAE draws again what is not of its class, as a trained one does."""
+STEPS = {"cgan": 400, "cvae": 400}
+"""Enough for few images to be drawn again as they are not of their class, as with trained ones."""
 
 IMAGES = 5_000
 WEIGHTS = {"cgan": "generator.safetensors", "cvae": "decoder.safetensors"}

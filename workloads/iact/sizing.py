@@ -17,8 +17,11 @@ from idleq.workloads.iact.dataset import CLASSES
 
 Array = npt.NDArray[Any]
 
-SIZE_QUANTILES = 10 * CLASSES + 1
-"""Points of the sizes' distribution that a model carries: ten in each class and the outer edge."""
+POINTS = 100
+"""In each class: with ten, the brightest hundredth of all showers would be drawn evenly in the logarithm up to the brightest of all."""
+
+SIZE_QUANTILES = POINTS * CLASSES + 1
+"""Points of the sizes' distribution that a model carries: those of each class and the outer edge."""
 
 BATCH = 256
 

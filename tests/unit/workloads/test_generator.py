@@ -25,6 +25,7 @@ from idleq.workloads.errors import DamagedData, MissingInput
 from idleq.workloads.iact.camera import PIXELS, Camera
 from idleq.workloads.iact.dataset import CLASSES, equal_classes
 from idleq.workloads.iact.scaling import MAX_LIGHT, MIN_LIGHT, as_cleaned, to_light, to_network
+from idleq.workloads.iact.sizing import POINTS, log_quantiles_of, size_in_class
 from idleq.workloads.training.weights import save_weights
 
 CAMERA = Camera.load()
@@ -58,8 +59,8 @@ def test_the_light_of_convolutions_outside_the_camera_is_none_and_the_sum_is_in_
     assert not light[:, 0, ~torch.from_numpy(CAMERA.mask)].any()
     logs = light.sum(dim=(1, 2, 3)).log()
     quantiles = training_data.log_quantiles
-    assert torch.all(logs >= quantiles[wanted * 10] - 1e-4)
-    assert torch.all(logs <= quantiles[wanted * 10 + 10] + 1e-4)
+    assert torch.all(logs >= quantiles[wanted * POINTS] - 1e-4)
+    assert torch.all(logs <= quantiles[wanted * POINTS + POINTS] + 1e-4)
 
 
 def test_a_shower_may_lie_at_any_angle_and_is_turned_by_it(training_data: TrainingData) -> None:
@@ -96,6 +97,18 @@ def test_a_generator_that_is_nearer_to_true_images_has_the_lower_figure(training
     drawn = sample(near, classes.numpy(), torch.Generator().manual_seed(3))
     its_own = told_of(torch.from_numpy(drawn.images), torch.from_numpy(CAMERA.to_unit()).float())
     assert distance(near, CAMERA, its_own, classes) < 0.2 < distance(near, CAMERA, told, classes)
+
+
+def test_the_brightest_showers_are_drawn_as_bright_as_they_are() -> None:
+    """Also where few are much brighter than all others, as in nature: sizes fall off by a power."""
+    random = np.random.default_rng(1)
+    sizes = 100 * (1 + random.pareto(1.7, 60_000))
+    brightest = np.sort(sizes)[-6_000:]
+    drawn = size_in_class(
+        log_quantiles_of(sizes), torch.full((60_000,), CLASSES - 1), torch.from_numpy(random.random(60_000)).float()
+    ).numpy()
+    for share in (0.5, 0.9, 0.99):
+        assert np.quantile(drawn, share) == pytest.approx(np.quantile(brightest, share), rel=0.1)
 
 
 def test_a_cleaned_image_has_no_faint_pixel_and_keeps_its_size() -> None:
