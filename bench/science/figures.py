@@ -49,15 +49,7 @@ class Figure:
 
 def of_images(evaluation: Mapping[str, Any]) -> list[Figure]:
     """The figures of an evaluation.json of evaluate-images."""
-    # Where the truth itself is measured, held-out truth is what another recording of it stands for elsewhere.
-    return [
-        Figure(**{**one, "baselines": {_baseline(name): value for name, value in one["baselines"].items()}})
-        for one in evaluation["figures"]
-    ]
-
-
-def _baseline(name: str) -> str:
-    return AGAIN if name == "held-out truth" else name
+    return [Figure(**one) for one in evaluation["figures"]]
 
 
 def of_tods(label: str, judged: Mapping[str, Any], seconds: Mapping[str, float]) -> list[Figure]:

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.science.figures import verdict
+from bench.science.figures import AGAIN, RESAMPLED, verdict
 from bench.science.models import KINDS, Kind, Model, in_order
 from bench.science.results import Found, Judged
 from bench.science.tables import aimed, comparison, markdown, quality, work
@@ -21,9 +21,9 @@ data is simulated ([how](reference/tods.md)). So the papers' absolute figures st
 judge. Everything is compared with held-out truth which no training and no judge has seen, under the same judge.
 """
 
-IMAGES_HEAD = """\
+IMAGES_HEAD = f"""\
 *{AGAIN.capitalize()}* is another recording of the held-out showers, *{RESAMPLED}* one of the training's showers: what a perfect generator could score.
-The stand-in's showers have no fine structure, and the cVAE draws smooth shapes: its figures here say nothing of islands in real images.
+The stand-in's showers have no fine structure, and cGAN and cVAE draw smooth shapes: their figures here say nothing of islands in real images.
 """
 
 TODS_HEAD = """\

@@ -176,7 +176,6 @@ def _train_classifier(budget: Budget) -> Step:
 def _generate(budget: Budget, model: Model) -> Step:
     # Another seed than the trainings have, whose samples are in their results.
     count = str(budget.generated) if model.kind == "images" else str(budget.tods)
-    more = [] if model.kind == "images" else ["--seed", "2"]
     return Step(
         name=f"generate-{model.key}",
         workload=f"generate-{model.workload}",
@@ -184,7 +183,7 @@ def _generate(budget: Budget, model: Model) -> Step:
         after=(f"train-{model.key}",),
         options=lambda results: [
             *("--weights", str(results[f"train-{model.key}"] / model.weights)),
-            *("--count", count, *more),
+            *("--count", count, "--seed", "2"),
         ],
         priority=_priority(model),
     )

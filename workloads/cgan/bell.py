@@ -3,7 +3,8 @@
 A shower is few numbers (iact/spatial.py); what the camera records of it is known (recording.py). So the generator makes the
 numbers, and its light is recorded before the discriminator sees it. The angle about the camera's middle is drawn evenly:
 nature knows no direction there, so **it holds by construction**, as the sizes do; how far from the middle a shower lies, how
-long, wide, aslant and bent it is, and how all this goes with its size, is learnt from the adversary alone.
+long, wide, aslant and bent it is, and how all this goes with its size, is learnt from the adversary; how much light cleaning
+takes, from the sizes that are recorded.
 """
 
 import math

@@ -26,6 +26,7 @@ SAID = {
         "with showers as bells, and an adversary that is told what tells showers apart",
         "It draws smooth shapes: nothing here says anything of islands in real images.",
         "Night sky, trigger and cleaning are known rules and are applied, not learnt: another camera needs its own.",
+        "Images whose measured size is not of their class are drawn again.",
     ),
     Variant.CONVOLUTIONAL: ("cleaned camera images of gamma showers", "sized for one CPU core"),
 }

@@ -15,6 +15,8 @@ from idleq.workloads.iact.dataset import CLASSES
 from idleq.workloads.iact.scaling import to_network
 from idleq.workloads.training.state import update_average
 
+FEWEST_SEEN = 2
+
 LEAST_SIZE = 20.0
 """What an image of which nothing is left counts as having, in photo-electrons."""
 
@@ -55,20 +57,23 @@ def told_step(
     Goodfellow et al., arXiv:1406.2661; a discriminator that is steep at real images costs (R1 of Mescheder et al.,
     arXiv:1801.04406, section 4.1).
     """
-    # --- what the camera records of made light; dark images are left out, as they will be drawn again
+    # --- what the camera records of made light; what does not trigger is left out, as it will be drawn again
     wanted = (torch.arange(config.batch) + state.python_random.randrange(CLASSES)) % CLASSES  # of each as many
     noise = generator.noise(config.batch)
     sizes = generator.sizes(noise, wanted.to(state.device))
     numbers = generator.numbers(noise, sizes)
     numbers.register_hook(_bounded)  # type: ignore[no-untyped-call] # torch leaves it untyped
     recorded = record(generator.light(numbers, noise, sizes), generator.response)
-    weights = recorded.is_seen / recorded.is_seen.sum().clamp(min=1)
-    made = discriminator.told(recorded.images, recorded.lit)
+    seen = recorded.is_seen.nonzero()[:, 0]
+    if len(seen) < FEWEST_SEEN:  # of a training at its beginning: a batch has no spread otherwise
+        seen = torch.arange(config.batch).to(state.device)
+    images, sizes = recorded.images[seen], sizes[seen]
+    made = discriminator.told(images, recorded.lit[seen])
 
     # --- discriminator: real scores high, synthetic low, and not steeply
     real = discriminator.scaled(told).requires_grad_()
     real_score, made_score = discriminator(real), discriminator(made.detach())
-    discriminator_loss = softplus(-real_score).mean() + (softplus(made_score) * weights).sum()
+    discriminator_loss = softplus(-real_score).mean() + softplus(made_score).mean()
     (slopes,) = torch.autograd.grad(real_score.sum(), real, create_graph=True)
     steepness = slopes.square().sum(dim=1).mean() / 2
     state.discriminator_optimiser.zero_grad()
@@ -77,9 +82,9 @@ def told_step(
 
     # --- generator: the same images should score high with the discriminator as it is now, and be of the size drawn
     discriminator.requires_grad_(requires_grad=False)
-    generator_loss = (softplus(-discriminator(made)) * weights).sum()
-    measured = recorded.images.sum(dim=1).clamp(min=LEAST_SIZE)
-    missed = ((torch.log(measured) - torch.log(sizes)).square() * weights).sum()
+    generator_loss = softplus(-discriminator(made)).mean()
+    measured = images.sum(dim=1).clamp(min=LEAST_SIZE)
+    missed = (torch.log(measured) - torch.log(sizes)).square().mean()
     state.generator_optimiser.zero_grad()
     (generator_loss + config.size_weight * missed).backward()  # type: ignore[no-untyped-call] # as above
     state.generator_optimiser.step()

@@ -36,8 +36,8 @@ class ModelSize:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`; a file from before there were variants holds a bell."""
-        variant = values.get("variant", "bell")
+        """The inverse of `to_dict`."""
+        variant = values["variant"]
         if variant not in VARIANTS:
             raise ValueError(f"its variant is {variant!r}, not one of {', '.join(VARIANTS)}")
         return cls(latent=values["latent"], width=values["width"], variant=variant)

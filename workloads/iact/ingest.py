@@ -79,10 +79,13 @@ def run(options: argparse.Namespace) -> int:
 def _listed(source: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any]]:
     """The parameters that a file lists, where all are numbers, and what is to be told about them."""
     columns = read_parameters(source, kind)
-    good = np.all([np.isfinite(values) for values in columns.values()], axis=0)
+    numbers = np.all([np.isfinite(values) for values in columns.values()], axis=0)
+    good = numbers & (columns["size"] > 0) & (columns["length"] > 0)
     if not good.any():
         raise DamagedData(f"{source} has no event whose parameters are all numbers, among {len(good)}")
-    return {name: values[good] for name, values in columns.items()}, {"left_out": int((~good).sum())}
+    counted = {"parameters that are no numbers": int((~numbers).sum()), "no light": int((numbers & ~good).sum())}
+    told = {"left_out": int((~good).sum()), "left_out_because": {why: count for why, count in counted.items() if count}}
+    return {name: values[good] for name, values in columns.items()}, told
 
 
 def _measured(source: Path, particle: str, *, images: bool) -> tuple[dict[str, Array], dict[str, Any]]:

@@ -5,7 +5,6 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.distance import cdist
 from scipy.stats import ks_2samp
 
 Array = npt.NDArray[Any]
@@ -35,10 +34,11 @@ def ks(one: Array, other: Array) -> float:
     return float(found.statistic)
 
 
-def separation(made: Array, true: Array, groups: Array, seed: int) -> float:
+def separation(made: Array, true: Array, groups: Array, seed: int, made_groups: Array | None = None) -> float:
     """The AUC of boosted trees that learn to tell *made* from *true*, on events that they have not learnt from.
 
-    Events of one table row (*groups* of the true ones) are never on both sides of a fold: the trees would know them again.
+    Events of one table row (*groups* of the true ones, *made_groups* of the others where they have rows) are never on both
+    sides of a fold: the trees would know them again.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
@@ -46,7 +46,8 @@ def separation(made: Array, true: Array, groups: Array, seed: int) -> float:
 
     features = np.concatenate([true, made])
     is_made = np.arange(len(features)) >= len(true)
-    together = np.concatenate([groups, groups.max() + 1 + np.arange(len(made))])
+    own = groups.max() + 1 + np.arange(len(made))
+    together = np.concatenate([groups, own if made_groups is None else made_groups])
     scores = np.empty(len(features))
     for learn, measure in GroupKFold(FOLDS, shuffle=True, random_state=seed).split(features, groups=together):
         trees = HistGradientBoostingClassifier(
@@ -62,7 +63,12 @@ def separation(made: Array, true: Array, groups: Array, seed: int) -> float:
 
 def nearest(images: Array, others: Array) -> Array:
     """The distance of each image (n, 609) to the nearest of *others*, in logarithms of light (n,)."""
-    found: Array = cdist(np.log1p(images), np.log1p(others)).min(axis=1)
+    import torch  # as in `spread`
+
+    light = torch.from_numpy(np.log1p(images, dtype=np.float64))
+    pieces = torch.split(torch.from_numpy(others), AT_ONCE)
+    apart = [torch.cdist(light, torch.log1p(some.double())).amin(dim=1) for some in pieces]
+    found: Array = torch.stack(apart).amin(dim=0).numpy()
     return found
 
 

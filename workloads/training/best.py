@@ -27,7 +27,7 @@ class Best:
     @property
     def is_over(self) -> bool:
         """Whether nothing better has come for so long that nothing will."""
-        return sum(step > self.step for step, _ in self.curve) >= self.patience
+        return math.isfinite(self.figure) and sum(step > self.step for step, _ in self.curve) >= self.patience
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values and tensors, for a checkpoint."""

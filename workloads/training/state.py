@@ -1,7 +1,7 @@
 """The whole state of a training, as named parts: what is not here is lost by a move.
 
 Parts hold tensors of the CPU, wherever the training is: one that began on a GPU goes on on a node without, and the other way
-round; exactly where the device is of the same kind.
+round; exactly where the device is of the same kind and every operation has a form there that repeats.
 """
 
 import copy

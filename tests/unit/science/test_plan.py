@@ -54,6 +54,8 @@ def test_a_baseline_is_given_the_same_and_its_own_options() -> None:
         "/r/train-cgan-convolutional/generator.safetensors",
         "--count",
         "20000",
+        "--seed",
+        "2",
     ]
     judged = named("evaluate-cgan-convolutional").options(RESULTS)
     assert judged[:2] == ["--images", "/r/generate-cgan-convolutional"]

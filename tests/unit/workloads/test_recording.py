@@ -32,12 +32,14 @@ def blobs(events: int) -> Tensor:
 def test_light_is_recorded_as_by_the_camera() -> None:
     light = blobs(400)
     torch.manual_seed(3)
-    expected = RESPONSE.clean(torch.poisson(light + NIGHT_SKY) - NIGHT_SKY)
+    noisy = torch.poisson(light + NIGHT_SKY) - NIGHT_SKY
+    expected, triggers = RESPONSE.clean(noisy), RESPONSE.triggers(noisy)
     torch.manual_seed(3)
     recorded = record(light, RESPONSE)
     assert torch.allclose(recorded.images, expected, rtol=1e-5, atol=1e-4)
     assert torch.equal(recorded.lit, (expected > 0).float())
-    assert torch.equal(recorded.is_seen, expected.any(dim=1))
+    assert torch.equal(recorded.is_seen, expected.any(dim=1) & triggers)
+    assert bool((expected.any(dim=1) & ~triggers).any())
 
 
 def test_more_light_is_wanted_where_more_is_asked_of_the_image_also_in_a_dark_pixel_beside_it() -> None:
@@ -69,6 +71,26 @@ def test_the_slope_is_that_of_many_recordings() -> None:
     bright = light.detach().sum(dim=1) > 300
     assert bright.sum() >= 15
     assert float(told[bright].sum() / seen[bright].sum()) == pytest.approx(1.0, abs=0.15)
+
+
+def test_the_slope_of_a_medium_pixel_beside_a_picture_is_that_of_many_recordings() -> None:
+    """Where a pixel is as likely to be kept as not, it brings what cleaning asks of it, and then as much as its light grows."""
+    one = int(CAMERA.pairs[300][0])
+    other, *others = CAMERA.neighbours[one]
+    light = torch.zeros(4_000, 609)
+    light[:, [one, *others]] = 100.0
+    for middle in (7.0, 12.0, 18.0):
+        light[:, other] = middle
+        torch.manual_seed(3)
+        more, less = light.clone(), light.clone()
+        more[:, other], less[:, other] = middle + 1, middle - 1
+        with torch.no_grad():
+            sums = [
+                sum(record(some, RESPONSE).images[:, other].mean() for _ in range(50)) / 50 for some in (more, less)
+            ]
+        at = light.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(record(at, RESPONSE).images[:, other].sum(), at)
+        assert float(slope[:, other].mean()) == pytest.approx(float(sums[0] - sums[1]) / 2, rel=0.04)
 
 
 def test_nothing_is_drawn_of_a_training_that_has_diverged() -> None:
