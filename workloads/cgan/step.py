@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import relu, softplus
+from torch.nn.functional import logsigmoid, relu
 
 from idleq.workloads.cgan.bell import BellGenerator, ToldDiscriminator
 from idleq.workloads.cgan.config import TrainConfig
@@ -73,7 +73,7 @@ def told_step(
     # --- discriminator: real scores high, synthetic low, and not steeply
     real = discriminator.scaled(told).requires_grad_()
     real_score, made_score = discriminator(real), discriminator(made.detach())
-    discriminator_loss = softplus(-real_score).mean() + softplus(made_score).mean()
+    discriminator_loss = -logsigmoid(real_score).mean() - logsigmoid(-made_score).mean()
     (slopes,) = torch.autograd.grad(real_score.sum(), real, create_graph=True)
     steepness = slopes.square().sum(dim=1).mean() / 2
     state.discriminator_optimiser.zero_grad()
@@ -82,7 +82,7 @@ def told_step(
 
     # --- generator: the same images should score high with the discriminator as it is now, and be of the size drawn
     discriminator.requires_grad_(requires_grad=False)
-    generator_loss = softplus(-discriminator(made)).mean()
+    generator_loss = -logsigmoid(discriminator(made)).mean()
     measured = images.sum(dim=1).clamp(min=LEAST_SIZE)
     missed = (torch.log(measured) - torch.log(sizes)).square().mean()
     state.generator_optimiser.zero_grad()

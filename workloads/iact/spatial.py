@@ -100,7 +100,10 @@ def _stretched(outwards: Tensor, aside: Tensor, stretch: Tensor) -> tuple[Tensor
     size, p, q = (stretch[:, index : index + 1] for index in range(3))
     long = (p.square() + q.square() + 1e-8).sqrt()
     middle = torch.exp((USUAL_STRETCH + size) / 2)
-    even, odd = middle * torch.cosh(long / 2), middle * torch.sinh(long / 2) / long
+    # Hyperbolic cosine and sine by exponentials, which torch computes itself: its own ones are the system's library's, and bits
+    # would differ between nodes of different systems.
+    grown, shrunk = torch.expm1(long / 2), torch.expm1(-long / 2)
+    even, odd = middle * (1 + (grown + shrunk) / 2), middle * (grown - shrunk) / (2 * long)
     return (even + odd * p) * outwards + odd * q * aside, odd * q * outwards + (even - odd * p) * aside
 
 
