@@ -66,8 +66,8 @@ VALIDATION = 0.05
 
 
 def usual_batch(variant: Variant, events: int) -> int:
-    """Where none was asked for: no more than there are *events* to train on."""
-    return max(2, min(BATCH[variant], events - math.ceil(events * VALIDATION)))
+    """Where none was asked for: no more than there are *events* to train on, unless they are far too few for any."""
+    return max(16, min(BATCH[variant], events - math.ceil(events * VALIDATION)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
