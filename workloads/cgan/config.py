@@ -61,6 +61,9 @@ RATES = {
     Variant.CONVOLUTIONAL: Rates(generator=1e-3, discriminator=1e-3, average_decay=0.99, steady=1.0),
 }
 
+SETTLED = 0.2
+"""What is left of the rates when the wandering is over."""
+
 BATCH = {Variant.BELL: 256, Variant.CONVOLUTIONAL: 64}
 VALIDATION = 0.05
 
@@ -119,6 +122,14 @@ class TrainConfig:
     def trained_on(self) -> int:
         """How many events are trained on."""
         return self.events - self.kept_back
+
+    def is_looked_at(self, step: int) -> bool:
+        """Whether the average is measured after *step*: now and then, once the rates have fallen, if they do.
+
+        Before, a GAN wanders round what it is drawn to, and the best look of many is but the luckiest.
+        """
+        is_settled = self.rates.steady >= 1 or self.rates.share_at(step / self.steps) <= SETTLED
+        return step == self.steps or (is_settled and step % self.look_every == 0)
 
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must agree with to be continued."""

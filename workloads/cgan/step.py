@@ -42,7 +42,7 @@ def train_step(state: GanState, config: TrainConfig, data: TrainingData, camera:
     # The beginning is soon forgotten.
     update_average(state.average, state.generator, min(rates.average_decay, (1 + state.step) / (10 + state.step)))
     state.step += 1
-    if state.step % config.look_every == 0 or state.step == config.steps:
+    if config.is_looked_at(state.step):
         kept_back = slice(config.trained_on, config.events)
         figure = distance(state.average, camera, data.told[kept_back], data.classes[kept_back])
         state.best.look(state.average, figure, state.step)

@@ -111,7 +111,7 @@ def test_what_belonged_to_which_part_and_the_seconds_of_each_are_told(found: Fou
     lines = markdown(work(found.steps, found.ran))
 
     assert lines[2:] == [
-        "| main | train-cgan | 8000 | 60000 | 3 | 2 | 100 |",
+        "| main | train-cgan | 6000 | 60000 | 3 | 2 | 100 |",
         "| main | generate-cgan |  |  | 1 | 0 | 20 |",
         "| main | all of these |  |  | 4 | 2 | 120 |",
         "| second | train-slides | 600 | 2000 | 2 | 1 | 50 |",

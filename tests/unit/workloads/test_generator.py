@@ -13,7 +13,7 @@ pytest.importorskip("safetensors", reason="the train extra is not installed")
 import torch
 
 from idleq.workloads.cgan.bell import BellGenerator, ToldDiscriminator
-from idleq.workloads.cgan.config import ModelSize, Variant
+from idleq.workloads.cgan.config import MODELS, ModelSize, TrainConfig, Variant
 from idleq.workloads.cgan.convolutional import ConvolutionalGenerator
 from idleq.workloads.cgan.data import TrainingData
 from idleq.workloads.cgan.looking import distance
@@ -87,6 +87,13 @@ def test_a_discriminator_that_is_told_numbers_sees_how_a_batch_differs(training_
     with torch.no_grad():
         alone, among_others = discriminator(told)[:10], discriminator(torch.cat([told[:10], told[10:] + 1]))[:10]
     assert float((alone - among_others).abs().min()) > 1e-4
+
+
+def test_it_is_looked_at_once_its_rates_have_fallen_if_they_do_and_at_the_end() -> None:
+    config = TrainConfig(steps=1_050, events=400, batch=16, look_every=100)
+    assert [step for step in range(1, 1_051) if config.is_looked_at(step)] == [900, 1_000, 1_050]
+    steady = replace(config, model=MODELS[Variant.CONVOLUTIONAL])
+    assert [step for step in range(1, 1_051) if steady.is_looked_at(step)] == [*range(100, 1_001, 100), 1_050]
 
 
 def test_a_generator_that_is_nearer_to_true_images_has_the_lower_figure(training_data: TrainingData) -> None:

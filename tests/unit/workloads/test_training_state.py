@@ -61,7 +61,8 @@ class Gan:
     @property
     def config(self) -> GanConfig:
         size = GanSize(variant=self.variant, latent=8, width=2)
-        return GanConfig(steps=STEPS, events=EVENTS, batch=10, model=size, seed=7, report_every=4, look_every=5)
+        # Its rates have fallen when it is frozen, so that it has been looked at by then.
+        return GanConfig(steps=FROZEN_AT, events=EVENTS, batch=10, model=size, seed=7, report_every=4, look_every=5)
 
     def begin(self) -> TrainingState:
         return GanState.begin(self.config, self.data, Camera.load())
