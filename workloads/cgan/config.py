@@ -53,7 +53,7 @@ class Rates:
 
     def share_at(self, progress: float) -> float:
         """What is left of the rates when *progress* of all steps are done."""
-        return 1.0 if progress <= self.steady else max(0.01, (1 - progress) / (1 - self.steady))
+        return 1.0 if progress <= self.steady or self.steady >= 1 else max(0.01, (1 - progress) / (1 - self.steady))
 
 
 RATES = {
