@@ -19,12 +19,9 @@ from idleq.workloads.cgan.config import ModelSize
 from idleq.workloads.cgan.telling import FURTHEST, TOLD, Scale, mirrored, tell
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.response import Response
-from idleq.workloads.iact.sizing import size_in_class
+from idleq.workloads.iact.sizing import condition_of, size_in_class
 from idleq.workloads.iact.spatial import BENDS, NUMBERS, Shape
 from idleq.workloads.training.device import device_of
-
-# log10 of the size: the middle and the spread of the training set, so that the condition is of order one.
-_LOG_SIZE_MIDDLE, _LOG_SIZE_SPREAD = 2.77, 0.46
 
 SLOPE = 0.2
 
@@ -82,8 +79,7 @@ class BellGenerator(nn.Module):
 
     def numbers(self, noise: Noise, sizes: Tensor) -> Tensor:
         """What the showers are (B, sum(DRAWN)), given their *sizes* (B,)."""
-        condition = ((torch.log10(sizes) - _LOG_SIZE_MIDDLE) / _LOG_SIZE_SPREAD)[:, None]
-        made: Tensor = self.net(torch.cat([noise.codes, condition], dim=1)) + self.straight(noise.codes)
+        made: Tensor = self.net(torch.cat([noise.codes, condition_of(sizes)], dim=1)) + self.straight(noise.codes)
         return made
 
     def light(self, numbers: Tensor, noise: Noise, sizes: Tensor) -> Tensor:

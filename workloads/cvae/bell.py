@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from idleq.workloads.cvae.data import Batch
 from idleq.workloads.cvae.flow import Prior
 from idleq.workloads.cvae.likelihood import log_likelihood
-from idleq.workloads.cvae.model import Model, ModelSize, condition_of
+from idleq.workloads.cvae.model import Model, ModelSize
 from idleq.workloads.iact.camera import PIXELS, Camera
 from idleq.workloads.iact.response import Response
 from idleq.workloads.iact.scaling import to_light
+from idleq.workloads.iact.sizing import condition_of
 from idleq.workloads.iact.spatial import MOMENTS, NUMBERS, Shape, moments
 
 

@@ -12,10 +12,6 @@ from idleq.workloads.cvae.config import VARIANTS, TrainConfig
 from idleq.workloads.cvae.data import Batch
 from idleq.workloads.iact.response import Response
 
-# log10 of the size: the middle and the spread of the training set, so that the condition is of order one.
-LOG_SIZE_MIDDLE = 2.77
-LOG_SIZE_SPREAD = 0.46
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSize:
@@ -41,11 +37,6 @@ class ModelSize:
         if variant not in VARIANTS:
             raise ValueError(f"its variant is {variant!r}, not one of {', '.join(VARIANTS)}")
         return cls(latent=values["latent"], width=values["width"], variant=variant)
-
-
-def condition_of(sizes: Tensor) -> Tensor:
-    """Sizes (B,) in photo-electrons -> the condition (B, 1)."""
-    return ((torch.log10(sizes) - LOG_SIZE_MIDDLE) / LOG_SIZE_SPREAD)[:, None]
 
 
 class CodePrior(nn.Module, ABC):

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from idleq.workloads.cvae.data import Batch
-from idleq.workloads.cvae.model import CodePrior, Model, ModelSize, condition_of
+from idleq.workloads.cvae.model import CodePrior, Model, ModelSize
 from idleq.workloads.iact.camera import PIXELS, SIDE, Camera
 from idleq.workloads.iact.response import Response
 from idleq.workloads.iact.scaling import as_cleaned, to_network
+from idleq.workloads.iact.sizing import condition_of
 
 DARK = -1.0
 """No light, on the networks' scale."""

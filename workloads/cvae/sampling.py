@@ -6,10 +6,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from idleq.workloads.cvae.model import Model, condition_of
+from idleq.workloads.cvae.model import Model
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.response import Response
-from idleq.workloads.iact.sizing import Drawn, draw_of_classes, size_in_class
+from idleq.workloads.iact.sizing import Drawn, condition_of, draw_of_classes, size_in_class
 from idleq.workloads.training.device import device_of
 
 Array = npt.NDArray[Any]

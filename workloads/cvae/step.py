@@ -7,8 +7,9 @@ from torch.nn.utils import clip_grad_norm_
 
 from idleq.workloads.cvae.config import TrainConfig
 from idleq.workloads.cvae.data import Batch, TrainingData
-from idleq.workloads.cvae.model import Model, condition_of
+from idleq.workloads.cvae.model import Model
 from idleq.workloads.cvae.state import VaeState
+from idleq.workloads.iact.sizing import condition_of
 from idleq.workloads.training.state import update_average
 
 MOST_LOOKED_AT = 1_000

@@ -35,6 +35,15 @@ def log_quantiles_of(sizes: Array) -> Tensor:
     return torch.from_numpy(np.log(quantiles)).float()
 
 
+# log10 of the size: the middle and the spread of the training set, so that the condition is of order one.
+LOG_SIZE_MIDDLE, LOG_SIZE_SPREAD = 2.77, 0.46
+
+
+def condition_of(sizes: Tensor) -> Tensor:
+    """Sizes (B,) in photo-electrons -> the condition (B, 1)."""
+    return ((torch.log10(sizes) - LOG_SIZE_MIDDLE) / LOG_SIZE_SPREAD)[:, None]
+
+
 def size_in_class(log_quantiles: Tensor, classes: Tensor, within: Tensor) -> Tensor:
     """The size at the place *within* (0 to 1) of each class, as the training set's sizes lie (B,)."""
     position = (classes + within) / CLASSES * (len(log_quantiles) - 1)
