@@ -20,13 +20,14 @@ from idleq.workloads.cgan.telling import FURTHEST, TOLD, Scale, mirrored, tell
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.response import Response
 from idleq.workloads.iact.sizing import condition_of, size_in_class
-from idleq.workloads.iact.spatial import BENDS, NUMBERS, Shape
+from idleq.workloads.iact.spatial import BENDS, LEANS, NUMBERS, Shape
 from idleq.workloads.training.device import device_of
 
 SLOPE = 0.2
 
-# What the generator makes: the distance from the middle instead of a place, the stretch, the bends, and the lost light.
-DRAWN = (1, 3, BENDS, 1)
+# What the generator makes: the distance from the middle instead of a place, the stretch, the bends and leans, and the lost
+# light.
+DRAWN = (1, 3, BENDS + LEANS, 1)
 
 DISCRIMINATOR_WIDTH = 256
 

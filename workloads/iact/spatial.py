@@ -1,4 +1,4 @@
-"""Shapes of showers as bells that are moved, stretched and bent: from few numbers to a shape, and what an image says of them.
+"""Shapes of showers as bells that are moved, stretched, bent and leant: from few numbers to a shape, and what an image says of them.
 
 The pixels' places are brought to where a shower's own axes are, and its light is smooth there: a network that gives the
 numbers need not learn anew what a shower is at each place of the camera (after the spatial VAE, Bepler et al.,
@@ -28,7 +28,10 @@ LEAST_VARIANCE = 3e-4
 BENDS = 9
 """Terms of the first to third degree, all but the constant."""
 
-NUMBERS = 2 + 3 + BENDS
+LEANS = 2
+"""How much farther its light reaches to one side than to the other, along and across: a shower has a steep head and a long tail."""
+
+NUMBERS = 2 + 3 + BENDS + LEANS
 """What a shape is made of: its centre, its stretch, and how it differs from a bell."""
 
 MOMENTS = 2 + 3 + 4
@@ -43,14 +46,15 @@ class Shape(nn.Module):
         self.register_buffer("places", torch.from_numpy(camera.to_unit()).float(), persistent=False)
 
     def forward(self, numbers: Tensor) -> Tensor:
-        centre, stretch, bends = torch.split(numbers, [2, 3, BENDS], dim=1)
+        centre, stretch, bends, leans = torch.split(numbers, [2, 3, BENDS, LEANS], dim=1)
         outwards, aside = _turned(0.5 * centre, self.get_buffer("places"))
         along, across = _stretched(outwards, aside, MOST_STRETCH * torch.tanh(stretch / MOST_STRETCH))
         squares = along.square() + across.square()
         # Bounded, so that the bell has the last word far away.
         scale = torch.rsqrt(1 + squares / 4)
         bent = bends[:, :, None].mul(_terms(along * scale, across * scale)).sum(dim=1)
-        shape: Tensor = torch.softmax(bent - squares / 2, dim=1)
+        leant = (leans[:, :1] * along + leans[:, 1:] * across) * torch.rsqrt(1 + squares)
+        shape: Tensor = torch.softmax(bent - squares / 2 * torch.exp(-torch.tanh(leant)), dim=1)
         return shape
 
 

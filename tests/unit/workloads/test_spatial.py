@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from idleq.workloads.iact.camera import PIXELS, Camera
-from idleq.workloads.iact.spatial import MOMENTS, NUMBERS, Shape, moments
+from idleq.workloads.iact.spatial import LEANS, MOMENTS, NUMBERS, Shape, moments
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -51,6 +51,15 @@ def test_a_shower_that_is_turned_about_the_camera_s_middle_keeps_its_numbers() -
     assert torch.allclose(other[:, 0], -one[:, 1], atol=0.02)
     assert torch.allclose(other[:, 2:5], one[:, 2:5], atol=0.3)
     assert float((other[:, 2:5] - one[:, 2:5]).abs().median()) < 0.05
+
+
+def test_the_light_of_a_shape_that_leans_has_its_tail_on_that_side() -> None:
+    numbers = bells(50)
+    numbers[:, :2] *= 0.5
+    numbers[:, -LEANS] = torch.linspace(-1, 1, 50)
+    along = moments(1000 * Shape(CAMERA)(numbers), PLACES)[:, 5]
+    assert along[:20].median() < -0.2
+    assert along[-20:].median() > 0.2
 
 
 def test_a_dark_image_and_one_of_one_pixel_have_moments_too() -> None:
