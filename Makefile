@@ -50,6 +50,7 @@ docs: $(VENV)/.installed-dev
 	$(VENV)/bin/python scripts/lifecycle-diagram
 	$(VENV)/bin/python scripts/exit-codes
 	$(VENV)/bin/python scripts/cli-reference
+	$(VENV)/bin/python scripts/workload-reference
 	$(VENV)/bin/python scripts/configuration-reference
 
 image:

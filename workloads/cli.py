@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     name = arguments[0] if arguments and arguments[0] in JOBS else None
-    parser = _parser(name)
+    parser, _ = _parsers(name)
     options = parser.parse_args(arguments)
     module = importlib.import_module(JOBS[options.job][0])
     try:
@@ -70,17 +70,24 @@ def _run(arguments: list[str]) -> int:
         raise MissingPackage(error.name or "?") from error
 
 
-def _parser(chosen: str | None) -> argparse.ArgumentParser:
-    """All the jobs by name, with the options of the *chosen* one only (the others stay unimported)."""
+def parser_of(job: str) -> argparse.ArgumentParser:
+    """What reads the options of *job*, for its page of the documentation."""
+    return _parsers(job)[1][job]
+
+
+def _parsers(chosen: str | None) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """All the jobs together and by name, with the options of the *chosen* one only (the others stay unimported)."""
     parser = argparse.ArgumentParser(
         prog="idleq-workload", description="The named jobs of idleq, as programs.", allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="job", required=True, metavar="JOB")
-    for name, (module, description) in JOBS.items():
-        command = commands.add_parser(name, help=description, description=description, allow_abbrev=False)
-        if name == chosen:
-            importlib.import_module(module).add_options(command)
-    return parser
+    by_name = {
+        name: commands.add_parser(name, help=description, description=description, allow_abbrev=False)
+        for name, (_, description) in JOBS.items()
+    }
+    if chosen is not None:
+        importlib.import_module(JOBS[chosen][0]).add_options(by_name[chosen])
+    return parser, by_name
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ class SegmentFile:
 
 
 class StopFlag:
-    """Set by the freeze signal; the handlers that were there before are put back at the end."""
+    """Set by the freeze signal, in a plain run by what asks a process to end, too; the handlers that were there before are put back at the end."""
 
     def __init__(self) -> None:
         self.is_set = False
@@ -130,7 +130,7 @@ class StopFlag:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._previous.clear()
 
     def listen_for(self, name: str) -> None:
@@ -139,7 +139,19 @@ class StopFlag:
         if number not in self._previous:
             self._previous[number] = signal.signal(number, self._set)
 
+    def listen_to_people(self) -> None:
+        """From here on SIGTERM and Ctrl-C set the flag, too; those that whoever started the process has ignored stay so."""
+        for number, handler in ((signal.SIGTERM, self._set), (signal.SIGINT, self._interrupt)):
+            if number not in self._previous and signal.getsignal(number) is not signal.SIG_IGN:
+                self._previous[number] = signal.signal(number, handler)
+
     def _set(self, _number: int, _frame: FrameType | None) -> None:
+        self.is_set = True
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        # Who presses it once more does not want to wait for the step.
+        if self.is_set:
+            raise KeyboardInterrupt
         self.is_set = True
 
 

@@ -74,7 +74,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--step-seconds", type=float, default=0.1, help="how long a step sleeps (default 0.1)")
     parser.add_argument("--memory-mb", type=int, default=1, help="memory that is part of the state (default 1)")
     parser.add_argument("--seed", type=int, default=0, help="where the count starts (default 0)")
-    parser.add_argument("--output", metavar="DIR", help="where the result goes in a plain run")
+    parser.add_argument("--output", metavar="DIR", help="where the result goes; needed in a plain run")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -20,13 +20,13 @@ class WorkloadError(Exception):
 
 
 class BadOption(WorkloadError):
-    """An option, or a combination of options, cannot work."""
+    """An unknown option, or a value that cannot work (`--steps 0`, fewer events than a batch)."""
 
     exit_code = 2
 
 
 class DamagedData(WorkloadError):
-    """A file is not what it claims to be."""
+    """A data set, table or weights file is damaged, or is of another version."""
 
     exit_code = 65
 
@@ -50,13 +50,13 @@ class MissingPackage(WorkloadError):
 
 
 class MissingDevice(WorkloadError):
-    """The device that was asked for is not there."""
+    """The device that was asked for is not there: `--device cuda`, and torch finds no GPU."""
 
     exit_code = 71
 
 
 class CannotSave(WorkloadError):
-    """A file could not be written."""
+    """A file could not be written: the disk is full, or the folder not writable."""
 
     exit_code = 74
 

@@ -43,6 +43,9 @@ class Guest:
         with durable.explained("results", self.output):
             self.output.mkdir(parents=True, exist_ok=True)
         self._read_segment(self._clock())
+        # Under idleq SIGTERM means what it says: the agent asks for a freeze by the freeze signal.
+        if self._is_plain:
+            self._stop.listen_to_people()
         return self
 
     def __exit__(
@@ -52,14 +55,21 @@ class Guest:
 
     @property
     def should_stop(self) -> bool:
-        """Whether the agent has asked to save and leave."""
+        """Whether somebody has asked to save and leave."""
         return self._stop.is_set
+
+    @property
+    def _is_plain(self) -> bool:
+        """Nobody but a person watches this run, outside idleq."""
+        return self._places.control is None
 
     def restore(self) -> Checkpoint | None:
         """The state to go on from, or None at the beginning; `progress.jsonl` is put back to what it was then."""
         checkpoint = self._store.load()
         if checkpoint is not None:
             self._check_owner(checkpoint)
+            if self._is_plain:
+                say(f"going on from step {checkpoint.step}, saved in {self._places.checkpoints}")
         progress = checkpoint.parts[PROGRESS_FILE] if checkpoint else b""
         path = self.output / PROGRESS_FILE
         if not path.exists() or path.read_bytes() != progress:
@@ -80,6 +90,8 @@ class Guest:
             self._read_segment(now)
         if self._stop.is_set:
             self._save(step, parts)
+            if self._is_plain:
+                say(f"saved at step {step} in {self._places.checkpoints}; the same command goes on from there")
             return False
         every = self._segment.save_every_ms
         if every is not None and (now - self._saved_at) * 1000 >= every:

@@ -1,13 +1,14 @@
 """docs/science.md and docs/science-tods.md, from the results of the jobs: no number in them is typed in by hand."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.science.figures import AGAIN, RESAMPLED, verdict
+from bench.science.groups import Groups, aimed
 from bench.science.models import KINDS, Kind, Model, in_order
 from bench.science.results import Found, Judged
-from bench.science.tables import aimed, comparison, markdown, quality, work
+from bench.science.tables import classes, comparison, markdown, quality, without_empty, work
 from idleq.cli.result import Table
 
 TODS_PAGE = "science-tods.md"
@@ -24,6 +25,17 @@ judge. Everything is compared with held-out truth which no training and no judge
 IMAGES_HEAD = f"""\
 *{AGAIN.capitalize()}* is another recording of the held-out showers, *{RESAMPLED}* one of the training's showers: what a perfect generator could score.
 The stand-in's showers have no fine structure, and cGAN and cVAE draw smooth shapes: their figures here say nothing of islands in real images.
+"""
+
+HILLAS_HEAD = """\
+How far the distribution of each parameter is from that of the held-out gammas (KS): 0 is the same one, 1 a wholly different one. None has a target of its
+own; the trees above are told six of them. The last line is of the correlations between the ranks of any two. Lengths, widths and distances are measured
+in mm in the camera's plane, sizes in photo-electrons, alpha in degrees.
+"""
+
+CLASSES_HEAD = """\
+A generator is asked for one of ten classes of size, 1 the faintest. Of each class: how far the measured sizes are from those of the training's images (KS) /
+the share that lies inside the class's edges.
 """
 
 TODS_HEAD = """\
@@ -63,7 +75,7 @@ def science_page(found: Found, folder: Path) -> list[str]:
         "## Generated images beside held-out truth",
         "",
         IMAGES_HEAD,
-        *_table(_compared(found, "images")),
+        *_in_groups({one.model.label: Groups.of(one.figures) for one in found.of("images")}),
         *_pictures(found.of("images"), folder),
     ]
     return [
@@ -91,6 +103,23 @@ def tods_page(found: Found, folder: Path) -> list[str]:
         *_table(_kept(found, judged)),
         *_pictures(judged, folder),
     ]
+
+
+def _in_groups(groups: Mapping[str, Groups]) -> list[str]:
+    """A table for each group: what has a target first."""
+    hillas = without_empty(comparison({label: one.hillas for label, one in groups.items()}))
+    others = without_empty(comparison({label: one.others for label, one in groups.items()}))
+    by_class = classes({label: one.classes for label, one in groups.items()})
+    return [
+        *_table(comparison({label: one.aimed for label, one in groups.items()})),
+        *_under("Hillas parameters", HILLAS_HEAD, hillas),
+        *_under("Size classes", CLASSES_HEAD, by_class),
+        *_under("Other figures", "", others),
+    ]
+
+
+def _under(title: str, head: str, table: Table) -> list[str]:
+    return [f"### {title}", "", *([head] if head else []), *_table(table)] if table.rows else []
 
 
 def _compared(found: Found, kind: Kind) -> Table:

@@ -53,9 +53,27 @@ def _cell(figure: Figure) -> str:
     return f"({value})" if figure.reached is None else f"{value}, {MISSED}"
 
 
-def aimed(figures: Sequence[Figure]) -> list[Figure]:
-    """Those with a target, or something published."""
-    return [figure for figure in figures if figure.target is not None or figure.paper]
+def classes(by_class: Mapping[str, Mapping[str, Sequence[Figure]]]) -> Table:
+    """A line for each size class, a column for each model by its label; what is measured of a class stands in one cell."""
+    numbers = dict.fromkeys(of_class for measured in by_class.values() for of_class in measured)
+    rows = [
+        (
+            of_class,
+            *(" / ".join(number(one.value) for one in measured.get(of_class, ())) for measured in by_class.values()),
+        )
+        for of_class in numbers
+    ]
+    return Table(columns=("size class", *by_class), rows=rows, right=frozenset(by_class))
+
+
+def without_empty(table: Table) -> Table:
+    """*table* without the columns that say nothing in any line."""
+    kept = [index for index, _ in enumerate(table.columns) if any(row[index] for row in table.rows)]
+    return Table(
+        columns=tuple(table.columns[index] for index in kept),
+        rows=[tuple(row[index] for index in kept) for row in table.rows],
+        right=table.right,
+    )
 
 
 def quality(summary: Mapping[str, Any]) -> Table:

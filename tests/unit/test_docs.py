@@ -56,7 +56,15 @@ def test_every_page_can_be_reached_from_the_table_of_contents(page: str) -> None
 
 
 @pytest.mark.parametrize(
-    "script", ["lifecycle-diagram", "exit-codes", "cli-reference", "configuration-reference", "what-it-gains"]
+    "script",
+    [
+        "lifecycle-diagram",
+        "exit-codes",
+        "cli-reference",
+        "workload-reference",
+        "configuration-reference",
+        "what-it-gains",
+    ],
 )
 def test_pages_made_from_the_code_are_current(script: str) -> None:
     run = subprocess.run(
@@ -70,6 +78,14 @@ def test_the_job_file_page_lists_every_key() -> None:
     page = (ROOT / "docs/reference/job-file.md").read_text()
 
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(JOB_KEYS)
+
+
+def test_the_named_jobs_page_lists_every_variable_that_they_read() -> None:
+    code = "\n".join(path.read_text() for path in (ROOT / "workloads").rglob("*.py"))
+    page = (ROOT / "docs/reference/workload-cli.md").read_text().partition("## Exit codes")[0]
+
+    read = set(re.findall(r"""environ(?:\.get\(|\[)"(\w+)""", code))
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)) == read
 
 
 def test_the_page_of_benchmarks_has_a_paragraph_for_each() -> None:

@@ -18,6 +18,20 @@ Array = npt.NDArray[Any]
 TRUE_COLOUR = "0.55"
 MADE_COLOUR = "#3d6fb4"
 
+# Parameter -> its axis, with the unit; shares, the third and the fourth moment have none.
+AXES = {
+    "log_size": "log10 of the size in photo-electrons",
+    "pixels": "lit pixels",
+    "length": "length in mm (rms)",
+    "width": "width in mm (rms)",
+    "concentration": "share of the two brightest pixels",
+    "brightest": "log10 of the brightest pixel\nin photo-electrons",
+    "distance": "distance from the camera's\ncentre in mm",
+    "alpha": "alpha in degrees",
+    "skewness": "skewness along the axis",
+    "kurtosis": "kurtosis along the axis",
+}
+
 BINS = 50
 PER_ROW = 5
 
@@ -44,8 +58,11 @@ def draw_hillas(true: Array, made: Array) -> bytes:
     for index, (name, axes) in enumerate(zip(PARAMETERS, grid.flat, strict=True)):
         low, high = np.quantile(true[:, index], [0.002, 0.998])
         _both(axes, true[:, index], made[:, index], np.linspace(low, high, BINS))
-        axes.set(xlabel=name, yticks=[])
+        axes.set(xlabel=AXES[name], yticks=[])
+    for row in grid:
+        row[0].set_ylabel("density")
     grid.flat[0].legend(frameon=False, fontsize=8)
+    figure.suptitle("Hillas parameters of the generated images beside those of held-out gammas")
     return as_png(figure)
 
 
@@ -57,7 +74,7 @@ def draw_sizes(compared: Compared) -> bytes:
     sizes = np.log10(np.maximum(compared.generated.images.sum(axis=1), 1))
     bins = np.linspace(true.min(), np.quantile(true, 0.999), BINS)
     _both(left, true, sizes, bins)
-    left.set(xlabel="log10 of the size", ylabel="density", title="All classes")
+    left.set(xlabel=AXES["log_size"], ylabel="density", title="All classes")
     left.legend(frameon=False)
     for edge in compared.truth.trained_on.edges:
         right.axvline(np.log10(edge), color="0.85", linewidth=0.8, zorder=0)
@@ -65,7 +82,7 @@ def draw_sizes(compared: Compared) -> bytes:
         colour = (0.1 + 0.06 * index, 0.3 + 0.04 * index, 0.75 - 0.05 * index)
         chosen = sizes[compared.generated.classes == index]
         right.hist(chosen, np.linspace(bins[0], bins[-1], 3 * BINS), histtype="step", color=colour)
-    right.set(xlabel="log10 of the size", ylabel="images", title="By the class that was asked for (lines: its edges)")
+    right.set(xlabel=AXES["log_size"], ylabel="images", title="By the class that was asked for (lines: its edges)")
     _bare(right)
     return as_png(figure)
 

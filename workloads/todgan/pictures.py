@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from idleq.workloads.tods.instrument import SAMPLES, SAMPLING_HZ
+from idleq.workloads.training.curves import marker_for
 
 Array = npt.NDArray[Any]
 
@@ -23,7 +24,8 @@ def draw_losses(reports: Sequence[Mapping[str, float]], looks: Sequence[Sequence
     losses, distances = figure.subplots(2, 1, sharex=True)
     names = sorted(reports[0].keys() - {"step"})  # what was reported before a freeze comes back in another order
     for colour, name in zip(COLOURS, names, strict=False):
-        losses.plot([one["step"] for one in reports], [one[name] for one in reports], color=colour, label=name)
+        steps, values = [one["step"] for one in reports], [one[name] for one in reports]
+        losses.plot(steps, values, color=colour, label=name, marker=marker_for(reports))
     losses.set_ylabel("loss")
     losses.legend(frameon=False)
     finite = [look for look in looks if np.isfinite(look[1])]

@@ -36,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hits", choices=MIXES, default="balanced", help="as rare as in orbit, or a third each with 0, 1 and 2+"
     )
-    parser.add_argument("--output", metavar="DIR", help="where the file goes in a plain run")
+    parser.add_argument("--output", metavar="DIR", help="where the file goes; needed in a plain run")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -66,7 +66,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Add `--output`."""
-    parser.add_argument("--output", metavar="DIR", help="where the results go in a plain run")
+    parser.add_argument("--output", metavar="DIR", help="where the results go; needed in a plain run")
 
 
 def steps_and_events(

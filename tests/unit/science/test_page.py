@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from bench.science.figures import Figure, number, of_images, of_tods, verdict
+from bench.science.groups import HILLAS, Groups, aimed
 from bench.science.models import MODELS
 from bench.science.page import for_people, science_page, tods_page, write_pages
 from bench.science.plan import BUDGETS, steps
 from bench.science.results import Found, Judged
 from bench.science.running import Ran
-from bench.science.tables import aimed, comparison, markdown, work
+from bench.science.tables import classes, comparison, markdown, work
 from idleq.cli.result import Table
 
 FOLDER = Path("images/science")
@@ -24,6 +25,10 @@ def an_evaluation(score: float, *, reached: bool) -> dict[str, Any]:
             {"name": "score, KS", "value": score, "target": 0.05, "better": "less", "reached": reached, "paper": "0.1",
              "baselines": {"resample and render": 0.01, "truth again": 0.004}},
             {**none, "name": "mean score", "value": 0.5, "baselines": {"truth again": 0.7}},
+            {**none, "name": "class 1: size, KS to its training sizes", "value": 0.25, "baselines": {}},
+            {**none, "name": "class 1: share inside its edges", "value": 0.75, "baselines": {}},
+            {**none, "name": "log_size, KS to held-out gammas", "value": 0.125, "baselines": {"truth again": 0.2}},
+            {**none, "name": "late, KS to held-out gammas", "value": 0.01, "target": 0.02, "reached": True, "baselines": {}},
         ]
     }  # fmt: skip
 
@@ -76,8 +81,8 @@ def test_the_page_says_first_what_each_model_reaches_and_what_not(found: Found) 
     page = "\n".join(science_page(found, FOLDER))
 
     assert page.partition("## In short")[2].strip().splitlines()[:7] == [
-        "- cGAN: 0 of 1 targets. Not reached: score, KS (0.160).",
-        "    - beside it convolutional cGAN (baseline, the paper's architecture): 0 of 1 targets. Not reached: score, KS (0.300).",
+        "- cGAN: 1 of 2 targets. Not reached: score, KS (0.160).",
+        "    - beside it convolutional cGAN (baseline, the paper's architecture): 1 of 2 targets. Not reached: score, KS (0.300).",
         "- cVAE: **not reached: not run in the time that there was**; the same command goes on with it.",
         "    - beside it plain cVAE (baseline, a plain one): **not reached: not run in the time that there was**; the same command goes on with it.",
         "- TOD GAN: 16 of 16 targets. All are reached.",
@@ -93,7 +98,40 @@ def test_a_baseline_has_a_column_beside_its_model_and_the_papers_one(found: Foun
     assert any("*Truth again* is another recording" in line for line in page)
     assert "| figure | cGAN | convolutional cGAN | target | truth again | resample and render | paper |" in page
     assert "| score, KS | **0.160, not reached** | **0.300, not reached** | <= 0.05 | 0.004 | 0.010 | 0.1 |" in page
-    assert "| mean score | 0.500 | 0.500 |  | 0.700 |  |  |" in page
+
+
+def test_targets_stand_first_then_hillas_parameters_then_each_class_in_one_line(found: Found) -> None:
+    page = science_page(found, FOLDER)
+    shown = page[page.index("## Generated images beside held-out truth") : page.index("### cGAN")]
+
+    assert [line.partition(" |")[0] for line in shown if line.startswith(("|", "###"))] == [
+        *("| figure", "| ---", "| score, KS", "| late, KS to held-out gammas"),
+        *("### Hillas parameters", "| figure", "| ---", "| size"),
+        *("### Size classes", "| size class", "| ---", "| 1"),
+        *("### Other figures", "| figure", "| ---", "| mean score"),
+    ]
+    assert "| size | 0.125 | 0.125 | 0.200 |" in shown
+    assert "| 1 | 0.250 / 0.750 | 0.250 / 0.750 |" in shown
+    assert "| mean score | 0.500 | 0.500 | 0.700 |" in shown
+
+
+def test_every_figure_of_an_evaluation_is_in_one_group() -> None:
+    figures = of_images(an_evaluation(0.16, reached=False))
+    groups = Groups.of(figures)
+
+    assert len(figures) == sum(map(len, (groups.aimed, groups.hillas, groups.others, *groups.classes.values())))
+
+
+def test_each_hillas_parameter_that_is_measured_has_a_name_for_people() -> None:
+    measured = pytest.importorskip("idleq.workloads.iact.hillas", reason="the train extra is not installed")
+
+    assert list(HILLAS) == list(measured.PARAMETERS)
+
+
+def test_a_class_that_one_model_has_not_leaves_its_cell_empty() -> None:
+    table = classes({"a": {"2": [Figure(name="class 2: share inside", value=0.5)]}, "b": {}})
+
+    assert (table.columns, list(table.rows)) == (("size class", "a", "b"), [("2", "0.500", "")])
 
 
 def test_tods_stand_on_a_page_of_their_own_with_brackets_where_there_is_no_verdict(found: Found) -> None:
@@ -123,7 +161,7 @@ def test_a_terminal_is_shown_what_has_a_target_or_a_paper_only(found: Found) -> 
     tables = [block for block in for_people(found) if isinstance(block, Table)]
 
     assert [table.columns[0] for table in tables] == ["judge", "figure", "figure", "part"]
-    assert [row[0] for row in tables[1].rows] == ["score, KS"]
+    assert [row[0] for row in tables[1].rows] == ["score, KS", "late, KS to held-out gammas"]
     assert "white noise" in tables[2].expendable
 
 

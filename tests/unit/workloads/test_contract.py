@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,15 @@ def clock() -> FakeClock:
 def places(tmp_path: Path) -> Places:
     (tmp_path / "control").mkdir()
     return Places(checkpoints=tmp_path / "checkpoints", output=tmp_path / "output", control=tmp_path / "control")
+
+
+@pytest.fixture
+def own_handlers() -> Iterator[None]:
+    """Whatever a test makes of what asks a process to end, it is put back."""
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT)]
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
 
 
 def a_guest(places: Places, clock: FakeClock, *, kind: str = "test", seed: int = 1) -> Guest:
@@ -136,6 +146,20 @@ def test_the_signal_sets_the_flag_and_the_old_handler_comes_back() -> None:
         os.kill(os.getpid(), signal.SIGUSR1)
         assert flag.is_set
     assert signal.getsignal(signal.SIGUSR1) == before
+
+
+@pytest.mark.usefixtures("own_handlers")
+def test_what_asks_a_process_to_end_sets_the_flag_unless_it_is_ignored() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell without job control starts a program in the background
+    with StopFlag() as flag:
+        flag.listen_to_people()
+        signal.raise_signal(signal.SIGINT)
+        assert not flag.is_set
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert flag.is_set
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == (signal.SIG_DFL, signal.SIG_IGN)
 
 
 def test_a_guest_goes_on_until_it_is_asked_to_stop(places: Places, clock: FakeClock) -> None:
