@@ -16,7 +16,7 @@ help:
 	@echo "               the core's unit tests alone, which must reach every branch of it"
 	@echo "make bench     run the benchmarks; the table is also written to bench/results.json"
 	@echo "make science   train, generate and judge images and time-ordered data through idleq, and print the figures beside the papers'"
-	@echo "               (ARGS=--tiny to try it, ARGS=\"--part main\" for the main models alone, which takes about an hour)"
+	@echo "               (ARGS=--tiny to try it, ARGS=\"--part main\" for the main models alone, which takes about an hour; ARGS=\"--part seeds\" for other seeds too)"
 	@echo "make docs      write the pages that are made from the code"
 	@echo "make image     build the image of the workloads (BASE=NAME to start from another image, ENGINE=podman, WHEELS=FOLDER)"
 	@echo "make testbed-up|testbed-down|testbed-shell"

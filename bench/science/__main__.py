@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from bench.science.models import MODELS
+from bench.science.models import MODELS, PARTS
 from bench.science.page import TODS_PAGE, for_people, write_pages
 from bench.science.plan import BUDGETS, steps
 from bench.science.progress import Progress
@@ -28,7 +28,7 @@ def main() -> None:
     page = (chosen.page or place.root / "science.md").absolute()
     os.environ["IDLEQ_SERVER_DIR"] = str(place.server.root)
     every = steps(budget)
-    wanted = steps(budget, only_main=chosen.part == "main")
+    wanted = steps(budget, up_to=chosen.part)
     before = {step.name for step in wanted if place.result(step.name).is_dir()}
     print(f"{len(wanted)} jobs, {len(before)} of them done before; all of it lies in {place.root}", flush=True)
     left = []
@@ -56,9 +56,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tiny", action="store_const", const="tiny", dest="budget", help="the same as --budget tiny")
     parser.add_argument(
         "--part",
-        choices=("main", "all"),
-        default="all",
-        help="main: the main models and what judges them, the first hour; all: variants and baselines too (default)",
+        choices=PARTS,
+        default="second",
+        help="how far: main: the main models and what judges them, the first hour; second: variants and baselines too, the second"
+        " one (default); seeds: then the main models from other seeds too, about an hour more",
     )
     parser.add_argument("--dir", type=Path, help="where everything lies (default build/science-BUDGET)")
     parser.add_argument(

@@ -1,10 +1,14 @@
 """The generators that are trained and judged, and how much each is given; a new one is one more line of `MODELS`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, Self, get_args
 
 Kind = Literal["images", "tods"]
+# The main models are trained and judged in the first hour. The classifier, the variants and the baselines have a second one;
+# the main models from other seeds, which say what of a figure is luck, come last.
+Part = Literal["main", "second", "seeds"]
+PARTS: tuple[Part, ...] = get_args(Part)
 KINDS: Mapping[Kind, str] = {"images": "images", "tods": "time-ordered data"}
 
 
@@ -38,6 +42,7 @@ class Model:
         sizes: how much it is given.
         beside: the key of the main model that it is to be compared with; empty of a main model.
         role: what it is beside that one.
+        part: whose time it takes.
     """
 
     key: str
@@ -49,11 +54,24 @@ class Model:
     sizes: Sizes
     beside: str = ""
     role: str = ""
+    part: Part = "second"
 
     @property
     def is_main(self) -> bool:
         """Whether it is one of those that the first hour is for."""
-        return not self.beside
+        return self.part == "main"
+
+    def again(self, seed: int) -> Self:
+        """The same one, trained from another *seed*."""
+        return replace(
+            self,
+            key=f"{self.key}-seed-{seed}",
+            label=f"{self.label}, seed {seed}",
+            options=(*self.options, "--seed", str(seed)),
+            beside=self.key,
+            role=f"seed {seed}",
+            part="seeds",
+        )
 
 
 CGAN = Sizes(Size(20, 300), Size(1_500, 40_000), Size(4_000, 60_000), Size(6_000, 60_000))
@@ -70,12 +88,12 @@ TODVAE = Sizes(Size(20, 128), Size(500, 5_000), Size(1_500, 20_000), Size(3_000,
 
 CGAN_WEIGHTS, CVAE_WEIGHTS, TODGAN_WEIGHTS = "generator.safetensors", "decoder.safetensors", "tod-generator.safetensors"
 
-MODELS: Sequence[Model] = (
-    Model(key="cgan", label="cGAN", kind="images", workload="cgan", weights=CGAN_WEIGHTS, sizes=CGAN),
-    Model(key="cvae", label="cVAE", kind="images", workload="cvae", weights=CVAE_WEIGHTS, sizes=CVAE),
+_MODELS: Sequence[Model] = (
+    Model(key="cgan", label="cGAN", kind="images", workload="cgan", weights=CGAN_WEIGHTS, sizes=CGAN, part="main"),
+    Model(key="cvae", label="cVAE", kind="images", workload="cvae", weights=CVAE_WEIGHTS, sizes=CVAE, part="main"),
     Model(
         key="todgan", label="TOD GAN", kind="tods", workload="todgan", options=("--variant", "conditional"),
-        weights=TODGAN_WEIGHTS, sizes=TODGAN,
+        weights=TODGAN_WEIGHTS, sizes=TODGAN, part="main",
     ),
     Model(
         key="slides", label="slides' GAN", kind="tods", workload="todgan", options=("--variant", "slides"),
@@ -96,10 +114,14 @@ MODELS: Sequence[Model] = (
     ),
 )  # fmt: skip
 
+OTHER_SEEDS = (2, 3)
+
+MODELS: Sequence[Model] = (*_MODELS, *(model.again(seed) for model in _MODELS if model.is_main for seed in OTHER_SEEDS))
+
 
 def in_order(models: Sequence[Model], kind: Kind) -> list[Model]:
-    """Those that make *kind*: each main one, then those beside it."""
-    chosen = [model for model in models if model.kind == kind]
+    """Those that make *kind*, each from its first seed: each main one, then those beside it."""
+    chosen = [model for model in models if model.kind == kind and model.part != "seeds"]
     return [
         model
         for main in chosen

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.science.figures import AGAIN, RESAMPLED, verdict
@@ -38,6 +39,10 @@ A generator is asked for one of ten classes of size, 1 the faintest. Of each cla
 the share that lies inside the class's edges.
 """
 
+SEEDS_HEAD = """\
+The same trainings from other seeds, judged in the same way: how much of a figure is luck.
+"""
+
 TODS_HEAD = """\
 # Time-ordered data: figures
 
@@ -60,7 +65,7 @@ def write_pages(found: Found, target: Path) -> None:
     folder = Path("images") / "science"
     pictures = target.parent / folder
     pictures.mkdir(parents=True, exist_ok=True)
-    for one in found.judged.values():
+    for one in (one for kind in KINDS for one in found.of(kind)):
         for name, path in one.pictures.items():
             shutil.copyfile(path, pictures / f"{one.model.key}-{name}.png")
     if found.classifier is not None:
@@ -77,6 +82,7 @@ def science_page(found: Found, folder: Path) -> list[str]:
         IMAGES_HEAD,
         *_in_groups({one.model.label: Groups.of(one.figures) for one in found.of("images")}),
         *_pictures(found.of("images"), folder),
+        *_seeds(found, "images"),
     ]
     return [
         HEAD,
@@ -102,6 +108,7 @@ def tods_page(found: Found, folder: Path) -> list[str]:
         *(_table(_compared(found, "tods")) if judged else []),
         *_table(_kept(found, judged)),
         *_pictures(judged, folder),
+        *_seeds(found, "tods"),
     ]
 
 
@@ -124,6 +131,19 @@ def _under(title: str, head: str, table: Table) -> list[str]:
 
 def _compared(found: Found, kind: Kind) -> Table:
     return comparison({one.model.label: one.figures for one in found.of(kind)})
+
+
+def _seeds(found: Found, kind: Kind) -> list[str]:
+    """What has a target, of the main models from every seed."""
+    columns = {
+        one.model.label: [
+            replace(figure, baselines={}, paper="") for figure in one.figures if figure.target is not None
+        ]
+        for one in found.seeds(kind)
+    }
+    reached = [f"- {one.model.label}: {verdict(one.figures)}" for one in found.seeds(kind)]
+    table = without_empty(comparison(columns)) if columns else Table(columns=(), rows=())
+    return ["## Other seeds", "", SEEDS_HEAD, *reached, "", *_table(table)] if reached else []
 
 
 def in_short(found: Found) -> list[str]:
@@ -176,7 +196,7 @@ def _work(found: Found) -> list[str]:
         "",
         f"Budget: {budget.about}. {budget.generated} images generated of each model and {budget.judged} true ones judged;",
         f"{budget.tods} TODs generated and {budget.tods_per_class} true ones of each number of hits judged. The main part is the main models; the second one is the",
-        "classifier, the variants and the baselines. The classifier judges the main models, and so is run with them where no earlier run has left it; the rest of the",
+        "classifier, the variants and the baselines; that of the seeds, which is run where it is asked for, the main models from other seeds. The classifier judges the main models, and so is run with them where no earlier run has left it; the rest of the",
         "second part fills cores that the main one leaves idle, and has those to itself after it. One thread each, on CPU cores that were shared with other work:",
         "the seconds are of wall time within segments and say little.",
         "",

@@ -3,16 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
-from bench.science.models import MODELS, Model, Size
+from bench.science.models import MODELS, PARTS, Model, Part, Size
 
 # Where the results of the jobs before are: name -> folder.
 Results = Mapping[str, Path]
-
-# The main models are trained and judged in the first hour. The classifier, the variants and the baselines have a second one.
-Part = Literal["main", "second"]
-PARTS: tuple[Part, ...] = get_args(Part)
 
 CLASSIFIER = "train-classifier"
 
@@ -115,24 +111,24 @@ FIRST, LATER = 1, 0
 """Priorities: what the main models wait for, and all else, which fills cores that these leave idle."""
 
 
-def steps(budget: Budget, models: Sequence[Model] = MODELS, *, only_main: bool = False) -> list[Step]:
-    """Every job, each behind those that it comes after; *only_main*: what the main models need, which includes their judge.
+def steps(budget: Budget, models: Sequence[Model] = MODELS, *, up_to: Part = "seeds") -> list[Step]:
+    """The jobs of all parts *up_to* that one, each behind those that it comes after; the main models need their judge as well.
 
     What takes longest is first: the trainings of the main models, then their judge's.
     """
     main = [model for model in models if model.is_main]
-    rest = [] if only_main else [model for model in models if not model.is_main]
+    after = [[model for model in models if model.part == part] for part in PARTS[1 : PARTS.index(up_to) + 1]]
     return [
         *(_train(budget, model) for model in main),
         _train_classifier(budget),
         *(step for model in main for step in (_generate(budget, model), _evaluate(budget, model))),
-        *(_train(budget, model) for model in rest),
-        *(step for model in rest for step in (_generate(budget, model), _evaluate(budget, model))),
+        *(step for rest in after for step in _of_part(budget, rest)),
     ]
 
 
-def _part(model: Model) -> Part:
-    return "main" if model.is_main else "second"
+def _of_part(budget: Budget, models: Sequence[Model]) -> list[Step]:
+    judged = [step for model in models for step in (_generate(budget, model), _evaluate(budget, model))]
+    return [*(_train(budget, model) for model in models), *judged]
 
 
 def _priority(model: Model) -> int:
@@ -152,7 +148,7 @@ def _train(budget: Budget, model: Model) -> Step:
     return Step(
         name=f"train-{model.key}",
         workload=f"train-{model.workload}",
-        part=_part(model),
+        part=model.part,
         trained=size,
         options=lambda _: [*model.options, "--steps", str(size.steps), *sizes],
         priority=_priority(model),
@@ -179,7 +175,7 @@ def _generate(budget: Budget, model: Model) -> Step:
     return Step(
         name=f"generate-{model.key}",
         workload=f"generate-{model.workload}",
-        part=_part(model),
+        part=model.part,
         after=(f"train-{model.key}",),
         options=lambda results: [
             *("--weights", str(results[f"train-{model.key}"] / model.weights)),
@@ -208,7 +204,7 @@ def _evaluate(budget: Budget, model: Model) -> Step:
     return Step(
         name=f"evaluate-{model.key}",
         workload="evaluate-images" if model.kind == "images" else "evaluate-tods",
-        part=_part(model),
+        part=model.part,
         after=(CLASSIFIER, generated) if model.kind == "images" else (trained, generated),
         options=of_images if model.kind == "images" else of_tods,
         priority=_priority(model),

@@ -56,6 +56,16 @@ class Found:
         """What has been judged of *kind*, in the order of the pages."""
         return [self.judged[model.key] for model in in_order(self.models, kind) if model.key in self.judged]
 
+    def seeds(self, kind: Kind) -> list[Judged]:
+        """The main models of *kind* that were trained from other seeds too, each before those."""
+        again = [self.judged[model.key] for model in self.models if model.part == "seeds" and model.key in self.judged]
+        return [
+            one
+            for main in self.of(kind)
+            for one in (main, *(other for other in again if other.model.beside == main.model.key))
+            if any(other.model.beside == main.model.key for other in again)
+        ]
+
 
 def collect(
     place: Place, budget: Budget, models: Sequence[Model], steps: Sequence[Step], ran: Mapping[str, Ran]

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.science.figures import BASELINES, Figure, number
-from bench.science.plan import PARTS, Step
+from bench.science.models import PARTS
+from bench.science.plan import Step
 from bench.science.running import Ran
 from idleq.cli.result import Table
 

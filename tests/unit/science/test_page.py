@@ -1,5 +1,6 @@
 """The pages of `make science`, from small evaluations made by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +212,27 @@ def test_a_verdict_counts_what_is_reached_missed_and_unknown() -> None:
 
     assert verdict(figures) == "1 of 3 targets. Not reached: b (0.300). 1 without a verdict: too few such TODs."
     assert [figure.name for figure in aimed(figures)] == ["a", "b", "c", "d"]
+
+
+def test_other_seeds_stand_in_a_table_of_their_own_once_there_are_some(found: Found) -> None:
+    assert "## Other seeds" not in science_page(found, FOLDER)
+    again = a_judged("cgan-seed-2", of_images(an_evaluation(0.04, reached=True)))
+    page = science_page(replace(found, judged={**found.judged, "cgan-seed-2": again}), FOLDER)
+    shown = page[page.index("## Other seeds") :]
+
+    assert "- cGAN, seed 2: 2 of 2 targets. All are reached." in shown
+    assert "| figure | cGAN | cGAN, seed 2 | target |" in shown
+    assert "| score, KS | **0.160, not reached** | 0.040 | <= 0.05 |" in shown
+    assert not [line for line in page[: page.index("## Other seeds")] if "seed 2" in line]
+
+
+def test_pictures_are_kept_of_the_first_seed_only(found: Found, tmp_path: Path) -> None:
+    picture = tmp_path / "one.png"
+    picture.write_bytes(b"png")
+    shown = {key: replace(one, pictures={"one": picture}) for key, one in found.judged.items()}
+    again = replace(a_judged("cgan-seed-2", []), pictures={"one": picture})
+    write_pages(replace(found, judged={**shown, "cgan-seed-2": again}, classifier=None), tmp_path / "science.md")
+
+    assert sorted(path.name for path in (tmp_path / "images" / "science").iterdir()) == sorted(
+        f"{key}-one.png" for key in shown
+    )

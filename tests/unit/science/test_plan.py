@@ -29,7 +29,7 @@ def test_every_job_comes_behind_those_whose_results_it_needs(budget: str) -> Non
 
 
 def test_the_main_models_and_their_judge_are_a_run_of_their_own() -> None:
-    names = [step.name for step in steps(BUDGETS["hour"], MODELS, only_main=True)]
+    names = [step.name for step in steps(BUDGETS["hour"], MODELS, up_to="main")]
 
     assert [name.removeprefix("train-") for name in names[:4]] == ["cgan", "cvae", "todgan", "classifier"]
     assert {name.partition("-")[2] for name in names} == {"cgan", "cvae", "todgan", "classifier"}
@@ -87,3 +87,15 @@ def test_every_model_stands_beside_a_main_one_of_its_kind() -> None:
     main = {model.key: model for model in MODELS if model.is_main}
     for model in MODELS:
         assert model.is_main or (main[model.beside].kind == model.kind and model.role)
+
+
+def test_other_seeds_are_run_last_and_only_where_they_are_asked_for() -> None:
+    second = [step.name for step in steps(BUDGETS["hour"], MODELS, up_to="second")]
+    names = [step.name for step in steps(BUDGETS["hour"], MODELS, up_to="seeds")]
+
+    assert names[: len(second)] == second
+    assert not [name for name in second if "seed" in name]
+    assert {name for name in names[len(second) :] if name.startswith("train-")} == {
+        f"train-{key}-seed-{seed}" for key in ("cgan", "cvae", "todgan") for seed in (2, 3)
+    }
+    assert named("train-todgan-seed-3").options(RESULTS)[:4] == ["--variant", "conditional", "--seed", "3"]

@@ -31,7 +31,7 @@ def test_the_line_says_what_runs_what_is_frozen_and_how_many_wait() -> None:
 
 
 def test_what_is_done_is_told_once_and_what_runs_not_at_every_look(capsys: pytest.CaptureFixture[str]) -> None:
-    wanted = steps(BUDGETS["tiny"])
+    wanted = steps(BUDGETS["tiny"], up_to="second")
     tell = Progress({"train-cgan"})
     for step, done in ((1, ["train-cgan"]), (2, ["train-cgan"]), (3, ["train-cgan", "train-cvae"])):
         row = a_row("train-todgan", "running", step=step, node="n1")
