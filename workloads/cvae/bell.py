@@ -21,6 +21,10 @@ from idleq.workloads.iact.scaling import to_light
 from idleq.workloads.iact.sizing import condition_of
 from idleq.workloads.iact.spatial import MOMENTS, NUMBERS, Shape, moments
 
+# The likelihood of a bright shower's counts is off by as many nats as it has light: unweighted, few of these drown what a
+# step could learn of the many faint ones. From this size on, in photo-electrons, one counts for half and less.
+FAINT = 300.0
+
 
 class Encoder(nn.Module):
     """Images (B, 609) on the networks' scale and conditions (B, 1) -> mean and log variance of the code (B, latent).
@@ -88,6 +92,9 @@ class BellModel(Model):
 
     def misfit(self, light: Tensor, batch: Batch) -> Tensor:
         return -log_likelihood(light, batch.seen)
+
+    def weights(self, batch: Batch) -> Tensor:
+        return 1 / (1 + batch.sizes / FAINT)
 
     def record(self, light: Tensor, response: Response, random: torch.Generator) -> Tensor:
         return response.record(light, random)

@@ -72,6 +72,10 @@ class Model(nn.Module, ABC):
     def misfit(self, light: Tensor, batch: Batch) -> Tensor:
         """How far the decoder's light is from the images: their negative log likelihood (B,), but for constants."""
 
+    def weights(self, batch: Batch) -> Tensor:
+        """How much each image says in a step (B,), of its size alone: what is best given a size stays the best."""
+        return torch.ones_like(batch.sizes)
+
     @abstractmethod
     def record(self, light: Tensor, response: Response, random: torch.Generator) -> Tensor:
         """The decoder's light (B, 609) -> images as the data set has them."""

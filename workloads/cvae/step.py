@@ -19,7 +19,8 @@ def train_step(state: VaeState, config: TrainConfig, data: TrainingData) -> dict
     """Advance *state* by one step."""
     batch = data.batch(state.order.next())
     misfit, divergence = bound(state.model, batch, torch.randn(config.batch, config.latent).to(state.device))
-    loss = (misfit + divergence).mean()
+    weights = state.model.weights(batch)
+    loss = (weights / weights.mean() * (misfit + divergence)).mean()
     for group in state.optimiser.param_groups:
         group["lr"] = config.rate_at(state.step)
     state.optimiser.zero_grad()
