@@ -11,17 +11,25 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, ClassVar, Self
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 
-from idleq.workloads.cgan.config import ModelSize
+from idleq.workloads.cgan.config import ModelSize, TrainConfig
+from idleq.workloads.cgan.data import TrainingData
+from idleq.workloads.cgan.models import Generator, Loss
+from idleq.workloads.cgan.recording import record
 from idleq.workloads.cgan.telling import FURTHEST, TOLD, Scale, mirrored, tell
 from idleq.workloads.iact.camera import Camera
+from idleq.workloads.iact.dataset import CLASSES
 from idleq.workloads.iact.response import Response
 from idleq.workloads.iact.sizing import condition_of, size_in_class
 from idleq.workloads.iact.spatial import BENDS, LEANS, NUMBERS, Shape
 from idleq.workloads.training.device import device_of
+from idleq.workloads.training.state import Choices
 
 SLOPE = 0.2
 
@@ -30,6 +38,14 @@ SLOPE = 0.2
 DRAWN = (1, 3, BENDS + LEANS, 1)
 
 DISCRIMINATOR_WIDTH = 256
+
+FEWEST_SEEN = 2
+
+LEAST_SIZE = 20.0
+"""What an image of which nothing is left counts as having, in photo-electrons."""
+
+MOST_SLOPE = 20.0
+"""By which one shower's numbers may move the loss: that of an image's moments has no bound where cleaning is near a far pixel."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +57,7 @@ class Noise:
     within: Tensor
 
 
-class BellGenerator(nn.Module):
+class BellGenerator(Generator):
     """Noise and classes (B,) -> expected light (B, 609) in photo-electrons."""
 
     def __init__(self, size: ModelSize, camera: Camera, log_quantiles: Tensor) -> None:
@@ -134,6 +150,89 @@ class ToldDiscriminator(nn.Module):
         middle, spread = (of(told, dim=0, keepdim=True).expand_as(told) for of in (torch.mean, torch.std))
         judged: Tensor = self.judge(torch.cat([told, 2 * middle, 2 * (spread - 1)], dim=1))[:, 0]
         return judged
+
+
+@dataclass(frozen=True, slots=True)
+class BellMeeting:
+    """The logistic loss on what is told of true images, and of what is recorded of made light.
+
+    Goodfellow et al., arXiv:1406.2661; a discriminator that is steep at true images costs (R1 of Mescheder et al.,
+    arXiv:1801.04406, section 4.1).
+    """
+
+    config: TrainConfig
+    discriminator: ToldDiscriminator
+    true: Tensor  # what is told of true images (B, TOLD)
+    made: Tensor  # and of made ones, scaled; of what does not trigger nothing
+    images: Tensor  # the made ones
+    sizes: Tensor  # that were drawn for them
+
+    def discriminator_loss(self) -> Loss:
+        """True scores high, made low, and not steeply."""
+        real = self.discriminator.scaled(self.true).requires_grad_()
+        real_score, made_score = self.discriminator(real), self.discriminator(self.made.detach())
+        loss = -logsigmoid(real_score).mean() - logsigmoid(-made_score).mean()
+        (slopes,) = torch.autograd.grad(real_score.sum(), real, create_graph=True)
+        steepness = slopes.square().sum(dim=1).mean() / 2
+        return loss + self.config.smoothness * steepness, {"discriminator_loss": loss}
+
+    def generator_loss(self) -> Loss:
+        """The same images score high, and are of the size drawn."""
+        loss = -logsigmoid(self.discriminator(self.made)).mean()
+        measured = self.images.sum(dim=1).clamp(min=LEAST_SIZE)
+        missed = (torch.log(measured) - torch.log(self.sizes)).square().mean()
+        return loss + self.config.size_weight * missed, {"generator_loss": loss, "size_missed": missed}
+
+
+@dataclass(frozen=True, slots=True)
+class BellOpponents:
+    """Both networks of this variant."""
+
+    # Without momentum in the mean: with a moving opponent, momentum makes the two circle round each other.
+    betas: ClassVar[tuple[float, float]] = (0.0, 0.99)
+    new_generator: ClassVar[type[BellGenerator]] = BellGenerator
+
+    generator: BellGenerator
+    discriminator: ToldDiscriminator
+
+    @classmethod
+    def begin(cls, config: TrainConfig, data: TrainingData, camera: Camera) -> Self:
+        """Both with new weights."""
+        return cls(
+            BellGenerator(config.model, camera, data.log_quantiles),
+            ToldDiscriminator(camera, Scale.of(data.told[: config.trained_on])),
+        )
+
+    def meet(self, config: TrainConfig, data: TrainingData, chosen: npt.NDArray[Any], random: Choices) -> BellMeeting:
+        """What the camera records of made light; what does not trigger is left out, as it will be drawn again."""
+        generator, device = self.generator, device_of(self.generator)
+        # Of each class as many, but for the batch's rest: with which class that begins is drawn, so that over the steps
+        # none has more. Were it counted instead, Python's generator would be no part of the state, and the weights others.
+        wanted = (torch.arange(config.batch) + random.randrange(CLASSES)) % CLASSES
+        noise = generator.noise(config.batch)
+        sizes = generator.sizes(noise, wanted.to(device))
+        numbers = generator.numbers(noise, sizes)
+        numbers.register_hook(_bounded)  # type: ignore[no-untyped-call] # torch leaves it untyped
+        recorded = record(generator.light(numbers, noise, sizes), generator.response)
+        seen = recorded.is_seen.nonzero()[:, 0]
+        if len(seen) < FEWEST_SEEN:  # of a training at its beginning: a batch has no spread otherwise
+            seen = torch.arange(config.batch).to(device)
+        images = recorded.images[seen]
+        return BellMeeting(
+            config=config,
+            discriminator=self.discriminator,
+            true=data.told[torch.from_numpy(chosen)],
+            made=self.discriminator.told(images, recorded.lit[seen]),
+            images=images,
+            sizes=sizes[seen],
+        )
+
+
+def _bounded(slopes: Tensor) -> Tensor:
+    """No shower's slope (B, numbers) is longer than MOST_SLOPE over the batch."""
+    length = slopes.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    bounded: Tensor = slopes * (MOST_SLOPE / len(slopes) / length).clamp(max=1)
+    return bounded
 
 
 def _layers(*widths: int, activation: Callable[[], nn.Module]) -> nn.Sequential:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from idleq.workloads.errors import BadOption
+from idleq.workloads.training.choices import variant_in
 from idleq.workloads.training.options import check_training
 from idleq.workloads.training.precision import Precision
 
@@ -33,13 +34,7 @@ class ModelSize:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`."""
-        return cls(variant=Variant(values["variant"]), latent=values["latent"], width=values["width"])
-
-
-MODELS = {
-    Variant.BELL: ModelSize(variant=Variant.BELL, latent=16, width=128),
-    Variant.CONVOLUTIONAL: ModelSize(variant=Variant.CONVOLUTIONAL, latent=64, width=16),
-}
+        return cls(variant=variant_in(values, Variant), latent=values["latent"], width=values["width"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,21 +51,44 @@ class Rates:
         return 1.0 if progress <= self.steady or self.steady >= 1 else max(0.01, (1 - progress) / (1 - self.steady))
 
 
-RATES = {
-    Variant.BELL: Rates(generator=3e-4, discriminator=1e-3, average_decay=0.999, steady=0.2),
-    Variant.CONVOLUTIONAL: Rates(generator=1e-3, discriminator=1e-3, average_decay=0.99, steady=1.0),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """How a variant is trained unless something else is asked for; *quick* and *full* hold steps and events."""
+
+    model: ModelSize
+    rates: Rates
+    batch: int
+    quick: Mapping[str, int]
+    full: Mapping[str, int]
+
+
+# Quick is about two minutes of one core, the data set included; long enough for showers to look like showers.
+USUAL = {
+    Variant.BELL: Usual(
+        model=ModelSize(variant=Variant.BELL, latent=16, width=128),
+        rates=Rates(generator=3e-4, discriminator=1e-3, average_decay=0.999, steady=0.2),
+        batch=256,
+        quick={"steps": 600, "events": 12_000},
+        full={"steps": 6_000, "events": 60_000},
+    ),
+    Variant.CONVOLUTIONAL: Usual(
+        model=ModelSize(variant=Variant.CONVOLUTIONAL, latent=64, width=16),
+        rates=Rates(generator=1e-3, discriminator=1e-3, average_decay=0.99, steady=1.0),
+        batch=64,
+        quick={"steps": 600, "events": 12_000},
+        full={"steps": 6_000, "events": 60_000},
+    ),
 }
 
 SETTLED = 0.2
 """What is left of the rates when the wandering is over."""
 
-BATCH = {Variant.BELL: 256, Variant.CONVOLUTIONAL: 64}
 VALIDATION = 0.05
 
 
 def usual_batch(variant: Variant, events: int) -> int:
     """Where none was asked for: no more than there are *events* to train on, unless they are far too few for any."""
-    return max(16, min(BATCH[variant], events - math.ceil(events * VALIDATION)))
+    return max(16, min(USUAL[variant].batch, events - math.ceil(events * VALIDATION)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +98,7 @@ class TrainConfig:
     steps: int
     events: int
     batch: int
-    model: ModelSize = MODELS[Variant.BELL]
+    model: ModelSize = USUAL[Variant.BELL].model
     seed: int = 1
     threads: int = 1
     precision: Precision = Precision.FLOAT32
@@ -111,7 +129,7 @@ class TrainConfig:
     @property
     def rates(self) -> Rates:
         """The variant's rates."""
-        return RATES[self.variant]
+        return USUAL[self.variant].rates
 
     @property
     def kept_back(self) -> int:
@@ -139,8 +157,3 @@ class TrainConfig:
             "model": self.model.to_dict(),
             "rates": asdict(self.rates),
         }
-
-
-# About two minutes of one core, the data set included; long enough for showers to look like showers.
-QUICK = {"steps": 600, "events": 12_000}
-FULL = {"steps": 6_000, "events": 60_000}

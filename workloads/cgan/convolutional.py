@@ -6,19 +6,25 @@ average over the generator's steps as the result. The discriminator is also told
 what the classes mean.
 """
 
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, ClassVar, Self
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import leaky_relu, relu
 from torch.nn.utils.parametrizations import spectral_norm
 
-from idleq.workloads.cgan.config import ModelSize
+from idleq.workloads.cgan.config import ModelSize, TrainConfig
+from idleq.workloads.cgan.data import TrainingData
+from idleq.workloads.cgan.models import Generator, Loss
 from idleq.workloads.iact.camera import SIDE, Camera
 from idleq.workloads.iact.dataset import CLASSES
-from idleq.workloads.iact.scaling import as_cleaned, to_light
+from idleq.workloads.iact.scaling import as_cleaned, to_light, to_network
 from idleq.workloads.iact.sizing import size_in_class
 from idleq.workloads.training.device import device_of
+from idleq.workloads.training.state import Choices
 
 SLOPE = 0.2
 
@@ -44,7 +50,7 @@ class ClassNorm(nn.Module):
         return normed
 
 
-class ConvolutionalGenerator(nn.Module):
+class ConvolutionalGenerator(Generator):
     """Noise (B, latent) and classes (B,) -> light (B, 1, 32, 32) in photo-electrons, none outside the camera.
 
     The light is a shape that sums to one times a size drawn from the class, so that an image is of the class asked
@@ -119,6 +125,61 @@ class ConvolutionalDiscriminator(nn.Module):
         by_size = (self.size_of_class(classes) * parabola).sum(dim=1)  # (B,)
         judged: Tensor = self.judge(merged).squeeze(1) + by_class + by_size
         return judged
+
+
+@dataclass(frozen=True, slots=True)
+class ConvolutionalMeeting:
+    """The hinge loss."""
+
+    config: TrainConfig
+    discriminator: ConvolutionalDiscriminator
+    maps: Tensor  # true ones (B, 1, 32, 32)
+    classes: Tensor  # theirs (B,)
+    synthetic: Tensor  # (B, 1, 32, 32)
+    wanted: Tensor  # the classes of the synthetic ones (B,)
+
+    def discriminator_loss(self) -> Loss:
+        """Real above +1, synthetic below -1."""
+        with self.config.precision.autocast(self.maps.device.type):
+            real_score = self.discriminator(self.maps, self.classes)  # (B,)
+            synthetic_score = self.discriminator(self.synthetic.detach(), self.wanted)
+            loss = relu(1 - real_score).mean() + relu(1 + synthetic_score).mean()
+        return loss, {"discriminator_loss": loss}
+
+    def generator_loss(self) -> Loss:
+        """The same images score high."""
+        with self.config.precision.autocast(self.maps.device.type):
+            loss = -self.discriminator(self.synthetic, self.wanted).mean()
+        return loss, {"generator_loss": loss}
+
+
+@dataclass(frozen=True, slots=True)
+class ConvolutionalOpponents:
+    """Both networks of this variant."""
+
+    # Without momentum in the mean: with a moving opponent, momentum makes the two circle round each other.
+    betas: ClassVar[tuple[float, float]] = (0.0, 0.9)
+    new_generator: ClassVar[type[ConvolutionalGenerator]] = ConvolutionalGenerator
+
+    generator: ConvolutionalGenerator
+    discriminator: ConvolutionalDiscriminator
+
+    @classmethod
+    def begin(cls, config: TrainConfig, data: TrainingData, camera: Camera) -> Self:
+        """Both with new weights."""
+        generator = ConvolutionalGenerator(config.model, camera, data.log_quantiles)
+        return cls(generator, ConvolutionalDiscriminator(config.model))
+
+    def meet(
+        self, config: TrainConfig, data: TrainingData, chosen: npt.NDArray[Any], random: Choices
+    ) -> ConvolutionalMeeting:
+        """Images of classes that are drawn one by one."""
+        device, (maps, classes) = device_of(self.generator), data.batch(chosen)
+        wanted = torch.tensor([random.randrange(CLASSES) for _ in range(config.batch)]).to(device)
+        noise = torch.randn(config.batch, self.generator.latent).to(device)
+        with config.precision.autocast(device.type):
+            synthetic = to_network(self.generator(noise, wanted))
+        return ConvolutionalMeeting(config, self.discriminator, maps, classes, synthetic, wanted)
 
 
 def log_size(maps: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,34 @@ from idleq.workloads.iact.samples import sample_classes, write_samples
 from idleq.workloads.training.card import ModelCard, write_card
 from idleq.workloads.training.curves import draw_curves
 
-# Variant -> what its generator makes, how it differs from the paper, and its limits.
-SAID = {
-    Variant.BELL: (
-        "the light of gamma showers",
-        "with showers as bells, and an adversary that is told what tells showers apart",
-        "It draws smooth shapes: nothing here says anything of islands in real images.",
-        "Night sky, trigger and cleaning are known rules and are applied, not learnt: another camera needs its own.",
-        "Images whose measured size is not of their class are drawn again.",
-    ),
-    Variant.CONVOLUTIONAL: ("cleaned camera images of gamma showers", "sized for one CPU core"),
-}
 
-# Variant -> the discriminator's loss, and where it stands if made and true images cannot be told apart.
-LOSSES = {Variant.BELL: ("logistic", 2 * math.log(2)), Variant.CONVOLUTIONAL: ("hinge", 2.0)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the card and the loss curve say of a variant."""
+
+    makes: str
+    source: str  # how it differs from the paper
+    limits: Sequence[str] = ()
+    loss: str  # the discriminator's
+    level: float  # at which made and true images cannot be told apart
+
+
+TOLD = {
+    Variant.BELL: Told(
+        makes="the light of gamma showers",
+        source="with showers as bells, and an adversary that is told what tells showers apart",
+        limits=(
+            "It draws smooth shapes: nothing here says anything of islands in real images.",
+            "Night sky, trigger and cleaning are known rules and are applied, not learnt: another camera needs its own.",
+            "Images whose measured size is not of their class are drawn again.",
+        ),
+        loss="logistic",
+        level=2 * math.log(2),
+    ),
+    Variant.CONVOLUTIONAL: Told(
+        makes="cleaned camera images of gamma showers", source="sized for one CPU core", loss="hinge", level=2.0
+    ),
+}
 
 
 def write_results(output: Path, config: TrainConfig, data: TrainingData, state: GanState) -> Iterator[None]:
@@ -57,7 +72,7 @@ def write_results(output: Path, config: TrainConfig, data: TrainingData, state: 
         "last_report": state.history.reports[-1],
         "of_their_class_at_first": round(drawn.first, 4),
     }
-    loss, level = LOSSES[config.variant]
+    told = TOLD[config.variant]
     write_samples(
         output,
         camera,
@@ -68,9 +83,9 @@ def write_results(output: Path, config: TrainConfig, data: TrainingData, state: 
         losses=draw_curves(
             state.history.reports,
             {"discriminator_loss": "discriminator", "generator_loss": "generator"},
-            title=f"Training: at {level:.3g} (dotted) the discriminator cannot tell",
-            ylabel=f"{loss} loss",
-            level=level,
+            title=f"Training: at {told.level:.3g} (dotted) the discriminator cannot tell",
+            ylabel=f"{told.loss} loss",
+            level=told.level,
         ),
     )
     write_card(output, _card(config, data, state, parameters, figures))
@@ -79,11 +94,11 @@ def write_results(output: Path, config: TrainConfig, data: TrainingData, state: 
 def _card(
     config: TrainConfig, data: TrainingData, state: GanState, parameters: dict[str, int], figures: dict[str, Any]
 ) -> ModelCard:
-    makes, source, *limits = SAID[config.variant]
+    told = TOLD[config.variant]
     return ModelCard(
         name="Conditional GAN for TAIGA-IACT images",
-        what=f"A generator of {makes}, asked for one of ten classes of size.",
-        source=f"arXiv:2211.15807, {source}",
+        what=f"A generator of {told.makes}, asked for one of ten classes of size.",
+        source=f"arXiv:2211.15807, {told.source}",
         weights=WEIGHTS_FILE,
         parameters=parameters,
         settings=config.identity(),
@@ -92,7 +107,7 @@ def _card(
         figures=figures,
         limits=(
             "The truth it learnt from is rendered from MAGIC's Hillas parameters, not TAIGA's own Monte Carlo.",
-            *limits,
+            *told.limits,
             "Its figures are those of evaluate-images; nothing here says how good the images are.",
         ),
     )

@@ -10,22 +10,18 @@ from typing import ClassVar, Self
 
 import numpy as np
 import torch
+from torch import nn
 
-from idleq.workloads.cgan.bell import ToldDiscriminator
-from idleq.workloads.cgan.config import TrainConfig, Variant
-from idleq.workloads.cgan.convolutional import ConvolutionalDiscriminator
+from idleq.workloads.cgan.config import TrainConfig
 from idleq.workloads.cgan.data import TrainingData
-from idleq.workloads.cgan.models import Discriminator, Generator, generator_of
-from idleq.workloads.cgan.telling import Scale
+from idleq.workloads.cgan.models import Generator, Opponents
+from idleq.workloads.cgan.variants import opponents_of
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.training.batches import BatchOrder
 from idleq.workloads.training.best import Best
 from idleq.workloads.training.device import CPU
 from idleq.workloads.training.history import History
 from idleq.workloads.training.state import Choices, TrainingState
-
-# Adam without momentum in the mean: with a moving opponent, momentum makes the two circle round each other.
-ADAM_BETAS = {Variant.BELL: (0.0, 0.99), Variant.CONVOLUTIONAL: (0.0, 0.9)}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,30 +38,33 @@ class GanState(TrainingState):
         "python_random",
     )
 
-    generator: Generator
-    discriminator: Discriminator
+    opponents: Opponents
     average: Generator
     best: Best
     generator_optimiser: torch.optim.Optimizer
     discriminator_optimiser: torch.optim.Optimizer
     python_random: Choices
 
+    @property
+    def generator(self) -> Generator:
+        """The one that learns."""
+        return self.opponents.generator
+
+    @property
+    def discriminator(self) -> nn.Module:
+        """Its opponent."""
+        return self.opponents.discriminator
+
     @classmethod
     def begin(cls, config: TrainConfig, data: TrainingData, camera: Camera, device: torch.device = CPU) -> Self:
         """The state on *device* before the first step; torch's generator is seeded here."""
         torch.manual_seed(config.seed)
-        generator = generator_of(config.model, camera, data.log_quantiles).to(device)
-        discriminator: Discriminator = (
-            ToldDiscriminator(camera, Scale.of(data.told[: config.trained_on]))
-            if config.variant is Variant.BELL
-            else ConvolutionalDiscriminator(config.model)
-        )
-        discriminator.to(device)
+        opponents = opponents_of(config, data, camera)
+        generator, discriminator = opponents.generator.to(device), opponents.discriminator.to(device)
         average = copy.deepcopy(generator).requires_grad_(requires_grad=False).eval()
-        rates, betas, random = config.rates, ADAM_BETAS[config.variant], np.random.default_rng(config.seed)
+        rates, betas, random = config.rates, opponents.betas, np.random.default_rng(config.seed)
         return cls(
-            generator=generator,
-            discriminator=discriminator,
+            opponents=opponents,
             average=average,
             best=Best(average, patience=config.patience),
             generator_optimiser=torch.optim.Adam(generator.parameters(), rates.generator, betas),

@@ -6,9 +6,10 @@ Read from top to bottom: config, device, data, model and optimisers, loop, resul
 import argparse
 import os
 
-from idleq.workloads.cgan.config import FULL, MODELS, QUICK, TrainConfig, Variant, usual_batch
+from idleq.workloads.cgan.config import USUAL, TrainConfig, Variant, usual_batch
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.guest import Guest
+from idleq.workloads.training.choices import add_choice
 from idleq.workloads.training.loop import finish, go_on_from, train
 from idleq.workloads.training.options import add_device, add_training_options, steps_and_events
 from idleq.workloads.training.precision import add_precision
@@ -16,15 +17,19 @@ from idleq.workloads.training.precision import add_precision
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `train-cgan`."""
+    usual = USUAL[Variant.BELL]
     add_training_options(
-        parser, quick=QUICK, full=FULL, batch=None, batch_default="256; convolutional 64; or as many as there are"
+        parser,
+        quick=usual.quick,
+        full=usual.full,
+        batch=None,
+        batch_default="256; convolutional 64; or as many as there are",
     )
-    parser.add_argument(
+    add_choice(
+        parser,
         "--variant",
-        type=Variant,
-        choices=[*Variant],
-        default=Variant.BELL,
-        help="showers as bells that the camera records (default), or the recorded image by convolutions, as in the paper",
+        Variant.BELL,
+        "showers as bells that the camera records (default), or the recorded image by convolutions, as in the paper",
     )
     add_precision(parser)
     add_device(parser)
@@ -33,11 +38,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train to the end, or save and leave when asked to."""
     # --- config
-    size = steps_and_events(options, quick=QUICK, full=FULL)
+    usual = USUAL[options.variant]
+    size = steps_and_events(options, quick=usual.quick, full=usual.full)
     config = TrainConfig(
         **size,
         batch=usual_batch(options.variant, size["events"]) if options.batch is None else options.batch,
-        model=MODELS[options.variant],
+        model=usual.model,
         seed=options.seed,
         threads=options.threads,
         precision=options.precision,

@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 
 from idleq.workloads.cgan.config import ModelSize
-from idleq.workloads.cgan.models import Generator, generator_of
+from idleq.workloads.cgan.models import Generator
+from idleq.workloads.cgan.variants import generator_of
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.sizing import SIZE_QUANTILES
 from idleq.workloads.training.weights import read_weights, save_weights, unusable

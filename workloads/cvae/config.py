@@ -1,13 +1,50 @@
 """The settings of a training."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, Self
 
 from idleq.workloads.errors import BadOption
 from idleq.workloads.training.options import check_training
 
-VARIANTS = ("bell", "plain")
+
+class Variant(StrEnum):
+    """What is trained."""
+
+    BELL = "bell"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """How a variant is trained unless something else is asked for; *quick* and *full* hold steps and events."""
+
+    latent: int
+    width: int  # of the hidden layers; of `plain` in channels of convolutions
+    rate: float
+    quick: Mapping[str, int]
+    full: Mapping[str, int]
+
+
+# Quick is a few minutes of one core, the data set included. A step of `plain` takes twice as long: the same time is half as many.
+USUAL = {
+    Variant.BELL: Usual(
+        latent=12,
+        width=256,
+        rate=2e-3,
+        quick={"steps": 2_000, "events": 12_000},
+        full={"steps": 20_000, "events": 60_000},
+    ),
+    Variant.PLAIN: Usual(
+        latent=16,
+        width=16,
+        rate=1e-3,
+        quick={"steps": 1_000, "events": 12_000},
+        full={"steps": 10_000, "events": 60_000},
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,13 +53,13 @@ class TrainConfig:
 
     steps: int
     events: int
-    variant: str = "bell"
+    variant: Variant = Variant.BELL
     seed: int = 1
     threads: int = 1
     batch: int = 128
-    latent: int = 12
-    width: int = 256  # of the hidden layers
-    rate: float = 2e-3
+    latent: int = USUAL[Variant.BELL].latent
+    width: int = USUAL[Variant.BELL].width
+    rate: float = USUAL[Variant.BELL].rate
     average_decay: float = 0.99  # of the averaged model, whose weights are the result
     largest_gradient: float = 50.0
     validation: float = 0.05  # of the events are kept from training, to choose the best weights by
@@ -31,8 +68,6 @@ class TrainConfig:
     report_every: int = 10
 
     def __post_init__(self) -> None:
-        if self.variant not in VARIANTS:
-            raise BadOption(f"--variant must be one of {', '.join(VARIANTS)}, not {self.variant}")
         check_training(steps=self.steps, threads=self.threads, seed=self.seed, batch=self.batch, events=self.events)
         if self.trained_on < self.batch or self.kept_back < 1:
             raise BadOption(
@@ -54,16 +89,12 @@ class TrainConfig:
         return self.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / self.steps)))
 
     @classmethod
-    def of(cls, variant: str, **given: int) -> Self:
-        """That of a *variant*; a width of `plain` is in channels of convolutions."""
-        own = {"latent": 16, "width": 16, "rate": 1e-3} if variant == "plain" else {}
+    def of(cls, variant: Variant, **given: int) -> Self:
+        """The usual one of a *variant*, but for what is *given*."""
+        usual = USUAL[variant]
+        own = {"latent": usual.latent, "width": usual.width, "rate": usual.rate}
         return cls(variant=variant, **{**own, **given})  # type: ignore[arg-type] # rates are no whole numbers
 
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must agree with to be continued."""
-        return asdict(self)
-
-
-# A few minutes of one core, the data set included. A step of `plain` takes twice as long: the same time is half as many.
-QUICK = {"bell": {"steps": 2_000, "events": 12_000}, "plain": {"steps": 1_000, "events": 12_000}}
-FULL = {"bell": {"steps": 20_000, "events": 60_000}, "plain": {"steps": 10_000, "events": 60_000}}
+        return {**asdict(self), "variant": str(self.variant)}

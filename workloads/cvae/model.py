@@ -8,9 +8,10 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from idleq.workloads.cvae.config import VARIANTS, TrainConfig
+from idleq.workloads.cvae.config import TrainConfig, Variant
 from idleq.workloads.cvae.data import Batch
 from idleq.workloads.iact.response import Response
+from idleq.workloads.training.choices import variant_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class ModelSize:
 
     latent: int
     width: int
-    variant: str = "bell"
+    variant: Variant = Variant.BELL
 
     @classmethod
     def of(cls, config: TrainConfig) -> Self:
@@ -28,15 +29,12 @@ class ModelSize:
 
     def to_dict(self) -> dict[str, int | str]:
         """Plain values, for a file's header."""
-        return asdict(self)
+        return {**asdict(self), "variant": str(self.variant)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`."""
-        variant = values["variant"]
-        if variant not in VARIANTS:
-            raise ValueError(f"its variant is {variant!r}, not one of {', '.join(VARIANTS)}")
-        return cls(latent=values["latent"], width=values["width"], variant=variant)
+        return cls(latent=values["latent"], width=values["width"], variant=variant_in(values, Variant))
 
 
 class CodePrior(nn.Module, ABC):

@@ -2,12 +2,12 @@
 
 import copy
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from idleq.workloads.cvae.config import TrainConfig
+from idleq.workloads.cvae.config import TrainConfig, Variant
 from idleq.workloads.cvae.data import TrainingData
 from idleq.workloads.cvae.model import ModelSize
 from idleq.workloads.cvae.sampling import sample
@@ -30,12 +30,12 @@ class Told:
 
 
 TOLD = {
-    "bell": Told(
+    Variant.BELL: Told(
         what="A decoder of expected light, shape times size, and a prior of its codes given the size.",
         source="arXiv:2211.12553, with a learnt prior and the likelihood of the recorded counts",
         limit="Night sky, trigger and cleaning are known rules and are applied, not learnt: another camera needs its own.",
     ),
-    "plain": Told(
+    Variant.PLAIN: Told(
         what="A decoder of the recorded image, shape times size, by convolutions; its codes are normal.",
         source="arXiv:2211.12553 as far as it is known",
         limit="It is a baseline for the variant bell, and no good source of images.",
@@ -95,7 +95,7 @@ def _card(
         source=told.source,
         weights=WEIGHTS_FILE,
         parameters=parameters,
-        settings=asdict(config),
+        settings=config.identity(),
         data={"digest": data.digest, "events": config.events, "truth": "a stand-in for TAIGA's Monte Carlo"},
         figures=figures,
         limits=(

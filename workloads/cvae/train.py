@@ -7,21 +7,23 @@ import argparse
 import os
 
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
-from idleq.workloads.cvae.config import FULL, QUICK, VARIANTS, TrainConfig
+from idleq.workloads.cvae.config import USUAL, TrainConfig, Variant
 from idleq.workloads.guest import Guest
+from idleq.workloads.training.choices import add_choice
 from idleq.workloads.training.loop import finish, go_on_from, train
 from idleq.workloads.training.options import add_device, add_training_options, steps_and_events
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `train-cvae`."""
-    add_training_options(parser, quick=QUICK["bell"], full=FULL["bell"], batch=128)
+    usual = USUAL[Variant.BELL]
+    add_training_options(parser, quick=usual.quick, full=usual.full, batch=128)
     add_device(parser)
-    parser.add_argument(
+    add_choice(
+        parser,
         "--variant",
-        choices=VARIANTS,
-        default="bell",
-        help="bell: stretched bells, as the camera records them; plain: convolutions that give the image itself, as in"
+        Variant.BELL,
+        "bell: stretched bells, as the camera records them; plain: convolutions that give the image itself, as in"
         " the paper, half as many steps unless told otherwise (default bell)",
     )
 
@@ -29,9 +31,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train to the end, or save and leave when asked to."""
     # --- config
+    usual = USUAL[options.variant]
     config = TrainConfig.of(
         options.variant,
-        **steps_and_events(options, quick=QUICK[options.variant], full=FULL[options.variant]),
+        **steps_and_events(options, quick=usual.quick, full=usual.full),
         batch=options.batch,
         seed=options.seed,
         threads=options.threads,

@@ -1,5 +1,6 @@
 """The settings of a training on TODs."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -33,11 +34,28 @@ class Rates:
         return rate * (1 + (self.last_share - 1) * progress)
 
 
-# The slides name the optimisers; the rates are Keras's defaults, and no average is taken.
-RATES = {
-    Variant.SLIDES: Rates(generator=1e-3, discriminator=1e-2, average_decay=0.0),
-    Variant.CONDITIONAL: Rates(generator=5e-3, discriminator=2e-3, average_decay=0.995, last_share=0.05),
-    Variant.VAE: Rates(generator=1e-3, discriminator=0.0, average_decay=0.99),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """How a variant is trained unless something else is asked for; *quick* and *full* hold steps and TODs."""
+
+    rates: Rates
+    quick: Mapping[str, int]
+    full: Mapping[str, int]
+
+
+# About a minute of one core for the conditional variant, the data set included.
+_QUICK = {"steps": 500, "count": 2_000, "looked_at": 600}
+_FULL = {"steps": 20_000, "count": 20_000, "looked_at": 3_000}
+
+USUAL = {
+    # The slides name the optimisers; the rates are Keras's defaults, and no average is taken.
+    Variant.SLIDES: Usual(rates=Rates(generator=1e-3, discriminator=1e-2, average_decay=0.0), quick=_QUICK, full=_FULL),
+    Variant.CONDITIONAL: Usual(
+        rates=Rates(generator=5e-3, discriminator=2e-3, average_decay=0.995, last_share=0.05),
+        quick=_QUICK,
+        full=_FULL,
+    ),
+    Variant.VAE: Usual(rates=Rates(generator=1e-3, discriminator=0.0, average_decay=0.99), quick=_QUICK, full=_FULL),
 }
 
 
@@ -76,7 +94,7 @@ class TodTrainConfig:
     @property
     def rates(self) -> Rates:
         """The variant's rates."""
-        return RATES[self.variant]
+        return USUAL[self.variant].rates
 
     @property
     def alone_steps(self) -> int:
@@ -86,8 +104,3 @@ class TodTrainConfig:
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must agree with to be continued."""
         return {**asdict(self), "variant": str(self.variant), "rates": asdict(self.rates)}
-
-
-# About a minute of one core for the conditional variant, the data set included.
-QUICK = {"steps": 500, "count": 2_000, "looked_at": 600}
-FULL = {"steps": 20_000, "count": 20_000, "looked_at": 3_000}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.errors import BadOption, DamagedData
 from idleq.workloads.guest import Guest
-from idleq.workloads.todgan.config import FULL, QUICK, TodTrainConfig, Variant
+from idleq.workloads.todgan.config import USUAL, TodTrainConfig, Variant
+from idleq.workloads.training.choices import add_choice
 from idleq.workloads.training.loop import go_on_from, saved_while_making_data, train
 from idleq.workloads.training.options import add_device, add_output, add_threads
 from idleq.workloads.training.precision import add_precision
@@ -24,13 +25,12 @@ PER_FILE = 500
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `train-todgan`."""
-    parser.add_argument(
-        "--variant", choices=[*Variant], default=Variant.SLIDES, help="which networks and scheme (default slides)"
-    )
+    quick, full = USUAL[Variant.SLIDES].quick, USUAL[Variant.SLIDES].full
+    add_choice(parser, "--variant", Variant.SLIDES, "which networks and scheme (default slides)")
     parser.add_argument("--quick", action="store_true", help="about a minute of one core, the data set included")
-    parser.add_argument("--steps", type=int, help=f"training steps (default {FULL['steps']}, quick {QUICK['steps']})")
+    parser.add_argument("--steps", type=int, help=f"training steps (default {full['steps']}, quick {quick['steps']})")
     parser.add_argument(
-        "--count", type=int, help=f"TODs to learn from (default {FULL['count']}, quick {QUICK['count']})"
+        "--count", type=int, help=f"TODs to learn from (default {full['count']}, quick {quick['count']})"
     )
     parser.add_argument("--batch", type=int, default=64, help="TODs in a batch (default 64)")
     parser.add_argument(
@@ -101,9 +101,10 @@ def run(options: argparse.Namespace) -> int:
 
 def config_of(options: argparse.Namespace) -> TodTrainConfig:
     """What was asked for, else what `--quick` or its absence means."""
-    chosen = QUICK if options.quick else FULL
+    usual = USUAL[options.variant]
+    chosen = usual.quick if options.quick else usual.full
     return TodTrainConfig(
-        variant=Variant(options.variant),
+        variant=options.variant,
         steps=chosen["steps"] if options.steps is None else options.steps,
         count=chosen["count"] if options.count is None else options.count,
         seed=options.seed,

@@ -6,6 +6,7 @@ from pathlib import Path
 from idleq.workloads.todgan.config import Variant
 from idleq.workloads.todgan.data import Scale
 from idleq.workloads.todgan.models import GENERATORS, Generator
+from idleq.workloads.training.choices import variant_in
 from idleq.workloads.training.weights import read_weights, save_weights, unusable
 
 WEIGHTS_FILE = "tod-generator.safetensors"
@@ -21,7 +22,7 @@ def load_generator(path: Path) -> tuple[Generator, Variant, Scale]:
     """The generator in *path*, ready to make TODs."""
     header, tensors = read_weights(path, MODEL, "train-todgan")
     try:
-        variant = Variant(header["variant"])
+        variant = variant_in(header, Variant)
         scale = Scale(offset_w=header["offset_w"], width_w=header["width_w"])
         generator = GENERATORS[variant]()
         generator.load_state_dict(tensors)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from idleq.workloads.errors import BadOption
+from idleq.workloads.training.choices import add_choice
 
 MAX_STEPS = 100_000_000
 MAX_THREADS = 256
@@ -55,12 +56,8 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add `--device`."""
-    parser.add_argument(
-        "--device",
-        type=Device,
-        choices=[*Device],
-        default=Device.AUTO,
-        help="where to compute; auto takes a GPU where torch finds one (default auto)",
+    add_choice(
+        parser, "--device", Device.AUTO, "where to compute; auto takes a GPU where torch finds one (default auto)"
     )
 
 

@@ -4,6 +4,8 @@ import argparse
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from idleq.workloads.training.choices import add_choice
+
 if TYPE_CHECKING:
     import torch
 
@@ -26,10 +28,9 @@ class Precision(StrEnum):
 
 def add_precision(parser: argparse.ArgumentParser) -> None:
     """Add `--precision`."""
-    parser.add_argument(
+    add_choice(
+        parser,
         "--precision",
-        type=Precision,
-        choices=[*Precision],
-        default=Precision.FLOAT32,
-        help="numbers in which layers are evaluated; bfloat16 is quicker on CPUs that have it (default float32)",
+        Precision.FLOAT32,
+        "numbers in which layers are evaluated; bfloat16 is quicker on CPUs that have it (default float32)",
     )

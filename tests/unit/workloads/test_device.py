@@ -31,6 +31,7 @@ from idleq.workloads.classifier.state import ClassifierState
 from idleq.workloads.classifier.step import scores_of
 from idleq.workloads.classifier.step import train_step as classifier_step
 from idleq.workloads.cvae.config import TrainConfig as VaeConfig
+from idleq.workloads.cvae.config import Variant as VaeVariant
 from idleq.workloads.cvae.data import TrainingData as VaeData
 from idleq.workloads.cvae.sampling import sample as sample_images
 from idleq.workloads.cvae.state import VaeState
@@ -91,7 +92,7 @@ def adversaries(variant: GanVariant, made: Made, device: torch.device) -> tuple[
     return state, lambda: gan_step(state, config, data, camera)
 
 
-def encoding(variant: str, made: Made, device: torch.device) -> tuple[TrainingState, Step]:
+def encoding(variant: VaeVariant, made: Made, device: torch.device) -> tuple[TrainingState, Step]:
     config = VaeConfig(
         steps=STEPS, events=len(made.images.images), batch=20, latent=4, width=8, look_every=2, variant=variant
     )
@@ -115,8 +116,8 @@ def on_tods(variant: Variant, made: Made, device: torch.device) -> tuple[Trainin
 
 BEGIN: dict[str, Callable[[Made, torch.device], tuple[TrainingState, Step]]] = {
     "classifier": classifying,
-    "cvae": partial(encoding, "bell"),
-    "plain cvae": partial(encoding, "plain"),
+    "cvae": partial(encoding, VaeVariant.BELL),
+    "plain cvae": partial(encoding, VaeVariant.PLAIN),
     "cgan": partial(adversaries, GanVariant.BELL),
     "convolutional cgan": partial(adversaries, GanVariant.CONVOLUTIONAL),
     **{variant: partial(on_tods, variant) for variant in Variant},
@@ -207,8 +208,8 @@ def test_an_adversarys_images_are_the_same_from_a_gpu(variant: GanVariant, made:
     assert (drawn.images.tobytes(), drawn.first) == (there.images.tobytes(), there.first)
 
 
-@pytest.mark.parametrize("variant", ["bell", "plain"])
-def test_images_are_the_same_from_a_gpu(variant: str, made: Made) -> None:
+@pytest.mark.parametrize("variant", VaeVariant)
+def test_images_are_the_same_from_a_gpu(variant: VaeVariant, made: Made) -> None:
     camera, classes = Camera.load(), equal_classes(20)
     state, _ = encoding(variant, made, CPU)
     assert isinstance(state, VaeState)

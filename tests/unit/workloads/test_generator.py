@@ -13,13 +13,14 @@ pytest.importorskip("safetensors", reason="the train extra is not installed")
 import torch
 
 from idleq.workloads.cgan.bell import BellGenerator, ToldDiscriminator
-from idleq.workloads.cgan.config import MODELS, ModelSize, TrainConfig, Variant
+from idleq.workloads.cgan.config import USUAL, ModelSize, TrainConfig, Variant
 from idleq.workloads.cgan.convolutional import ConvolutionalGenerator
 from idleq.workloads.cgan.data import TrainingData
 from idleq.workloads.cgan.looking import distance
-from idleq.workloads.cgan.models import Generator, generator_of
+from idleq.workloads.cgan.models import Generator
 from idleq.workloads.cgan.sampling import sample
 from idleq.workloads.cgan.telling import Scale, told_of
+from idleq.workloads.cgan.variants import generator_of
 from idleq.workloads.cgan.weights import MODEL, load_generator, save_generator
 from idleq.workloads.errors import DamagedData, MissingInput
 from idleq.workloads.iact.camera import PIXELS, Camera
@@ -92,7 +93,7 @@ def test_a_discriminator_that_is_told_numbers_sees_how_a_batch_differs(training_
 def test_it_is_looked_at_once_its_rates_have_fallen_if_they_do_and_at_the_end() -> None:
     config = TrainConfig(steps=1_050, events=400, batch=16, look_every=100)
     assert [step for step in range(1, 1_051) if config.is_looked_at(step)] == [900, 1_000, 1_050]
-    steady = replace(config, model=MODELS[Variant.CONVOLUTIONAL])
+    steady = replace(config, model=USUAL[Variant.CONVOLUTIONAL].model)
     assert [step for step in range(1, 1_051) if steady.is_looked_at(step)] == [*range(100, 1_001, 100), 1_050]
 
 
@@ -159,7 +160,7 @@ def test_a_damaged_weights_file_is_refused(generator: Generator, size: ModelSize
 def test_weights_of_an_unknown_variant_are_refused(generator: Generator, size: ModelSize, tmp_path: Path) -> None:
     path = tmp_path / "generator.safetensors"
     save_weights(generator, MODEL, {**size.to_dict(), "variant": "diffusion"}, path)
-    with pytest.raises(DamagedData, match="diffusion"):
+    with pytest.raises(DamagedData, match="its variant is 'diffusion', not one of bell, convolutional"):
         load_generator(path, CAMERA)
 
 

@@ -1,6 +1,6 @@
 """A training goes on exactly from its saved state, and from nothing less than all of it."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +26,7 @@ from idleq.workloads.classifier.data import TrainingData as ClassifierData
 from idleq.workloads.classifier.state import ClassifierState
 from idleq.workloads.classifier.step import train_step as classifier_step
 from idleq.workloads.cvae.config import TrainConfig as VaeConfig
+from idleq.workloads.cvae.config import Variant as VaeVariant
 from idleq.workloads.cvae.data import TrainingData as VaeData
 from idleq.workloads.cvae.state import VaeState
 from idleq.workloads.cvae.step import train_step as vae_step
@@ -80,7 +81,7 @@ class Gan:
 @dataclass
 class Vae:
     data: VaeData
-    variant: str = "bell"
+    variant: VaeVariant = VaeVariant.BELL
     width: int = 8
     names = VaeState.part_names()
 
@@ -163,7 +164,7 @@ def trainings(made_up: Dataset, one_thread: None) -> dict[str, Training]:  # noq
         "gan": Gan(GanData.prepare(made_up, camera, GanVariant.BELL), GanVariant.BELL),
         "convolutional": Gan(GanData.prepare(made_up, camera, GanVariant.CONVOLUTIONAL), GanVariant.CONVOLUTIONAL),
         "vae": Vae(VaeData.prepare(made_up, camera)),
-        "plain vae": Vae(VaeData.prepare(made_up, camera), variant="plain", width=2),
+        "plain vae": Vae(VaeData.prepare(made_up, camera), variant=VaeVariant.PLAIN, width=2),
         "classifier": Classifying(data),
     }
 
@@ -249,7 +250,7 @@ def test_a_forgotten_step_changes_the_result(told: dict[str, Told], kind: str) -
 def test_a_training_that_diverges_says_so(told: dict[str, Told], kind: str) -> None:
     training = told[kind].training
     state = training.begin()
-    models = [found for part in fields(state) if isinstance(found := getattr(state, part.name), nn.Module)]
+    models = [found for part in state.OWN_PARTS if isinstance(found := getattr(state, part), nn.Module)]
     for parameter in (one for model in models for one in model.parameters()):
         nn.init.constant_(parameter, float("nan"))
     metrics = training.step(state)
