@@ -134,7 +134,7 @@ def test_the_plain_encoder_sees_each_pixel_where_the_camera_has_it(made_up: Data
     assert np.array_equal(seen[0][:, 0].numpy(), expected)
 
 
-@pytest.mark.parametrize("size", [SIZE, PLAIN], ids=Variant)
+@pytest.mark.parametrize("size", [SIZE, PLAIN], ids=[*Variant])
 def test_the_same_seed_gives_the_same_images_which_are_cleaned(made_up: Dataset, size: ModelSize) -> None:
     model, classes = new(made_up, size), equal_classes(30)
     first, second = (sample(model, CAMERA, classes, torch.Generator().manual_seed(4)) for _ in range(2))
@@ -144,7 +144,7 @@ def test_the_same_seed_gives_the_same_images_which_are_cleaned(made_up: Dataset,
     assert not ((first.images > 0) & (first.images < 7)).any()
 
 
-@pytest.mark.parametrize("size", [SIZE, PLAIN], ids=Variant)
+@pytest.mark.parametrize("size", [SIZE, PLAIN], ids=[*Variant])
 def test_weights_come_back_from_their_file_without_the_encoder(
     made_up: Dataset, size: ModelSize, tmp_path: Path
 ) -> None:
