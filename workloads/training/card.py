@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from idleq.workloads import durable
+from idleq.workloads.training.wording import rows
 
 CARD_JSON = "model-card.json"
 CARD_PAGE = "model-card.md"
@@ -46,12 +47,11 @@ def as_page(values: Mapping[str, Any]) -> str:
     lines += [f"Weights: `{values['weights']}`.{trained}", ""]
     for title in ("parameters", "settings", "data", "figures", "versions"):
         lines += [f"## {title.capitalize()}", "", "| | |", "|---|---|"]
-        lines += [f"| {key} | {_plain(value)} |" for key, value in values[title].items()]
+        lines += [f"| {name} | {_plain(value)} |" for name, value in rows(title, values[title])]
         lines.append("")
     lines += ["## Limits", "", *[f"- {limit}" for limit in values["limits"]], ""]
     return "\n".join(lines)
 
 
 def _plain(value: object) -> str:
-    # In order, as a report that has been in a checkpoint comes back with its keys in another one.
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return value if isinstance(value, str) else json.dumps(value)
