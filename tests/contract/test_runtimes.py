@@ -47,6 +47,7 @@ C1, C2 = (ContainerName(f"{JOB}/{fence}") for fence in (1, 2))
 PATIENCE_SECONDS = 30
 NO_SUCH_CORE = 1000
 KILLED_THAWS = 6
+THAWS_WHILE_BUSY = 10
 FORKS = 40
 FORKS_AT_ONCE = f"""{sys.executable} -c '
 import os, resource
@@ -660,6 +661,29 @@ def test_one_that_is_just_beginning_another_program_goes_on_and_can_be_frozen_on
     freezer.runtime.thaw(replace(freezer.python(BEGINS_ANOTHER), name=C2), freezer.folder / "images")
     freezer.runtime.signal(C2, signal.SIGUSR1)
     assert freezer.wait_for_end() == [Ended(C2, 7)]
+
+
+@NAMESPACES
+@CRIU
+def test_one_that_goes_on_on_a_busy_node_hears_what_is_sent_to_it_at_once(tmp_path: Path) -> None:
+    runtime = ProcessRuntime()
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    runtime.errands.adopted.update(one.pid for one in busy)
+    try:
+        with bench_of("enclosed", tmp_path, runtime) as freezer:
+            images = freezer.images()
+            runtime.start(freezer.python(HEARS))
+            freezer.wait_for_lines(1)
+            runtime.freeze(C1, images)
+            for _ in range(THAWS_WHILE_BUSY):
+                freezer.told.clear()
+                runtime.thaw(replace(freezer.python(HEARS), name=C2), images)
+                runtime.signal(C2, signal.SIGUSR1)
+                assert freezer.wait_for_end() == [Ended(C2, 7)]
+    finally:
+        for one in busy:
+            one.kill()
+            one.wait()
 
 
 def shut(pid: int) -> None:
