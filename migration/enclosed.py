@@ -16,6 +16,7 @@ from idleq.migration import criu, enclosure
 from idleq.migration.enclosure import LEADER, RESTORED
 from idleq.migration.errands import Done, Errands
 from idleq.migration.errors import FreezeFailed, ThawFailed
+from idleq.migration.goingon import wait_until_it_goes_on
 from idleq.migration.patience import BEGIN_SECONDS, FREEZE_SECONDS, thaw_seconds
 from idleq.migration.ports import INSIDE, FrozenState, Order
 from idleq.processes import children_of, read_argv, read_descendants, read_processes, started
@@ -148,6 +149,7 @@ def freeze(errands: Errands, order: Order, outer: int, into: Path) -> FrozenStat
         raise FreezeFailed(f"it cannot be frozen into {into}: {error.strerror}") from error
     if ran.code != 0:
         why = _why(ran, into / criu.DUMP_LOG)
+        _see_it_go_on(outer)
         raise FreezeFailed(f"criu: {why}", is_broken=ran.code < 0, may_pass=ran.code > 0 and criu.may_pass(why))
     (into / criu.DUMP_LOG).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # a disk that is full by now: its clocks step back then, by what the freeze took
@@ -228,6 +230,12 @@ def thaw(order: Order, images: Path, start: Callable[[list[str], int], "subproce
             os.kill(first_of(outer.pid) or outer.pid, signal.SIGKILL)
         os.waitid(os.P_PID, outer.pid, os.WEXITED | os.WNOWAIT)
         raise ThawFailed(f"criu: {_why(Done(1, answer, ''), images / criu.RESTORE_LOG)}")
+    _see_it_go_on(outer.pid)
+
+
+def _see_it_go_on(outer: int) -> None:
+    if (leader := leader_of(outer)) is not None:
+        wait_until_it_goes_on(leader)
 
 
 def _why(ran: Done, log: Path) -> str:

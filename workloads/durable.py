@@ -5,7 +5,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from idleq.workloads.errors import CannotSave
@@ -61,6 +61,21 @@ def replace_file(path: Path, content: bytes) -> None:
         sync_directory(path.parent)
     except OSError:
         temporary.unlink(missing_ok=True)
+        raise
+
+
+def replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """All files of *contents* take their places in *folder*, or where there is no room for all of them, none does."""
+    temporaries = {temporary_name(folder / name): folder / name for name in contents}
+    try:
+        for temporary, path in temporaries.items():
+            write_synced(temporary, contents[path.name])
+        for temporary, path in temporaries.items():
+            temporary.replace(path)
+        sync_directory(folder)
+    except OSError:
+        for temporary in temporaries:
+            temporary.unlink(missing_ok=True)
         raise
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 PROC = Path("/proc")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -152,6 +153,22 @@ def read_children() -> set[int]:
     """
     me = os.getpid()
     return set(map(int, (PROC / f"{me}/task/{me}/children").read_bytes().split()))
+
+
+class Doing(NamedTuple):
+    """What the first thread of a process does, by the kernel's letter (R: it runs or waits for a core), and for how many clock ticks it has run."""
+
+    letter: str
+    ticks: int
+
+
+def read_doing(pid: int) -> Doing | None:
+    """Return what *pid* does; None if there is none of that number that we may see."""
+    try:
+        fields = (PROC / f"{pid}/task/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return Doing(fields[0].decode(), int(fields[11]) + int(fields[12]))
 
 
 def read_variables(pid: int) -> Iterator[tuple[bytes, bytes]]:

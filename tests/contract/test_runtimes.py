@@ -32,6 +32,7 @@ from idleq.migration.docker import DockerRuntime
 from idleq.migration.enclosed import OUTPUTS
 from idleq.migration.errands import MONITOR, Errands
 from idleq.migration.errors import FreezeFailed, ImageMissing, ProgramMissing, StartFailed, ThawFailed
+from idleq.migration.goingon import wait_until_it_goes_on
 from idleq.migration.podman import PodmanRuntime
 from idleq.migration.ports import ContainerName, Ended, Freezer, Mount, Order, Runtime, RuntimeName
 from idleq.migration.process import ProcessRuntime
@@ -660,6 +661,41 @@ def test_one_that_is_just_beginning_another_program_goes_on_and_can_be_frozen_on
     freezer.runtime.thaw(replace(freezer.python(BEGINS_ANOTHER), name=C2), freezer.folder / "images")
     freezer.runtime.signal(C2, signal.SIGUSR1)
     assert freezer.wait_for_end() == [Ended(C2, 7)]
+
+
+@NAMESPACES
+@CRIU
+def test_a_freeze_that_has_failed_and_a_thaw_end_only_once_the_guest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[int] = []
+
+    def wait(pid: int) -> None:
+        wait_until_it_goes_on(pid)
+        waited.append(pid)
+
+    monkeypatch.setattr(enclosed, "wait_until_it_goes_on", wait)
+    with bench_of("enclosed", tmp_path) as freezer, socket.create_server(("127.0.0.1", 0)) as outside:
+        images, port = freezer.images(), str(outside.getsockname()[1])
+        freezer.runtime.start(freezer.python(CONNECTS, port))
+        freezer.wait_for_lines(1)
+        with pytest.raises(FreezeFailed):
+            freezer.runtime.freeze(C1, images)
+        assert waited.pop() in freezer.survivors()
+        freezer.runtime.kill([C1])
+        freezer.wait_for_end()
+
+        empty(images)
+        (freezer.folder / "work" / "counted").unlink()
+        freezer.told.clear()
+        freezer.runtime.start(freezer.python(HEARS))
+        freezer.wait_for_lines(1)
+        freezer.runtime.freeze(C1, images)
+        assert waited == []
+        freezer.runtime.thaw(replace(freezer.python(HEARS), name=C2), images)
+        assert waited.pop() in freezer.survivors()
+        freezer.runtime.signal(C2, signal.SIGUSR1)
+        assert freezer.wait_for_end() == [Ended(C2, 7)]
 
 
 def shut(pid: int) -> None:

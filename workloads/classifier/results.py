@@ -78,9 +78,8 @@ def _write(output: Path, state: ClassifierState, summary: dict[str, Any], scores
             level=None,
         ),
     }
-    for name, written in content.items():
-        with durable.explained("the results", output / name):
-            durable.replace_file(output / name, written)
+    with durable.explained("the results", output):
+        durable.replace_files(output, content)
 
 
 def _boosted(data: TrainingData, config: TrainConfig) -> dict[str, float]:

@@ -13,6 +13,7 @@ from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.guest import Guest
 from idleq.workloads.shards import Plan, array_task, checksum, shard_seed, shards_done, write_shards
 from idleq.workloads.training.options import add_output, add_threads, between
+from idleq.workloads.training.origins import LEARNT_FROM, learnt_from
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -83,7 +84,7 @@ def generate(options: argparse.Namespace, kind: str, load: Callable[[Path], Samp
             return as_npz(images=drawn.images, classes=classes, first=np.array(drawn.first))
 
         plan = Plan(count=options.count, per_shard=PER_SHARD, what="images")
-        if not write_shards(guest, plan, done, make, identity):
+        if not write_shards(guest, plan, done, make, {**identity, LEARNT_FROM: learnt_from(Path(options.weights))}):
             return EXIT_SAVED
         guest.finish()
     return EXIT_DONE

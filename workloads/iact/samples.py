@@ -44,9 +44,8 @@ def write_samples(
         "loss.png": losses,
         "images.png": draw_images(camera, *rows),
     }
-    for name, written in content.items():
-        with durable.explained("the results", output / name):
-            durable.replace_file(output / name, written)
+    with durable.explained("the results", output):
+        durable.replace_files(output, content)
 
 
 def figures(images: Array) -> dict[str, float]:

@@ -3,6 +3,7 @@
 OUTPUT/evaluation.json     every figure with its target and what the truth itself gives
       /evaluation.md       the same as a page, with the plots
       /*.png
+All of it or nothing.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from idleq.workloads.judging.figures import table
 from idleq.workloads.shards import checksum
 from idleq.workloads.training.loop import MAKING_DATA, PHASE
 from idleq.workloads.training.options import add_device, add_output, add_threads, between
+from idleq.workloads.training.origins import learnt_from
 
 if TYPE_CHECKING:
     from idleq.workloads.checkpoint import Checkpoint
@@ -116,6 +118,7 @@ def _load(
     truth = _truth(guest, options, places, checkpoint)
     if truth is None:
         return None
+    truth.check_unseen(generated.learnt_from, learnt_from(Path(options.judge)), options.trained_on)
     return Compared(generated=generated, truth=truth, judge=judge, camera=camera, seed=options.seed)
 
 
@@ -153,15 +156,15 @@ def _write(output: Path, name: str, compared: "Compared", figures: Sequence[Mapp
         "events": {"generated": len(compared.generated.images), "true": len(compared.truth.held_out.images)},
         "weights": compared.generated.manifest.get("weights"),
         "judge_cut": compared.judge.threshold,
+        "learnt_from": compared.generated.learnt_from,
     }
     content = {
         **pictures,
-        "evaluation.json": durable.canonical_json(values),
         "evaluation.md": page(values, list(pictures)).encode(),
+        "evaluation.json": durable.canonical_json(values),
     }
-    for file, written in content.items():
-        with durable.explained("the evaluation", output / file):
-            durable.replace_file(output / file, written)
+    with durable.explained("the evaluation", output):
+        durable.replace_files(output, content)
 
 
 def page(values: Mapping[str, Any], pictures: Sequence[str]) -> str:
@@ -169,11 +172,15 @@ def page(values: Mapping[str, Any], pictures: Sequence[str]) -> str:
     missed = [figure["name"] for figure in values["figures"] if figure["reached"] is False]
     verdict = f"Not reached: {'; '.join(missed)}." if missed else "Every target is reached."
     events = values["events"]
+    unknown = (
+        "What they were learnt from is not known: that no copies are among them holds only if --trained-on is right."
+    )
     lines = [
         f"# {values['name']}",
         "",
         f"{events['generated']} generated images beside {events['true']} held-out true gammas. {verdict}",
         "",
+        *([] if values.get("learnt_from") else [unknown, ""]),
         *table(values["figures"]),
         "",
         *[f"![{Path(name).stem}]({name})" for name in pictures],

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -9,10 +10,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from idleq.workloads.errors import DamagedData, MissingInput
+from idleq.workloads.errors import BadOption, DamagedData, MissingInput
 from idleq.workloads.iact.camera import PIXELS
 from idleq.workloads.iact.dataset import CLASSES, Dataset
 from idleq.workloads.shards import MANIFEST
+from idleq.workloads.training.origins import LEARNT_FROM
 
 Array = npt.NDArray[Any]
 
@@ -28,6 +30,11 @@ class Generated:
     classes: Array  # (n,)
     first: float | None  # the share that was of its class at the first draw, where the generator tells it
     manifest: dict[str, Any]
+
+    @property
+    def learnt_from(self) -> list[str]:
+        """The digests of the data sets that their model has learnt from; none where nobody knows."""
+        return [str(digest) for digest in self.manifest.get(LEARNT_FROM) or ()]
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -53,6 +60,25 @@ class Truth:
     again: Dataset  # the held-out showers, recorded once more
     resampled: Dataset  # the training's showers, recorded once more
     trained_on: Dataset
+
+    def check_unseen(self, by_model: Sequence[str], by_judge: Sequence[str], events: int) -> None:
+        """Raise BadOption where the model is known to have learnt from another set than *trained_on* of so many *events*.
+
+        So it is where it, or the judge, has learnt from the true images beside which it is judged.
+        """
+        for digest in (self.held_out.digest, self.again.digest):
+            for name, seen in (("--images", by_model), ("--judge", by_judge)):
+                if digest in seen:
+                    raise BadOption(
+                        f"{name} is of a model that has learnt from the very truth it would be judged by (data {digest});"
+                        " train it on other data"
+                    )
+        if by_model and self.trained_on.digest not in by_model:
+            raise BadOption(
+                f"--trained-on {events} is data {self.trained_on.digest}, but the model that made the images has learnt from"
+                f" data {' '.join(by_model)}; give the number of events it was trained on (its card says it), and --data with"
+                " the folder of that very set"
+            )
 
 
 def check_images(images: Array, classes: Array, source: Path) -> None:

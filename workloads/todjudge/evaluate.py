@@ -4,6 +4,7 @@ OUTPUT/figures.json    the figures of each set and class, the targets, whether t
       /report.md       the same for people, with spectra.png, heights.png, examples.png
       /speed.json      seconds of one core per TOD, with --weights: a measurement, and so the only file (with its rows
                        of the page) that differs from run to run
+All of it or nothing.
 """
 
 import argparse
@@ -203,7 +204,6 @@ def _write(guest: Guest, measured: Mapping[str, Any], seconds: Mapping[str, floa
         "reached": verdicts,
     }
     content = {
-        "figures.json": durable.canonical_json(figures),
         "spectra.png": pictures.draw_spectra(curves, set(found)),
         "heights.png": pictures.draw_heights(curves),
         "examples.png": pictures.draw_examples(curves),
@@ -211,9 +211,9 @@ def _write(guest: Guest, measured: Mapping[str, Any], seconds: Mapping[str, floa
     }
     if seconds:
         content["speed.json"] = durable.canonical_json(dict(seconds))
-    for name, written in content.items():
-        with durable.explained("the figures", guest.output / name):
-            durable.replace_file(guest.output / name, written)
+    content["figures.json"] = durable.canonical_json(figures)
+    with durable.explained("the figures", guest.output):
+        durable.replace_files(guest.output, content)
 
 
 def _restored(guest: Guest) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """Bad data given to the programs: one line that says what, where and what to do; nothing that was there is lost."""
 
 import hashlib
+import json
 import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,10 +35,16 @@ OF_JOB = {
 
 
 def forge(
-    root: Path, spec: DatasetSpec, *, pixels: int = PIXELS, events: int = EVENTS, empty: int | None = None
+    root: Path,
+    spec: DatasetSpec,
+    *,
+    pixels: int = PIXELS,
+    events: int = EVENTS,
+    empty: int | None = None,
+    seed: int = 3,
 ) -> Path:
     """A set of made-up images that verifies, whatever is in it."""
-    random, folder = np.random.default_rng(3), root / spec.name
+    random, folder = np.random.default_rng(seed), root / spec.name
     folder.mkdir(parents=True)
     lit = random.random((events, pixels)) < 0.02
     images = np.where(lit, random.uniform(7, 300, (events, pixels)), 0).astype(np.float32)
@@ -184,6 +193,52 @@ def limited(argv: list[str], most_bytes: int) -> "subprocess.CompletedProcess[st
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=110, preexec_fn=limit)
 
 
+@contextmanager
+def no_room(most_bytes: int) -> Iterator[None]:
+    """As `limited`, for a job in this process."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def forge_truth(root: Path) -> list[str]:
+    """The sets that `evaluate-images` compares with, each of other images, and its options for them."""
+    specs = [DatasetSpec(events=EVENTS, split=split, seed=seed) for split in ("held-out", "train") for seed in (1, 2)]
+    for number, spec in enumerate(specs):
+        forge(root, spec, seed=number)
+    return ["--events", str(EVENTS), "--trained-on", str(EVENTS), "--data", str(root)]
+
+
+def forged_images() -> np.ndarray:
+    random = np.random.default_rng(9)
+    images = np.where(random.random((EVENTS, PIXELS)) < 0.02, random.uniform(7, 300, (EVENTS, PIXELS)), 0)
+    images[:, 0] += 20
+    return images.astype(np.float32)
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def refuse_and_go_on(argv: list[str], output: Path, most_bytes: int, told_before: str, told: Callable[[], str]) -> None:
+    """Where there is no room for one of several results, none of them takes the place of what was there; with room all do."""
+    output.mkdir()
+    (output / told_before).write_bytes(b"before")
+    with no_room(most_bytes):
+        assert cli.main(argv) == 74
+    assert f"in {output}: File too large; free some space (or raise the quota) and run the job again" in told()
+    assert leftovers(output) == []
+    left = files_in(output)
+    assert left.pop(told_before) == b"before"
+    assert not [name for name in left if name.endswith((".png", ".md"))]
+    assert cli.main(argv) == 0
+    assert files_in(output)[told_before] != b"before"
+    assert leftovers(output) == []
+
+
 def leftovers(folder: Path) -> list[Path]:
     return list(folder.rglob(".tmp-*"))
 
@@ -209,3 +264,72 @@ def test_no_room_for_weights_and_then_room(tmp_path: Path) -> None:
     assert "free some space" in refused.stderr
     assert leftovers(tmp_path) == []
     assert not list((tmp_path / "out").glob("*.safetensors"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_no_room_for_an_evaluation_of_images_and_then_room(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sklearn", reason="the train extra is not installed")
+    argv = [*evaluation(tmp_path, forged_images()), *forge_truth(tmp_path / "data")]
+    refuse_and_go_on(argv, tmp_path / "out", 60_000, "evaluation.json", lambda: capsys.readouterr().err)
+    assert "What they were learnt from is not known" in (tmp_path / "out" / "evaluation.md").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_no_room_for_an_evaluation_of_tods_and_then_room(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from idleq.workloads.tods.dataset import TodSpec, ensure_tods
+
+    spec = TodSpec(seed=1, split="held-out", mix="balanced", tods_per_file=300)
+    assert ensure_tods(spec, 1, tmp_path / "data") is not None
+    argv = ["evaluate-tods", "--per-class", "100", "--only-generated", "--data", str(tmp_path / "data")]
+    argv += ["--output", str(tmp_path / "out")]
+    refuse_and_go_on(argv, tmp_path / "out", 50_000, "figures.json", lambda: capsys.readouterr().err)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_no_room_for_the_results_of_a_training_and_then_room(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forge(tmp_path / "data", DatasetSpec(events=EVENTS))
+    argv = ["train-cgan", "--quick", "--steps", "1", "--events", str(EVENTS)]
+    argv += ["--data", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
+    refuse_and_go_on(argv, tmp_path / "out", 300_000, "summary.json", lambda: capsys.readouterr().err)
+    assert (tmp_path / "out" / "model-card.json").exists()
+
+
+def test_images_of_a_model_that_has_learnt_from_other_data_are_refused_with_both_digests(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = [*evaluation(tmp_path, forged_images()), *forge_truth(tmp_path / "data")]
+    manifest = tmp_path / "made" / "manifest.json"
+    manifest.write_bytes(canonical_json({**json.loads(manifest.read_bytes()), "learnt_from": ["of-the-card"]}))
+    spec = DatasetSpec(events=EVENTS)
+    digest = dataset.read_manifest(tmp_path / "data" / spec.name, spec)["digest"]
+    assert cli.main(argv) == 2
+    told = capsys.readouterr().err
+    assert (
+        f"--trained-on {EVENTS} is data {digest}, but the model that made the images has learnt from data of-the-card"
+        in told
+    )
+    assert not list((tmp_path / "out").glob("evaluation*"))
+
+
+def test_what_is_generated_tells_what_its_model_has_learnt_from(tmp_path: Path) -> None:
+    import torch
+
+    from idleq.workloads.cgan.config import ModelSize, Variant
+    from idleq.workloads.cgan.models import generator_of
+    from idleq.workloads.cgan.weights import WEIGHTS_FILE, save_generator
+    from idleq.workloads.iact.sizing import SIZE_QUANTILES
+
+    size = ModelSize(variant=Variant.CONVOLUTIONAL, latent=8, width=4)
+    save_generator(generator_of(size, Camera.load(), torch.zeros(SIZE_QUANTILES)), size, tmp_path / WEIGHTS_FILE)
+    card = {"weights": WEIGHTS_FILE, "data": {"digest": "abc"}}
+    for known in ([], ["abc"]):
+        output = tmp_path / f"out-{len(known)}"
+        argv = ["generate-cgan", "--weights", str(tmp_path / WEIGHTS_FILE), "--count", "10", "--output", str(output)]
+        assert cli.main(argv) == 0
+        assert json.loads((output / "manifest.json").read_bytes())["learnt_from"] == known
+        (tmp_path / "model-card.json").write_text(json.dumps(card))

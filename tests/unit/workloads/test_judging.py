@@ -16,7 +16,7 @@ import torch
 
 from idleq.workloads.classifier.model import Classifier, ModelSize
 from idleq.workloads.classifier.weights import Judge
-from idleq.workloads.errors import DamagedData, MissingInput
+from idleq.workloads.errors import BadOption, DamagedData, MissingInput
 from idleq.workloads.iact.camera import PIXELS, Camera
 from idleq.workloads.iact.dataset import CLASSES, Dataset, equal_classes, size_classes
 from idleq.workloads.judging.evaluate import page
@@ -24,6 +24,7 @@ from idleq.workloads.judging.figures import Figure, table
 from idleq.workloads.judging.measures import correlations, ks, nearest, separation, spread
 from idleq.workloads.judging.sets import Generated, Truth, check_images
 from idleq.workloads.judging.stages import STAGES, Compared, some
+from idleq.workloads.training.origins import learnt_from
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -86,6 +87,46 @@ def test_images_of_the_same_kind_pass_where_too_bright_ones_and_copies_fail(comp
     assert not copies["suspiciously near to a training image"].is_reached
     collapsed = figures_of(replace(compared, generated=generated(np.repeat(some_images(5, events=10), 40, axis=0))))
     assert not collapsed["diversity: distance between two images, over the truth's"].is_reached
+
+
+def test_where_it_is_known_what_a_model_has_learnt_from_that_is_compared(compared: Compared) -> None:
+    truth = compared.truth
+    for by_model in ([], [truth.trained_on.digest]):
+        truth.check_unseen(by_model, ["of a judge"], EVENTS)
+    with pytest.raises(BadOption, match=r"--trained-on 400 is data 4, but .* has learnt from data 9"):
+        truth.check_unseen(["9"], [], EVENTS)
+    for seen in (truth.held_out.digest, truth.again.digest):
+        with pytest.raises(
+            BadOption, match=f"--images is of a model that has learnt from the very truth .* .data {seen}."
+        ):
+            truth.check_unseen([seen, truth.trained_on.digest], [], EVENTS)
+        with pytest.raises(
+            BadOption, match=f"--judge is of a model that has learnt from the very truth .* .data {seen}."
+        ):
+            truth.check_unseen([], ["other", seen], EVENTS)
+
+
+CARD = {"weights": "it.safetensors", "data": {"digest": "abc", "events": 5}}
+
+
+@pytest.mark.parametrize(
+    ("card", "known"),
+    [
+        (CARD, ["abc"]),
+        ({**CARD, "data": {"digests": "a b c d e f"}}, ["a", "b", "c", "d"]),
+        ({**CARD, "weights": "another.safetensors"}, []),
+        ({**CARD, "data": "?"}, []),
+        ({}, []),
+        ([], []),
+    ],
+)
+def test_the_card_beside_weights_tells_what_they_have_learnt_from(
+    tmp_path: Path, card: object, known: list[str]
+) -> None:
+    weights = tmp_path / "it.safetensors"
+    assert learnt_from(weights) == []
+    (tmp_path / "model-card.json").write_text(json.dumps(card))
+    assert learnt_from(weights) == known
 
 
 @pytest.mark.parametrize(("events", "chosen"), [(20_000, 1_000), (20_000, 10_000), (10_000, 1_000)])
