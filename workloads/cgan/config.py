@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from idleq.workloads.errors import BadOption
 from idleq.workloads.training.choices import variant_in
-from idleq.workloads.training.options import check_training
+from idleq.workloads.training.options import KeepsBack, check_training
 from idleq.workloads.training.precision import Precision
 
 
@@ -92,7 +92,7 @@ def usual_batch(variant: Variant, events: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(KeepsBack):
     """Everything that decides the weights, together with the data set."""
 
     steps: int
@@ -116,10 +116,7 @@ class TrainConfig:
                 f"--precision {self.precision} is for --variant convolutional only: what the camera records and what is"
                 " told of it has to be exact; leave it out"
             )
-        if self.trained_on < self.batch or self.kept_back < 1:
-            raise BadOption(
-                f"--events must leave a batch ({self.batch}) beside those kept back to validate, not {self.events}"
-            )
+        self.check_kept_back()
 
     @property
     def variant(self) -> Variant:
@@ -130,16 +127,6 @@ class TrainConfig:
     def rates(self) -> Rates:
         """The variant's rates."""
         return USUAL[self.variant].rates
-
-    @property
-    def kept_back(self) -> int:
-        """How many events only validate."""
-        return math.ceil(self.events * self.validation)
-
-    @property
-    def trained_on(self) -> int:
-        """How many events are trained on."""
-        return self.events - self.kept_back
 
     def is_looked_at(self, step: int) -> bool:
         """Whether the average is measured after *step*: now and then, once the rates have fallen, if they do.

@@ -4,7 +4,7 @@ A step needs nothing else of a variant; the modules that bring one are named in 
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy.typing as npt
 import torch
@@ -41,15 +41,13 @@ class Meeting(Protocol):
 class Opponents(Protocol):
     """The networks of one training."""
 
+    betas: ClassVar[tuple[float, float]]
+    """Adam's, of both."""
+
     @property
     def generator(self) -> Generator: ...
     @property
     def discriminator(self) -> nn.Module: ...
-    @property
-    def betas(self) -> tuple[float, float]:
-        """Adam's, of both."""
-        ...
-
     def meet(self, config: TrainConfig, data: TrainingData, chosen: npt.NDArray[Any], random: Choices) -> Meeting:
         """Make images beside the events *chosen*, of classes drawn from *random*."""
         ...

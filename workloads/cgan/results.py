@@ -1,6 +1,5 @@
 """What a finished training leaves besides its weights: samples, a summary, the loss curve, a page of images, a card."""
 
-import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -52,8 +51,7 @@ TOLD = {
 
 def write_results(output: Path, config: TrainConfig, data: TrainingData, state: GanState) -> Iterator[None]:
     """Write everything, piece by piece; all of it is the same on every run."""
-    generator = copy.deepcopy(state.average)
-    generator.load_state_dict(state.best.weights)
+    generator = state.best.model(state.average)
     save_generator(generator, config.model, output / WEIGHTS_FILE)
     yield
     camera = Camera.load()

@@ -40,7 +40,6 @@ class GanState(TrainingState):
 
     opponents: Opponents
     average: Generator
-    best: Best
     generator_optimiser: torch.optim.Optimizer
     discriminator_optimiser: torch.optim.Optimizer
     python_random: Choices

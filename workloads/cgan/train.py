@@ -5,12 +5,13 @@ Read from top to bottom: config, device, data, model and optimisers, loop, resul
 
 import argparse
 import os
+from collections.abc import Iterator
 
 from idleq.workloads.cgan.config import USUAL, TrainConfig, Variant, usual_batch
-from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
+from idleq.workloads.contract import EXIT_SAVED, Places
 from idleq.workloads.guest import Guest
 from idleq.workloads.training.choices import add_choice
-from idleq.workloads.training.loop import finish, go_on_from, train
+from idleq.workloads.training.loop import go_on_from, train_to_end
 from idleq.workloads.training.options import add_device, add_training_options, steps_and_events
 from idleq.workloads.training.precision import add_precision
 
@@ -75,16 +76,10 @@ def run(options: argparse.Namespace) -> int:
         state = GanState.begin(config, data, camera, device)
         go_on_from(state, checkpoint)
 
-        # --- loop
-        def step() -> dict[str, float]:
-            return train_step(state, config, data, camera)
+        # --- loop, then results: the best average's weights, what it makes, and pictures of both
+        def results() -> Iterator[None]:
+            from idleq.workloads.cgan.results import write_results
 
-        if not train(
-            guest, state, step, steps=config.steps, report_every=config.report_every, is_over=lambda: state.best.is_over
-        ):
-            return EXIT_SAVED
-        # --- results: the best average's weights, what it makes, and pictures of both
-        from idleq.workloads.cgan.results import write_results
+            return write_results(guest.output, config, data, state)
 
-        is_done = finish(guest, state, write_results(guest.output, config, data, state))
-    return EXIT_DONE if is_done else EXIT_SAVED
+        return train_to_end(guest, state, config, lambda: train_step(state, config, data, camera), results)

@@ -1,6 +1,5 @@
 """What a finished training leaves: the judge, its quality beside the classical cuts', scores drawn, a card."""
 
-import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,9 +32,7 @@ AT_ONCE = 5_000
 
 def write_results(output: Path, config: TrainConfig, data: TrainingData, state: ClassifierState) -> Iterator[None]:
     """Write everything, piece by piece; all of it is the same on every run."""
-    model = copy.deepcopy(state.average)
-    model.load_state_dict(state.best.weights)
-    model.eval()
+    model = state.best.model(state.average).eval()
     validated, measured = np.empty(len(data.validate.images)), np.empty(len(data.measure.images))
     for scores, events in ((validated, data.validate), (measured, data.measure)):
         for start in range(0, len(scores), AT_ONCE):

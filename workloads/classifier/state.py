@@ -26,7 +26,6 @@ class ClassifierState(TrainingState):
 
     model: Classifier
     average: Classifier
-    best: Best
     optimiser: torch.optim.Optimizer
 
     @classmethod

@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from idleq.workloads.errors import BadOption
-from idleq.workloads.training.options import check_training
+from idleq.workloads.training.options import KeepsBack, check_training
 
 
 class Variant(StrEnum):
@@ -48,7 +47,7 @@ USUAL = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(KeepsBack):
     """Everything that decides the weights, together with the data set."""
 
     steps: int
@@ -69,20 +68,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_training(steps=self.steps, threads=self.threads, seed=self.seed, batch=self.batch, events=self.events)
-        if self.trained_on < self.batch or self.kept_back < 1:
-            raise BadOption(
-                f"--events must leave a batch ({self.batch}) beside those kept back to validate, not {self.events}"
-            )
-
-    @property
-    def kept_back(self) -> int:
-        """How many events only validate."""
-        return math.ceil(self.events * self.validation)
-
-    @property
-    def trained_on(self) -> int:
-        """How many events are trained on."""
-        return self.events - self.kept_back
+        self.check_kept_back()
 
     def rate_at(self, step: int) -> float:
         """The learning rate of *step*: half a cosine down to a hundredth, a function of the step alone."""

@@ -1,6 +1,5 @@
 """What a finished training leaves: weights, samples, a summary, the loss curve, a page of images, a card."""
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +44,7 @@ TOLD = {
 
 def write_results(output: Path, config: TrainConfig, data: TrainingData, state: VaeState) -> Iterator[None]:
     """Write everything, piece by piece; all of it is the same on every run."""
-    camera, classes, model = Camera.load(), sample_classes(), copy.deepcopy(state.average)
-    model.load_state_dict(state.best.weights)
+    camera, classes, model = Camera.load(), sample_classes(), state.best.model(state.average)
     parameters = {
         name: sum(values.numel() for values in getattr(model, name).parameters())
         for name in ("encoder", "decoder", "prior")

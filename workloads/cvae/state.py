@@ -26,7 +26,6 @@ class VaeState(TrainingState):
 
     model: Model
     average: Model
-    best: Best
     optimiser: torch.optim.Optimizer
 
     @classmethod

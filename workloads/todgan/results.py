@@ -1,5 +1,6 @@
 """What a finished training leaves: the selected weights, the losses, a few TODs, the model card."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,25 +40,26 @@ _COMMON_LIMITS = [
 
 def write_results(
     output: Path, config: TodTrainConfig, data: TrainingTods, state: TodState, made_for: dict[str, Any]
-) -> None:
-    """Write them; all are the same on every run."""
-    chosen: Generator = state.selection.model(state.average)  # type: ignore[assignment] # a copy of the average
+) -> Iterator[None]:
+    """Write them, piece by piece; all are the same on every run."""
+    chosen: Generator = state.best.model(state.average)
     save_generator(chosen, config.variant, data.scale, output / WEIGHTS_FILE)
+    yield
     shown = np.repeat(np.array(SHOWN_HITS, dtype=np.int8), 2)
     made = sample(chosen, data.scale, shown, torch.Generator().manual_seed(config.seed))
     real = [data.scale.to_watts(data.tods[data.hits == hits][:2]) for hits in SHOWN_HITS]
     content = {
-        "loss.png": draw_losses(state.history.reports, state.selection.looks),
+        "loss.png": draw_losses(state.history.reports, state.best.curve),
         "tods.png": draw_tods(real, [made[shown == hits] for hits in SHOWN_HITS]),
     }
     for name, written in content.items():
         with durable.explained("the results", output / name):
             durable.replace_file(output / name, written)
+    yield
     write_card(output, _card(config, data, state, made_for))
 
 
 def _card(config: TodTrainConfig, data: TrainingTods, state: TodState, made_for: dict[str, Any]) -> ModelCard:
-    best = state.selection.best
     models = (
         {"encoder": state.model.encoder, "decoder": state.model.decoder}
         if isinstance(state, VaeState)
@@ -73,8 +75,8 @@ def _card(config: TodTrainConfig, data: TrainingTods, state: TodState, made_for:
         data={**made_for, "digest": data.digest, "tods": len(data.tods)},
         figures={
             "last_report": dict(sorted(state.history.reports[-1].items())),
-            "selected_step": int(best[0]) if best else state.step,
-            "distance_to_tods_set_apart": best[1] if best and np.isfinite(best[1]) else None,
+            "selected_step": state.best.step,
+            "distance_to_tods_set_apart": state.best.figure if np.isfinite(state.best.figure) else None,
         },
         limits=[*_LIMITS[config.variant], *_COMMON_LIMITS],
         devices=state.history.devices,

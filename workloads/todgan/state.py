@@ -11,10 +11,10 @@ from torch import nn
 from idleq.workloads.todgan.conditional import ConditionalDiscriminator, ConditionalGenerator
 from idleq.workloads.todgan.config import Rates, TodTrainConfig, Variant
 from idleq.workloads.todgan.data import TrainingTods
-from idleq.workloads.todgan.selection import Selection
 from idleq.workloads.todgan.slides import SlidesDiscriminator, SlidesGenerator
 from idleq.workloads.todgan.vae import Autoencoder, Decoder
 from idleq.workloads.training.batches import BatchOrder
+from idleq.workloads.training.best import Best
 from idleq.workloads.training.device import CPU
 from idleq.workloads.training.history import History
 from idleq.workloads.training.state import TrainingState
@@ -35,7 +35,7 @@ class GanState(TrainingState):
         "average",
         "generator_optimiser",
         "discriminator_optimiser",
-        "selection",
+        "best",
     )
 
     generator: SlidesGenerator | ConditionalGenerator
@@ -43,7 +43,6 @@ class GanState(TrainingState):
     average: SlidesGenerator | ConditionalGenerator
     generator_optimiser: torch.optim.Optimizer
     discriminator_optimiser: torch.optim.Optimizer
-    selection: Selection
 
     @classmethod
     def begin(cls, config: TodTrainConfig, data: TrainingTods, device: torch.device = CPU) -> Self:
@@ -68,7 +67,7 @@ class GanState(TrainingState):
             generator=generator,
             discriminator=discriminator,
             average=_averaged(generator),
-            selection=Selection(generator, patience=config.patience),
+            best=Best(generator, patience=config.patience),
             generator_optimiser=torch.optim.Adam(generator.parameters(), rates.generator, betas),
             discriminator_optimiser=optimiser,
             order=_order(config),
@@ -86,12 +85,11 @@ class GanState(TrainingState):
 class VaeState(TrainingState):
     """Encoder and decoder, the average of the decoder, one optimiser."""
 
-    OWN_PARTS: ClassVar[tuple[str, ...]] = ("model", "average", "optimiser", "selection")
+    OWN_PARTS: ClassVar[tuple[str, ...]] = ("model", "average", "optimiser", "best")
 
     model: Autoencoder
     average: Decoder
     optimiser: torch.optim.Optimizer
-    selection: Selection
 
     @classmethod
     def begin(cls, config: TodTrainConfig, data: TrainingTods, device: torch.device = CPU) -> Self:
@@ -101,7 +99,7 @@ class VaeState(TrainingState):
         return cls(
             model=model,
             average=_averaged(model.decoder),
-            selection=Selection(model.decoder, patience=config.patience),
+            best=Best(model.decoder, patience=config.patience),
             optimiser=torch.optim.Adam(model.parameters(), config.rates.generator),
             order=_order(config),
             history=History(),

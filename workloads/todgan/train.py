@@ -5,15 +5,16 @@ Read from top to bottom: config, device, data, models and optimisers, loop, resu
 
 import argparse
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
+from idleq.workloads.contract import EXIT_SAVED, Places
 from idleq.workloads.errors import BadOption, DamagedData
 from idleq.workloads.guest import Guest
 from idleq.workloads.todgan.config import USUAL, TodTrainConfig, Variant
 from idleq.workloads.training.choices import add_choice
-from idleq.workloads.training.loop import go_on_from, saved_while_making_data, train
+from idleq.workloads.training.loop import go_on_from, saved_while_making_data, train_to_end
 from idleq.workloads.training.options import add_device, add_output, add_threads
 from idleq.workloads.training.precision import add_precision
 
@@ -69,7 +70,6 @@ def run(options: argparse.Namespace) -> int:
             return EXIT_SAVED
         from idleq.workloads.todgan.data import TrainingTods
         from idleq.workloads.todgan.looking import look_at
-        from idleq.workloads.todgan.results import write_results
         from idleq.workloads.todgan.state import begin
         from idleq.workloads.todgan.step import train_step
 
@@ -78,25 +78,18 @@ def run(options: argparse.Namespace) -> int:
         state = begin(config, data, device)
         go_on_from(state, checkpoint)
 
-        # --- loop
+        # --- loop, then results: the best average's weights, the losses, TODs that it makes
         def step() -> dict[str, float]:
             metrics = train_step(state, config, *data.batch(state.order.next()))
             look_at(state, config, data.scale, apart)
             return metrics
 
-        if not train(
-            guest,
-            state,
-            step,
-            steps=config.steps,
-            report_every=config.report_every,
-            is_over=lambda: state.selection.is_over,
-        ):
-            return EXIT_SAVED
-        # --- results
-        write_results(guest.output, config, data, state, sets[0].made_for)
-        guest.finish()
-    return EXIT_DONE
+        def results() -> Iterator[None]:
+            from idleq.workloads.todgan.results import write_results
+
+            return write_results(guest.output, config, data, state, sets[0].made_for)
+
+        return train_to_end(guest, state, config, step, results)
 
 
 def config_of(options: argparse.Namespace) -> TodTrainConfig:

@@ -1,10 +1,13 @@
 """The best weights so far by a figure on data that is not trained on, and when to stop waiting for better ones."""
 
+import copy
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 class Best:
@@ -18,16 +21,25 @@ class Best:
         self.weights = _copied(model.state_dict())
 
     def look(self, model: nn.Module, figure: float, step: int) -> None:
-        """Take *model* if *figure* is lower than any before; a figure that is no number never is."""
-        self.curve.append((step, figure))
-        if figure < self.figure:
-            self.figure, self.step = figure, step
+        """Take *model* if *figure* is lower than any before; a figure that is no number never is.
+
+        The first is taken in any case: whatever it is, what has learned nothing is no better.
+        """
+        if figure < self.figure or not self.curve:
+            self.figure, self.step = min(self.figure, figure), step
             self.weights = _copied(model.state_dict())
+        self.curve.append((step, figure))
 
     @property
     def is_over(self) -> bool:
         """Whether nothing better has come for so long that nothing will."""
         return math.isfinite(self.figure) and sum(step > self.step for step, _ in self.curve) >= self.patience
+
+    def model(self, like: AnyModule) -> AnyModule:
+        """A copy of *like* with these weights."""
+        chosen = copy.deepcopy(like)
+        chosen.load_state_dict(self.weights)
+        return chosen
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values and tensors, for a checkpoint."""

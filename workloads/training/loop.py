@@ -1,8 +1,9 @@
 """The loop of every training: go on from a checkpoint, step, report, and leave when asked to."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED
 from idleq.workloads.errors import CheckpointRefused
 from idleq.workloads.guest import Guest, require_parts
 from idleq.workloads.progress import progress_bar
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 PHASE = "phase"
 MAKING_DATA = b"data"
 TRAINING = b"training"
+
+
+class Schedule(Protocol):
+    """The settings of a training that its loop goes by."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def report_every(self) -> int: ...
 
 
 def saved_while_making_data() -> dict[str, bytes]:
@@ -34,30 +44,35 @@ def go_on_from(state: "TrainingState", checkpoint: "Checkpoint | None") -> None:
         raise CheckpointRefused(f"the checkpoint at step {checkpoint.step} is of an unknown phase")
 
 
-def train(
+def train_to_end(
     guest: Guest,
     state: "TrainingState",
+    schedule: Schedule,
     take_step: Callable[[], dict[str, float]],
-    *,
-    steps: int,
-    report_every: int,
-    is_over: Callable[[], bool] = lambda: False,
-) -> bool:
-    """Take steps until there are so many, or *is_over*; False = asked to leave, and saved.
+    results: Callable[[], Iterable[None]],
+) -> int:
+    """The loop, then the *results*, which are not asked for before; the exit code of either's end."""
+    is_done = train(guest, state, schedule, take_step) and finish(guest, state, results())
+    return EXIT_DONE if is_done else EXIT_SAVED
+
+
+def train(guest: Guest, state: "TrainingState", schedule: Schedule, take_step: Callable[[], dict[str, float]]) -> bool:
+    """Take steps until there are as many as wanted, or nothing better is waited for; False = asked to leave, and saved.
 
     *take_step* advances `state.step` by one and gives the step's metrics.
     """
+    steps = schedule.steps
     state.say_where()
     events = events_in(guest.output, state.history.reports)
     with progress_bar("training", steps) as advance:
         advance(state.step)
         while guest.may_go_on(state.step, lambda: {PHASE: TRAINING, **state.parts()}):
-            if state.step >= steps or is_over():
+            if state.step >= steps or state.best.is_over:
                 return True
             metrics = take_step()
             state.history.add(state.step, metrics)
             advance(1)
-            if state.step % report_every == 0 or state.step == steps or is_over():
+            if state.step % schedule.report_every == 0 or state.step == steps or state.best.is_over:
                 means = state.history.report(state.step)
                 guest.report(state.step, steps, means)
                 events.add(state.step, means)

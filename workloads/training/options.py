@@ -1,6 +1,7 @@
 """The options that every training has, and what can be wrong with them."""
 
 import argparse
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -82,6 +83,33 @@ def check_training(*, steps: int, threads: int, seed: int, batch: int, events: i
     between("--batch", batch, 2, 65_536)
     if events < batch:
         raise BadOption(f"--events must be at least one batch ({batch}), not {events}")
+
+
+class KeepsBack:
+    """The settings of a training that keeps some of its events back, to choose the best weights by."""
+
+    __slots__ = ()
+
+    events: int
+    batch: int
+    validation: float  # the share of the events that is kept back
+
+    @property
+    def kept_back(self) -> int:
+        """How many events only validate."""
+        return math.ceil(self.events * self.validation)
+
+    @property
+    def trained_on(self) -> int:
+        """How many events are trained on."""
+        return self.events - self.kept_back
+
+    def check_kept_back(self) -> None:
+        """Raise BadOption where too few are left, or none is kept back."""
+        if self.trained_on < self.batch or self.kept_back < 1:
+            raise BadOption(
+                f"--events must leave a batch ({self.batch}) beside those kept back to validate, not {self.events}"
+            )
 
 
 def between(option: str, value: int, low: int, high: int) -> None:

@@ -21,6 +21,7 @@ from idleq.workloads.durable import canonical_json
 from idleq.workloads.errors import CheckpointRefused
 from idleq.workloads.guest import require_parts
 from idleq.workloads.training.batches import BatchOrder
+from idleq.workloads.training.best import Best
 from idleq.workloads.training.device import CPU, name_of
 from idleq.workloads.training.history import History
 
@@ -53,6 +54,7 @@ class TrainingState:
     OWN_PARTS: ClassVar[tuple[str, ...]] = ()
 
     step: int = 0
+    best: Best
     order: BatchOrder
     history: History
     data_digest: str

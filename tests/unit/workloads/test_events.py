@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 pytest.importorskip("torch", reason="the train extra is not installed")
 pytest.importorskip("tensorboard", reason="the tensorboard extra is not installed")
 
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from idleq.workloads.checkpoint import CheckpointStore
@@ -18,6 +20,7 @@ from idleq.workloads.contract import Places
 from idleq.workloads.errors import CannotSave
 from idleq.workloads.guest import Guest
 from idleq.workloads.training.batches import BatchOrder
+from idleq.workloads.training.best import Best
 from idleq.workloads.training.events import EVENT_FILE, EventFile, events_in
 from idleq.workloads.training.history import History
 from idleq.workloads.training.loop import go_on_from, train
@@ -86,6 +89,12 @@ def test_a_place_that_takes_no_file_is_named(tmp_path: Path) -> None:
         events_in(tmp_path, REPORTS)
 
 
+@dataclass
+class Schedule:
+    steps: int
+    report_every: int = 2
+
+
 class Counting(TrainingState):
     """A training whose metrics follow from its step."""
 
@@ -99,6 +108,7 @@ class Counting(TrainingState):
             order=BatchOrder.begin(events=4, batch=2, random=np.random.default_rng(1)),
             history=History(),
             data_digest="made up",
+            best=Best(torch.nn.Linear(1, 1), patience=1),
         )
 
 
@@ -115,7 +125,7 @@ def run_segment(folder: Path, steps: int, leave_at: int | None) -> bool:
                 guest._stop.is_set = True
             return {"loss": 1 / state.step}
 
-        return train(guest, state, step, steps=steps, report_every=2)
+        return train(guest, state, Schedule(steps=steps), step)
 
 
 def test_a_training_that_left_and_went_on_has_the_same_file_as_one_that_did_not(tmp_path: Path) -> None:

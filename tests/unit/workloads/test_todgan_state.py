@@ -74,9 +74,9 @@ def result(state: TodState) -> tuple[object, ...]:
     """What a person gets: both sets of weights byte for byte, the metrics, the looks."""
     return (
         save(state.average.state_dict()),
-        save(dict(state.selection.weights)),
+        save(state.best.weights),
         state.history.reports,
-        state.selection.looks,
+        state.best.curve,
     )
 
 

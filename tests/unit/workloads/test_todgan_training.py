@@ -77,21 +77,21 @@ def test_the_selected_weights_are_those_of_the_best_look(data: TrainingTods) -> 
     for step, figure in ((1, 3.0), (2, 1.5), (3, float("inf")), (4, 2.0)):
         torch.nn.init.constant_(next(state.average.parameters()), float(step))
         weights.append(save(state.average.state_dict()))
-        state.selection.look(state.average, figure, step)
-    assert state.selection.best == [2.0, 1.5]
-    assert save(dict(state.selection.weights)) == weights[1]
+        state.best.look(state.average, figure, step)
+    assert (state.best.step, state.best.figure) == (2, 1.5)
+    assert save(dict(state.best.weights)) == weights[1]
 
 
 def test_a_training_is_over_where_nothing_better_has_come_for_long(data: TrainingTods) -> None:
     config = replace(config_of(Variant.VAE), patience=2)
     state, over = begin(config, data), []
     for step, figure in enumerate((float("inf"), float("inf"), float("inf"), 2.0, 3.0, 1.0, 4.0, 1.5), start=1):
-        state.selection.look(state.average, figure, step)
-        over.append(state.selection.is_over)
+        state.best.look(state.average, figure, step)
+        over.append(state.best.is_over)
     assert over == [False] * 7 + [True], "without any figure a training goes on; with one it waits for two more looks"
     again = begin(config, data)
-    again.selection.load_state_dict(state.selection.state_dict())
-    assert again.selection.is_over
+    again.best.load_state_dict(state.best.state_dict())
+    assert again.best.is_over
 
 
 @pytest.mark.parametrize(
