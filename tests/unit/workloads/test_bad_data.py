@@ -320,7 +320,7 @@ def test_what_is_generated_tells_what_its_model_has_learnt_from(tmp_path: Path) 
     import torch
 
     from idleq.workloads.cgan.config import ModelSize, Variant
-    from idleq.workloads.cgan.models import generator_of
+    from idleq.workloads.cgan.variants import generator_of
     from idleq.workloads.cgan.weights import WEIGHTS_FILE, save_generator
     from idleq.workloads.iact.sizing import SIZE_QUANTILES
 
