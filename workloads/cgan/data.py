@@ -11,6 +11,7 @@ from idleq.workloads.cgan.config import Variant
 from idleq.workloads.cgan.telling import told_of
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.dataset import Dataset
+from idleq.workloads.iact.origin import Origin
 from idleq.workloads.iact.scaling import to_network
 from idleq.workloads.iact.sizing import log_quantiles_of
 from idleq.workloads.training.device import CPU
@@ -26,6 +27,7 @@ class TrainingData:
     classes: Tensor  # (events,)
     log_quantiles: Tensor  # (SIZE_QUANTILES,)
     digest: str
+    origin: Origin
 
     @classmethod
     def prepare(cls, dataset: Dataset, camera: Camera, variant: Variant, device: torch.device = CPU) -> Self:
@@ -39,6 +41,7 @@ class TrainingData:
             classes=torch.from_numpy(dataset.classes).to(device),
             log_quantiles=log_quantiles_of(dataset.sizes),
             digest=dataset.digest,
+            origin=dataset.origin,
         )
 
     def batch(self, chosen: npt.NDArray[Any]) -> tuple[Tensor, Tensor]:

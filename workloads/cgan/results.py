@@ -101,10 +101,10 @@ def _card(
         parameters=parameters,
         settings=config.identity(),
         devices=state.history.devices,
-        data={"digest": data.digest, "events": config.events, "truth": "a stand-in for TAIGA's Monte Carlo"},
+        data={"digest": data.digest, "events": config.events, **data.origin.told()},
         figures=figures,
         limits=(
-            "The truth it learnt from is rendered from MAGIC's Hillas parameters, not TAIGA's own Monte Carlo.",
+            data.origin.limit,
             *told.limits,
             "Its figures are those of evaluate-images; nothing here says how good the images are.",
         ),

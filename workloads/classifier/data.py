@@ -9,6 +9,7 @@ import numpy.typing as npt
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.dataset import Dataset
 from idleq.workloads.iact.hillas import hillas
+from idleq.workloads.iact.origin import MADE, Origin
 
 Array = npt.NDArray[Any]
 
@@ -39,3 +40,9 @@ class TrainingData:
     validate: Events
     measure: Events
     digest: str
+    origin: Origin = MADE
+
+    def counts(self) -> dict[str, int]:
+        """How many events of each particle there are, by their names in the configuration."""
+        sets = {"events": self.learn, "validated": self.validate, "judged": self.measure}
+        return {name: int(events.is_gamma.sum()) for name, events in sets.items()}

@@ -26,6 +26,10 @@ Array = npt.NDArray[Any]
 GAMMA_COLOUR = "#3d6fb4"
 HADRON_COLOUR = "#c1602a"
 
+RENDERED = (
+    "Both particles are rendered from MAGIC's Hillas parameters: what no Hillas parameter tells is not there to learn."
+)
+
 # Events scored between two chances to leave.
 AT_ONCE = 5_000
 
@@ -120,10 +124,10 @@ def _card(
         weights=WEIGHTS_FILE,
         parameters={"classifier": parameters},
         settings=config.identity(),
-        data={"digests": data.digest, "events": config.events, "truth": "a stand-in for TAIGA's Monte Carlo"},
+        data={"digests": data.digest, "events": config.events, **data.origin.told()},
         figures=figures,
         limits=(
-            "Both particles are rendered from MAGIC's Hillas parameters: what no Hillas parameter tells is not there to learn.",
+            RENDERED if data.origin.is_rendered else data.origin.limit,
             "Hadrons outnumber gammas by far in the sky; the score is no probability.",
         ),
         devices=state.history.devices,

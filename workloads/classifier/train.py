@@ -6,13 +6,21 @@ Read from top to bottom: config, device, data, model and optimiser, loop, result
 import argparse
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from idleq.workloads.classifier.config import FULL, QUICK, TrainConfig
 from idleq.workloads.contract import EXIT_SAVED, Places
 from idleq.workloads.guest import Guest
 from idleq.workloads.training.loop import go_on_from, train_to_end
-from idleq.workloads.training.options import add_device, add_training_options, steps_and_events
+from idleq.workloads.training.options import (
+    Given,
+    add_device,
+    add_training_options,
+    identity_with,
+    steps_and_events,
+    too_few_explained,
+)
 from idleq.workloads.training.precision import add_precision
 
 if TYPE_CHECKING:
@@ -51,9 +59,10 @@ def run(options: argparse.Namespace) -> int:
         threads=options.threads,
         precision=options.precision,
     )
+    given = Given.of(options)
     places = Places.from_environment(os.environ, options.output)
     # The guest listens before anything slow is imported: a freeze may be asked for at any time.
-    with Guest(places=places, kind="train-classifier", identity=config.identity()) as guest:
+    with Guest(places=places, kind="train-classifier", identity=identity_with(config.identity(), given)) as guest:
         checkpoint = guest.restore()
         # --- device
         from idleq.workloads.iact.camera import Camera
@@ -61,11 +70,18 @@ def run(options: argparse.Namespace) -> int:
 
         use_one_thread_pool(config.threads)
         device = find_device(options.device)
-        # --- data: made where it is not there yet
+        # --- data: that of the files given, else made where it is not there yet
         camera = Camera.load()
-        data = load_data(guest, config, camera, places, options.data, checkpoint)
+        data = (
+            load_data(guest, config, camera, places, options.data, checkpoint)
+            if given is None
+            else load_given(guest, options, given, camera, checkpoint)
+        )
         if data is None:
             return EXIT_SAVED
+        with too_few_explained(given):
+            counts = data.counts()
+            config = replace(config, events=counts["events"], validated=counts["validated"], judged=counts["judged"])
         # --- model and optimiser: new ones, or exactly those of the checkpoint
         from idleq.workloads.classifier.state import ClassifierState
         from idleq.workloads.classifier.step import train_step
@@ -80,6 +96,18 @@ def run(options: argparse.Namespace) -> int:
             return write_results(guest.output, config, data, state)
 
         return train_to_end(guest, state, config, lambda: train_step(state, config, data), results)
+
+
+def load_given(
+    guest: Guest, options: argparse.Namespace, given: Given, camera: "Camera", checkpoint: "Checkpoint | None"
+) -> "TrainingData | None":
+    """The gammas and hadrons of the files given; None = asked to leave meanwhile, and saved."""
+    from idleq.workloads.classifier.dividing import divided
+    from idleq.workloads.iact.fetching import files_for
+
+    files = files_for(guest, given, checkpoint)
+    wanted = {"judge": options.events, "validation": options.validated, "held-out": options.judged}
+    return None if files is None else divided(files, wanted, camera)
 
 
 def load_data(

@@ -10,6 +10,7 @@ from torch import Tensor
 from idleq.workloads.cvae.likelihood import Observed
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.dataset import Dataset
+from idleq.workloads.iact.origin import Origin
 from idleq.workloads.iact.response import Response
 from idleq.workloads.iact.scaling import to_network
 from idleq.workloads.iact.sizing import log_quantiles_of
@@ -37,6 +38,7 @@ class TrainingData:
         Tensor  # (events, 609), whole photo-electrons: looked up once, as it takes longer than a step leaves time for
     )
     digest: str
+    origin: Origin
 
     @classmethod
     def prepare(cls, dataset: Dataset, camera: Camera, device: torch.device = CPU) -> Self:
@@ -48,6 +50,7 @@ class TrainingData:
             log_quantiles=log_quantiles_of(dataset.sizes),
             dark_below=_dark_below(torch.from_numpy(dataset.images), Response.of(camera)).to(device),
             digest=dataset.digest,
+            origin=dataset.origin,
         )
 
     def batch(self, chosen: npt.NDArray[Any]) -> Batch:

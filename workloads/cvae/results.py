@@ -94,10 +94,10 @@ def _card(
         weights=WEIGHTS_FILE,
         parameters=parameters,
         settings=config.identity(),
-        data={"digest": data.digest, "events": config.events, "truth": "a stand-in for TAIGA's Monte Carlo"},
+        data={"digest": data.digest, "events": config.events, **data.origin.told()},
         figures=figures,
         limits=(
-            "The truth it learnt from is rendered from MAGIC's Hillas parameters, not TAIGA's own Monte Carlo.",
+            data.origin.limit,
             told.limit,
             "Images whose measured size is not of their class are drawn again.",
         ),

@@ -6,13 +6,21 @@ Read from top to bottom: config, device, data, model and optimiser, loop, result
 import argparse
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 from idleq.workloads.contract import EXIT_SAVED, Places
 from idleq.workloads.cvae.config import USUAL, TrainConfig, Variant
 from idleq.workloads.guest import Guest
 from idleq.workloads.training.choices import add_choice
 from idleq.workloads.training.loop import go_on_from, train_to_end
-from idleq.workloads.training.options import add_device, add_training_options, steps_and_events
+from idleq.workloads.training.options import (
+    Given,
+    add_device,
+    add_training_options,
+    identity_with,
+    steps_and_events,
+    too_few_explained,
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -40,24 +48,27 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         threads=options.threads,
     )
+    given = Given.of(options)
     places = Places.from_environment(os.environ, options.output)
     # The guest listens before anything slow is imported: a freeze may be asked for at any time.
-    with Guest(places=places, kind="train-cvae", identity=config.identity()) as guest:
+    with Guest(places=places, kind="train-cvae", identity=identity_with(config.identity(), given)) as guest:
         checkpoint = guest.restore()
         # --- device
         from idleq.workloads.training.device import find_device, use_one_thread_pool
 
         use_one_thread_pool(config.threads)
         device = find_device(options.device)
-        # --- data: made where it is not there yet
+        # --- data: that of the files given, else made where it is not there yet
         from idleq.workloads.cvae.data import TrainingData
         from idleq.workloads.iact.camera import Camera
         from idleq.workloads.iact.dataset import DatasetSpec
         from idleq.workloads.iact.fetching import dataset_for
 
-        dataset = dataset_for(guest, DatasetSpec(events=config.events), places, options.data, checkpoint)
+        dataset = dataset_for(guest, DatasetSpec(events=config.events), places, options.data, checkpoint, given)
         if dataset is None:
             return EXIT_SAVED
+        with too_few_explained(given):
+            config = replace(config, events=len(dataset.images))
         data = TrainingData.prepare(dataset, Camera.load(), device)
         # --- model and optimiser: new ones, or exactly those of the checkpoint
         from idleq.workloads.cvae.state import VaeState

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from idleq.workloads.durable import canonical_json
 from idleq.workloads.errors import BadOption, DamagedData, MissingInput
 from idleq.workloads.iact.camera import PIXELS
+from idleq.workloads.iact.origin import MADE, Origin
 from idleq.workloads.iact.showers import Particle, Split
 
 Array = npt.NDArray[Any]
@@ -76,6 +77,7 @@ class Dataset:
     rows: Array  # (events,) int32, each event's row of the table of showers
     edges: tuple[float, ...]  # the smallest size of each class, then the largest of all
     digest: str  # changes with any byte of the data
+    origin: Origin = MADE
 
     @classmethod
     def load(cls, folder: Path, spec: DatasetSpec) -> Self:
@@ -105,6 +107,12 @@ def chunk_name(index: int) -> str:
 def is_complete(folder: Path) -> bool:
     """Whether the manifest, which is written last, is there."""
     return (folder / MANIFEST).is_file()
+
+
+def sizes_of(images: Array) -> Array:
+    """The measured size of each image (n,)."""
+    sizes: Array = images.sum(axis=1, dtype=np.float64).astype(np.float32)
+    return sizes
 
 
 def size_classes(sizes: Array) -> tuple[Array, tuple[float, ...]]:

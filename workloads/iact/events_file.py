@@ -21,6 +21,7 @@ from idleq.workloads.iact.showers import load_showers
 from idleq.workloads.iact.task import TASK_CHUNKS, Task
 
 METADATA = b"idleq"
+CAMERA = "TAIGA-IACT03"
 
 # Column -> its type and unit; those but for the first three and the image say what was rendered. Of a file that
 # `ingest` read they say what was measured, as its metadata does; its rows count the showers of the file.
@@ -83,7 +84,7 @@ def write_events(task: Task, chunks: Sequence[bytes]) -> bytes:
         "format": 1,
         "identity": task.identity(),
         "version": VERSION,
-        "camera": "TAIGA-IACT03",
+        "camera": CAMERA,
         "rules": RULES,
         "tried": int(sum(int(part["tried"]) for part in read)),
         "versions": {**versions(), "pyarrow": pa.__version__},
@@ -109,8 +110,14 @@ def read_events(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, 
     """The columns and the metadata of an events file."""
     if not path.is_file():
         raise MissingInput(f"no events in {path}")
+    return parse_events(path.read_bytes(), path)
+
+
+def parse_events(content: bytes, path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
+    """The same of a file's *content*."""
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(pa.BufferReader(content))
+        _check_image_type(table.schema, path)
         metadata = json.loads((table.schema.metadata or {})[METADATA])
         columns = {name: table[name].combine_chunks() for name in COLUMNS}
         images = columns["image"].flatten().to_numpy().reshape(-1, PIXELS)
@@ -118,6 +125,16 @@ def read_events(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, 
         raise DamagedData(f"{path} does not hold events of this camera: {error}") from error
     plain = {name: values.to_numpy() for name, values in columns.items() if name != "image"}
     return {**plain, "image": images}, metadata
+
+
+def _check_image_type(schema: pa.Schema, path: Path) -> None:
+    if "image" not in schema.names:
+        raise DamagedData(f"{path} holds no images; simulate-showers and ingest --images write them")
+    kind = schema.field("image").type
+    if isinstance(kind, pa.FixedSizeListType) and kind.list_size != PIXELS:
+        raise DamagedData(
+            f"the images in {path} have {kind.list_size} pixels, this camera has {PIXELS}: they are of another camera"
+        )
 
 
 def _array(values: np.ndarray[Any, Any], kind: pa.DataType) -> pa.Array:

@@ -1,6 +1,8 @@
 """A data set for a guest: from its own folder, from the cache, or made now; the guest may be frozen meanwhile."""
 
 import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from idleq.workloads.checkpoint import Checkpoint
 from idleq.workloads.contract import Places
@@ -8,18 +10,32 @@ from idleq.workloads.guest import Guest
 from idleq.workloads.iact.dataset import Dataset, DatasetSpec
 from idleq.workloads.iact.places import DataPlaces
 from idleq.workloads.training.loop import saved_while_making_data
+from idleq.workloads.training.options import Given
+
+if TYPE_CHECKING:
+    from idleq.workloads.iact.given import EventsFile
 
 
 def dataset_for(
-    guest: Guest, spec: DatasetSpec, places: Places, option: str | None, checkpoint: Checkpoint | None
+    guest: Guest,
+    spec: DatasetSpec,
+    places: Places,
+    option: str | None,
+    checkpoint: Checkpoint | None,
+    given: Given | None = None,
 ) -> Dataset | None:
-    """The data set *spec*; None = asked to leave meanwhile, and saved: what *checkpoint* holds is kept as it is."""
+    """The data set *spec*, or that of the *given* files; None = asked to leave meanwhile, and saved.
+
+    What *checkpoint* holds is kept as it is then.
+    """
+    if given is not None:
+        from idleq.workloads.iact.given import gammas_of
+
+        files = files_for(guest, given, checkpoint)
+        return None if files is None else gammas_of(files, given.events)
     from idleq.workloads.iact.making import ensure_dataset
 
-    def should_stop() -> bool:
-        step, parts = (0, saved_while_making_data()) if checkpoint is None else (checkpoint.step, checkpoint.parts)
-        return not guest.may_go_on(step, lambda: parts)
-
+    should_stop = _stopping(guest, checkpoint)
     if should_stop():  # reading and verifying takes long where there is much else to do
         return None
     data_places = DataPlaces.choose(os.environ, option, places)
@@ -28,3 +44,15 @@ def dataset_for(
     if dataset is not None:
         data_places.keep(spec)
     return dataset
+
+
+def files_for(guest: Guest, given: Given, checkpoint: Checkpoint | None) -> "list[EventsFile] | None":
+    """The *given* files; None = asked to leave meanwhile, and saved. A guest reads them again in every segment."""
+    from idleq.workloads.iact.given import read_files
+
+    return read_files(given.paths, _stopping(guest, checkpoint))
+
+
+def _stopping(guest: Guest, checkpoint: Checkpoint | None) -> Callable[[], bool]:
+    step, parts = (0, saved_while_making_data()) if checkpoint is None else (checkpoint.step, checkpoint.parts)
+    return lambda: not guest.may_go_on(step, lambda: parts)

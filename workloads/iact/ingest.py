@@ -153,9 +153,10 @@ def as_parquet(columns: Mapping[str, Array], metadata: Mapping[str, Any]) -> byt
 
 def _as_events(columns: Mapping[str, Array], metadata: Mapping[str, Any]) -> bytes:
     """The bytes of a file of images, in the form of simulate-showers."""
+    from idleq.workloads.iact.events_file import CAMERA
     from idleq.workloads.iact.events_file import as_parquet as events_as_parquet
 
-    told = {**metadata, "camera": "TAIGA-IACT03", "columns": "measured on the cleaned images"}
+    told = {**metadata, "camera": CAMERA, "columns": "measured on the cleaned images"}
     numbered = {**columns, "event": np.arange(len(columns["size"]))}
     return events_as_parquet(numbered, told, _truth(columns))
 

@@ -90,8 +90,7 @@ class Drawn:
     @property
     def sizes(self) -> Array:
         """The measured size of each image (n,)."""
-        sizes: Array = self.images.sum(axis=1, dtype=np.float64).astype(np.float32)
-        return sizes
+        return dataset.sizes_of(self.images)
 
 
 def draw_chunk(spec: DatasetSpec, index: int, events: int, renderer: "Renderer", showers: ShowerTable) -> Drawn:

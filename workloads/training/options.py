@@ -2,8 +2,12 @@
 
 import argparse
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
 
 from idleq.workloads.errors import BadOption
 from idleq.workloads.training.choices import add_choice
@@ -35,7 +39,9 @@ def add_training_options(
     parser.add_argument("--quick", action="store_true", help="a few minutes of one core, the data set included")
     parser.add_argument("--steps", type=int, help=f"training steps (default {full['steps']}, quick {quick['steps']})")
     parser.add_argument(
-        "--events", type=int, help=f"events in the data set (default {full['events']}, quick {quick['events']})"
+        "--events",
+        type=int,
+        help=f"events in the data set (default {full['events']}, quick {quick['events']}; all of --images)",
     )
     parser.add_argument(
         "--batch", type=int, default=batch, help=f"events in a batch (default {batch_default or batch})"
@@ -44,6 +50,13 @@ def add_training_options(
     add_threads(parser)
     parser.add_argument(
         "--data", metavar="DIR", help="where data sets lie (default IDLEQ_DATA_DIR, else the user's cache)"
+    )
+    parser.add_argument(
+        "--images",
+        metavar="PATH",
+        nargs="+",
+        help="events that simulate-showers or ingest --images wrote, to learn from instead of making a data set: files, or"
+        " folders with such files below",
     )
     add_output(parser)
 
@@ -73,6 +86,45 @@ def steps_and_events(
     """What was asked for, else what `--quick` or its absence means."""
     chosen = quick if options.quick else full
     return {name: chosen[name] if getattr(options, name) is None else getattr(options, name) for name in chosen}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Files of images to learn from; how many they hold is known when they are read."""
+
+    paths: tuple[Path, ...]
+    events: int | None  # None = all
+    unknown: tuple[str, ...]  # the numbers that were left to be found
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Self | None:
+        """What was asked for; None = a data set is made."""
+        if options.images is None:
+            return None
+        if options.data is not None:
+            raise BadOption("--images says what is learnt from: leave out --data, which says where to make it")
+        unknown = [name for name in ("events", "batch", "validated", "judged") if getattr(options, name, 0) is None]
+        return cls(paths=tuple(map(Path, options.images)), events=options.events, unknown=tuple(unknown))
+
+
+def identity_with(identity: Mapping[str, Any], given: Given | None) -> dict[str, Any]:
+    """What a checkpoint must agree with before anything is read; which files are given, the state itself holds."""
+    if given is None:
+        return dict(identity)
+    return {**identity, **dict.fromkeys(given.unknown, "as given"), "images": "given"}
+
+
+@contextmanager
+def too_few_explained(given: Given | None) -> Iterator[None]:
+    """What does not fit the configuration is the number of events in the *given* files, not that of an option."""
+    try:
+        yield
+    except BadOption as error:
+        if given is None:
+            raise
+        raise BadOption(
+            f"--images gives too few events: {error}; give more files, or ask for a smaller --batch"
+        ) from error
 
 
 def check_training(*, steps: int, threads: int, seed: int, batch: int, events: int) -> None:

@@ -108,7 +108,7 @@ class TrainingState:
     def _restore_position(self, position: Mapping[str, Any]) -> None:
         if position["digest"] != self.data_digest:
             raise CheckpointRefused(
-                "the data set is not the one that this training began with; give the same --data, or start again"
+                "the data set is not the one that this training began with; give the same --data or --images, or start again"
             )
         self.order.epoch, self.order.cursor = position["epoch"], position["cursor"]
         self.order.order = position["order"].numpy()

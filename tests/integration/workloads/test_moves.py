@@ -278,6 +278,27 @@ def test_a_simulation_of_showers_moved_gives_the_same_bytes(tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+def test_simulated_files_are_learned_from_moved_and_generated_from(tmp_path: Path) -> None:
+    """The whole way of files: an array's tasks, a training that finds a copy on every node, images."""
+    for package in ("torch", "ctapipe", "pyarrow", "safetensors"):
+        pytest.importorskip(package, reason="the train extra is not installed")
+    for task in ("0", "1"):
+        simulation = ("simulate-showers", "--events", "200", "--task", task)
+        output = a_mover(tmp_path / "tasks" / task, simulation).run([]).output
+        shutil.copytree(output, tmp_path / "shards" / task)
+    training = ("train-cgan", "--images", str(tmp_path / "shards"), "--steps", "120", "--batch", "16")
+    undisturbed = a_mover(tmp_path / "still", training).run([]).output
+    moved = a_mover(tmp_path / "moved", training).run([20, 50]).output
+    assert files_of(moved) == files_of(undisturbed)
+    card = json.loads((moved / "model-card.json").read_text())
+    assert (card["data"]["events"], card["settings"]["events"]) == (400, 400)
+    assert card["data"]["sources"] == ["simulate-showers: gamma, split train, seed 1 (2 files)"]
+    generation = ("generate-cgan", "--weights", str(moved / "generator.safetensors"), "--count", "20")
+    assert "shard-00000.npz" in files_of(a_mover(tmp_path / "made", generation).run([]).output)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("data")
 def test_a_guest_frozen_while_its_data_is_made_carries_it_along(tmp_path: Path) -> None:
     mover = a_mover(
