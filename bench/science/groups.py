@@ -8,6 +8,10 @@ from typing import Self
 from bench.science.figures import Figure
 
 TO_HELD_OUT = ", KS to held-out gammas"
+FIRST_DRAW = "share of its class at the first draw"
+ALL_CLASSES = "first draw, all classes"
+"""The line among the size classes that it has: inside the edges all are in the end, by construction."""
+
 OF_A_CLASS = re.compile(r"class (?P<number>\d+): (?:size, KS|share inside)")
 
 HILLAS = {
@@ -40,7 +44,8 @@ class Groups:
     Attributes:
         aimed: with a target, or with something published.
         hillas: how far each Hillas parameter is from the truth's, under the name that people give it.
-        classes: by its number what is measured of each size class: how far its sizes are from the training's, the share inside its edges.
+        classes: by its number what is measured of each size class: how far its sizes are from the training's, the share inside its edges;
+            then what is measured of all of them.
         others: what is left.
     """
 
@@ -59,8 +64,12 @@ class Groups:
             aimed=first,
             hillas=[replace(one, name=parameters[one.name]) for one in rest if one.name in parameters],
             classes=_by_class(rest),
-            others=[one for one in rest if one.name not in parameters and not OF_A_CLASS.match(one.name)],
+            others=[one for one in rest if one.name not in parameters and not _is_of_classes(one)],
         )
+
+
+def _is_of_classes(figure: Figure) -> bool:
+    return figure.name == FIRST_DRAW or OF_A_CLASS.match(figure.name) is not None
 
 
 def _by_class(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
@@ -68,4 +77,5 @@ def _by_class(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
     for one in figures:
         if of_a_class := OF_A_CLASS.match(one.name):
             found.setdefault(of_a_class["number"], []).append(one)
-    return found
+    first = [one for one in figures if one.name == FIRST_DRAW]
+    return found | ({ALL_CLASSES: first} if first else {})

@@ -20,7 +20,9 @@ HEAD = """\
 Made by `make science`, which runs every training, generation and judging as a job of idleq on the embedded cluster. The truth of the images is **a
 stand-in for TAIGA's Monte Carlo**, which is not public: rendered from MAGIC's Hillas parameters ([data](reference/data.md)); that of the time-ordered
 data is simulated ([how](reference/tods.md)). So the papers' absolute figures stand beside ours and are no targets: they belong to other data and another
-judge. Everything is compared with held-out truth which no training and no judge has seen, under the same judge.
+judge. Everything is compared with held-out truth which no training and no judge has seen, under the same judge. That is true of the weights; the design
+(architectures, weights of losses, the rule that chooses an average) was made by people who looked at figures against these same held-out events. So a
+target that is narrowly reached may be reached by that choice; where other seeds were run, *Other seeds* shows how much of a figure is luck.
 """
 
 IMAGES_HEAD = f"""\
@@ -36,7 +38,8 @@ in mm in the camera's plane, sizes in photo-electrons, alpha in degrees.
 
 CLASSES_HEAD = """\
 A generator is asked for one of ten classes of size, 1 the faintest. Of each class: how far the measured sizes are from those of the training's images (KS) /
-the share that lies inside the class's edges.
+the share that lies inside the class's edges. That share is near 1 by construction, of every generator: an image whose size is not of its class is drawn
+again, up to 30 times. What was learnt is in the last line: the share that needed no second draw.
 """
 
 SEEDS_HEAD = """\
@@ -194,11 +197,11 @@ def _work(found: Found) -> list[str]:
     return [
         "## What was run",
         "",
-        f"Budget: {budget.about}. {budget.generated} images generated of each model and {budget.judged} true ones judged;",
+        f"The plan of the budget `{budget.name}`: {budget.about}. What it took is measured, and stands in the table. {budget.generated} images generated of each model and {budget.judged} true ones judged;",
         f"{budget.tods} TODs generated and {budget.tods_per_class} true ones of each number of hits judged. The main part is the main models; the second one is the",
         "classifier, the variants and the baselines; that of the seeds, which is run where it is asked for, the main models from other seeds. The classifier judges the main models, and so is run with them where no earlier run has left it; the rest of the",
         "second part fills cores that the main one leaves idle, and has those to itself after it. One thread each, on CPU cores that were shared with other work:",
-        "the seconds are of wall time within segments and say little.",
+        "the seconds are measured, of wall time within segments, and so say little of what an idle machine would take.",
         "",
         *_table(work(found.steps, found.ran)),
     ]

@@ -28,6 +28,7 @@ def an_evaluation(score: float, *, reached: bool) -> dict[str, Any]:
             {**none, "name": "mean score", "value": 0.5, "baselines": {"truth again": 0.7}},
             {**none, "name": "class 1: size, KS to its training sizes", "value": 0.25, "baselines": {}},
             {**none, "name": "class 1: share inside its edges", "value": 0.75, "baselines": {}},
+            {**none, "name": "share of its class at the first draw", "value": 0.625, "baselines": {}},
             {**none, "name": "log_size, KS to held-out gammas", "value": 0.125, "baselines": {"truth again": 0.2}},
             {**none, "name": "late, KS to held-out gammas", "value": 0.01, "target": 0.02, "reached": True, "baselines": {}},
         ]
@@ -92,6 +93,14 @@ def test_the_page_says_first_what_each_model_reaches_and_what_not(found: Found) 
     ]
 
 
+def test_the_page_says_who_has_looked_at_the_held_out_events_and_what_is_a_plan(found: Found) -> None:
+    page = "\n".join(science_page(found, FOLDER))
+
+    assert "was made by people who looked at figures against these same held-out events" in page
+    assert "The plan of the budget `hour`: about an hour of two cores" in page
+    assert "What it took is measured" in page
+
+
 def test_a_baseline_has_a_column_beside_its_model_and_the_papers_one(found: Found) -> None:
     page = science_page(found, FOLDER)
 
@@ -108,11 +117,13 @@ def test_targets_stand_first_then_hillas_parameters_then_each_class_in_one_line(
     assert [line.partition(" |")[0] for line in shown if line.startswith(("|", "###"))] == [
         *("| figure", "| ---", "| score, KS", "| late, KS to held-out gammas"),
         *("### Hillas parameters", "| figure", "| ---", "| size"),
-        *("### Size classes", "| size class", "| ---", "| 1"),
+        *("### Size classes", "| size class", "| ---", "| 1", "| first draw, all classes"),
         *("### Other figures", "| figure", "| ---", "| mean score"),
     ]
     assert "| size | 0.125 | 0.125 | 0.200 |" in shown
     assert "| 1 | 0.250 / 0.750 | 0.250 / 0.750 |" in shown
+    assert "| first draw, all classes | 0.625 | 0.625 |" in shown
+    assert "near 1 by construction, of every generator" in "\n".join(shown)
     assert "| mean score | 0.500 | 0.500 | 0.700 |" in shown
 
 
