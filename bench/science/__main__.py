@@ -13,7 +13,7 @@ from bench.science.page import TODS_PAGE, for_people, write_pages
 from bench.science.plan import BUDGETS, steps
 from bench.science.progress import Progress
 from bench.science.results import collect
-from bench.science.running import Place, ran, run_all, serving
+from bench.science.running import Place, put_aside, ran, run_all, serving
 from idleq.cli.printer import print_text
 from idleq.cli.result import Result
 
@@ -29,6 +29,9 @@ def main() -> None:
     os.environ["IDLEQ_SERVER_DIR"] = str(place.server.root)
     every = steps(budget)
     wanted = steps(budget, up_to=chosen.part)
+    # Of every part, since what comes after a step is outdated with it.
+    if aside := put_aside(place, every):
+        print(f"Begun anew, for other options: {', '.join(aside)}; the earlier results lie in {place.root / 'earlier'}")
     before = {step.name for step in wanted if place.result(step.name).is_dir()}
     print(f"{len(wanted)} jobs, {len(before)} of them done before; all of it lies in {place.root}", flush=True)
     left = []

@@ -9,7 +9,7 @@ from bench.science.figures import AGAIN, RESAMPLED, verdict
 from bench.science.groups import Groups, aimed
 from bench.science.models import KINDS, Kind, Model, in_order
 from bench.science.results import Found, Judged
-from bench.science.tables import classes, comparison, markdown, quality, without_empty, work
+from bench.science.tables import classes, comparison, markdown, quality, sizes, without_empty, work
 from idleq.cli.result import Table
 
 TODS_PAGE = "science-tods.md"
@@ -59,6 +59,12 @@ QUALITY_HEAD = """\
 Quality factor Q = (share of gammas kept) / sqrt(share of hadrons kept) on held-out events, the cut fixed on validation data; intervals of 95 % by
 drawing table rows anew. The seeds have 2.55 to 2.99 for a CNN on cleaned images and 1.70 for the classical cut, on their own data.
 """
+
+DIGITS = 12
+
+DIGESTS_HEAD = """\
+*Code* is the commit that was checked out when a job was begun, with "+ changes" where the tree was not clean. The figures are of these weights (the first
+twelve digits of their SHA-256): """
 
 NOT_YET = "**not reached: not run in the time that there was**; the same command goes on with it."
 
@@ -187,8 +193,8 @@ def _kept(found: Found, judged: Sequence[Judged]) -> Table:
     columns = ("trained", "steps", "kept from step", "TODs learned from")
     rows = []
     for one in judged:
-        size = found.budget.size(one.model)
-        rows.append((one.model.label, str(size.steps), str(one.kept_from), str(size.examples)))
+        steps, examples = sizes(found.budget.size(one.model), found.trained.get(f"train-{one.model.key}"))
+        rows.append((one.model.label, steps, str(one.kept_from), examples))
     return Table(columns=columns, rows=rows, right=frozenset(columns[1:]))
 
 
@@ -203,8 +209,17 @@ def _work(found: Found) -> list[str]:
         "second part fills cores that the main one leaves idle, and has those to itself after it. One thread each, on CPU cores that were shared with other work:",
         "the seconds are measured, of wall time within segments, and so say little of what an idle machine would take.",
         "",
-        *_table(work(found.steps, found.ran)),
+        *_table(work(found.steps, found.ran, found.trained)),
+        *_digests(found),
     ]
+
+
+def _digests(found: Found) -> list[str]:
+    """Which weights the figures are of."""
+    every = [one for kind in KINDS for one in (*found.of(kind), *found.seeds(kind))]
+    known = {one.model.label: one.weights for one in every} | ({"the judge": found.judge} if found.judge else {})
+    said = [f"{label} `{digest[:DIGITS]}`" for label, digest in known.items() if digest]
+    return [f"{DIGESTS_HEAD}{', '.join(said)}.", ""] if said else []
 
 
 def _table(table: Table) -> list[str]:
@@ -219,4 +234,4 @@ def for_people(found: Found) -> tuple[str | Table, ...]:
     texts += [
         comparison({one.model.label: aimed(one.figures) for one in found.of(kind)}) for kind in KINDS if found.of(kind)
     ]
-    return (*texts, work(found.steps, found.ran))
+    return (*texts, work(found.steps, found.ran, found.trained))

@@ -11,6 +11,7 @@ from bench.science.models import MODELS, PARTS, Model, Part, Size
 Results = Mapping[str, Path]
 
 CLASSIFIER = "train-classifier"
+JUDGE_WEIGHTS = "classifier.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +190,7 @@ def _evaluate(budget: Budget, model: Model) -> Step:
     trained, generated = f"train-{model.key}", f"generate-{model.key}"
 
     def of_images(results: Results) -> list[str]:
-        judge = results[CLASSIFIER] / "classifier.safetensors"
+        judge = results[CLASSIFIER] / JUDGE_WEIGHTS
         sizes = ["--events", str(budget.judged), "--trained-on", str(budget.size(model).examples)]
         return ["--images", str(results[generated]), "--judge", str(judge), "--name", model.label, *sizes]
 

@@ -2,8 +2,10 @@
 
 DIR/server      the server directory
    /data        data sets, for all jobs
-   /jobs.json   which job each step became; a step whose results are there is not run again
+   /jobs.json   which job each step became, with which options and of which code; a step whose results are there is not run
+                again unless its options are others now
    /results     what each step gave
+   /earlier     what steps gave with other options, STEP-JOB
 """
 
 import json
@@ -17,6 +19,8 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bench.science import begun
+from bench.science.begun import Begun
 from bench.science.plan import Step
 from idleq.bootstrap import make_report, stop_cluster
 from idleq.cli.client import Client
@@ -58,6 +62,9 @@ PATIENCE_SECONDS = 120.0
 """How long the daemon may be away before nobody waits for it any more."""
 
 
+FINAL = {"done", "failed", "cancelled"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """How far all is: the steps that are done, and the daemon's rows by job."""
@@ -69,12 +76,13 @@ class Looked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """How a step went as a job."""
+    """How a step went as a job, and of which code it was begun; empty where that was not recorded."""
 
     job: str
     segments: int
     moves: int
     seconds: float
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,10 @@ class Place:
         return self.root / "jobs.json"
 
     def result(self, step: str) -> Path:
-        return self.root / "results" / step
+        return self.root / begun.RESULTS / step
+
+    def earlier(self, step: str, job: str) -> Path:
+        return self.root / "earlier" / f"{step}-{job}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -116,6 +127,24 @@ def serving(place: Place, *, nodes: int, speed: float) -> Iterator[None]:
         stop_cluster(place.server.root)
 
 
+def put_aside(place: Place, steps: Sequence[Step]) -> list[str]:
+    """Forget the steps that were begun with other options than they have now, and those that come after them; return which.
+
+    What they gave is kept aside. `run_all` cancels what of them still waits or runs.
+    """
+    known = begun.read(place.jobs)
+    names = [name for name in begun.outdated(steps, known) if name in known or place.result(name).is_dir()]
+    for name in names:
+        if place.result(name).is_dir():
+            target = place.earlier(name, known[name].job if name in known else "unknown")
+            target.parent.mkdir(exist_ok=True)
+            shutil.rmtree(target, ignore_errors=True)
+            place.result(name).rename(target)
+    if names:
+        begun.write(place.jobs, {name: one for name, one in known.items() if name not in names})
+    return names
+
+
 def run_all(place: Place, wanted: list[Step], tell: Callable[[Looked], None]) -> list[str]:
     """Run every step whose results are not there yet, as soon as those that it comes after are done; return what failed.
 
@@ -124,6 +153,7 @@ def run_all(place: Place, wanted: list[Step], tell: Callable[[Looked], None]) ->
     results = {one.name: place.result(one.name) for one in wanted}
     failed: dict[str, str] = {}
     away_since = None
+    is_first_look = True
     with closing(Wire.for_directory(place.server)) as wire:
         client = Client(wire)
         while waiting := [step for step in wanted if step.name not in failed and not place.result(step.name).is_dir()]:
@@ -136,6 +166,9 @@ def run_all(place: Place, wanted: list[Step], tell: Callable[[Looked], None]) ->
                 time.sleep(LOOK_SECONDS)
                 continue
             away_since = None
+            if is_first_look:
+                _cancel_forgotten(place, client, wanted, rows)
+                is_first_look = False
             for step in waiting:
                 _go_on(place, step, rows, results, failed)
             tell(Looked(wanted=wanted, done=[one for one in results if results[one].is_dir()], rows=rows))
@@ -143,20 +176,32 @@ def run_all(place: Place, wanted: list[Step], tell: Callable[[Looked], None]) ->
     return [f"{name} {why}" for name, why in failed.items()]
 
 
+def _cancel_forgotten(place: Place, client: Client, wanted: Sequence[Step], rows: Mapping[str, JobRow]) -> None:
+    """Jobs of these steps that others take the place of: they would hold nodes for nothing."""
+    known = begun.read(place.jobs)
+    names = {step.name for step in wanted}
+    for job, row in rows.items():
+        is_known = row.name in known and known[row.name].job == job
+        if row.name in names and not is_known and row.state not in FINAL:
+            client.cancel(JobId(job))
+
+
 def _go_on(
     place: Place, step: Step, rows: Mapping[str, JobRow], results: Mapping[str, Path], failed: dict[str, str]
 ) -> None:
     """Submit the step, keep what it gave, or note why it gives nothing; nothing of that is due while it waits or runs."""
-    known = _known(place)
-    job = known.get(step.name)
+    known = begun.read(place.jobs)
+    job = known[step.name].job if step.name in known else None
     row = None if job is None else rows.get(job)
     why = failure(step, job, row, failed)
     if why:
         failed[step.name] = why
-        _note(place, {name: other for name, other in known.items() if name != step.name})
+        begun.write(place.jobs, {name: other for name, other in known.items() if name != step.name})
     elif job is None:
         if all(results[name].is_dir() for name in step.after):
-            _note(place, known | {step.name: _submit(place, step, results)})
+            code = begun.code()
+            job = _submit(place, step, results)
+            begun.write(place.jobs, known | {step.name: Begun(job=job, options=begun.told(step), code=code)})
     elif row is not None and row.state == "done" and place.server.job(JobId(job)).result.is_dir():
         _keep(place.server.job(JobId(job)).result, place.result(step.name))
 
@@ -171,17 +216,6 @@ def failure(step: Step, job: str | None, row: JobRow | None, failed: Collection[
     if row.state in {"failed", "cancelled"}:
         return f"is {row.state} as job {job}, {row.reason or 'without a reason'}: `idleq logs {job}` has what it said"
     return ""
-
-
-def _known(place: Place) -> dict[str, str]:
-    found: dict[str, str] = json.loads(place.jobs.read_text()) if place.jobs.exists() else {}
-    return found
-
-
-def _note(place: Place, jobs: Mapping[str, str]) -> None:
-    beside = place.jobs.with_suffix(".new")
-    beside.write_text(json.dumps(jobs))
-    beside.replace(place.jobs)
 
 
 def _submit(place: Place, step: Step, results: Mapping[str, Path]) -> str:
@@ -199,14 +233,15 @@ def _keep(result: Path, target: Path) -> None:
 
 def ran(place: Place, wanted: list[Step]) -> dict[str, Ran]:
     """How often each job that was begun was frozen and moved, from the journal."""
-    jobs = _known(place)
+    jobs = begun.read(place.jobs)
     known = {step.name: jobs[step.name] for step in wanted if step.name in jobs}
     report = make_report(place.server.root, place.root / "report.html")
     found = {}
-    for name, job in known.items():
-        lines = segment_lines(report, JobId(job))
+    for name, one in known.items():
+        job = JobId(one.job)
+        lines = segment_lines(report, job)
         seconds = sum(line.end - line.start for line in lines) / 1000
-        found[name] = Ran(job=job, segments=len(lines), moves=moves_of(report, JobId(job)), seconds=seconds)
+        found[name] = Ran(job=job, segments=len(lines), moves=moves_of(report, job), seconds=seconds, code=one.code)
     (place.root / "ran.json").write_text(json.dumps({name: asdict(one) for name, one in found.items()}))
     return found
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.science.figures import BASELINES, Figure, number
-from bench.science.models import PARTS
+from bench.science.models import PARTS, Size
 from bench.science.plan import Step
 from bench.science.running import Ran
 from idleq.cli.result import Table
 
 MISSED = "not reached"
+NOT_RECORDED = "not recorded"
 JUDGES = {"cnn": "CNN", "boosted_hillas": "boosted Hillas parameters", "hillas_cut": "Hillas cut"}
 
 
@@ -89,18 +90,32 @@ def quality(summary: Mapping[str, Any]) -> Table:
     return Table(columns=columns, rows=rows, right=frozenset(columns[1:]))
 
 
-def work(steps: Sequence[Step], ran: Mapping[str, Ran]) -> Table:
-    """How every job went, and each part in all."""
-    columns = ("part", "job", "steps", "learned from", "segments", "moves", "seconds")
+def of_at_most(taken: int, planned: int) -> str:
+    """How much there was of something; a training may end before its plan does."""
+    return str(taken) if taken == planned else f"{taken} of at most {planned}"
+
+
+def sizes(planned: Size | None, taken: Size | None) -> tuple[str, str]:
+    """The steps of a training and what it learned from; *taken* is None where nothing is known but the plan."""
+    if planned is None:
+        return ("", "")
+    steps, examples = taken or planned
+    return of_at_most(steps, planned.steps), of_at_most(examples, planned.examples)
+
+
+def work(steps: Sequence[Step], ran: Mapping[str, Ran], trained: Mapping[str, Size]) -> Table:
+    """How every job went, and each part in all; *trained* is what the trainings took."""
+    columns = ("part", "job", "steps", "learned from", "segments", "moves", "seconds", "code")
     rows: list[tuple[str, ...]] = []
     for part in PARTS:
         done = [(step, ran[step.name]) for step in steps if step.part == part and step.name in ran]
         for step, one in done:
-            size = ("", "") if step.trained is None else tuple(map(str, step.trained))
-            rows.append((part, step.name, *size, str(one.segments), str(one.moves), f"{one.seconds:.0f}"))
+            size = sizes(step.trained, trained.get(step.name))
+            went = (str(one.segments), str(one.moves), f"{one.seconds:.0f}")
+            rows.append((part, step.name, *size, *went, one.code or NOT_RECORDED))
         if done:
-            rows.append((part, "all of these", "", "", *_sums(one for _, one in done)))
-    return Table(columns=columns, rows=rows, right=frozenset(columns[2:]))
+            rows.append((part, "all of these", "", "", *_sums(one for _, one in done), ""))
+    return Table(columns=columns, rows=rows, right=frozenset(columns[2:-1]), expendable=("code",))
 
 
 def _sums(several: Iterable[Ran]) -> tuple[str, str, str]:

@@ -76,6 +76,7 @@ def _card(config: TodTrainConfig, data: TrainingTods, state: TodState, made_for:
         figures={
             "last_report": dict(sorted(state.history.reports[-1].items())),
             "selected_step": state.best.step,
+            "steps": state.step,
             "distance_to_tods_set_apart": state.best.figure if np.isfinite(state.best.figure) else None,
         },
         limits=[*_LIMITS[config.variant], *_COMMON_LIMITS],

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from bench.science.begun import code, read
 from bench.science.plan import Step
-from bench.science.running import Place, ran, run_all, serving
+from bench.science.running import Place, put_aside, ran, run_all, serving
 
 
 def a_step(name: str, options: Sequence[str], *after: str) -> Step:
@@ -40,6 +41,14 @@ def test_what_fails_holds_up_only_what_needs_it_and_is_begun_anew(
 
         mended = [a_step("broken", quick), a_step("sound", quick), *later]
         assert run_all(place, mended, lambda _: None) == []
+        before = read(place.jobs)
+        assert {one.code for one in before.values()} == {code()}
+
+        others = [a_step("broken", [*quick, "--seed", "2"]), a_step("sound", quick), *later]
+        assert put_aside(place, others) == ["last", "later", "broken"]
+        assert run_all(place, others, lambda _: None) == []
+        after = read(place.jobs)
+        assert [name for name in after if after[name].job != before[name].job] == ["broken", "later", "last"]
 
     assert sorted(path.name for path in (place.root / "results").iterdir()) == ["broken", "last", "later", "sound"]
     assert list(ran(place, mended)) == ["broken", "sound", "later", "last"]

@@ -8,8 +8,8 @@ import pytest
 
 from bench.science.figures import Figure, number, of_images, of_tods, verdict
 from bench.science.groups import HILLAS, Groups, aimed
-from bench.science.models import MODELS
-from bench.science.page import for_people, science_page, tods_page, write_pages
+from bench.science.models import MODELS, Size
+from bench.science.page import CLASSES_HEAD, for_people, science_page, tods_page, write_pages
 from bench.science.plan import BUDGETS, steps
 from bench.science.results import Found, Judged
 from bench.science.running import Ran
@@ -56,7 +56,7 @@ def a_judged(key: str, figures: list[Figure], **rest: Any) -> Judged:
 @pytest.fixture
 def found() -> Found:
     judged = [
-        a_judged("cgan", of_images(an_evaluation(0.16, reached=False))),
+        a_judged("cgan", of_images(an_evaluation(0.16, reached=False)), weights="ab" * 32),
         a_judged("cgan-convolutional", of_images(an_evaluation(0.3, reached=False))),
         a_judged(
             "todgan", of_tods("TOD GAN", judged_tods("TOD GAN", 0.05, reached=True), {"TOD GAN": 3e-5}), kept_from=2900
@@ -72,10 +72,12 @@ def found() -> Found:
         classifier=(summary, Path("/nowhere/scores.png")),
         steps=steps(BUDGETS["hour"], MODELS),
         ran={
-            "train-cgan": Ran(job="1", segments=3, moves=2, seconds=100.4),
+            "train-cgan": Ran(job="1", segments=3, moves=2, seconds=100.4, code="0123456789 + changes"),
             "generate-cgan": Ran(job="4", segments=1, moves=0, seconds=20.0),
             "train-slides": Ran(job="9", segments=2, moves=1, seconds=50.0),
         },
+        trained={"train-cgan": Size(1_500, 60_000), "train-todgan": Size(3_000, 20_000)},
+        judge="cd" * 32,
     )
 
 
@@ -140,6 +142,12 @@ def test_each_hillas_parameter_that_is_measured_has_a_name_for_people() -> None:
     assert list(HILLAS) == list(measured.PARAMETERS)
 
 
+def test_an_image_is_drawn_as_often_as_the_page_says() -> None:
+    sizing = pytest.importorskip("idleq.workloads.iact.sizing", reason="the train extra is not installed")
+
+    assert f"up to {sizing.MOST_DRAWS} times" in CLASSES_HEAD
+
+
 def test_a_class_that_one_model_has_not_leaves_its_cell_empty() -> None:
     table = classes({"a": {"2": [Figure(name="class 2: share inside", value=0.5)]}, "b": {}})
 
@@ -153,20 +161,30 @@ def test_tods_stand_on_a_page_of_their_own_with_brackets_where_there_is_no_verdi
     row = "| one hit: power spectrum, worst band off by | 0.050 | (none) | <= 0.1 | 0.020 | 0.300 |  |"
     assert row in page
     assert any(line.startswith("| time of one core for a TOD") and "| 5.4e-07 |" in line for line in page)
-    assert "| TOD GAN | 5000 | 2900 | 20000 |" in page
+    assert "| TOD GAN | 3000 of at most 5000 | 2900 | 20000 |" in page
+    assert "| slides' GAN | 600 | 500 | 2000 |" in page, "of which nothing is known but the plan"
     assert any(line.startswith("TOD VAE: **not reached") for line in page)
 
 
 def test_what_belonged_to_which_part_and_the_seconds_of_each_are_told(found: Found) -> None:
-    lines = markdown(work(found.steps, found.ran))
+    lines = markdown(work(found.steps, found.ran, found.trained))
 
+    assert lines[0] == "| part | job | steps | learned from | segments | moves | seconds | code |"
     assert lines[2:] == [
-        "| main | train-cgan | 6000 | 60000 | 3 | 2 | 100 |",
-        "| main | generate-cgan |  |  | 1 | 0 | 20 |",
-        "| main | all of these |  |  | 4 | 2 | 120 |",
-        "| second | train-slides | 600 | 2000 | 2 | 1 | 50 |",
-        "| second | all of these |  |  | 2 | 1 | 50 |",
+        "| main | train-cgan | 1500 of at most 6000 | 60000 | 3 | 2 | 100 | 0123456789 + changes |",
+        "| main | generate-cgan |  |  | 1 | 0 | 20 | not recorded |",
+        "| main | all of these |  |  | 4 | 2 | 120 |  |",
+        "| second | train-slides | 600 | 2000 | 2 | 1 | 50 | not recorded |",
+        "| second | all of these |  |  | 2 | 1 | 50 |  |",
     ]
+
+
+def test_the_page_says_which_weights_its_figures_are_of(found: Found) -> None:
+    page = "\n".join(science_page(found, FOLDER))
+    assert page.rstrip().endswith(f"SHA-256): cGAN `{'ab' * 6}`, the judge `{'cd' * 6}`.")
+
+    unknown = replace(found, judge="", judged={"todgan": found.judged["todgan"]})
+    assert "SHA-256" not in "\n".join(science_page(unknown, FOLDER))
 
 
 def test_a_terminal_is_shown_what_has_a_target_or_a_paper_only(found: Found) -> None:
