@@ -88,7 +88,7 @@ def verdict(figures: Sequence[Figure]) -> str:
     unknown = sum(figure.reached is None for figure in aimed)
     counted = f"{len(aimed) - len(missed) - unknown} of {len(aimed)} targets."
     said = [f"Not reached: {'; '.join(missed)}."] if missed else []
-    said += [f"{unknown} without a verdict: too few such TODs."] if unknown else []
+    said += [f"{unknown} without a verdict: too few of them were measured."] if unknown else []
     return " ".join([counted, *(said or ["All are reached."])])
 
 

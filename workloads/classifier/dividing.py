@@ -13,6 +13,12 @@ from idleq.workloads.iact.dataset import Dataset
 from idleq.workloads.iact.given import ORDER_SEED, PARTICLES, EventsFile, Pool, origin_of
 from idleq.workloads.messages import say
 
+# Splits that no judge may learn from -> what they are for.
+NOT_FOR_JUDGES = {
+    "held-out": "beside which it judges generated images",
+    "train": "from which generators learn",
+}
+
 Numbers = npt.NDArray[np.int64]
 
 # Role -> the option that says how many events of each particle; it is also the split that simulate-showers has for it.
@@ -50,10 +56,16 @@ def _is_by_split(files: Sequence[EventsFile]) -> bool:
     splits = {file.facts.split for file in files}
     if splits == set(OPTIONS):
         return True
+    if splits <= NOT_FOR_JUDGES.keys() and len(splits) == 1:
+        (split,) = splits
+        raise BadOption(
+            f"--images is of the split {split}, {NOT_FOR_JUDGES[str(split)]}; a judge that has learnt from these would know them"
+            f" again: give files of the splits {', '.join(sorted(OPTIONS))} together, or of judge alone"
+        )
     if len(splits) > 1:
         named = ", ".join(sorted(split or "none" for split in splits))
         raise BadOption(
-            f"--images mixes files of the splits {named}; give those of one, which are divided by their showers, or those of"
+            f"--images mixes files of the splits {named}; give those of judge alone, which are divided by their showers, or those of"
             f" {', '.join(sorted(OPTIONS))} together"
         )
     return False

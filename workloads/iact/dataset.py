@@ -89,12 +89,18 @@ class Dataset:
         images, sizes = (np.concatenate([chunk[name] for chunk in chunks]) for name in ("images", "sizes"))
         classes = np.load(folder / CLASS_FILE, allow_pickle=False)
         _check_contents(folder, images, sizes, classes)
+        edges = class_edges(sizes, classes)
+        if manifest.get("class_edges") != list(edges):  # no checksum is over them
+            raise DamagedData(
+                f"the class edges in {folder / MANIFEST} are not those of its sizes and classes; remove {folder} and it will"
+                " be made again"
+            )
         return cls(
             images=images,
             sizes=sizes,
             classes=classes.astype(np.int64),
             rows=np.concatenate([chunk["rows"] for chunk in chunks]),
-            edges=tuple(manifest["class_edges"]),
+            edges=edges,
             digest=manifest["digest"],
         )
 
@@ -120,8 +126,12 @@ def size_classes(sizes: Array) -> tuple[Array, tuple[float, ...]]:
     order = np.argsort(sizes, kind="stable")  # ties keep the order of events, so the classes are reproducible
     classes = np.empty(len(sizes), dtype=np.uint8)
     classes[order] = np.arange(len(sizes)) * CLASSES // len(sizes)
-    edges = [float(sizes[classes == index].min()) for index in range(CLASSES)]
-    return classes, (*edges, float(sizes.max()))
+    return classes, class_edges(sizes, classes)
+
+
+def class_edges(sizes: Array, classes: Array) -> tuple[float, ...]:
+    """The smallest size of each class, then the largest of all."""
+    return (*(float(sizes[classes == index].min()) for index in range(CLASSES)), float(sizes.max()))
 
 
 def equal_classes(count: int) -> Array:

@@ -17,7 +17,7 @@ from idleq.workloads import durable
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.errors import CheckpointRefused
 from idleq.workloads.guest import Guest, require_parts
-from idleq.workloads.judging.figures import table
+from idleq.workloads.judging.figures import ENOUGH, table
 from idleq.workloads.shards import checksum
 from idleq.workloads.training.loop import MAKING_DATA, PHASE
 from idleq.workloads.training.options import add_device, add_output, add_threads, between
@@ -69,13 +69,13 @@ def run(options: argparse.Namespace) -> int:
         compared = _load(guest, options, places, checkpoint)
         if compared is None:
             return EXIT_SAVED
-        from idleq.workloads.judging.stages import STAGES
+        from idleq.workloads.judging.stages import STAGES, measured
 
-        for name, stage in STAGES.items():
+        for name in STAGES:
             if not guest.may_go_on(len(done), lambda: _parts(done)):
                 return EXIT_SAVED
             if name not in done:
-                done[name] = [figure.to_dict() for figure in stage(compared)]
+                done[name] = [figure.to_dict() for figure in measured(name, compared)]
                 guest.report(len(done), len(STAGES), {"figures": float(sum(map(len, done.values())))})
         _write(guest.output, options.name, compared, [figure for stage in STAGES for figure in done[stage]])
         guest.finish()
@@ -114,7 +114,7 @@ def _load(
     device = find_device(options.device)
     judge = load_judge(Path(options.judge), camera)
     judge.model.to(device)
-    generated = Generated.load(Path(options.images))
+    generated = Generated.load(Path(options.images), camera)
     truth = _truth(guest, options, places, checkpoint)
     if truth is None:
         return None
@@ -170,8 +170,11 @@ def _write(output: Path, name: str, compared: "Compared", figures: Sequence[Mapp
 def page(values: Mapping[str, Any], pictures: Sequence[str]) -> str:
     """The evaluation for people."""
     missed = [figure["name"] for figure in values["figures"] if figure["reached"] is False]
-    verdict = f"Not reached: {'; '.join(missed)}." if missed else "Every target is reached."
     events = values["events"]
+    if min(events["generated"], events["true"]) < ENOUGH:
+        verdict = f"No verdict: there are fewer than {ENOUGH} images on a side."
+    else:
+        verdict = f"Not reached: {'; '.join(missed)}." if missed else "Every target is reached."
     unknown = (
         "What they were learnt from is not known: that no copies are among them holds only if --trained-on is right."
     )

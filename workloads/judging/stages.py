@@ -1,7 +1,7 @@
 """The parts of an evaluation, one after the other; each gives figures and can be the last before a move."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from idleq.workloads.classifier.step import scores_of
 from idleq.workloads.classifier.weights import Judge
+from idleq.workloads.errors import DamagedData
 from idleq.workloads.iact.camera import Camera
 from idleq.workloads.iact.dataset import CLASSES, Dataset
 from idleq.workloads.iact.hillas import PARAMETERS, column, hillas
@@ -28,6 +29,9 @@ LOOKED_AT = 1_000
 
 # Images whose distances from each other are taken: with a thousand on each side their ratio is off by two in a hundred.
 SPREAD_OF = 10_000
+
+# Images at less than this from each other, in logarithms of light, are one and the same but for the arithmetic.
+SAME = 1e-4
 
 # Which ones these are.
 CHOICE_SEED = 1
@@ -49,6 +53,11 @@ class Compared:
     def others(self) -> dict[str, Dataset]:
         """The sets that are as true as the held-out one."""
         return {AGAIN: self.truth.again, RESAMPLED: self.truth.resampled}
+
+    @property
+    def events(self) -> int:
+        """The images on the side that has fewer."""
+        return min(len(self.generated.images), len(self.truth.held_out.images))
 
 
 def judged(compared: Compared) -> list[Figure]:
@@ -114,6 +123,10 @@ def sizes(compared: Compared) -> list[Figure]:
                    value=ks(of_class, known.sizes[known.classes == index])),
             Figure(name=f"class {index + 1}: share inside its edges", value=float(inside.mean()), better="more"),
         ]  # fmt: skip
+    figures.append(
+        Figure(name="share of dark images: cleaning left no light", value=float((made == 0).mean()),
+               baselines={name: float((data.sizes == 0).mean()) for name, data in compared.others().items()})
+    )  # fmt: skip
     if compared.generated.first is not None:
         figures.append(
             Figure(name="share of its class at the first draw", value=compared.generated.first, better="more")
@@ -147,6 +160,12 @@ def neighbours(compared: Compared) -> list[Figure]:
     known = compared.truth.trained_on.images
     made, true = some(compared.generated.images, LOOKED_AT), some(compared.truth.held_out.images, LOOKED_AT)
     apart, true_apart = nearest(made, known), nearest(true, known)
+    if np.median(true_apart) < SAME:
+        raise DamagedData(
+            f"most held-out images (data {compared.truth.held_out.digest}) are also in the data that was trained on"
+            f" ({compared.truth.trained_on.digest}), so no copy can be told from an image of one's own; remove both sets and"
+            " they will be made again"
+        )
     again = nearest(some(compared.truth.again.images, LOOKED_AT), known)
     suspect = np.quantile(true_apart, SUSPECT)
     return [
@@ -166,6 +185,11 @@ def diversity(compared: Compared) -> list[Figure]:
         return spread(some(data.images, SPREAD_OF), some(data.rows, SPREAD_OF))
 
     held_out = of(compared.truth.held_out)
+    if held_out.mean < SAME:
+        raise DamagedData(
+            f"the held-out images (data {compared.truth.held_out.digest}) are all the same; remove that set and it will be"
+            " made again"
+        )
     made = spread(some(compared.generated.images, SPREAD_OF)).over(held_out)
     others = {name: of(data).over(held_out) for name, data in compared.others().items()}
     return [
@@ -192,3 +216,8 @@ STAGES: Mapping[str, Callable[[Compared], list[Figure]]] = {
     "shapes": shapes,
     "neighbours": neighbours,
 }
+
+
+def measured(stage: str, compared: Compared) -> list[Figure]:
+    """The figures of *stage*, which know how many images they are of."""
+    return [replace(figure, events=compared.events) for figure in STAGES[stage](compared)]

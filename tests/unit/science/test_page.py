@@ -90,7 +90,7 @@ def test_the_page_says_first_what_each_model_reaches_and_what_not(found: Found) 
         "- cVAE: **not reached: not run in the time that there was**; the same command goes on with it.",
         "    - beside it plain cVAE (baseline, a plain one): **not reached: not run in the time that there was**; the same command goes on with it.",
         "- TOD GAN: 16 of 16 targets. All are reached.",
-        "    - beside it slides' GAN (baseline, the slides' own architecture): 0 of 15 targets. 15 without a verdict: too few such TODs.",
+        "    - beside it slides' GAN (baseline, the slides' own architecture): 0 of 15 targets. 15 without a verdict: too few of them were measured.",
         "    - beside it TOD VAE (variant): **not reached: not run in the time that there was**; the same command goes on with it.",
     ]
 
@@ -239,7 +239,10 @@ def test_a_verdict_counts_what_is_reached_missed_and_unknown() -> None:
         Figure(name="e", value=0.3),
     ]
 
-    assert verdict(figures) == "1 of 3 targets. Not reached: b (0.300). 1 without a verdict: too few such TODs."
+    assert (
+        verdict(figures)
+        == "1 of 3 targets. Not reached: b (0.300). 1 without a verdict: too few of them were measured."
+    )
     assert [figure.name for figure in aimed(figures)] == ["a", "b", "c", "d"]
 
 
@@ -265,3 +268,31 @@ def test_pictures_are_kept_of_the_first_seed_only(found: Found, tmp_path: Path) 
     assert sorted(path.name for path in (tmp_path / "images" / "science").iterdir()) == sorted(
         f"{key}-one.png" for key in shown
     )
+
+
+@pytest.mark.parametrize(
+    ("cnn", "said"),
+    [
+        (
+            {},
+            "The CNN is at least as good as boosted Hillas parameters: its Q is larger by 0.00, which is within {}0.500 {}",
+        ),
+        (
+            {"q": 3.0, "low": 2.8, "gamma_efficiency": 0.49},
+            "**Not reached**: the CNN beside boosted Hillas parameters: its Q is larger by 0.70, which is more than {}0.490 {}",
+        ),
+        (
+            {"q": 2.2},
+            "**Not reached**: the CNN beside boosted Hillas parameters: its Q is smaller by 0.10, which is within {}0.500 {}",
+        ),
+    ],
+    ids=["as good", "too few gammas", "worse"],
+)
+def test_the_judge_is_as_good_as_the_classical_one_only_if_it_keeps_enough_gammas(
+    found: Found, cnn: dict[str, float], said: str
+) -> None:
+    assert found.classifier is not None
+    summary, scores = found.classifier
+    changed = {"quality": {**summary["quality"], "cnn": {**summary["quality"]["cnn"], **cnn}}}
+    line = said.format("their intervals, and it keeps ", "of the gammas (at least 0.5 is asked for).")
+    assert line in science_page(replace(found, classifier=(changed, scores)), FOLDER)

@@ -63,11 +63,11 @@ def write(folder: Path, spec: DatasetSpec, images: np.ndarray, sizes: np.ndarray
     (folder / dataset.chunk_name(0)).write_bytes(as_npz(images=images, sizes=sizes, rows=rows, made_for=identity))
     np.save(folder / dataset.CLASS_FILE, classes)
     files = {name: dataset.describe_file(folder / name) for name in (dataset.chunk_name(0), dataset.CLASS_FILE)}
-    edges = np.linspace(sizes.min(), sizes.max(), 11).tolist()
+    is_whole = np.isfinite(sizes).all() and len(np.unique(classes)) == dataset.CLASSES
     manifest = {
         "version": dataset.VERSION,
         "spec": asdict(spec),
-        "class_edges": edges if np.isfinite(edges).all() else [],
+        "class_edges": dataset.class_edges(sizes, classes) if is_whole else [],
         "files": files,
         "digest": dataset.digest_of(files),
     }
@@ -162,7 +162,7 @@ def test_images_that_cannot_be_judged_are_refused(
 
 def test_truth_of_another_camera_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     forge(tmp_path / "data", DatasetSpec(events=EVENTS, split="held-out"), pixels=1855)
-    argv = evaluation(tmp_path, np.full((EVENTS, PIXELS), 10.0))
+    argv = evaluation(tmp_path, np.full((EVENTS, PIXELS), 20.0))
     assert cli.main([*argv, "--events", str(EVENTS), "--data", str(tmp_path / "data")]) == 65
     assert "they are of another camera" in capsys.readouterr().err
 

@@ -116,6 +116,20 @@ def change_the_spec(folder: Path) -> None:
     path.write_text(json.dumps({**manifest, "spec": {**manifest["spec"], "seed": 8}}))
 
 
+def change_an_edge(folder: Path) -> None:
+    path = folder / dataset.MANIFEST
+    manifest = json.loads(path.read_text())
+    edges = manifest["class_edges"]
+    path.write_text(json.dumps({**manifest, "class_edges": [*edges[:3], edges[3] + 1, *edges[4:]]}))
+
+
+def lose_the_edges(folder: Path) -> None:
+    path = folder / dataset.MANIFEST
+    manifest = json.loads(path.read_text())
+    del manifest["class_edges"]
+    path.write_text(json.dumps(manifest))
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
@@ -125,6 +139,8 @@ def change_the_spec(folder: Path) -> None:
         (cut_the_manifest, "is not readable"),
         (raise_the_version, "is of version 99, this program reads version 2"),
         (change_the_spec, "holds"),
+        (change_an_edge, "class edges in .* are not those of its sizes and classes"),
+        (lose_the_edges, "class edges in .* are not those of its sizes and classes"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

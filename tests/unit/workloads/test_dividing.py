@@ -58,9 +58,18 @@ def test_a_classifier_refuses_a_mixture_of_splits_and_one_particle_alone(tmp_pat
         divided(read(tmp_path), NOTHING_ASKED, CAMERA)
 
 
+@pytest.mark.parametrize("split", ["held-out", "train"])
+def test_a_judge_does_not_learn_from_what_it_judges_by_or_what_generators_learn_from(
+    tmp_path: Path, split: str
+) -> None:
+    both_particles(tmp_path, split, 0)
+    with pytest.raises(BadOption, match=f"--images is of the split {split}, .* or of judge alone"):
+        divided(read(tmp_path), NOTHING_ASKED, CAMERA)
+
+
 def test_a_classifier_learns_from_files(tmp_path: Path) -> None:
-    both_particles(tmp_path / "shards", "train", 0)
-    (tmp_path / "shards" / "gamma-train" / ".tmp-half.parquet").write_bytes(b"half")
+    both_particles(tmp_path / "shards", "judge", 0)
+    (tmp_path / "shards" / "gamma-judge" / ".tmp-half.parquet").write_bytes(b"half")
     argv = ["train-classifier", "--images", str(tmp_path / "shards"), "--steps", "2", "--batch", "16", "--judged", "20"]
     assert cli.main([*argv, "--validated", "10", "--output", str(tmp_path / "out")]) == 0
     written = card(tmp_path / "out")
@@ -71,6 +80,6 @@ def test_a_classifier_learns_from_files(tmp_path: Path) -> None:
     }
     assert written["limits"][0].startswith("Both particles are rendered from MAGIC's Hillas parameters")
     assert written["data"]["sources"] == [
-        "simulate-showers: gamma, split train, seed 1",
-        "simulate-showers: hadron, split train, seed 1",
+        "simulate-showers: gamma, split judge, seed 1",
+        "simulate-showers: hadron, split judge, seed 1",
     ]

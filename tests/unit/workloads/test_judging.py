@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
 pytest.importorskip("torch", reason="the train extra is not installed")
@@ -20,10 +22,10 @@ from idleq.workloads.errors import BadOption, DamagedData, MissingInput
 from idleq.workloads.iact.camera import PIXELS, Camera
 from idleq.workloads.iact.dataset import CLASSES, Dataset, equal_classes, size_classes
 from idleq.workloads.judging.evaluate import page
-from idleq.workloads.judging.figures import Figure, table
+from idleq.workloads.judging.figures import ENOUGH, Figure, table
 from idleq.workloads.judging.measures import correlations, ks, nearest, separation, spread
-from idleq.workloads.judging.sets import Generated, Truth, check_images
-from idleq.workloads.judging.stages import STAGES, Compared, some
+from idleq.workloads.judging.sets import Generated, Truth, check_images, cleaned
+from idleq.workloads.judging.stages import STAGES, Compared, measured, some
 from idleq.workloads.training.origins import learnt_from
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -72,7 +74,8 @@ def compared() -> Compared:
 
 
 def figures_of(compared: Compared) -> dict[str, Figure]:
-    return {figure.name: figure for stage in STAGES.values() for figure in stage(compared)}
+    """Every figure, as if it were of enough images for a verdict."""
+    return {figure.name: replace(figure, events=ENOUGH) for stage in STAGES.values() for figure in stage(compared)}
 
 
 def test_images_of_the_same_kind_pass_where_too_bright_ones_and_copies_fail(compared: Compared) -> None:
@@ -87,6 +90,45 @@ def test_images_of_the_same_kind_pass_where_too_bright_ones_and_copies_fail(comp
     assert not copies["suspiciously near to a training image"].is_reached
     collapsed = figures_of(replace(compared, generated=generated(np.repeat(some_images(5, events=10), 40, axis=0))))
     assert not collapsed["diversity: distance between two images, over the truth's"].is_reached
+
+
+def test_there_is_no_verdict_of_fewer_images_than_a_verdict_needs(compared: Compared) -> None:
+    few = [figure for figure in measured("judged", compared) if figure.target is not None]
+    assert {figure.events for figure in few} == {EVENTS}
+    assert {figure.is_reached for figure in few} == {None}
+    verdicts = [
+        Figure(name="near", value=0.01, target=0.05, events=events).is_reached for events in (ENOUGH - 1, ENOUGH)
+    ]
+    assert verdicts == [None, True]
+    values = {
+        "name": "cVAE",
+        "figures": [figure.to_dict() for figure in few],
+        "events": {"generated": ENOUGH, "true": EVENTS},
+    }
+    told = page(values, [])
+    assert "No verdict: there are fewer than 20000 images on a side." in told
+    assert told.count("too few images") == len(few)
+    assert "Every target is reached" not in told
+
+
+def test_dark_images_are_counted_and_measured(compared: Compared) -> None:
+    images = compared.generated.images.copy()
+    images[::4] = 0
+    figures = figures_of(replace(compared, generated=generated(images, compared.generated.classes)))
+    assert figures["share of dark images: cleaning left no light"].value == 0.25
+    assert all(np.isfinite(figure.value) for figure in figures.values())
+
+
+def test_truth_that_was_trained_on_is_refused_before_a_figure_is_no_number(compared: Compared) -> None:
+    truth = compared.truth
+    seen = replace(compared, truth=replace(truth, held_out=truth.trained_on))
+    with pytest.raises(
+        DamagedData, match=r"most held-out images .data 4. are also in the data that was trained on .4."
+    ):
+        STAGES["neighbours"](seen)
+    alike = replace(truth.held_out, images=np.repeat(truth.held_out.images[:1], EVENTS, axis=0))
+    with pytest.raises(DamagedData, match=r"the held-out images .data 1. are all the same"):
+        STAGES["neighbours"](replace(compared, truth=replace(truth, held_out=alike)))
 
 
 def test_where_it_is_known_what_a_model_has_learnt_from_that_is_compared(compared: Compared) -> None:
@@ -187,8 +229,8 @@ def test_the_rulers_read_nothing_for_one_kind_and_much_for_two() -> None:
 
 def test_what_is_not_reached_is_printed_as_not_reached() -> None:
     figures = [
-        Figure(name="near", value=0.01, target=0.05, baselines={"truth again": 0.02}).to_dict(),
-        Figure(name="far", value=0.2, target=0.05, paper="0.1").to_dict(),
+        Figure(name="near", value=0.01, target=0.05, baselines={"truth again": 0.02}, events=ENOUGH).to_dict(),
+        Figure(name="far", value=0.2, target=0.05, paper="0.1", events=ENOUGH).to_dict(),
         Figure(name="free", value=1.0).to_dict(),
     ]
     assert table(figures) == [
@@ -198,7 +240,7 @@ def test_what_is_not_reached_is_printed_as_not_reached() -> None:
         "| far | 0.200 | <= 0.05 | **not reached** |  | 0.1 |",
         "| free | 1.000 |  |  |  |  |",
     ]
-    values = {"name": "cVAE", "figures": figures, "events": {"generated": 10, "true": 20}}
+    values = {"name": "cVAE", "figures": figures, "events": {"generated": ENOUGH, "true": ENOUGH}}
     assert "Not reached: far." in page(values, ["sizes.png"])
 
 
@@ -212,12 +254,43 @@ def write(folder: Path, images: np.ndarray, classes: np.ndarray) -> None:
 
 
 def test_generated_images_come_back_from_their_shards(tmp_path: Path) -> None:
-    images, classes = some_images(1), equal_classes(EVENTS)
+    images, classes = cleaned(some_images(1), CAMERA), equal_classes(EVENTS)
     write(tmp_path / "made", images, classes)
-    loaded = Generated.load(tmp_path / "made")
+    loaded = Generated.load(tmp_path / "made", CAMERA)
     assert np.array_equal(loaded.images, images)
     assert np.array_equal(loaded.classes, classes)
     assert loaded.first is None
+
+
+def test_generated_images_are_cleaned_as_the_truth_is_before_anything_is_measured(tmp_path: Path) -> None:
+    images = cleaned(some_images(1), CAMERA)
+    with_light_that_cleaning_takes = images + np.where(images == 0, np.float32(3), np.float32(0))
+    lone = np.zeros((1, PIXELS), dtype=np.float32)
+    lone[0, 300] = 500
+    write(
+        tmp_path / "made",
+        np.concatenate([with_light_that_cleaning_takes, lone]),
+        np.append(equal_classes(EVENTS), np.uint8(0)),
+    )
+    loaded = Generated.load(tmp_path / "made", CAMERA)
+    assert np.array_equal(loaded.images[:-1], images)
+    assert not loaded.images[-1].any()
+
+
+@given(seed=st.integers(0, 2**32 - 1), brightness=st.floats(0.02, 2))
+@settings(max_examples=40, deadline=None)
+def test_cleaning_once_more_changes_nothing(seed: int, brightness: float) -> None:
+    sky = np.random.default_rng(seed).normal(0, 5, (20, PIXELS))
+    images = np.maximum(some_images(seed, 20, brightness) + sky, 0).astype(np.float32)
+    once = cleaned(images, CAMERA)
+    assert not np.array_equal(once, images)
+    assert np.array_equal(cleaned(once, CAMERA), once)
+
+
+def test_images_of_which_cleaning_leaves_nothing_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "made", np.full((EVENTS, PIXELS), 6, dtype=np.float32), equal_classes(EVENTS))
+    with pytest.raises(DamagedData, match=r"cleaning leaves no light in any image in .*made"):
+        Generated.load(tmp_path / "made", CAMERA)
 
 
 @pytest.mark.parametrize(
@@ -232,9 +305,26 @@ def test_generated_images_come_back_from_their_shards(tmp_path: Path) -> None:
         (-np.ones((EVENTS, PIXELS)), equal_classes(EVENTS), "negative light"),
         (np.ones((EVENTS, PIXELS)), np.zeros(EVENTS, dtype=np.uint8), "each of the 10 needs at least 10"),
         (np.ones((1, PIXELS)), equal_classes(1), "each of the 10 needs at least 10"),
-        (np.ones((EVENTS, PIXELS)), equal_classes(EVENTS) + 1, "each of the 10 needs at least 10"),
+        (np.ones((EVENTS, PIXELS)), equal_classes(EVENTS) + 1, "go from 1 to 10, not from 0 to 9"),
+        (np.ones((EVENTS, PIXELS)), equal_classes(EVENTS).astype(int) - 1, "go from -1 to 8, not from 0 to 9"),
+        (np.ones((EVENTS, PIXELS)), equal_classes(EVENTS).astype(float), "are float64 and no integers"),
+        (np.ones((EVENTS, PIXELS)), equal_classes(100), r"have the shape \(100,\) where there are 400 images"),
+        (np.full((EVENTS, PIXELS), "7"), equal_classes(EVENTS), "and no light"),
+        (np.float64(1), equal_classes(EVENTS), "have no pixels, this camera has 609"),
     ],
-    ids=["another camera", "no numbers", "not cleaned", "empty classes", "one event", "an eleventh class"],
+    ids=[
+        "another camera",
+        "no numbers",
+        "not cleaned",
+        "empty classes",
+        "one event",
+        "an eleventh class",
+        "a negative class",
+        "classes between",
+        "fewer classes than images",
+        "text",
+        "one number",
+    ],
 )
 def test_images_that_cannot_be_judged_are_refused(images: np.ndarray, classes: np.ndarray, reason: str) -> None:
     with pytest.raises(DamagedData, match=reason):
@@ -246,9 +336,30 @@ def test_shards_that_are_damaged_or_missing_are_named(tmp_path: Path) -> None:
     path = tmp_path / "made" / "shard-00000.npz"
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(DamagedData, match="does not match its checksum"):
-        Generated.load(tmp_path / "made")
+        Generated.load(tmp_path / "made", CAMERA)
     path.unlink()
     with pytest.raises(MissingInput, match="shard-00000"):
-        Generated.load(tmp_path / "made")
+        Generated.load(tmp_path / "made", CAMERA)
     with pytest.raises(MissingInput, match="the generation is not finished"):
-        Generated.load(tmp_path)
+        Generated.load(tmp_path, CAMERA)
+
+
+@pytest.mark.parametrize(
+    ("shards", "reason"),
+    [([{}], "it has no 'name'"), ([{"name": "a"}], "it has no 'sha256'"), (["a"], "is not readable"), (3, "iterable")],
+)
+def test_a_manifest_that_says_nothing_of_a_shard_is_damaged(tmp_path: Path, shards: object, reason: str) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": 1, "shards": shards}))
+    with pytest.raises(DamagedData, match=reason):
+        Generated.load(tmp_path, CAMERA)
+
+
+def test_a_shard_of_another_shape_than_the_others_is_named(tmp_path: Path) -> None:
+    shards = []
+    for number, pixels in enumerate((PIXELS, 7)):
+        write(tmp_path / str(number), np.ones((EVENTS, pixels)), equal_classes(EVENTS))
+        (shard,) = json.loads((tmp_path / str(number) / "manifest.json").read_text())["shards"]
+        shards.append({**shard, "name": f"{number}/{shard['name']}"})
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": 1, "shards": shards}))
+    with pytest.raises(DamagedData, match=r"the images in .*1/shard-00000.npz have 7 pixels"):
+        Generated.load(tmp_path, CAMERA)
