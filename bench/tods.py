@@ -13,13 +13,11 @@ from idleq.workloads.todgan.models import GENERATORS
 from idleq.workloads.todgan.speed import seconds_per_tod
 from idleq.workloads.todgan.state import begin
 from idleq.workloads.todgan.step import train_step
-from idleq.workloads.tods.instrument import DURATION_SECONDS
+from idleq.workloads.todjudge.production import PRODUCTION_GOAL, share_of_length
 from idleq.workloads.tods.simulation import BLOCK_TODS, Tods, simulate_block
 from idleq.workloads.training.device import use_one_thread_pool
 
 WARM_STEPS, STEPS = 3, 12
-PRODUCTION_GOAL = 1e-4
-"""Of a TOD's length: the slides' goal for making one."""
 
 
 def rows() -> list[Row]:
@@ -54,6 +52,6 @@ def _generating(variant: Variant, data: TrainingTods) -> list[Row]:
     seconds = float(np.median([seconds_per_tod(GENERATORS[variant]().eval(), data.scale) for _ in range(3)]))
     return [
         Row(name=f"{variant}: TODs generated, one core", value=1 / seconds, unit="TODs/s", better="more"),
-        Row(name=f"{variant}: making a TOD, share of its length", value=seconds / DURATION_SECONDS, unit="",
+        Row(name=f"{variant}: making a TOD, share of its length", value=share_of_length(seconds), unit="",
             target=PRODUCTION_GOAL),
     ]  # fmt: skip

@@ -4,15 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from idleq.workloads.todjudge.production import PRODUCTION_GOAL, share_of_length
+
 AGAIN, RESAMPLED = "truth again", "resample and render"
 BASELINES = (AGAIN, RESAMPLED, "white noise", "coloured noise")
 """What stands beside the models and is none, in this order."""
-
-TOD_SECONDS = 1060 / 19
-"""What one TOD covers."""
-
-PRODUCTION_GOAL = 1e-4
-"""Of that: the slides' goal for making one."""
 
 TOD_FIGURES = {
     "spectrum": "power spectrum, worst band off by",
@@ -68,7 +64,7 @@ def of_tods(label: str, judged: Mapping[str, Any], seconds: Mapping[str, float])
         for key, what in TOD_FIGURES.items()
     ]
     if label in seconds:
-        share = seconds[label] / TOD_SECONDS
+        share = share_of_length(seconds[label])
         figures.append(
             Figure(
                 name="time of one core for a TOD, share of its length",

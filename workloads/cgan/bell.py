@@ -8,9 +8,7 @@ takes, from the sizes that are recorded.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
@@ -29,6 +27,7 @@ from idleq.workloads.iact.response import Response
 from idleq.workloads.iact.sizing import condition_of, size_in_class
 from idleq.workloads.iact.spatial import BENDS, LEANS, NUMBERS, Shape
 from idleq.workloads.training.device import device_of
+from idleq.workloads.training.layers import layers, straight
 from idleq.workloads.training.state import Choices
 
 SLOPE = 0.2
@@ -64,14 +63,12 @@ class BellGenerator(Generator):
         super().__init__()
         self.latent = size.latent
         self.register_buffer("log_quantiles", log_quantiles)
-        self.net = _layers(size.latent + 1, size.width, size.width, size.width, sum(DRAWN), activation=nn.SiLU)
+        self.net = layers(size.latent + 1, size.width, size.width, size.width, sum(DRAWN))
         last = self.net[-1]
         nn.init.normal_(last.get_parameter("weight"), std=0.02)
         nn.init.zeros_(last.get_parameter("bias"))
         # At first the codes are the numbers themselves: usual showers, at half of the camera's radius, hardly bent.
-        self.straight = nn.Linear(size.latent, sum(DRAWN))
-        nn.init.eye_(self.straight.weight)
-        nn.init.zeros_(self.straight.bias)
+        self.straight = straight(size.latent, sum(DRAWN))
         with torch.no_grad():
             self.straight.weight[sum(DRAWN[:2]) :].mul_(0.2)
             self.straight.bias[0] = 1.0
@@ -100,15 +97,10 @@ class BellGenerator(Generator):
         return made
 
     def light(self, numbers: Tensor, noise: Noise, sizes: Tensor) -> Tensor:
-        """The light of showers (B, 609): a shape that sums to one, times the size, times a factor near one.
-
-        Cleaning takes light away, so that more must be expected than is to be measured.
-        """
+        """The expected light of showers (B, 609)."""
         distance, others, lost = torch.split(numbers, [1, NUMBERS - 2, 1], dim=1)
         way = torch.stack([torch.cos(noise.angles), torch.sin(noise.angles)], dim=1)
-        shape = self.shape(torch.cat([distance.abs() * way, others], dim=1))
-        light: Tensor = shape * (sizes[:, None] * torch.exp(torch.tanh(lost)))
-        return light
+        return self.shape.light(torch.cat([distance.abs() * way, others], dim=1), lost, sizes)
 
     def forward(self, noise: Noise, classes: Tensor) -> Tensor:
         sizes = self.sizes(noise, classes)
@@ -134,7 +126,7 @@ class ToldDiscriminator(nn.Module):
         self.register_buffer("mean", scale.mean)
         self.register_buffer("deviation", scale.deviation)
         width = DISCRIMINATOR_WIDTH
-        self.judge = _layers(3 * TOLD, width, width, width, 1, activation=lambda: nn.LeakyReLU(SLOPE))
+        self.judge = layers(3 * TOLD, width, width, width, 1, activation=lambda: nn.LeakyReLU(SLOPE))
 
     def told(self, images: Tensor, lit: Tensor) -> Tensor:
         """What it is told of *images* (B, 609), (B, TOLD)."""
@@ -233,11 +225,3 @@ def _bounded(slopes: Tensor) -> Tensor:
     length = slopes.norm(dim=1, keepdim=True).clamp(min=1e-12)
     bounded: Tensor = slopes * (MOST_SLOPE / len(slopes) / length).clamp(max=1)
     return bounded
-
-
-def _layers(*widths: int, activation: Callable[[], nn.Module]) -> nn.Sequential:
-    """Linear layers of these widths with *activation* between them."""
-    layers: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), activation()]
-    return nn.Sequential(*layers[:-1])

@@ -1,14 +1,11 @@
 """One training step: the discriminator on real and synthetic images, then the generator, then its average."""
 
-from torch import Tensor
-from torch.optim import Optimizer
-
 from idleq.workloads.cgan.config import TrainConfig
 from idleq.workloads.cgan.data import TrainingData
 from idleq.workloads.cgan.looking import distance
 from idleq.workloads.cgan.state import GanState
 from idleq.workloads.iact.camera import Camera
-from idleq.workloads.training.state import update_average
+from idleq.workloads.training.stepping import decay_at, descend, update_average
 
 
 def train_step(state: GanState, config: TrainConfig, data: TrainingData, camera: Camera) -> dict[str, float]:
@@ -28,18 +25,10 @@ def train_step(state: GanState, config: TrainConfig, data: TrainingData, camera:
     loss, made = meeting.generator_loss()
     descend(loss, state.generator_optimiser)
     state.discriminator.requires_grad_(requires_grad=True)
-    # The beginning is soon forgotten.
-    update_average(state.average, state.generator, min(rates.average_decay, (1 + state.step) / (10 + state.step)))
+    update_average(state.average, state.generator, decay_at(state.step, rates.average_decay))
     state.step += 1
     if config.is_looked_at(state.step):
         kept_back = slice(config.trained_on, config.events)
         figure = distance(state.average, camera, data.told[kept_back], data.classes[kept_back])
         state.best.look(state.average, figure, state.step)
     return {name: value.item() for name, value in {**seen, **made}.items()}
-
-
-def descend(loss: Tensor, optimiser: Optimizer) -> None:
-    """Take a step down *loss*."""
-    optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
-    optimiser.step()

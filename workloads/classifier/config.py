@@ -1,6 +1,5 @@
 """The settings of a training."""
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,10 +31,6 @@ class TrainConfig:
         check_training(steps=self.steps, threads=self.threads, seed=self.seed, batch=self.batch, events=self.events)
         between("--validated", self.validated, 10, 10_000_000)
         between("--judged", self.judged, 10, 10_000_000)
-
-    def rate_at(self, step: int) -> float:
-        """The learning rate of *step*: half a cosine down to a hundredth, a function of the step alone."""
-        return self.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / self.steps)))
 
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must agree with to be continued."""

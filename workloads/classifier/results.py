@@ -17,7 +17,7 @@ from idleq.workloads.classifier.quality import best_threshold, measure
 from idleq.workloads.classifier.state import ClassifierState
 from idleq.workloads.classifier.step import scores_of
 from idleq.workloads.classifier.weights import WEIGHTS_FILE, Judge, save_judge
-from idleq.workloads.iact.pictures import as_png
+from idleq.workloads.png import as_png
 from idleq.workloads.training.card import ModelCard, write_card
 from idleq.workloads.training.curves import draw_curves
 

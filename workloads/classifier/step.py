@@ -13,7 +13,7 @@ from idleq.workloads.classifier.data import Events, TrainingData
 from idleq.workloads.classifier.model import Classifier
 from idleq.workloads.classifier.state import ClassifierState
 from idleq.workloads.training.device import device_of
-from idleq.workloads.training.state import update_average
+from idleq.workloads.training.stepping import descend, rate_at, update_average
 
 Array = npt.NDArray[Any]
 
@@ -34,10 +34,8 @@ def train_step(state: ClassifierState, config: TrainConfig, data: TrainingData) 
         logits = state.model(images)
         loss = _loss(logits, truth)
     for group in state.optimiser.param_groups:
-        group["lr"] = config.rate_at(state.step)
-    state.optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
-    state.optimiser.step()
+        group["lr"] = rate_at(state.step, steps=config.steps, first=config.rate)
+    descend(loss, state.optimiser)
     update_average(state.average, state.model, config.average_decay)
     state.step += 1
     if state.step % config.look_every == 0 or state.step == config.steps:

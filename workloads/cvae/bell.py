@@ -6,8 +6,6 @@ the camera records of it: the noise of light, the night sky, trigger and cleanin
 likelihood is that of the recorded counts. And the prior is learnt (flow.py).
 """
 
-from itertools import pairwise
-
 import torch
 from torch import Tensor, nn
 
@@ -20,6 +18,7 @@ from idleq.workloads.iact.response import Response
 from idleq.workloads.iact.scaling import to_light
 from idleq.workloads.iact.sizing import condition_of
 from idleq.workloads.iact.spatial import MOMENTS, NUMBERS, Shape, moments
+from idleq.workloads.training.layers import layers, straight
 
 # The likelihood of a bright shower's counts is off by as many nats as it has light: unweighted, few of these drown what a
 # step could learn of the many faint ones. From this size on, in photo-electrons, one counts for half and less.
@@ -35,8 +34,8 @@ class Encoder(nn.Module):
     def __init__(self, size: ModelSize, camera: Camera) -> None:
         super().__init__()
         self.register_buffer("places", torch.from_numpy(camera.to_unit()).float(), persistent=False)
-        self.net = _layers(PIXELS + MOMENTS + 1, size.width, size.width // 2, 2 * size.latent)
-        self.straight = _straight(MOMENTS, size.latent)
+        self.net = layers(PIXELS + MOMENTS + 1, size.width, size.width // 2, 2 * size.latent)
+        self.straight = straight(MOMENTS, size.latent)
 
     def forward(self, images: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         told = moments(to_light(images), self.get_buffer("places"))
@@ -45,40 +44,18 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Codes (B, latent) and sizes (B,) -> expected light (B, 609).
-
-    A shape that sums to one, times the size, times a factor near one: cleaning takes light away, so that more must be
-    expected than is to be measured. It begins with the code's first numbers as the shape's.
-    """
+    """Codes (B, latent) and sizes (B,) -> expected light (B, 609); it begins with the code's first numbers as the shape's."""
 
     def __init__(self, size: ModelSize, camera: Camera) -> None:
         super().__init__()
-        self.draw = _layers(size.latent + 1, size.width, size.width, NUMBERS + 1)
-        self.straight = _straight(size.latent, NUMBERS + 1)
+        self.draw = layers(size.latent + 1, size.width, size.width, NUMBERS + 1)
+        self.straight = straight(size.latent, NUMBERS + 1)
         self.shape = Shape(camera)
 
     def forward(self, code: Tensor, sizes: Tensor) -> Tensor:
         drawn = self.draw(torch.cat([code, condition_of(sizes)], dim=1)) + self.straight(code)
         numbers, lost = drawn.split((NUMBERS, 1), dim=1)
-        light: Tensor = self.shape(numbers) * (sizes[:, None] * torch.exp(torch.tanh(lost)))
-        return light
-
-
-def _layers(first: int, *others: int) -> nn.Sequential:
-    """Linear layers of these widths with SiLU between them."""
-    widths = (first, *others)
-    layers: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), nn.SiLU()]
-    return nn.Sequential(*layers[:-1])
-
-
-def _straight(before: int, after: int) -> nn.Linear:
-    """A linear way beside the layers, which hands on what it is given at first."""
-    layer = nn.Linear(before, after)
-    nn.init.eye_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
+        return self.shape.light(numbers, lost, sizes)
 
 
 class BellModel(Model):

@@ -1,6 +1,5 @@
 """The settings of a training."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -69,10 +68,6 @@ class TrainConfig(KeepsBack):
     def __post_init__(self) -> None:
         check_training(steps=self.steps, threads=self.threads, seed=self.seed, batch=self.batch, events=self.events)
         self.check_kept_back()
-
-    def rate_at(self, step: int) -> float:
-        """The learning rate of *step*: half a cosine down to a hundredth, a function of the step alone."""
-        return self.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / self.steps)))
 
     @classmethod
     def of(cls, variant: Variant, **given: int) -> Self:

@@ -10,7 +10,7 @@ from idleq.workloads.cvae.data import Batch, TrainingData
 from idleq.workloads.cvae.model import Model
 from idleq.workloads.cvae.state import VaeState
 from idleq.workloads.iact.sizing import condition_of
-from idleq.workloads.training.state import update_average
+from idleq.workloads.training.stepping import rate_at, update_average
 
 MOST_LOOKED_AT = 1_000
 
@@ -22,7 +22,7 @@ def train_step(state: VaeState, config: TrainConfig, data: TrainingData) -> dict
     weights = state.model.weights(batch)
     loss = (weights / weights.mean() * (misfit + divergence)).mean()
     for group in state.optimiser.param_groups:
-        group["lr"] = config.rate_at(state.step)
+        group["lr"] = rate_at(state.step, steps=config.steps, first=config.rate)
     state.optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
     clip_grad_norm_(state.model.parameters(), config.largest_gradient)

@@ -1,6 +1,5 @@
-"""Camera images drawn as hexagons, as PNG bytes that depend on the numbers alone."""
+"""Camera images drawn as hexagons."""
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,6 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LogNorm
@@ -17,6 +15,7 @@ from matplotlib.figure import Figure
 from idleq.workloads.iact.camera import NEIGHBOUR_ANGLE_DEGREES, PITCH_MM, Camera
 from idleq.workloads.iact.rules import BOUNDARY_LEVEL
 from idleq.workloads.iact.scaling import MAX_LIGHT
+from idleq.workloads.png import as_png
 
 Array = npt.NDArray[Any]
 
@@ -75,11 +74,3 @@ def _draw_camera(axes: Axes, corners: Array, image: Array, norm: LogNorm) -> Non
     axes.set(xlim=(-450, 450), ylim=(-450, 450), xticks=[], yticks=[], aspect="equal", facecolor=DARK)
     for spine in axes.spines.values():
         spine.set_visible(False)
-
-
-def as_png(figure: Figure) -> bytes:
-    """The bytes of *figure*, without the program's name and version."""
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None}, facecolor=figure.get_facecolor())
-    return buffer.getvalue()

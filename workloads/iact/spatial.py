@@ -57,6 +57,14 @@ class Shape(nn.Module):
         shape: Tensor = torch.softmax(bent - squares / 2 * torch.exp(-torch.tanh(leant)), dim=1)
         return shape
 
+    def light(self, numbers: Tensor, lost: Tensor, sizes: Tensor) -> Tensor:
+        """Shapes of *numbers* as expected light (B, 609): times the sizes (B,), times a factor near one of *lost* (B, 1).
+
+        Cleaning takes light away, so that more must be expected than is to be measured.
+        """
+        light: Tensor = self(numbers) * (sizes[:, None] * torch.exp(torch.tanh(lost)))
+        return light
+
 
 def moments(light: Tensor, places: Tensor) -> Tensor:
     """Images (B, n) of pixels at *places* (2, n) -> what each says of its shape (B, MOMENTS), all of order one; zeros of a dark one."""

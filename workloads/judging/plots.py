@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from idleq.workloads.classifier.step import scores_of
 from idleq.workloads.iact.dataset import CLASSES
 from idleq.workloads.iact.hillas import PARAMETERS, hillas
-from idleq.workloads.iact.pictures import as_png, draw_images
+from idleq.workloads.iact.pictures import draw_images
 from idleq.workloads.judging.stages import Compared
+from idleq.workloads.png import as_png
 
 Array = npt.NDArray[Any]
 

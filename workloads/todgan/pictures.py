@@ -1,14 +1,13 @@
-"""The course of a training, and a few TODs of it, as PNG bytes that depend on the numbers alone."""
+"""The course of a training, and a few TODs of it, drawn."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from idleq.workloads.png import as_png
 from idleq.workloads.tods.instrument import SAMPLES, SAMPLING_HZ
 from idleq.workloads.training.curves import marker_for
 
@@ -35,7 +34,7 @@ def draw_losses(reports: Sequence[Mapping[str, float]], looks: Sequence[Sequence
     distances.set_ylim(bottom=0)
     for axes in (losses, distances):
         axes.spines[["top", "right"]].set_visible(False)
-    return _png(figure)
+    return as_png(figure)
 
 
 def draw_tods(real: Sequence[Array], made: Sequence[Array]) -> bytes:
@@ -55,11 +54,4 @@ def draw_tods(real: Sequence[Array], made: Sequence[Array]) -> bytes:
         axes.set_xlabel("time in s", fontsize=8)
     for axes in grid.ravel():
         axes.spines[["top", "right"]].set_visible(False)
-    return _png(figure)
-
-
-def _png(figure: Figure) -> bytes:
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return as_png(figure)

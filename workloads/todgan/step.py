@@ -6,7 +6,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
 from idleq.workloads.todgan.config import TodTrainConfig, Variant
 from idleq.workloads.todgan.state import GanState, TodState, VaeState
-from idleq.workloads.training.state import update_average
+from idleq.workloads.training.stepping import decay_at, descend, update_average
 
 # The slides' scheme: what a synthetic TOD weighs in the discriminator's loss, and what the generator aims at.
 SYNTHETIC_WEIGHT = 0.5
@@ -17,7 +17,7 @@ def train_step(state: TodState, config: TodTrainConfig, tods: Tensor, hits: Tens
     """Advance *state* by one step on a batch of real *tods* (B, 1060) with their *hits* (B,)."""
     for optimiser, rate in state.optimisers(config.rates):
         optimiser.param_groups[0]["lr"] = config.rates.at(rate, state.step / config.steps)
-    decay = min(config.rates.average_decay, (1 + state.step) / (10 + state.step))  # the beginning is soon forgotten
+    decay = decay_at(state.step, config.rates.average_decay)
     if isinstance(state, VaeState):
         metrics = vae_step(state, config, tods, hits)
         update_average(state.average, state.model.decoder, decay)
@@ -41,14 +41,14 @@ def slides_step(state: GanState, config: TodTrainConfig, tods: Tensor, hits: Ten
                 synthetic = state.generator(state.generator.noise(hits), hits)
             real_score, synthetic_score = state.discriminator(tods, hits), state.discriminator(synthetic, hits)
             discriminator_loss = _entropy(real_score, 1.0) + SYNTHETIC_WEIGHT * _entropy(synthetic_score, 0.0)
-        _descend(discriminator_loss, state.discriminator_optimiser)
+        descend(discriminator_loss, state.discriminator_optimiser)
 
     state.discriminator.requires_grad_(requires_grad=False)
     with config.precision.autocast(state.device.type):
         synthetic = state.generator(state.generator.noise(hits), hits)
         generator_loss = _entropy(state.discriminator(synthetic, hits), SMOOTHED_LABEL)
     if state.step >= config.alone_steps:
-        _descend(generator_loss, state.generator_optimiser)
+        descend(generator_loss, state.generator_optimiser)
     state.discriminator.requires_grad_(requires_grad=True)
     return {"generator_loss": generator_loss.item(), "discriminator_loss": discriminator_loss.item()}
 
@@ -58,11 +58,11 @@ def hinge_step(state: GanState, tods: Tensor, hits: Tensor) -> dict[str, float]:
     synthetic = state.generator(state.generator.noise(hits), hits)
     real_score, synthetic_score = state.discriminator(tods, hits), state.discriminator(synthetic.detach(), hits)
     discriminator_loss = relu(1 - real_score).mean() + relu(1 + synthetic_score).mean()
-    _descend(discriminator_loss, state.discriminator_optimiser)
+    descend(discriminator_loss, state.discriminator_optimiser)
 
     state.discriminator.requires_grad_(requires_grad=False)
     generator_loss = -state.discriminator(synthetic, hits).mean()
-    _descend(generator_loss, state.generator_optimiser)
+    descend(generator_loss, state.generator_optimiser)
     state.discriminator.requires_grad_(requires_grad=True)
     return {"generator_loss": generator_loss.item(), "discriminator_loss": discriminator_loss.item()}
 
@@ -76,15 +76,9 @@ def vae_step(state: VaeState, config: TodTrainConfig, tods: Tensor, hits: Tensor
         left = (tods - decoder.mean(codes, hits)) * torch.exp(-decoder.log_width)
         likelihood = (left.square() / 2 + decoder.log_width).mean()
         divergence = (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean() / 2 / tods.shape[1]
-    _descend(likelihood + divergence, state.optimiser)
+    descend(likelihood + divergence, state.optimiser)
     return {"likelihood": likelihood.item(), "divergence": divergence.item()}
 
 
 def _entropy(scores: Tensor, label: float) -> Tensor:
     return binary_cross_entropy_with_logits(scores, torch.full_like(scores, label))
-
-
-def _descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
-    optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
-    optimiser.step()

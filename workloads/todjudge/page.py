@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from idleq.workloads.todjudge.figures import CLASSES, FULL_CLASS, TARGETS, reached
-from idleq.workloads.tods.instrument import DURATION_SECONDS
-
-# The goal of the slides: making a TOD takes at most this share of the time that it covers.
-PRODUCTION_GOAL = 1e-4
+from idleq.workloads.todjudge.production import PRODUCTION_GOAL, share_of_length
 
 _HEADS = {
     "spectrum": "power spectrum",
@@ -66,7 +63,7 @@ def _production(seconds: Mapping[str, float]) -> list[str]:
         return []
     lines = ["| Generator | ms of one core per TOD | share of its length | goal |", "|---|---:|---:|---|"]
     for label, one in seconds.items():
-        share = one / DURATION_SECONDS
+        share = share_of_length(one)
         verdict = "reached" if share <= PRODUCTION_GOAL else "**not reached**"
         lines.append(f"| {label} | {one * 1e3:.3f} | {share:.1e} | {PRODUCTION_GOAL:.0e}: {verdict} |")
     return [*lines, ""]

@@ -1,16 +1,15 @@
-"""Three pictures: spectra, heights of the excursions, examples; PNG bytes that depend on the numbers alone."""
+"""Three pictures: spectra, heights of the excursions, examples."""
 
-import io
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from idleq.workloads.png import as_png
 from idleq.workloads.todjudge.figures import CLASSES
-from idleq.workloads.todjudge.spectra import band_edges
+from idleq.workloads.todjudge.spectra import Array, band_edges, in_bands
 from idleq.workloads.tods.instrument import SAMPLING_HZ
 
 # The truth is black; others take these in turn (Okabe and Ito's palette, which colour-blind people can tell apart).
@@ -37,8 +36,8 @@ def draw_spectra(sets: Curves, found: Collection[str] = ()) -> bytes:
         axes.axhspan(0.9, 1.1, color="0.9", label="within 10 %")
         axes.axhline(1, color=TRUTH_COLOUR, linewidth=1)
         for label, colour, values in _coloured(sets):
-            truth = _banded(sets[TRUTH_FOUND if label in found else "truth"].get(name), edges)
-            banded = _banded(values.get(name), edges)
+            truth = _banded(sets[TRUTH_FOUND if label in found else "truth"].get(name))
+            banded = _banded(values.get(name))
             if label not in TRUTHS and truth is not None and banded is not None:
                 middle = np.sqrt(edges[:-1] * edges[1:])
                 axes.plot(middle, np.clip(banded / truth, 0.3, 3), "o-", markersize=3, color=colour, label=label)
@@ -81,7 +80,7 @@ def draw_examples(sets: Curves) -> bytes:
             if row == len(names) - 1:
                 axes.set_xlabel("time in s")
         grid[row, 0].set_ylabel(f"{label}\n1e-17 W", fontsize=8)
-    return _png(figure)
+    return as_png(figure)
 
 
 def _panels(x: str, y: str) -> tuple[Figure, dict[str, Axes]]:
@@ -100,15 +99,11 @@ def _finish(figure: Figure, panels: Mapping[str, Axes]) -> bytes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles), frameon=False)
-    return _png(figure)
+    return as_png(figure)
 
 
-def _banded(values: Mapping[str, Any] | None, edges: Any) -> Any:  # noqa: ANN401 - numpy arrays or None
-    if values is None:
-        return None
-    frequencies, powers = np.array(values["frequencies"]), np.array(values["powers"])
-    band = np.digitize(frequencies, edges) - 1
-    return np.array([powers[band == index].mean() for index in range(len(edges) - 1)])
+def _banded(values: Mapping[str, Any] | None) -> Array | None:
+    return None if values is None else in_bands(np.array(values["frequencies"]), np.array(values["powers"]))
 
 
 def _coloured(sets: Curves) -> list[tuple[str, str, Mapping[str, Any]]]:
@@ -118,10 +113,3 @@ def _coloured(sets: Curves) -> list[tuple[str, str, Mapping[str, Any]]]:
 
 def _title(name: str) -> str:
     return {"0": "no hit", "1": "one hit", "2+": "two or more hits"}[name]
-
-
-def _png(figure: Figure) -> bytes:
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()

@@ -1,10 +1,10 @@
-"""Curves of a training against the step, as PNG bytes that depend on the numbers alone."""
+"""Curves of a training against the step."""
 
-import io
 from collections.abc import Mapping, Sequence
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from idleq.workloads.png import as_png
 
 COLOURS = ("#c1602a", "#3d6fb4", "#4a8f5c", "#8459a5")
 
@@ -36,7 +36,4 @@ def draw_curves(
     axes.set(xlabel="step", ylabel=ylabel, title=title)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return as_png(figure)

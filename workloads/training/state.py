@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from idleq.workloads.checkpoint import Checkpoint
 from idleq.workloads.durable import canonical_json
@@ -116,15 +116,6 @@ class TrainingState:
     def _own(self, name: str) -> Stateful:
         part: Stateful = getattr(self, name)
         return part
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """Move *average* a little towards *model*; the normalisations' statistics are taken over as they are."""
-    for mean, current in zip(average.parameters(), model.parameters(), strict=True):
-        mean.lerp_(current, 1 - decay)
-    for kept, present in zip(average.buffers(), model.buffers(), strict=True):
-        kept.copy_(present)
 
 
 def _to_bytes(value: object) -> bytes:
