@@ -81,7 +81,9 @@ def test_generating_and_judging_moved_gives_the_same_bytes(
     tmp_path: Path, data: Path, variant: str, still_training: Path
 ) -> None:
     if variant == "vae":
-        pytest.skip("generated and judged by the tiny run of `make science`, and told the hits as the conditional one is")
+        pytest.skip(
+            "generated and judged by the tiny run of `make science`, and told the hits as the conditional one is"
+        )
     weights = str(still_training / "tod-generator.safetensors")
     argv = ("generate-todgan", "--weights", weights, "--count", "1400")
     still = a_mover(tmp_path / "still", argv, data).run([])
