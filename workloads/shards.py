@@ -74,7 +74,10 @@ def write_shards(
 
 
 def shard_seed(seed: int, index: int, task: int | None = None) -> int:
-    """The seed of one shard, below 2^63: another one for each shard of each task of an array."""
+    """The seed of one shard, below 2^63: another one for each shard of each task of an array.
+
+    Task 0 has those of a plain run, since SeedSequence fills up with zeros. A seed from 2^32 on takes two words there.
+    """
     import numpy as np
 
     entropy = [seed, index] if task is None else [seed, index, task]

@@ -1,7 +1,6 @@
 """A data set for a guest: from its own folder, from the cache, or made now; the guest may be frozen meanwhile."""
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from idleq.workloads.checkpoint import Checkpoint
@@ -9,7 +8,7 @@ from idleq.workloads.contract import Places
 from idleq.workloads.guest import Guest
 from idleq.workloads.iact.dataset import Dataset, DatasetSpec
 from idleq.workloads.iact.places import DataPlaces
-from idleq.workloads.training.loop import saved_while_making_data
+from idleq.workloads.training.loop import stopping
 from idleq.workloads.training.options import Given
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def dataset_for(
         return None if files is None else gammas_of(files, given.events)
     from idleq.workloads.iact.making import ensure_dataset
 
-    should_stop = _stopping(guest, checkpoint)
+    should_stop = stopping(guest, checkpoint)
     if should_stop():  # reading and verifying takes long where there is much else to do
         return None
     data_places = DataPlaces.choose(os.environ, option, places)
@@ -50,9 +49,4 @@ def files_for(guest: Guest, given: Given, checkpoint: Checkpoint | None) -> "lis
     """The *given* files; None = asked to leave meanwhile, and saved. A guest reads them again in every segment."""
     from idleq.workloads.iact.given import read_files
 
-    return read_files(given.paths, _stopping(guest, checkpoint))
-
-
-def _stopping(guest: Guest, checkpoint: Checkpoint | None) -> Callable[[], bool]:
-    step, parts = (0, saved_while_making_data()) if checkpoint is None else (checkpoint.step, checkpoint.parts)
-    return lambda: not guest.may_go_on(step, lambda: parts)
+    return read_files(given.paths, stopping(guest, checkpoint))

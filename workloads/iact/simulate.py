@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """Simulate to the end, or save and leave when asked to."""
     number = options.task if options.task is not None else array_task(os.environ) or 0
     between("--events", options.events, 1, MAX_EVENTS)
-    between("--seed", options.seed, 0, 2**63 - 1)
+    between("--seed", options.seed, 0, 2**32 - 1)
     between("--task", number, 0, 2**31 - 1)
     task = Task(particle=options.particle, split=options.split, events=options.events, seed=options.seed, number=number)
     places = Places.from_environment(os.environ, options.output)

@@ -52,9 +52,8 @@ def write_results(
         "loss.png": draw_losses(state.history.reports, state.best.curve),
         "tods.png": draw_tods(real, [made[shown == hits] for hits in SHOWN_HITS]),
     }
-    for name, written in content.items():
-        with durable.explained("the results", output / name):
-            durable.replace_file(output / name, written)
+    with durable.explained("the results", output):
+        durable.replace_files(output, content)
     yield
     write_card(output, _card(config, data, state, made_for))
 

@@ -8,14 +8,13 @@ import torch
 
 from idleq.workloads.todgan.data import Scale
 from idleq.workloads.todgan.models import Generator
-from idleq.workloads.tods.hits import MAX_HITS
+from idleq.workloads.tods.hits import MAX_HITS, UNKNOWN_HITS
 from idleq.workloads.tods.simulation import Tods
 from idleq.workloads.training.device import device_of
 
 Array = npt.NDArray[Any]
 
 BATCH = 256
-UNKNOWN_HITS = -1
 
 
 @torch.no_grad()

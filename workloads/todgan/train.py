@@ -14,12 +14,14 @@ from idleq.workloads.errors import BadOption, DamagedData
 from idleq.workloads.guest import Guest
 from idleq.workloads.todgan.config import USUAL, TodTrainConfig, Variant
 from idleq.workloads.training.choices import add_choice
-from idleq.workloads.training.loop import go_on_from, saved_while_making_data, train_to_end
+from idleq.workloads.training.loop import go_on_from, stopping, train_to_end
 from idleq.workloads.training.options import add_device, add_output, add_threads
 from idleq.workloads.training.precision import add_precision
 
 if TYPE_CHECKING:
+    from idleq.workloads.checkpoint import Checkpoint
     from idleq.workloads.tods.dataset import TodSet
+    from idleq.workloads.tods.hits import HitMix
 
 PER_FILE = 500
 
@@ -65,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         use_one_thread_pool(config.threads)
         device = find_device(options.device)
         # --- data: made where it is not there yet
-        sets = load_sets(guest, config, places, options)
+        sets = load_sets(guest, config, places, options, checkpoint)
         if sets is None:
             return EXIT_SAVED
         from idleq.workloads.todgan.data import TrainingTods
@@ -110,26 +112,28 @@ def config_of(options: argparse.Namespace) -> TodTrainConfig:
 
 
 def load_sets(
-    guest: Guest, config: TodTrainConfig, places: Places, options: argparse.Namespace
+    guest: Guest,
+    config: TodTrainConfig,
+    places: Places,
+    options: argparse.Namespace,
+    checkpoint: "Checkpoint | None",
 ) -> "tuple[TodSet, TodSet] | None":
-    """The TODs to learn from and those set apart; None = asked to leave while they were made, and saved."""
+    """The TODs to learn from and those set apart; None = asked to leave while they were made, and saved.
+
+    What *checkpoint* holds is kept as it is then: TODs may have to be made again in any segment.
+    """
     from idleq.workloads.tods.dataset import TodSet, TodSpec, ensure_tods
     from idleq.workloads.tods.places import tod_root
 
     root = tod_root(os.environ, options.data, places)
-
-    def should_stop() -> bool:
-        return not guest.may_go_on(0, saved_while_making_data)
-
+    should_stop = stopping(guest, checkpoint)
     given: TodSet | None
     if options.tods:
         given = TodSet.load([Path(folder) for folder in options.tods])
     else:
         spec = TodSpec(mix=options.hits, tods_per_file=PER_FILE)
         given = ensure_tods(spec, -(-config.count // PER_FILE), root, should_stop)
-    spec = TodSpec(split="selection", mix="balanced", tods_per_file=min(PER_FILE, config.looked_at))
-    apart = ensure_tods(spec, config.looked_at // spec.tods_per_file, root, should_stop)
-    if given is None or apart is None:
+    if given is None:
         return None
     if len(given.tods) < config.count:
         raise BadOption(
@@ -137,4 +141,18 @@ def load_sets(
         )
     if given.made_for.get("split") != "train":
         raise DamagedData(f"the TODs are of the split {given.made_for.get('split')!r}, which no training may see")
-    return given.first(config.count), apart
+    spec = TodSpec(split="selection", mix=_mix_apart(config, given), tods_per_file=min(PER_FILE, config.looked_at))
+    apart = ensure_tods(spec, -(-config.looked_at // spec.tods_per_file), root, should_stop)
+    return None if apart is None else (given.first(config.count), apart.first(config.looked_at))
+
+
+def _mix_apart(config: TodTrainConfig, given: "TodSet") -> "HitMix":
+    """How often the TODs set apart have hits.
+
+    A generator that is told the hits is measured for each number of them; one that is not can only be near what it learned from.
+    """
+    from idleq.workloads.todgan.models import GENERATORS
+
+    if GENERATORS[config.variant].is_conditional or given.made_for.get("mix") == "balanced":
+        return "balanced"
+    return "natural"

@@ -19,7 +19,10 @@ def white_noise(tods: Array, random: np.random.Generator) -> Array:
 
 
 def coloured_noise(tods: Array, random: np.random.Generator) -> Array:
-    """Normal noise with the mean spectrum of *tods*: what a generator without hits could at best be."""
+    """Normal noise with the mean spectrum of *tods*, hits included, and no hit in it.
+
+    Not quite that spectrum: it is known through the window of one TOD, and nothing is known of the means. So it is no bound of what a generator without hits can reach.
+    """
     samples = tods.shape[1]
     _, powers = mean_spectrum(tods)
     powers[0] = powers[1]  # of the means, which the spectrum leaves out, nothing is known

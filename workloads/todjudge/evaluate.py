@@ -55,7 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure set after set, or save and leave when asked to."""
     between("--per-class", options.per_class, 100, 1_000_000)
-    between("--seed", options.seed, 0, 2**63 - 1)
+    between("--seed", options.seed, 0, 2**32 - 1)
     folders, weights = _named(options.generated, "--generated"), _named(options.weights, "--weights")
     places = Places.from_environment(os.environ, options.output)
     identity = _identity(options, folders)

@@ -18,7 +18,8 @@ from idleq.workloads.tods.simulation import BLOCK_TODS, Tods, simulate_block
 # Raised whenever the same spec would give other TODs.
 VERSION = 1
 MAX_TODS_PER_FILE = 10_000
-MAX_FILES = 100_000
+# One word of the generator's entropy: a larger seed would be two, and meet those of other splits and files.
+MAX_SEED = 2**32 - 1
 
 # train is learned from; held-out is the truth that a judge uses; second is a truth to set beside that; selection
 # is what a training keeps its best weights by.
@@ -40,8 +41,8 @@ class TodSpec:
     tods_per_file: int = 500
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**63:
-            raise BadOption(f"--seed must be between 0 and 2^63 - 1, not {self.seed}")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise BadOption(f"--seed must be between 0 and {MAX_SEED}, not {self.seed}")
         if not 1 <= self.tods_per_file <= MAX_TODS_PER_FILE:
             raise BadOption(f"--tods must be between 1 and {MAX_TODS_PER_FILE}, not {self.tods_per_file}")
 
@@ -74,8 +75,11 @@ def make_block(spec: TodSpec, index: int, block: int) -> Tods:
     return simulate_block(seeds, spec.mix, first, count)
 
 
-def is_made(folder: Path, spec: TodSpec, index: int) -> bool:
-    """Whether file *index* of *spec* lies in *folder*, whole; says so where it is damaged."""
+def is_made(folder: Path, spec: TodSpec, index: int, *, where_it_must_be: bool = False) -> bool:
+    """Whether file *index* of *spec* lies in *folder*, whole; says so where it is damaged.
+
+    *where_it_must_be*: no option gives another folder, so TODs of another set there can only be removed.
+    """
     path = (folder / file_name(index)).with_suffix(".json")
     if not path.exists():
         return False
@@ -86,7 +90,10 @@ def is_made(folder: Path, spec: TodSpec, index: int) -> bool:
         say(f"{damage} -- making it again")
         return False
     if manifest.made_for != spec.made_for(index):
-        raise BadOption(f"{path} is of another set of TODs ({dict(manifest.made_for)}); give another --output")
+        other = f"{path} is of another set of TODs ({dict(manifest.made_for)})"
+        if where_it_must_be:
+            raise DamagedData(f"{other}; remove the folder {folder}, and they are made again")
+        raise BadOption(f"{other}; give another --output")
     return True
 
 
@@ -96,7 +103,7 @@ def ensure_tods(
     """Files 0 to *files* - 1 of *spec* below *root*, made where they are not there; None = asked to stop meanwhile."""
     folder = root / spec.name
     for index in range(files):
-        if is_made(folder, spec, index):
+        if is_made(folder, spec, index, where_it_must_be=True):
             continue
         blocks = []
         for block in range(spec.blocks):

@@ -19,10 +19,17 @@ import numpy as np
 
 from idleq.workloads import durable
 from idleq.workloads.errors import DamagedData, MissingInput
+from idleq.workloads.tods.hits import MAX_HITS, UNKNOWN_HITS
 from idleq.workloads.tods.instrument import SAMPLES, SAMPLING_HZ
 from idleq.workloads.tods.simulation import ARRAYS, Tods
 
 FORMAT = 1
+# Array -> the kinds of its numbers, and how many each TOD has of them.
+FORMS = {
+    "tods": ("f", (SAMPLES,)),
+    "hits": ("iu", ()),
+    **dict.fromkeys(("seconds", "amplitudes", "taus"), ("f", (MAX_HITS,))),
+}
 UNITS = {"tods": "W", "hits": "1", "seconds": "s", "amplitudes": "W", "taus": "s"}
 
 
@@ -116,12 +123,27 @@ def from_bytes(content: bytes, path: Path) -> Tods:
             arrays = {name: content_of[name][()] for name in ARRAYS}
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise DamagedData(f"{path} is not a file of TODs: {error}") from error
+    _refuse_other_forms(arrays, path)
     tods = Tods(**arrays)
-    if tods.tods.ndim != 2 or tods.tods.shape[1] != SAMPLES:  # noqa: PLR2004 - TODs and samples
-        raise DamagedData(f"{path} holds {tods.tods.shape} values instead of TODs of {SAMPLES} samples")
     broken = np.flatnonzero(~np.isfinite(tods.tods).all(axis=1))
     if broken.size:
         raise DamagedData(
             f"{path} has samples that are no numbers, in {broken.size} TODs, the first number {broken[0]}"
         )
     return tods
+
+
+def _refuse_other_forms(arrays: Mapping[str, Any], path: Path) -> None:
+    """Every array has a row for each TOD, and the hits are counts that there can be."""
+    count = len(arrays["tods"]) if np.ndim(arrays["tods"]) else 0
+    for name, (kinds, shape) in FORMS.items():
+        array = np.asarray(arrays[name])
+        if array.dtype.kind not in kinds:
+            raise DamagedData(f"{path} has {name} of the type {array.dtype}, which are no numbers of their kind")
+        if array.shape != (count, *shape):
+            raise DamagedData(f"{path} has {name} of the shape {array.shape} instead of {(count, *shape)}")
+    wrong = np.flatnonzero((arrays["hits"] < UNKNOWN_HITS) | (arrays["hits"] > MAX_HITS))
+    if wrong.size:
+        raise DamagedData(
+            f"{path} has {wrong.size} TODs with a number of hits that is not {UNKNOWN_HITS} to {MAX_HITS}, the first number {wrong[0]}"
+        )

@@ -30,6 +30,9 @@ HitMix = Literal["natural", "balanced"]
 # What a TOD can hold here: five hits happen to three TODs in a hundred million at the natural rate.
 MAX_HITS = 5
 
+# In place of a number of hits that nobody knows.
+UNKNOWN_HITS = -1
+
 # Of the TODs with two or more in the balanced mix: a Poisson distribution with this mean, from two on.
 _SEVERAL_MEAN = 1.0
 

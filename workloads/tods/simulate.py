@@ -10,9 +10,11 @@ import os
 from typing import TYPE_CHECKING
 
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
-from idleq.workloads.errors import BadOption, CheckpointRefused
+from idleq.workloads.errors import CheckpointRefused
 from idleq.workloads.guest import Guest, require_parts
 from idleq.workloads.messages import say
+from idleq.workloads.shards import array_task
+from idleq.workloads.training.options import between
 
 if TYPE_CHECKING:
     from idleq.workloads.tods.dataset import TodSpec
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 # A part of every checkpoint: the blocks that are done, as arrays.
 BLOCKS_DONE = "blocks"
+
+MAX_FILES = 100_000
 
 SPLITS = ("train", "held-out", "second", "selection")
 MIXES = ("natural", "balanced")
@@ -42,7 +46,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Make the file, or save and leave when asked to."""
     places = Places.from_environment(os.environ, options.output)
-    task = _task(options.task, os.environ.get("IDLEQ_ARRAY_INDEX"))
+    task = options.task if options.task is not None else array_task(os.environ) or 0
+    between("--task", task, 0, MAX_FILES - 1)
     from idleq.workloads.tods.dataset import TodSpec, facts, is_made
     from idleq.workloads.tods.files import file_name, write_tods
     from idleq.workloads.tods.simulation import Tods
@@ -70,15 +75,6 @@ def _make_blocks(guest: Guest, spec: "TodSpec", task: int, done: "list[Tods]") -
         done.append(make_block(spec, task, len(done)))
         guest.report(len(done), spec.blocks, {"tods": float(sum(map(len, done)))})
     return False
-
-
-def _task(option: int | None, variable: str | None) -> int:
-    from idleq.workloads.tods.dataset import MAX_FILES
-
-    task = int(variable or 0) if option is None else option
-    if not 0 <= task < MAX_FILES:
-        raise BadOption(f"--task must be between 0 and {MAX_FILES - 1}, not {task}")
-    return task
 
 
 def _to_bytes(done: "list[Tods]") -> bytes:

@@ -35,9 +35,9 @@ def write_card(output: Path, card: ModelCard, packages: Sequence[str] = ("numpy"
     """Write the card beside the weights."""
     versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
     values = {"format": 1, **asdict(card), "versions": versions}
-    for name, content in ((CARD_JSON, durable.canonical_json(values)), (CARD_PAGE, as_page(values).encode())):
-        with durable.explained("the model card", output / name):
-            durable.replace_file(output / name, content)
+    content = {CARD_JSON: durable.canonical_json(values), CARD_PAGE: as_page(values).encode()}
+    with durable.explained("the model card", output):
+        durable.replace_files(output, content)
 
 
 def as_page(values: Mapping[str, Any]) -> str:

@@ -28,9 +28,10 @@ class Schedule(Protocol):
     def report_every(self) -> int: ...
 
 
-def saved_while_making_data() -> dict[str, bytes]:
-    """The parts of a checkpoint that is taken before there is any state."""
-    return {PHASE: MAKING_DATA}
+def stopping(guest: Guest, checkpoint: "Checkpoint | None") -> Callable[[], bool]:
+    """Whether to leave while data is made or read; what *checkpoint* holds is saved again as it was then."""
+    step, parts = (0, {PHASE: MAKING_DATA}) if checkpoint is None else (checkpoint.step, checkpoint.parts)
+    return lambda: not guest.may_go_on(step, lambda: parts)
 
 
 def go_on_from(state: "TrainingState", checkpoint: "Checkpoint | None") -> None:

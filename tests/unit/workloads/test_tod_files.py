@@ -100,13 +100,33 @@ def drop_an_array(folder: Path) -> None:
     (folder / "tods-00000.h5").write_bytes(content[:-10])
 
 
+def count_more_hits_than_there_can_be(arrays: dict[str, np.ndarray]) -> None:
+    arrays["hits"][3] = 6
+
+
+def lose_a_count(arrays: dict[str, np.ndarray]) -> None:
+    arrays["hits"] = arrays["hits"][:-1]
+
+
+def count_in_fractions(arrays: dict[str, np.ndarray]) -> None:
+    arrays["hits"] = arrays["hits"] + 0.5
+
+
+def lose_a_column(arrays: dict[str, np.ndarray]) -> None:
+    arrays["taus"] = arrays["taus"][:, :-1]
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
         (put_a_nan, "samples that are no numbers, in 1 TODs, the first number 2"),
-        (cut_every_tod, "instead of TODs of 1060"),
+        (cut_every_tod, r"tods of the shape \(4, 1059\) instead of \(4, 1060\)"),
+        (count_more_hits_than_there_can_be, "1 TODs with a number of hits that is not -1 to 5, the first number 3"),
+        (lose_a_count, r"hits of the shape \(3,\) instead of \(4,\)"),
+        (count_in_fractions, "hits of the type float"),
+        (lose_a_column, r"taus of the shape \(4, 4\) instead of \(4, 5\)"),
     ],
-    ids=["nan", "length"],
+    ids=["nan", "length", "hits", "counts", "fractions", "columns"],
 )
 def test_tods_that_no_one_can_learn_from_are_refused(folder: Path, change: object, reason: str) -> None:
     rewrite(folder, change)
@@ -143,6 +163,12 @@ def test_impossible_numbers_of_tods_are_refused(tods: int) -> None:
         TodSpec(tods_per_file=tods)
 
 
+def test_a_seed_is_one_word_so_that_those_of_different_splits_never_meet() -> None:
+    TodSpec(seed=2**32 - 1)
+    with pytest.raises(BadOption, match="--seed must be between 0 and 4294967295"):
+        TodSpec(seed=2**32)
+
+
 def simulate(output: Path, *options: str) -> int:
     return cli.main(["simulate-tods", "--tods", "4", "--output", str(output), *options])
 
@@ -167,6 +193,16 @@ def test_another_set_in_the_same_folder_is_left_alone(tmp_path: Path, capsys: py
     assert bytes_of(tmp_path)["tods-00000.h5"] == before["tods-00000.h5"]
 
 
+def test_tods_of_another_version_in_the_cache_are_told_with_what_helps(made: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(made, tmp_path / SPEC.name)
+    path = folder / "tods-00000.json"
+    manifest = json.loads(path.read_text())
+    manifest["made_for"]["version"] = 0
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(DamagedData, match=f"remove the folder {folder}, and they are made again"):
+        ensure_tods(SPEC, 2, tmp_path)
+
+
 def test_no_place_for_tods_is_a_clear_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("not a folder")
     assert simulate(tmp_path / "file") == 74
@@ -177,3 +213,9 @@ def test_a_task_that_there_cannot_be_is_refused(tmp_path: Path, capsys: pytest.C
     assert simulate(tmp_path, "--task", "-1") == BadOption.exit_code
     assert "--task must be between" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_index_that_is_no_number_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDLEQ_ARRAY_INDEX", "abc")
+    assert simulate(tmp_path) == 0
+    assert (tmp_path / "tods-00000.h5").exists()

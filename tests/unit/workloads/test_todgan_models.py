@@ -23,7 +23,7 @@ from idleq.workloads.todgan.conditional import (
 from idleq.workloads.todgan.config import Variant
 from idleq.workloads.todgan.data import Scale
 from idleq.workloads.todgan.models import GENERATORS, parameters
-from idleq.workloads.todgan.sampling import UNKNOWN_HITS, as_tods, sample
+from idleq.workloads.todgan.sampling import as_tods, sample
 from idleq.workloads.todgan.slides import (
     DISCRIMINATOR_PARAMETERS,
     GENERATOR_PARAMETERS,
@@ -32,6 +32,7 @@ from idleq.workloads.todgan.slides import (
     SlidesGenerator,
 )
 from idleq.workloads.todgan.weights import load_generator, save_generator
+from idleq.workloads.tods.hits import UNKNOWN_HITS
 from idleq.workloads.tods.instrument import SAMPLES, SAMPLING_HZ
 from idleq.workloads.training.weights import save_weights
 
