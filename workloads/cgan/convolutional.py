@@ -28,7 +28,8 @@ from idleq.workloads.training.state import Choices
 
 SLOPE = 0.2
 
-# log10 of the size: the middle and the spread of the training set, so that the feature is of order one.
+# A scale for log10 of the size, so that the feature is of order one: about the middle and the spread of a
+# usual training set, but the same for every one. Trained weights fit no other scale; other networks have their own.
 _LOG_SIZE_MIDDLE = 2.7
 _LOG_SIZE_SPREAD = 0.5
 

@@ -28,7 +28,8 @@ BORDERED = SIDE + 2 * BORDER
 # Size and distance.
 NUMBERS = 2
 
-# What brings logarithms of light, shares, sizes and distances to about one.
+# Scales that bring logarithms of light, shares, sizes and distances to about one, the same for every training set. Trained
+# weights fit no others; other networks have their own.
 LOG_LIGHT = 3.0
 SHARE = 0.1
 USUAL_LOG_SIZE, SPREAD_LOG_SIZE = 2.8, 0.5

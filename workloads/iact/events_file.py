@@ -20,6 +20,7 @@ from idleq.workloads.iact.rules import RULES
 from idleq.workloads.iact.showers import load_showers
 from idleq.workloads.iact.task import TASK_CHUNKS, Task
 
+FORMAT = 1
 METADATA = b"idleq"
 CAMERA = "TAIGA-IACT03"
 
@@ -81,7 +82,7 @@ def write_events(task: Task, chunks: Sequence[bytes]) -> bytes:
     columns = {name: np.concatenate([part[name] for part in read]) for name in COLUMNS if name != "event"}
     columns["event"] = np.arange(len(columns["row"]))
     metadata = {
-        "format": 1,
+        "format": FORMAT,
         "identity": task.identity(),
         "version": VERSION,
         "camera": CAMERA,

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,18 +18,17 @@ import numpy.typing as npt
 from idleq.workloads.durable import canonical_json
 from idleq.workloads.errors import BadOption, DamagedData, MissingInput
 from idleq.workloads.iact.dataset import CLASSES, Dataset, size_classes, sizes_of
-from idleq.workloads.iact.events_file import CAMERA, parse_events
+from idleq.workloads.iact.events_file import CAMERA, FORMAT, parse_events
 from idleq.workloads.iact.origin import Origin
 from idleq.workloads.iact.rules import BOUNDARY_LEVEL, PICTURE_LEVEL
-from idleq.workloads.iact.showers import ROWS
+from idleq.workloads.iact.showers import ROWS, Particle, Split
 from idleq.workloads.messages import say
 from idleq.workloads.shards import MANIFEST
 
 Array = npt.NDArray[Any]
 
-FORMAT = 1
-PARTICLES = ("gamma", "hadron")
-LEARNT_FROM = "train"
+PARTICLES: tuple[Particle, ...] = get_args(Particle)
+GENERATORS_SPLIT: Split = "train"
 
 # The same for every training: two with other seeds learn from the same events.
 ORDER_SEED = 1
@@ -166,10 +165,10 @@ def gammas_of(files: Sequence[EventsFile], events: int | None) -> Dataset:
     for file in files:
         if file.facts.particle != "gamma":
             raise BadOption(f"{file.path} holds {file.facts.particle}s; generators learn from gammas, so leave it out")
-        if file.facts.split not in {None, LEARNT_FROM}:
+        if file.facts.split not in {None, GENERATORS_SPLIT}:
             raise BadOption(
                 f"{file.path} is of the split {file.facts.split!r}, which judges learn from or measure by; generators learn"
-                f" from {LEARNT_FROM!r}"
+                f" from {GENERATORS_SPLIT!r}"
             )
     pool = Pool.of(files)
     count = len(pool.images)

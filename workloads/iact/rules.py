@@ -2,7 +2,7 @@
 
 NIGHT_SKY_SIGMA = 3.9
 TRIGGER_LEVEL = 10.0
-TRIGGER_NEIGHBOURS = 2
+TRIGGER_NEIGHBOURS = 2  # told, not read: both triggers (rendering.py, response.py) ask for a pair that touches
 PICTURE_LEVEL = 14
 BOUNDARY_LEVEL = 7
 

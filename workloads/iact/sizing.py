@@ -35,7 +35,8 @@ def log_quantiles_of(sizes: Array) -> Tensor:
     return torch.from_numpy(np.log(quantiles)).float()
 
 
-# log10 of the size: the middle and the spread of the training set, so that the condition is of order one.
+# A scale for log10 of the size, so that the condition is of order one: about the middle and the spread of a
+# usual training set, but the same for every one. Trained weights fit no other scale; other networks have their own.
 LOG_SIZE_MIDDLE, LOG_SIZE_SPREAD = 2.77, 0.46
 
 

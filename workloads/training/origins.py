@@ -4,17 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from idleq.workloads.training.card import CARD_JSON
+
 # By which name a card tells of the data sets, and a manifest of what was generated.
 LEARNT_FROM = "learnt_from"
-
-# The file beside the weights; what writes it needs packages that are slow to import.
-CARD = "model-card.json"
 
 
 def learnt_from(weights: Path) -> list[str]:
     """The digests of the data sets that *weights* have learnt from or been chosen by; none where no card of theirs lies beside them."""
     try:
-        card = json.loads((weights.parent / CARD).read_bytes())
+        card = json.loads((weights.parent / CARD_JSON).read_bytes())
         if card["weights"] != weights.name:
             return []
         return _digests(card["data"])

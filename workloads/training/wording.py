@@ -76,6 +76,7 @@ WORDING = {
     "hillas_cut": "Hillas cut",
 }
 
+# In which order a table shows what is inside another one.
 PLACES = {name: place for place, name in enumerate(WORDING.values())}
 
 JUDGES = ("cnn", "boosted_hillas", "hillas_cut")

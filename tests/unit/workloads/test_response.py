@@ -11,6 +11,7 @@ import torch
 from idleq.workloads.iact.camera import PIXELS, Camera
 from idleq.workloads.iact.rendering import Renderer, night_sky
 from idleq.workloads.iact.response import NIGHT_SKY, Response
+from idleq.workloads.iact.rules import TRIGGER_LEVEL, TRIGGER_NEIGHBOURS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -61,3 +62,13 @@ def test_a_dark_pixel_had_less_than_its_level() -> None:
     over = (images >= RESPONSE.dark_below(cleaned)) & dark
     # Only lone pictures that were dropped are not covered; those are rare.
     assert float(over.float().mean()) < 1e-3
+
+
+def test_as_many_pixels_that_touch_as_the_rules_record_make_a_trigger() -> None:
+    assert TRIGGER_NEIGHBOURS == 2  # neither trigger reads it: each asks for a pair
+    pair = CAMERA.pairs[0]
+    alone, together = np.zeros((2, PIXELS), dtype=np.float32)
+    alone[pair[0]] = together[pair] = 2 * TRIGGER_LEVEL
+    images = np.stack([alone, together])
+    assert RESPONSE.triggers(torch.from_numpy(images)).tolist() == [False, True]
+    assert [RENDERER.triggers(image) for image in images] == [False, True]
