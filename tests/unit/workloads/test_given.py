@@ -70,6 +70,15 @@ def test_where_files_lie_and_what_they_are_called_changes_nothing(shards: Path, 
     assert np.array_equal(again.images, first.images)
 
 
+def test_the_one_manifest_of_a_folder_is_read_too(tmp_path: Path) -> None:
+    path = a_shard(tmp_path, 0)
+    path.with_suffix(".json").rename(tmp_path / "manifest.json")
+    assert len(read(tmp_path)) == 1
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DamagedData, match="does not match its checksum"):
+        read(tmp_path)
+
+
 def test_the_first_events_of_an_order_that_mixes_the_files(shards: Path) -> None:
     files = read(shards)
     everything, some = gammas_of(files, None), gammas_of(files, 50)
