@@ -52,9 +52,10 @@ def a_file(path: Path, metadata: Mapping[str, Any], images: np.ndarray, rows: np
 def a_shard(folder: Path, task: int, particle: str = "gamma", split: str = "train", events: int = EVENTS) -> Path:
     """What one task leaves, manifest and all."""
     seed = task + 100 * (particle == "hadron")
-    path = a_file(folder / f"task-{task}.parquet", told(task, particle, split), some_images(seed, events))
+    name = f"{particle}-{split}-seed1-{task:05d}"
+    path = a_file(folder / f"{name}.parquet", told(task, particle, split), some_images(seed, events))
     entry = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "size": path.stat().st_size}
-    (folder / "manifest.json").write_text(json.dumps({"format": 1, "files": {path.name: entry}}))
+    (folder / f"{name}.json").write_text(json.dumps({"format": 1, "files": {path.name: entry}}))
     return path
 
 

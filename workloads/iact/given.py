@@ -22,8 +22,8 @@ from idleq.workloads.iact.events_file import CAMERA, FORMAT, parse_events
 from idleq.workloads.iact.origin import Origin
 from idleq.workloads.iact.rules import BOUNDARY_LEVEL, PICTURE_LEVEL
 from idleq.workloads.iact.showers import ROWS, Particle, Split
+from idleq.workloads.iact.task import MANIFESTS
 from idleq.workloads.messages import say
-from idleq.workloads.shards import MANIFEST
 
 Array = npt.NDArray[Any]
 
@@ -36,6 +36,8 @@ ORDER_SEED = 1
 WRITTEN_BY = "simulate-showers and ingest --images write them"
 SUFFIX = ".parquet"
 NO_IMAGES = ".hillas.parquet"
+# A folder of one task had this one; now each file has its own.
+WHOLE_FOLDER = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,28 +208,31 @@ def find_files(paths: Sequence[Path]) -> dict[Path, str | None]:
         files = _files_below(path) if path.is_dir() else [path]
         if not files:
             raise MissingInput(f"there are no events files ({SUFFIX}, with images) in {path}; {WRITTEN_BY}")
-        found |= {file: _listed(file.parent).get(file.name) for file in files}
+        listed = {folder: _listed(folder) for folder in {file.parent for file in files}}
+        found |= {file: listed[file.parent].get(file.name) for file in files}
     return found
 
 
 def _files_below(folder: Path) -> list[Path]:
     """What a manifest lists must be there; files that none lists are taken as they are."""
     files = {file for file in folder.rglob(f"*{SUFFIX}") if not file.name.endswith(NO_IMAGES)}
-    manifests = folder.rglob(MANIFEST)
-    files |= {manifest.parent / name for manifest in manifests for name in _listed(manifest.parent)}
+    folders = {manifest.parent for pattern in (WHOLE_FOLDER, MANIFESTS) for manifest in folder.rglob(pattern)}
+    files |= {parent / name for parent in folders for name in _listed(parent)}
     return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
 
 
 def _listed(folder: Path) -> dict[str, str]:
-    """The events files that the manifest in *folder* lists, with their SHA-256; none where there is no such manifest."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        return {}
-    try:
-        files = json.loads(path.read_bytes()).get("files", {})
-        return {name: str(entry["sha256"]) for name, entry in files.items() if name.endswith(SUFFIX)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedData(f"{path} is not readable ({error}); copy it again with its files, or remove it") from error
+    """The events files that manifests in *folder* list, with their SHA-256; none where there is no such manifest."""
+    listed: dict[str, str] = {}
+    for path in (folder / WHOLE_FOLDER, *sorted(folder.glob(MANIFESTS))):  # a task's own has the last word
+        try:
+            files = json.loads(path.read_bytes()).get("files", {}) if path.is_file() else {}
+            listed |= {name: str(entry["sha256"]) for name, entry in files.items() if name.endswith(SUFFIX)}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DamagedData(
+                f"{path} is not readable ({error}); copy it again with its files, or remove it"
+            ) from error
+    return listed
 
 
 def _read_file(path: Path, expected: str | None) -> EventsFile:
@@ -237,7 +242,7 @@ def _read_file(path: Path, expected: str | None) -> EventsFile:
         raise MissingInput(f"cannot read {path}: {error.strerror}") from error
     sha256 = hashlib.sha256(content).hexdigest()
     if expected not in {None, sha256}:
-        raise DamagedData(f"{path} does not match its checksum in {path.parent / MANIFEST}; copy or make it again")
+        raise DamagedData(f"{path} does not match its checksum in the manifest beside it; copy or make it again")
     columns, metadata = parse_events(content, path)
     _check_images(columns["image"], path)
     facts = Facts.of(metadata, path)

@@ -1,9 +1,9 @@
 """`simulate-showers`: events as Parquet, one file for each task of an array: the kind of job that fills idle nodes.
 
 OUTPUT/gamma-train-seed1-00003.parquet     events of task 3, with units, rules, seed, sources and versions inside
-      /manifest.json                       its SHA-256, size and counts; written last
+      /gamma-train-seed1-00003.json        what it was made for, its SHA-256 and size; written last
 
-A task that finds its file whole does nothing. Frozen, it goes on after the last chunk that it had made.
+A task that finds its file whole does nothing, and one that finds another set's there is refused. Frozen, it goes on after the last chunk that it had made.
 """
 
 import argparse
@@ -11,13 +11,15 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from idleq.workloads import durable
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
+from idleq.workloads.errors import BadOption, DamagedData
 from idleq.workloads.guest import Guest
 from idleq.workloads.iact.task import Task
 from idleq.workloads.messages import say
-from idleq.workloads.shards import MANIFEST, array_task
+from idleq.workloads.shards import array_task
 from idleq.workloads.training.options import add_output, between
 
 MAX_EVENTS = 1_000_000
@@ -73,22 +75,42 @@ def run(options: argparse.Namespace) -> int:
 
 
 def is_done(output: Path, task: Task) -> bool:
-    """Whether the task's file is there, whole, and what would be made now."""
+    """Whether the task's file is there and whole; one of another set is refused, whole or not."""
+    path = output / task.file
     try:
-        manifest = json.loads((output / MANIFEST).read_bytes())
-        content = (output / task.file).read_bytes()
-        files = manifest["files"]
-        return bool(
-            manifest["identity"] == task.identity()
-            and files == {task.file: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}}
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        content = path.read_bytes()
+    except FileNotFoundError:
         return False
+    except OSError as error:
+        raise DamagedData(f"cannot read {path}: {error.strerror}; remove it, or give another --output") from error
+    try:
+        manifest = json.loads((output / task.manifest).read_bytes())
+        made_for, entry = manifest["made_for"], manifest["files"][task.file]
+    except (OSError, ValueError, KeyError, TypeError):
+        made_for, entry = _said_inside(path, content, task), None
+    if made_for != task.made_for():
+        raise BadOption(f"{path} is of another set of events ({made_for}); give another --output")
+    return bool(entry == _entry(content))
+
+
+def _said_inside(path: Path, content: bytes, task: Task) -> dict[str, Any]:
+    """What a file without a readable manifest says that it was made for; a damaged one may be replaced."""
+    from idleq.workloads.iact.events_file import parse_events
+
+    try:
+        _, metadata = parse_events(content, path)
+    except DamagedData as damage:
+        say(f"{damage} -- making it again")
+        return task.made_for()
+    return {**metadata.get("identity", {}), "rules": metadata.get("rules")}
+
+
+def _entry(content: bytes) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
 
 
 def _publish(output: Path, task: Task, content: bytes) -> None:
-    entry = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-    manifest = {"format": 1, "identity": task.identity(), "files": {task.file: entry}}
-    for name, written in ((task.file, content), (MANIFEST, durable.canonical_json(manifest))):
+    manifest = {"format": 1, "made_for": task.made_for(), "files": {task.file: _entry(content)}}
+    for name, written in ((task.file, content), (task.manifest, durable.canonical_json(manifest))):
         with durable.explained("the events", output / name):
             durable.replace_file(output / name, written)

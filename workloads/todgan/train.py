@@ -6,13 +6,14 @@ Read from top to bottom: config, device, data, models and optimisers, loop, resu
 import argparse
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from idleq.workloads.contract import EXIT_SAVED, Places
 from idleq.workloads.errors import BadOption, DamagedData
 from idleq.workloads.guest import Guest
-from idleq.workloads.todgan.config import USUAL, TodTrainConfig, Variant
+from idleq.workloads.todgan.config import MAX_COUNT, USUAL, TodTrainConfig, Variant
 from idleq.workloads.training.choices import add_choice
 from idleq.workloads.training.loop import go_on_from, stopping, train_to_end
 from idleq.workloads.training.options import add_device, add_output, add_threads
@@ -33,7 +34,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="about a minute of one core, the data set included")
     parser.add_argument("--steps", type=int, help=f"training steps (default {full['steps']}, quick {quick['steps']})")
     parser.add_argument(
-        "--count", type=int, help=f"TODs to learn from (default {full['count']}, quick {quick['count']})"
+        "--count",
+        type=int,
+        help=f"TODs to learn from (default {full['count']}, quick {quick['count']}; with --tods all that are there)",
     )
     parser.add_argument("--batch", type=int, default=64, help="TODs in a batch (default 64)")
     parser.add_argument(
@@ -59,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options)
     places = Places.from_environment(os.environ, options.output)
     # The guest listens before anything slow is imported: a freeze may be asked for at any time.
-    with Guest(places=places, kind="train-todgan", identity={**config.identity(), "hits": options.hits}) as guest:
+    with Guest(places=places, kind="train-todgan", identity=identity_of(config, options)) as guest:
         checkpoint = guest.restore()
         # --- device
         from idleq.workloads.training.device import find_device, use_one_thread_pool
@@ -70,6 +73,7 @@ def run(options: argparse.Namespace) -> int:
         sets = load_sets(guest, config, places, options, checkpoint)
         if sets is None:
             return EXIT_SAVED
+        config = replace(config, count=len(sets[0].tods))
         from idleq.workloads.todgan.data import TrainingTods
         from idleq.workloads.todgan.looking import look_at
         from idleq.workloads.todgan.state import begin
@@ -98,10 +102,11 @@ def config_of(options: argparse.Namespace) -> TodTrainConfig:
     """What was asked for, else what `--quick` or its absence means."""
     usual = USUAL[options.variant]
     chosen = usual.quick if options.quick else usual.full
+    count = MAX_COUNT if takes_all(options) else chosen["count"]  # how many are there is known once they are read
     return TodTrainConfig(
         variant=options.variant,
         steps=chosen["steps"] if options.steps is None else options.steps,
-        count=chosen["count"] if options.count is None else options.count,
+        count=count if options.count is None else options.count,
         seed=options.seed,
         threads=options.threads,
         precision=options.precision,
@@ -109,6 +114,17 @@ def config_of(options: argparse.Namespace) -> TodTrainConfig:
         extra_steps=options.extra_steps,
         looked_at=chosen["looked_at"],
     )
+
+
+def takes_all(options: argparse.Namespace) -> bool:
+    """Whether all TODs that are given are learned from, however many they are."""
+    return bool(options.tods) and options.count is None
+
+
+def identity_of(config: TodTrainConfig, options: argparse.Namespace) -> dict[str, Any]:
+    """What a checkpoint must agree with before anything is read; which TODs are given, the state itself holds."""
+    count = "as given" if takes_all(options) else config.count
+    return {**config.identity(), "count": count, "hits": options.hits}
 
 
 def load_sets(
@@ -135,15 +151,22 @@ def load_sets(
         given = ensure_tods(spec, -(-config.count // PER_FILE), root, should_stop)
     if given is None:
         return None
-    if len(given.tods) < config.count:
-        raise BadOption(
-            f"there are {len(given.tods)} TODs, fewer than --count {config.count}; make more, or ask for fewer"
-        )
+    count = len(given.tods) if takes_all(options) else config.count
+    _refuse_too_few(len(given.tods), count, config.batch)
     if given.made_for.get("split") != "train":
         raise DamagedData(f"the TODs are of the split {given.made_for.get('split')!r}, which no training may see")
     spec = TodSpec(split="selection", mix=_mix_apart(config, given), tods_per_file=min(PER_FILE, config.looked_at))
     apart = ensure_tods(spec, -(-config.looked_at // spec.tods_per_file), root, should_stop)
-    return None if apart is None else (given.first(config.count), apart.first(config.looked_at))
+    return None if apart is None else (given.first(count), apart.first(config.looked_at))
+
+
+def _refuse_too_few(there: int, count: int, batch: int) -> None:
+    if there < batch:
+        raise BadOption(
+            f"there are {there} TODs, fewer than a batch ({batch}); make more, or ask for a smaller --batch"
+        )
+    if there < count:
+        raise BadOption(f"there are {there} TODs, fewer than --count {count}; make more, or ask for fewer")
 
 
 def _mix_apart(config: TodTrainConfig, given: "TodSet") -> "HitMix":

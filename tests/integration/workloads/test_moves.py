@@ -272,7 +272,11 @@ def test_a_simulation_of_showers_moved_gives_the_same_bytes(tmp_path: Path) -> N
     argv = ("simulate-showers", "--events", "1700", "--task", "2")  # four chunks
     undisturbed = a_mover(tmp_path / "still", argv).run([])
     moved = a_mover(tmp_path / "moved", argv).run([1, 2])
-    assert sorted(files_of(moved.output)) == ["gamma-train-seed1-00002.parquet", "manifest.json", "progress.jsonl"]
+    assert sorted(files_of(moved.output)) == [
+        "gamma-train-seed1-00002.json",
+        "gamma-train-seed1-00002.parquet",
+        "progress.jsonl",
+    ]
     assert files_of(moved.output) == files_of(undisturbed.output)
 
 

@@ -63,11 +63,20 @@ def test_sizes_and_classes_are_those_of_a_made_set(tmp_path: Path) -> None:
 
 def test_where_files_lie_and_what_they_are_called_changes_nothing(shards: Path, tmp_path: Path) -> None:
     first = gammas_of(read(shards), None)
-    shutil.copy(shards / "0" / "task-0.parquet", tmp_path / "z.parquet")
-    shutil.copy(shards / "1" / "task-1.parquet", tmp_path / "a.parquet")
+    shutil.copy(shards / "0" / "gamma-train-seed1-00000.parquet", tmp_path / "z.parquet")
+    shutil.copy(shards / "1" / "gamma-train-seed1-00001.parquet", tmp_path / "a.parquet")
     again = gammas_of(read(tmp_path / "z.parquet", tmp_path / "a.parquet"), None)
     assert again.digest == first.digest
     assert np.array_equal(again.images, first.images)
+
+
+def test_the_one_manifest_of_a_folder_is_read_too(tmp_path: Path) -> None:
+    path = a_shard(tmp_path, 0)
+    path.with_suffix(".json").rename(tmp_path / "manifest.json")
+    assert len(read(tmp_path)) == 1
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DamagedData, match="does not match its checksum"):
+        read(tmp_path)
 
 
 def test_the_first_events_of_an_order_that_mixes_the_files(shards: Path) -> None:
@@ -91,19 +100,19 @@ def test_showers_that_files_count_themselves_are_told_apart(tmp_path: Path) -> N
 
 
 def damaged(shards: Path) -> str:
-    path = shards / "1" / "task-1.parquet"
+    path = shards / "1" / "gamma-train-seed1-00001.parquet"
     path.write_bytes(path.read_bytes()[:-9])
     return "does not match its checksum"
 
 
 def lost(shards: Path) -> str:
-    (shards / "1" / "task-1.parquet").unlink()
+    (shards / "1" / "gamma-train-seed1-00001.parquet").unlink()
     return "cannot read"
 
 
 def damaged_manifest(shards: Path) -> str:
-    (shards / "1" / "manifest.json").write_text("{")
-    return "manifest.json is not readable"
+    (shards / "1" / "gamma-train-seed1-00001.json").write_text("{")
+    return "gamma-train-seed1-00001.json is not readable"
 
 
 def twice(shards: Path) -> str:
@@ -291,8 +300,8 @@ def test_a_training_goes_on_with_no_other_files(
     elif change == "one less":
         shutil.rmtree(shards / "1")
     elif change == "another":
-        a_file(shards / "1" / "task-1.parquet", told(1), some_images(8))
-        (shards / "1" / "manifest.json").unlink()
+        a_file(shards / "1" / "gamma-train-seed1-00001.parquet", told(1), some_images(8))
+        (shards / "1" / "gamma-train-seed1-00001.json").unlink()
     argv = ["train-cvae", "--steps", "20", "--batch", "16", "--output", str(tmp_path / "out")]
     assert cli.main([*argv, *(() if change == "made" else ("--images", str(shards)))]) == 76
     reason = 'events = "as given"' if change == "made" else "give the same --data or --images"

@@ -1,6 +1,8 @@
 """Simulated showers: one file for each task, whole or not there, with what made them inside."""
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import pyarrow.parquet as pq
 from idleq.workloads import cli
 from idleq.workloads.errors import DamagedData, MissingInput
 from idleq.workloads.iact.events_file import COLUMNS, read_events
+from idleq.workloads.iact.given import read_files
 from idleq.workloads.iact.showers import load_showers
 from idleq.workloads.iact.simulate import is_done
 from idleq.workloads.iact.task import Task
@@ -82,9 +85,53 @@ def test_a_task_that_is_done_does_nothing_and_a_damaged_file_is_made_again(
 
 
 def test_the_manifest_is_of_the_file(made: Path) -> None:
-    manifest = json.loads((made.parent / "manifest.json").read_text())
+    manifest = json.loads(made.with_suffix(".json").read_text())
     assert list(manifest["files"]) == [made.name]
     assert manifest["files"][made.name]["size"] == made.stat().st_size
+
+
+def test_tasks_in_one_folder_keep_all_their_checksums(made: Path, tmp_path: Path) -> None:
+    for task in ("0", "1", "0"):
+        assert cli.main([*ARGV, "--task", task, "--output", str(tmp_path)]) == 0
+    assert len(read_files([tmp_path]) or ()) == 2
+    first, second = sorted(tmp_path.glob("*.parquet"))
+    shutil.copy(second, first)
+    with pytest.raises(DamagedData, match=r"00000\.parquet does not match its checksum"):
+        read_files([tmp_path])
+    shutil.copy(made, first)
+    second.unlink()
+    with pytest.raises(MissingInput, match=r"00001\.parquet"):
+        read_files([tmp_path])
+
+
+def remove_manifest(file: Path) -> None:
+    file.with_suffix(".json").unlink()
+
+
+def damage_manifest(file: Path) -> None:
+    file.with_suffix(".json").write_text("{")
+
+
+@pytest.mark.parametrize("before", [None, remove_manifest, damage_manifest])
+def test_a_file_of_another_set_is_not_replaced(
+    before: Callable[[Path], None] | None, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = simulate(tmp_path)
+    if before:
+        before(file)
+    assert cli.main(["simulate-showers", "--events", "11", "--output", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert f"{file} is of another set of events" in told
+    assert "give another --output" in told
+    assert file.read_bytes() == made.read_bytes()
+    assert simulate(tmp_path).read_bytes() == made.read_bytes()
+    assert is_done(tmp_path, Task(particle="gamma", split="train", events=12, seed=1, number=0))
+
+
+def test_events_of_other_rules_are_of_another_set(tmp_path: Path) -> None:
+    manifest = simulate(tmp_path).with_suffix(".json")
+    manifest.write_text(manifest.read_text().replace('"picture_level":14', '"picture_level":15'))
+    assert cli.main([*ARGV, "--output", str(tmp_path)]) == 2
 
 
 def test_what_is_no_events_file_is_refused(tmp_path: Path) -> None:

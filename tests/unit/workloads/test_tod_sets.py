@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,10 @@ pytest.importorskip("h5py", reason="the train extra is not installed")
 
 from idleq.workloads.checkpoint import CheckpointStore
 from idleq.workloads.contract import Places
-from idleq.workloads.errors import DamagedData
+from idleq.workloads.errors import BadOption, DamagedData
 from idleq.workloads.guest import PROGRESS_FILE, Guest
 from idleq.workloads.todgan.config import TodTrainConfig, Variant
-from idleq.workloads.todgan.train import add_options, load_sets
+from idleq.workloads.todgan.train import add_options, config_of, identity_of, load_sets
 from idleq.workloads.tods.dataset import TodSet, TodSpec, ensure_tods
 from idleq.workloads.training.loop import MAKING_DATA, PHASE, TRAINING
 
@@ -105,6 +106,26 @@ def test_as_many_are_set_apart_as_the_card_says(tmp_path: Path, looked_at: int) 
     _, apart = sets_of(tmp_path, config, "--tods", given_tods(tmp_path, TodSpec(tods_per_file=LEARNED)))
     assert len(apart.tods) == looked_at
     assert np.ptp(np.bincount(np.minimum(apart.tods.hits, 2))) <= 2
+
+
+@pytest.mark.parametrize("quick", [(), ("--quick",)])
+def test_all_tods_that_are_given_are_learned_from_unless_fewer_are_asked_for(
+    tmp_path: Path, quick: tuple[str, ...]
+) -> None:
+    tods = ("--tods", given_tods(tmp_path, TodSpec(tods_per_file=LEARNED)), "--batch", "4", *quick)
+
+    def learned(*more: str) -> int:
+        config = config_of(options_of(tmp_path, *tods, *more))
+        return len(sets_of(tmp_path, replace(config, looked_at=APART), *tods, *more)[0].tods)
+
+    assert learned() == LEARNED
+    assert learned("--count", "6") == 6
+    with pytest.raises(BadOption, match="there are 8 TODs, fewer than --count 9"):
+        learned("--count", "9")
+    with pytest.raises(BadOption, match=r"there are 8 TODs, fewer than a batch \(16\).*a smaller --batch"):
+        learned("--batch", "16")
+    options = options_of(tmp_path, *tods)
+    assert identity_of(config_of(options), options)["count"] == "as given"
 
 
 def test_tods_that_no_training_may_see_are_refused_before_any_are_made(tmp_path: Path) -> None:
