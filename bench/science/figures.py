@@ -42,6 +42,14 @@ class Figure:
     baselines: Mapping[str, float | None] = field(default_factory=dict)
     paper: str = ""
 
+    @property
+    def shown(self) -> str:
+        """The value, to one more place where in three it would look like the target that it misses."""
+        value = number(self.value)
+        if self.reached is False and self.target is not None and value == number(self.target):
+            return f"{self.value:.4f}"
+        return value
+
 
 def of_images(evaluation: Mapping[str, Any]) -> list[Figure]:
     """The figures of an evaluation.json of evaluate-images."""
@@ -80,7 +88,7 @@ def of_tods(label: str, judged: Mapping[str, Any], seconds: Mapping[str, float])
 def verdict(figures: Sequence[Figure]) -> str:
     """How many targets are reached, and which are not."""
     aimed = [figure for figure in figures if figure.target is not None]
-    missed = [f"{figure.name} ({number(figure.value)})" for figure in aimed if figure.reached is False]
+    missed = [f"{figure.name} ({figure.shown})" for figure in aimed if figure.reached is False]
     unknown = sum(figure.reached is None for figure in aimed)
     counted = f"{len(aimed) - len(missed) - unknown} of {len(aimed)} targets."
     said = [f"Not reached: {'; '.join(missed)}."] if missed else []

@@ -58,7 +58,7 @@ excursions that are found over five times the noise.
 
 QUALITY_HEAD = """\
 Quality factor Q = (share of gammas kept) / sqrt(share of hadrons kept) on held-out events, the cut fixed on validation data; intervals of 95 % by
-drawing table rows anew. The seeds have 2.55 to 2.99 for a CNN on cleaned images and 1.70 for the classical cut, on their own data.
+drawing table rows anew. Published CNNs have 2.55 to 2.99 on cleaned images of TAIGA's Monte Carlo, and a classical cut has 1.70: other data than these.
 """
 
 FEWEST_GAMMAS = 0.5

@@ -49,7 +49,7 @@ def _compared(
 
 def _cell(figure: Figure) -> str:
     """In brackets where there was too little for a verdict."""
-    value = number(figure.value)
+    value = figure.shown
     if figure.target is None or figure.reached:
         return value
     return f"({value})" if figure.reached is None else f"{value}, {MISSED}"

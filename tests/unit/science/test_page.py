@@ -230,6 +230,13 @@ def test_numbers_with_nothing_in_three_places_are_shown_by_their_power() -> None
     ]
 
 
+def test_a_target_that_is_narrowly_missed_does_not_look_reached() -> None:
+    shown = [
+        Figure(name="share", value=value, target=0.01, reached=value <= 0.01).shown for value in (0.0098, 0.0102, 0.02)
+    ]
+    assert shown == ["0.010", "0.0102", "0.020"]
+
+
 def test_a_verdict_counts_what_is_reached_missed_and_unknown() -> None:
     figures = [
         Figure(name="a", value=0.1, target=0.2, reached=True),
