@@ -20,7 +20,7 @@ from idleq.migration.errands import MONITOR, Done, Errands
 from idleq.migration.errors import FreezeFailed, ProgramMissing, StartFailed
 from idleq.migration.podman import MONITOR_LOST, PodmanRuntime
 from idleq.migration.podmancli import inspect_argv
-from idleq.migration.ports import Ended, FullRuntime
+from idleq.migration.ports import Ended, Freezer
 from idleq.migration.tree import empty
 from idleq.processes import read_argv
 from support.containers import IMAGE, PODMAN
@@ -46,7 +46,7 @@ def running(bench: Bench) -> list[int]:
     return bench.survivors()
 
 
-def freeze_as_agents_do(runtime: FullRuntime, images: Path) -> None:
+def freeze_as_agents_do(runtime: Freezer, images: Path) -> None:
     """Freeze, once more if it failed of what may pass: a shell that has just begun a program (by vfork) does not stand still."""
     try:
         runtime.freeze(C1, images)
