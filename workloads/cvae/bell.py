@@ -20,8 +20,8 @@ from idleq.workloads.iact.sizing import condition_of
 from idleq.workloads.iact.spatial import MOMENTS, NUMBERS, Shape, moments
 from idleq.workloads.training.layers import layers, straight
 
-# The likelihood of a bright shower's counts is off by as many nats as it has light: unweighted, few of these drown what a
-# step could learn of the many faint ones. From this size on, in photo-electrons, one counts for half and less.
+# The likelihood of a bright shower's counts is off by more nats the more light it has, so that a step learns mostly from few.
+# From this size on, in photo-electrons, one counts for half and less.
 FAINT = 300.0
 
 
