@@ -180,7 +180,6 @@ class BellMeeting:
 class BellOpponents:
     """Both networks of this variant."""
 
-    # Without momentum in the mean: with a moving opponent, momentum makes the two circle round each other.
     betas: ClassVar[tuple[float, float]] = (0.0, 0.99)
     new_generator: ClassVar[type[BellGenerator]] = BellGenerator
 

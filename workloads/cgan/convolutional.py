@@ -158,7 +158,6 @@ class ConvolutionalMeeting:
 class ConvolutionalOpponents:
     """Both networks of this variant."""
 
-    # Without momentum in the mean: with a moving opponent, momentum makes the two circle round each other.
     betas: ClassVar[tuple[float, float]] = (0.0, 0.9)
     new_generator: ClassVar[type[ConvolutionalGenerator]] = ConvolutionalGenerator
 

@@ -42,7 +42,7 @@ class Opponents(Protocol):
     """The networks of one training."""
 
     betas: ClassVar[tuple[float, float]]
-    """Adam's, of both."""
+    """Adam's, of both; none in the mean: with a moving opponent, momentum makes the two circle round each other."""
 
     @property
     def generator(self) -> Generator: ...

@@ -26,7 +26,7 @@ Array = npt.NDArray[Any]
 GAMMA_COLOUR = "#3d6fb4"
 HADRON_COLOUR = "#c1602a"
 
-RENDERED = (
+RENDERED_BOTH = (
     "Both particles are rendered from MAGIC's Hillas parameters: what no Hillas parameter tells is not there to learn."
 )
 
@@ -127,7 +127,7 @@ def _card(
         data={"digests": data.digest, "events": config.events, **data.origin.told()},
         figures=figures,
         limits=(
-            RENDERED if data.origin.is_rendered else data.origin.limit,
+            RENDERED_BOTH if data.origin.is_rendered else data.origin.limit,
             "Hadrons outnumber gammas by far in the sky; the score is no probability.",
         ),
         devices=state.history.devices,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from idleq.workloads.contract import EXIT_DONE, EXIT_SAVED, Places
 from idleq.workloads.guest import Guest
 from idleq.workloads.shards import Plan, array_task, checksum, shard_seed, shards_done, write_shards
+from idleq.workloads.training.lineage import LEARNT_FROM, learnt_from
 from idleq.workloads.training.options import add_output, add_threads, between
-from idleq.workloads.training.origins import LEARNT_FROM, learnt_from
 
 if TYPE_CHECKING:
     import numpy.typing as npt

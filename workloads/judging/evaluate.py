@@ -19,9 +19,9 @@ from idleq.workloads.errors import CheckpointRefused
 from idleq.workloads.guest import Guest, require_parts
 from idleq.workloads.judging.figures import ENOUGH, table
 from idleq.workloads.shards import checksum
+from idleq.workloads.training.lineage import learnt_from
 from idleq.workloads.training.loop import MAKING_DATA, PHASE
 from idleq.workloads.training.options import add_device, add_output, add_threads, between
-from idleq.workloads.training.origins import learnt_from
 
 if TYPE_CHECKING:
     from idleq.workloads.checkpoint import Checkpoint

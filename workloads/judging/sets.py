@@ -16,7 +16,7 @@ from idleq.workloads.iact.camera import PIXELS, Camera
 from idleq.workloads.iact.dataset import CLASSES, Dataset
 from idleq.workloads.iact.response import Response
 from idleq.workloads.shards import MANIFEST
-from idleq.workloads.training.origins import LEARNT_FROM
+from idleq.workloads.training.lineage import LEARNT_FROM
 
 Array = npt.NDArray[Any]
 

@@ -26,7 +26,7 @@ from idleq.workloads.judging.figures import ENOUGH, Figure, table
 from idleq.workloads.judging.measures import correlations, ks, nearest, separation, spread
 from idleq.workloads.judging.sets import Generated, Truth, check_images, cleaned
 from idleq.workloads.judging.stages import STAGES, Compared, measured, some
-from idleq.workloads.training.origins import learnt_from
+from idleq.workloads.training.lineage import learnt_from
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
